@@ -1,0 +1,85 @@
+/** The config after every stage: checked, resolved, nothing left to interpret. Durations are ms, sizes bytes, shares 0..1. */
+import type { Rule } from '../core/rule.ts';
+
+export interface ServerConfig {
+  /** Without a slash at its end. */
+  readonly publicUrl: string;
+  readonly host: string;
+  readonly port: number;
+  /** The path seen here, without a slash at its end; '' for the root. */
+  readonly path: string;
+  /** Undefined: made once and kept in dataDir. */
+  readonly secret: string | undefined;
+  readonly previousSecrets: readonly string[];
+  readonly maxBody: number;
+  readonly maxWaiting: number;
+  readonly allowNonPublicUrl: boolean;
+}
+
+export interface AdminConfig {
+  readonly host: string;
+  readonly port: number;
+  readonly token: string | undefined;
+}
+
+export interface PodioConfig {
+  /** Without a slash at its end. */
+  readonly apiUrl: string;
+  readonly clientId: string;
+  readonly clientSecret: string;
+  readonly tokenEndpoint: 'v1' | 'v2';
+  readonly backgroundShare: number;
+}
+
+export interface LoginConfig {
+  readonly name: string;
+  readonly username: string;
+  readonly password: string;
+}
+
+/** One of `token` and `login` is there. */
+export interface AppConfig {
+  readonly name: string;
+  readonly id: number;
+  readonly token: string | undefined;
+  readonly login: string | undefined;
+  /** Alias to external id. */
+  readonly fields: Readonly<Record<string, string>>;
+}
+
+export interface SpaceConfig {
+  readonly name: string;
+  readonly id: number;
+  readonly login: string;
+}
+
+export interface Config {
+  /** Absolute. */
+  readonly file: string;
+  /** The folder relative paths of plugins are looked up from first. */
+  readonly dir: string;
+  readonly server: ServerConfig;
+  readonly admin: AdminConfig;
+  readonly podio: PodioConfig;
+  /** Absolute. */
+  readonly dataDir: string;
+  readonly logins: ReadonlyMap<string, LoginConfig>;
+  readonly apps: ReadonlyMap<string, AppConfig>;
+  readonly spaces: ReadonlyMap<string, SpaceConfig>;
+  /** Those with `enabled: false` are left out. */
+  readonly rules: readonly Rule[];
+  readonly reconcile: {
+    readonly everyMs: number;
+    readonly mode: 'apply' | 'repair' | 'plan';
+    readonly delete: 'owned' | 'never';
+    readonly maxDelete: number;
+  };
+  readonly catchUp: {
+    readonly everyMs: number;
+    readonly overlapMs: number;
+    readonly onStart: boolean;
+    readonly unhooked: 'run' | 'skip';
+  };
+  readonly retention: { readonly eventsMs: number; readonly runsMs: number; readonly size: number };
+  readonly stopTimeoutMs: number;
+}

@@ -1,0 +1,133 @@
+/** What a hook hangs on, or what else an event can come from. */
+export type RefType = 'app' | 'app_field' | 'space' | 'schedule' | 'daemon';
+
+/** `id` is Podio's id; for `schedule` the rule's name. */
+export interface Ref {
+  readonly type: RefType;
+  readonly id: number | string;
+}
+
+/** `app/101`: the form used in logs, keys and URLs. */
+export const refKey = (ref: Ref): string => `${ref.type}/${ref.id}`;
+
+export type EventSource = 'webhook' | 'recovered' | 'schedule' | 'daemon';
+
+/** One change at Podio (or a tick, or news of the daemon itself) as it stands in the journal. */
+export interface PodioEvent {
+  /** Position in the journal. */
+  readonly seq: number;
+  /** Identity of the change, the same over all hooks and repeats that deliver it. */
+  readonly id: string;
+  /** `item.update`, `schedule.fire`, ... */
+  readonly type: string;
+  /** A replayed message says `replay`. */
+  readonly source: EventSource | 'replay';
+  readonly ref: Ref;
+  /** Names from the config. */
+  readonly app?: string;
+  readonly space?: string;
+  readonly itemId?: number;
+  /** The item's running revision number: 0 at creation. */
+  readonly revision?: number;
+  readonly externalId?: string;
+  /** The delivery, verbatim. */
+  readonly params: Readonly<Record<string, string>>;
+  /** ISO 8601, UTC; stamped by the store's clock. */
+  readonly receivedAt: string;
+}
+
+/** An event before the journal has given it a place and a time. */
+export type NewEvent = Omit<PodioEvent, 'seq' | 'receivedAt' | 'source'> & { readonly source: EventSource };
+
+/** Parameters that a type of event needs besides `type` and `hook_id`, by the kind of object its hook hangs on. */
+export const HOOK_EVENTS: Readonly<
+  Record<'app' | 'app_field' | 'space', Readonly<Record<string, readonly string[]>>>
+> = {
+  // reference/podio-api.md section 4.1
+  app: {
+    'item.create': ['item_id'],
+    'item.update': ['item_id'],
+    'item.delete': ['item_id'],
+    'comment.create': ['item_id', 'comment_id'],
+    'comment.delete': ['item_id', 'comment_id'],
+    'file.change': ['item_id'],
+    'app.update': ['app_id'],
+    'app.delete': ['app_id'],
+    'form.create': ['form_id', 'app_id'],
+    'form.update': ['form_id', 'app_id'],
+    'form.delete': ['form_id', 'app_id'],
+  },
+  // section 4.2
+  app_field: { 'item.create': ['item_id'], 'item.update': ['item_id'], 'item.delete': ['item_id'] },
+  // section 4.3
+  space: {
+    'app.create': ['app_id'],
+    'task.create': ['task_id'],
+    'task.update': ['task_id'],
+    'task.delete': ['task_id'],
+    'member.add': ['user_id'],
+    'member.remove': ['user_id'],
+  },
+};
+
+/** The kinds of object that Podio hangs hooks on. */
+export type HookRefType = keyof typeof HOOK_EVENTS;
+
+export const isHookRefType = (type: string): type is HookRefType => Object.hasOwn(HOOK_EVENTS, type);
+
+/**
+ * The identity of the change that a delivery tells of, or undefined where it has none (contract 6): such an event is
+ * given an id of its own and is never taken for a repeat, since a repeat is cheaper than a loss.
+ */
+export function identityOf(type: string, params: Readonly<Record<string, string>>): string | undefined {
+  const item = params.item_id;
+  const revision = params.item_revision_id || undefined;
+  switch (type) {
+    case 'item.create':
+      return item && `item.create:${item}:0`;
+    case 'item.update':
+      return item && revision && `item.update:${item}:${revision}`;
+    case 'item.delete':
+      return item && (revision ? `item.delete:${item}:${revision}` : `item.delete:${item}`);
+    case 'comment.create':
+    case 'comment.delete':
+      return params.comment_id && `${type}:${params.comment_id}`;
+    case 'file.change': {
+      const { action_type: action, file_ids: files } = params;
+      // The same file can be replaced again and again, so a replacement has no identity.
+      if (!item || !action || !files || action === 'file_replaced') return undefined;
+      return `file.change:${item}:${action}:${files
+        .split(',')
+        .map(id => id.trim())
+        .sort()
+        .join(',')}`;
+    }
+    case 'app.create':
+    case 'app.delete':
+      return params.app_id && `${type}:${params.app_id}`;
+    case 'task.create':
+    case 'task.delete':
+      return params.task_id && `${type}:${params.task_id}`;
+    default:
+      return undefined;
+  }
+}
+
+/** Events with the same key are handled one after another: the item, else task, app, schedule's rule, ref. */
+export function orderKey(event: Pick<PodioEvent, 'itemId' | 'params' | 'ref'>): string {
+  if (event.itemId !== undefined) return `item:${event.itemId}`;
+  const { task_id: task, app_id: app } = event.params;
+  if (task) return `task:${task}`;
+  if (app) return `app:${app}`;
+  return refKey(event.ref);
+}
+
+/** How many parts the order keys are spread over. Part numbers are stored, so this never changes. */
+export const PARTS = 64;
+
+/** The part of an order key, 0 to 63: 32-bit FNV-1a over its UTF-8 bytes, modulo 64. A file format: never change it. */
+export function partOf(key: string): number {
+  let hash = 0x811c9dc5;
+  for (const byte of Buffer.from(key, 'utf8')) hash = Math.imul(hash ^ byte, 0x01000193);
+  return (hash >>> 0) % PARTS;
+}

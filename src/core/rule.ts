@@ -1,0 +1,82 @@
+/** What a field is compared with: a scalar, `{ value, currency }` for money, or null for empty. */
+export type FieldValue =
+  | string
+  | number
+  | boolean
+  | null
+  | { readonly value: string | number; readonly currency?: string };
+
+/** A condition on one field of a trigger. Both lists absent: any change of the field. */
+export interface FieldChange {
+  /** As written: alias, external id or (digits) field id. */
+  readonly field: string;
+  /** Each a list of alternatives. */
+  readonly from?: readonly FieldValue[];
+  readonly to?: readonly FieldValue[];
+}
+
+export interface AppTrigger {
+  readonly kind: 'app';
+  /** Names from the config, patterns expanded. */
+  readonly apps: readonly string[];
+  /** Exact event types, patterns expanded. */
+  readonly events: readonly string[];
+  /** At least one of these must have changed. Then hooks hang on the fields and not on the app. */
+  readonly fields?: readonly FieldChange[];
+}
+
+export interface SpaceTrigger {
+  readonly kind: 'space';
+  readonly spaces: readonly string[];
+  readonly events: readonly string[];
+}
+
+export interface ScheduleTrigger {
+  readonly kind: 'schedule';
+  /** Five fields. */
+  readonly cron: string;
+  /** IANA name. */
+  readonly timezone: string;
+  /** Whether the latest tick missed while the daemon was down fires once at start. */
+  readonly missed: 'skip' | 'run';
+}
+
+export type Trigger = AppTrigger | SpaceTrigger | ScheduleTrigger;
+
+/** How a step is tried (contract 2). All times are milliseconds. */
+export interface DeliveryPolicy {
+  /** Tries of one step, the first included; undefined: no limit but `retryForMs`. */
+  readonly attempts?: number;
+  /** From a step's first try until it is parked. */
+  readonly retryForMs: number;
+  /** The n-th wait is min(from * 2^n, to), random between half and whole. */
+  readonly backoff: { readonly fromMs: number; readonly toMs: number };
+  readonly deadlineMs: number;
+  readonly whenExhausted: 'park' | 'halt';
+}
+
+export interface Step {
+  /** Unique within the rule: its `id`, else its plugin's name, with `-2` ... among equals. */
+  readonly name: string;
+  /** A key of `plugins` or a built-in. */
+  readonly plugin: string;
+  /** What to load: a built-in's name, a path (absolute) or a package. */
+  readonly use: string;
+  /** Those of `plugins` with the step's merged over, as parsed by the plugin's schema. */
+  readonly options: unknown;
+  readonly onError: 'park' | 'continue';
+  readonly delivery: DeliveryPolicy;
+}
+
+export interface Rule {
+  readonly name: string;
+  readonly triggers: readonly Trigger[];
+  /** At least one. */
+  readonly steps: readonly Step[];
+  /** How many items are handled at the same time. */
+  readonly concurrency: number;
+  readonly startAt: 'head' | 'earliest';
+  readonly timezone: string;
+  /** Changes when the steps do: the work of a run in hand is then begun again. */
+  readonly fingerprint: string;
+}

@@ -1,0 +1,42 @@
+import type { PodioEvent } from './event.ts';
+
+/** What became of a run. `filtered`: a step (or the rule's own conditions) let nothing through. */
+export type Outcome = 'settled' | 'filtered' | 'parked' | 'dropped';
+
+/** What one step made of the run, for people: status, `events`, `why`. */
+export interface StepVerdict {
+  readonly step: string;
+  /** Which message of a step before that emitted several: `0`, `2.1`; absent where there was one. */
+  readonly branch?: string;
+  readonly outcome: 'done' | 'filtered' | 'failed' | 'continued';
+  readonly attempts: number;
+  readonly ms: number;
+  readonly error?: string;
+}
+
+/** The record of a finished run. Keyed by (rule, event id, replay). Times are UTC milliseconds. */
+export interface RunRecord {
+  readonly rule: string;
+  readonly eventId: string;
+  /** 0: the run that the event itself caused; n: the n-th replay. */
+  readonly replay: number;
+  readonly seq: number;
+  readonly outcome: Outcome;
+  /** Empty when the rule's own conditions said no. */
+  readonly steps: readonly StepVerdict[];
+  readonly error?: string;
+  readonly endedAt: number;
+}
+
+/** A run whose step gave up. `id` is what `podiod parked retry` takes. */
+export interface ParkedRun {
+  readonly id: string;
+  readonly rule: string;
+  readonly seq: number;
+  readonly event: PodioEvent;
+  readonly step: string;
+  readonly attempts: number;
+  readonly error: string;
+  /** ISO 8601, UTC. */
+  readonly parkedAt: string;
+}

@@ -1,0 +1,134 @@
+/** What a plugin author sees (contract 8). Everything here is public through `podiod/plugin`. */
+import type { OperatorFunction } from 'rxjs';
+import type { ZodType, z } from 'zod';
+import type { PodioEvent } from '../core/event.ts';
+import type { Log } from '../core/log.ts';
+import type { App, FieldValueJson, FilterResult, Item } from '../core/podio.ts';
+
+/** One field that the event's change touched. */
+export interface FieldChanged {
+  readonly fieldId: number;
+  /** Podio's field type: `category`, `money`, ... */
+  readonly type: string;
+  readonly label: string;
+  /** Podio's value arrays (section 9 of the API reference); `[]` is empty. */
+  readonly from: readonly FieldValueJson[];
+  readonly to: readonly FieldValueJson[];
+}
+
+/** By external id. Empty when nothing is known to have changed. */
+export type Changes = ReadonlyMap<string, FieldChanged>;
+
+/** What earlier steps added, under their names. Plain JSON. */
+export type Data = Readonly<Record<string, unknown>>;
+
+/** What flows through the steps of a rule. Frozen. */
+export interface Message {
+  readonly event: PodioEvent;
+  /** One event, or the batch's. */
+  readonly events: readonly PodioEvent[];
+  /** `{rule}/{event id}/{step}[/{branch}]`: the same over retries and restarts. */
+  readonly deliveryKey: string;
+  readonly data: Data;
+  /** Aborted at the step's deadline, on unsubscribe and on stop. */
+  readonly signal: AbortSignal;
+  /** The event's item, fetched once per item and revision; the last known or an empty one when it is gone. */
+  item(): Promise<Item>;
+  /** What the event changed. For a creation every field counts as changed from empty. */
+  changes(): Promise<Changes>;
+  /** Names for templates and conditions, each worked out when asked for. */
+  readonly view: View;
+  /** A new message with `data` under this step's name. Plain JSON, 64 kb at most. */
+  with(data: unknown): Message;
+}
+
+/** Template variables (contract 8). Only what is asked for is fetched. */
+export interface View {
+  event(): PodioEvent;
+  item(): Promise<Readonly<Record<string, unknown>>>;
+  /** By alias and by external id, shown as Podio's UI would. */
+  fields(): Promise<Readonly<Record<string, string>>>;
+  changes(): Promise<Readonly<Record<string, { readonly from: string; readonly to: string }>>>;
+  app(): Readonly<{ name: string | undefined; id: number | undefined }>;
+  data(): Data;
+  now(): Date;
+}
+
+/** `hook: true` lets Podio fire hooks for the write; left out, it fires none. */
+export interface WriteOptions {
+  readonly hook?: boolean;
+  readonly silent?: boolean;
+}
+
+/**
+ * Podio as plugins see it. Bodies and answers are Podio's own. Rejects with a PodioError whose `retry` says whether
+ * trying again helps; a call that can't be made now (budget, pause, Podio down) rejects at once with the wait.
+ */
+export interface PluginPodio {
+  readonly items: {
+    get(id: number): Promise<Item>;
+    create(
+      app: string | number,
+      body: object,
+      options?: WriteOptions,
+    ): Promise<{ item_id: number; [key: string]: unknown }>;
+    update(
+      id: number,
+      body: object,
+      options?: WriteOptions,
+    ): Promise<{ revision: number; [key: string]: unknown }>;
+    delete(id: number, options?: WriteOptions): Promise<void>;
+    filter(app: string | number, body: object): Promise<FilterResult>;
+  };
+  readonly comments: {
+    create(
+      refType: string,
+      refId: number,
+      body: object,
+      options?: WriteOptions,
+    ): Promise<{ comment_id: number; [key: string]: unknown }>;
+  };
+  readonly tasks: {
+    create(body: object, options?: WriteOptions): Promise<{ task_id: number; [key: string]: unknown }>;
+  };
+  readonly apps: { get(app: string | number): Promise<App> };
+  request(
+    method: string,
+    path: string,
+    options?: { query?: Record<string, string | number | boolean>; body?: unknown },
+  ): Promise<unknown>;
+}
+
+/** A small durable key-value space of this rule and step. A promise resolves when the change is on disk. */
+export interface PluginStore {
+  get(key: string): Promise<unknown>;
+  set(key: string, value: unknown): Promise<void>;
+  delete(key: string): Promise<void>;
+  /** Atomic. `fn` may be called again and must be pure. */
+  update(key: string, fn: (value: unknown) => unknown): Promise<unknown>;
+}
+
+export interface PluginContext {
+  readonly log: Log;
+  readonly podio: PluginPodio;
+  /** The rule's name. */
+  readonly rule: string;
+  /** The step's name. */
+  readonly step: string;
+  readonly fetch: typeof globalThis.fetch;
+  readonly store: PluginStore;
+}
+
+export interface PluginInstance {
+  /** Subscribed once per try with a stream of one message. Completing means handled. */
+  readonly operator: OperatorFunction<Message, Message>;
+  dispose?(): void | Promise<void>;
+}
+
+export interface PluginDefinition<Schema extends ZodType = ZodType> {
+  readonly name: string;
+  readonly options: Schema;
+  setup(options: z.output<Schema>, context: PluginContext): PluginInstance | Promise<PluginInstance>;
+  /** What it would do with this message, one line or more, for dry runs. */
+  describe?(message: Message, options: z.output<Schema>): string | Promise<string>;
+}

@@ -1,0 +1,130 @@
+/** What the rest of the daemon knows of Podio's API. `client.ts` implements it over HTTP. */
+import type { PodioEvent, Ref } from '../core/event.ts';
+import type { HookRef, ObservedHook } from '../core/hook.ts';
+import type { App, FieldDifference, FilterResult, Item, Revision } from '../core/podio.ts';
+import type { Changes } from '../plugin/contract.ts';
+
+/**
+ * Who makes a call. Budget, token and pauses are kept per identity. Without a credential (an app that is no longer in
+ * the config) only a token kept from before can serve.
+ */
+export type Identity =
+  | { readonly kind: 'app'; readonly appId: number; readonly token: string | undefined }
+  | {
+      readonly kind: 'login';
+      readonly name: string;
+      readonly username: string;
+      readonly password: string | undefined;
+    };
+
+/** `app/101`, `login/bot@example.com`: names an identity in the store, metrics and logs; holds no secret. */
+export const identityKey = (identity: Identity): string =>
+  identity.kind === 'app' ? `app/${identity.appId}` : `login/${identity.username}`;
+
+/** Earlier ones go first when a budget is short. */
+export type Priority = 'handshake' | 'live' | 'recovery' | 'background';
+
+export interface CallOptions {
+  /** Default: live. */
+  readonly priority?: Priority;
+  readonly signal?: AbortSignal;
+}
+
+export interface Call extends CallOptions {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  /** Without the host, ids filled in. */
+  readonly path: string;
+  /** The name in metrics and logs, ids left out: `items.get`. */
+  readonly operation: string;
+  readonly query?: Readonly<Record<string, string | number | boolean>>;
+  readonly body?: unknown;
+}
+
+/**
+ * Every call rejects with a PodioError. A call that can't be made now (paused after a 420, no budget left) rejects at
+ * once with PODIO_RATE_LIMITED and `retry: { afterMs }`, rather than waiting.
+ */
+export interface PodioClient {
+  request(as: Identity, call: Call): Promise<unknown>;
+  readonly hooks: {
+    /** `get_for`: the hooks of this ref alone. */
+    list(as: Identity, ref: HookRef, options?: CallOptions): Promise<readonly ObservedHook[]>;
+    /** Answers the new hook's id. Podio pings the URL at once, perhaps before this resolves. */
+    create(
+      as: Identity,
+      ref: HookRef,
+      hook: { type: string; url: string },
+      options?: CallOptions,
+    ): Promise<number>;
+    /** A hook that is already gone counts as deleted. */
+    delete(as: Identity, hookId: number, options?: CallOptions): Promise<void>;
+    requestVerify(as: Identity, hookId: number, options?: CallOptions): Promise<void>;
+    validate(as: Identity, hookId: number, code: string, options?: CallOptions): Promise<void>;
+  };
+  readonly items: {
+    /** Reads without clearing the reader's notifications (`mark_as_viewed=false`). */
+    get(as: Identity, itemId: number, options?: CallOptions): Promise<Item>;
+    /** Running revision numbers; creation is 0. */
+    difference(
+      as: Identity,
+      itemId: number,
+      from: number,
+      to: number,
+      options?: CallOptions,
+    ): Promise<readonly FieldDifference[]>;
+    revisions(as: Identity, itemId: number, options?: CallOptions): Promise<readonly Revision[]>;
+    filter(as: Identity, appId: number, body: object, options?: CallOptions): Promise<FilterResult>;
+  };
+  readonly apps: { get(as: Identity, appId: number, options?: CallOptions): Promise<App> };
+  /** What is known of each identity's budget, for `status`. */
+  budgets(): readonly BudgetStatus[];
+}
+
+export interface BudgetStatus {
+  readonly identity: string;
+  /** The general and the "Rate limited" bucket; undefined until a header told. */
+  readonly general: { readonly limit: number; readonly remaining: number } | undefined;
+  readonly limited: { readonly limit: number; readonly remaining: number } | undefined;
+  /** Milliseconds until calls are allowed again after a 420; 0: now. */
+  readonly pausedMs: number;
+}
+
+/** Who reaches what. Built from the config, plus what the store remembers of apps that have left it. */
+export interface Identities {
+  /** Undefined when nothing in the config or the store reaches the ref. */
+  forRef(ref: HookRef): Identity | undefined;
+  forApp(app: string | number): Identity | undefined;
+}
+
+/** A field of an app, as far as rules need it. */
+export interface KnownField {
+  readonly appId: number;
+  readonly fieldId: number;
+  readonly externalId: string;
+  readonly type: string;
+  readonly label: string;
+}
+
+/** Field ids by name and back. Kept in the store, read from Podio when a name is not known yet. */
+export interface FieldDirectory {
+  /** What is known without asking Podio. `field` is an external id or a field id in digits; aliases are resolved before. */
+  known(appId: number, field: string): KnownField | undefined;
+  byId(fieldId: number): KnownField | undefined;
+  /** Looks in the store, then asks Podio (one `apps.get`). Undefined: the app has no such field. */
+  find(as: Identity, appId: number, field: string, options?: CallOptions): Promise<KnownField | undefined>;
+}
+
+/** Reads what an event is about, once per item and revision however many rules ask. */
+export interface ItemReader {
+  /** The last known or an empty item when it is gone. */
+  item(event: PodioEvent): Promise<Item>;
+  changes(event: PodioEvent): Promise<Changes>;
+}
+
+/** Names from the config for refs and back. */
+export interface Names {
+  app(appId: number): string | undefined;
+  space(spaceId: number): string | undefined;
+  /** For a field's ref: the app it belongs to. */
+  appOfRef(ref: Ref): string | undefined;
+}

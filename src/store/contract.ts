@@ -1,0 +1,251 @@
+/**
+ * The store's interfaces: all durable state of the daemon. Embedded in SQLite today (`sqlite/`), with an in-memory twin
+ * for tests (`memory.ts`); shaped so that a shared server can be a third. Both pass test/contract/store.
+ *
+ * All calls are asynchronous and may reject with StoreError: STORE_UNAVAILABLE (try again), STORE_WRITE_FAILED,
+ * STORE_STALE_LEASE. A write's promise resolves when it is on disk; writes that wait together share one flush. Times
+ * come in as durations and go out as remaining milliseconds or UTC milliseconds of the store's own clock.
+ */
+import type { Observable } from 'rxjs';
+import type { NewEvent, PodioEvent, Ref } from '../core/event.ts';
+import type { Outcome, ParkedRun, RunRecord, StepVerdict } from '../core/run.ts';
+
+/** What may have changed. Level, not edge: whoever is woken looks. Several changes may come as one pulse. */
+export type Pulse = 'journal' | 'requests';
+
+export interface Store {
+  /** Identifies this opening of the store, in records and logs. */
+  readonly session: string;
+  readonly changes$: Observable<Pulse>;
+  readonly journal: Journal;
+  readonly lanes: Lanes;
+  readonly parking: Parking;
+  readonly values: Values;
+  readonly settings: Settings;
+  /** The store's clock, UTC milliseconds. Never goes back within one opening. */
+  now(): number;
+  /** Writes and flushes something, then reads it back: what a health check wants to know. */
+  probe(): Promise<void>;
+  /** Finishes what waits, then closes. Calls after it reject with STORE_UNAVAILABLE. */
+  close(): Promise<void>;
+}
+
+// ---------------------------------------------------------------------------------------------- journal
+
+/** An entry as lanes read it. */
+export interface Entry {
+  readonly event: PodioEvent;
+  /**
+   * The same change stands in the journal at a lower seq too, under another ref. Only then does a lane have to ask
+   * whether its rule has run for that id.
+   */
+  readonly twin: boolean;
+}
+
+/** `held` (waiting for missing revisions) gets its seq at release. A `repeat` has the seq of the first. */
+export interface AppendResult {
+  readonly id: string;
+  readonly status: 'released' | 'held' | 'repeat';
+  readonly seq?: number;
+}
+
+export interface ReadResult {
+  readonly entries: readonly Entry[];
+  /** Everything up to this seq has been looked at; equals `after` when there is nothing. seqs may have holes. */
+  readonly upTo: number;
+}
+
+/** An event with what every rule made of it; `open` runs have no record yet. */
+export interface EventWithRuns {
+  readonly event: PodioEvent;
+  readonly runs: readonly {
+    readonly rule: string;
+    readonly outcome: Outcome;
+    readonly steps: readonly StepVerdict[];
+    readonly error?: string;
+  }[];
+}
+
+export interface EventQuery {
+  /** Only entries above this seq, oldest first; with `last`, the last n entries that fit, oldest first. */
+  readonly after?: number;
+  readonly last?: number;
+  readonly limit?: number;
+  readonly rule?: string;
+  readonly itemId?: number;
+  readonly app?: string;
+  readonly type?: string;
+  /** receivedAt at or after, UTC milliseconds. */
+  readonly since?: number;
+}
+
+export interface Journal {
+  /**
+   * Stores a batch in order, in one transaction. Idempotent: the same (ref, id) again is a `repeat`. Calls that wait
+   * together share one flush.
+   */
+  append(batch: readonly NewEvent[]): Promise<readonly AppendResult[]>;
+  read(query: { after: number; limit: number }): Promise<ReadResult>;
+  /** The highest seq given so far, 0 when empty. */
+  head(): number;
+  /** For people and commands: events with their runs. */
+  list(query: EventQuery): Promise<readonly EventWithRuns[]>;
+  /** The newest event of a type from a ref, e.g. a schedule's last tick. */
+  latest(ref: Ref, type: string): Promise<PodioEvent | undefined>;
+}
+
+// ---------------------------------------------------------------------------------------------- lanes
+
+export interface LaneId {
+  readonly rule: string;
+  readonly shard: number;
+  readonly of: number;
+}
+
+/** The right to write for a lane. Every write checks it and rejects with STORE_STALE_LEASE when it is lost. */
+export interface Lease {
+  readonly lane: LaneId;
+  readonly epoch: number;
+  usable(): boolean;
+  /** Aborted when the lease is lost. */
+  readonly signal: AbortSignal;
+}
+
+/** Which run: of an event (replay 0) or of its n-th replay. */
+export interface RunKey {
+  readonly seq: number;
+  readonly eventId: string;
+  readonly replay: number;
+}
+
+/** A step of a run in hand that finished, with what it passed on: `data` of each message, in order. */
+export interface Checkpoint {
+  readonly step: string;
+  /** `''` where there is one branch only. */
+  readonly branch: string;
+  readonly output: readonly Readonly<Record<string, unknown>>[];
+  readonly verdict: StepVerdict;
+}
+
+/** How often a step of a run in hand has failed so far. */
+export interface Tries {
+  readonly step: string;
+  readonly branch: string;
+  readonly attempts: number;
+  /** Since the first try, milliseconds. */
+  readonly sinceFirstMs: number;
+  /** Until the next try may start; 0 or less: now. */
+  readonly waitMs: number;
+  readonly error: string;
+}
+
+/** What is known of a run that is not finished. */
+export interface OpenRun {
+  readonly key: RunKey;
+  /** The rule's fingerprint when the checkpoints were made; another one now means: begin again. */
+  readonly fingerprint: string;
+  readonly checkpoints: readonly Checkpoint[];
+  readonly tries: readonly Tries[];
+}
+
+/** All that a lane needs to go on after a restart. */
+export interface LaneState {
+  /** Everything up to here is settled: a lower bound, run records decide. */
+  readonly cursor: number;
+  /** seqs above the cursor whose runs are finished. */
+  readonly done: readonly number[];
+  readonly open: readonly OpenRun[];
+  /** Asked for by `parked retry`, oldest first. Each resumes at its failed step. */
+  readonly requested: readonly RequestedRun[];
+}
+
+export interface RequestedRun {
+  readonly parkedId: string;
+  readonly entry: Entry;
+  readonly run: OpenRun;
+}
+
+export interface ParkRequest {
+  readonly step: string;
+  readonly branch: string;
+  readonly attempts: number;
+  readonly error: string;
+}
+
+/** The end of a run. One write: record, removal of its tries and checkpoints, parking, and the cursor. */
+export interface Finished {
+  readonly record: Omit<RunRecord, 'rule' | 'endedAt'>;
+  /** With outcome `parked`: what to keep for a retry. Its checkpoints stay too. */
+  readonly park?: ParkRequest;
+  /** Set when this was a retry: that parked row goes away (or is replaced when the run parks again). */
+  readonly parkedId?: string;
+}
+
+export interface LaneStatus {
+  readonly rule: string;
+  readonly cursor: number;
+  /** Entries after the cursor that are not settled by this lane. */
+  readonly lag: number;
+  readonly lastRunAt: number | undefined;
+  readonly lastOutcome: Outcome | undefined;
+  readonly counts: Readonly<Record<Outcome, number>>;
+}
+
+export interface Lanes {
+  /** Takes over the lane. A lane seen for the first time starts as `startAt` says. */
+  acquire(lane: LaneId, startAt: 'head' | 'earliest'): Promise<Lease>;
+  load(lease: Lease): Promise<LaneState>;
+  /** Parked runs that were asked to be retried since `load`: looked up on a `requests` pulse. */
+  requested(lease: Lease): Promise<readonly RequestedRun[]>;
+  /** Which of these event ids the rule has a run record (replay 0) for. For twins. */
+  settled(lease: Lease, eventIds: readonly string[]): Promise<ReadonlySet<string>>;
+  /** `cursor`: nothing at or below it is open any more, this run included. Only ever moves forward. */
+  finish(lease: Lease, finished: Finished, cursor: number): Promise<void>;
+  /** Moves the cursor over entries that the rule does not match. */
+  advance(lease: Lease, cursor: number): Promise<void>;
+  /** Records a failed try of a step, for attempts and waits that outlive a restart. */
+  tried(lease: Lease, run: RunKey, fingerprint: string, tries: Tries): Promise<void>;
+  /** Records a finished step. The next step starts after this resolves. Its tries are forgotten. */
+  checkpoint(lease: Lease, run: RunKey, fingerprint: string, checkpoint: Checkpoint): Promise<void>;
+  /** Of every lane that ever was, live or not. */
+  status(): Promise<readonly LaneStatus[]>;
+}
+
+// ---------------------------------------------------------------------------------------------- parking
+
+/** Which parked runs: by id, of a rule, or all. */
+export type ParkedSelection =
+  | { readonly ids: readonly string[] }
+  | { readonly rule: string }
+  | { readonly all: true };
+
+export interface Parking {
+  /** Oldest first; `after` is the id of the last one of the page before. */
+  list(query?: { rule?: string; limit?: number; after?: string }): Promise<readonly ParkedRun[]>;
+  /** How many are parked, by rule. */
+  counts(): Promise<ReadonlyMap<string, number>>;
+  /** Asks the lanes to run these again; answers the ids taken. Durable: a restart does not forget the wish. */
+  retry(selection: ParkedSelection): Promise<readonly string[]>;
+  /** Gives these up for good: their runs' outcome becomes `dropped`. */
+  drop(selection: ParkedSelection): Promise<readonly string[]>;
+}
+
+// ---------------------------------------------------------------------------------------------- values, settings
+
+/** Plugins' own durable key-value spaces. Values are JSON of at most 64 kb. */
+export interface Values {
+  get(space: string, key: string): Promise<unknown>;
+  set(space: string, key: string, value: unknown): Promise<void>;
+  delete(space: string, key: string): Promise<void>;
+  /** Compare-and-set in a loop: `fn` may be called again and must be pure. Undefined deletes. Answers what is stored. */
+  update(space: string, key: string, fn: (value: unknown) => unknown): Promise<unknown>;
+}
+
+/** The daemon's own small facts: tokens, field ids, refs that ever had hooks. Values are JSON. */
+export interface Settings {
+  get(key: string): Promise<unknown>;
+  set(key: string, value: unknown): Promise<void>;
+  delete(key: string): Promise<void>;
+  /** All whose key starts with `prefix`, e.g. `token/`. */
+  list(prefix: string): Promise<ReadonlyMap<string, unknown>>;
+}

@@ -1,0 +1,7 @@
+// Loaded by mocha before every test file.
+import { afterEach } from 'mocha';
+import sinon from 'sinon';
+
+afterEach(() => {
+  sinon.restore();
+});
