@@ -1,7 +1,8 @@
 // Loaded by mocha before every test file.
-import { afterEach } from 'mocha';
 import sinon from 'sinon';
 
-afterEach(() => {
-  sinon.restore();
-});
+export const mochaHooks = {
+  afterEach() {
+    sinon.restore();
+  },
+};
