@@ -91,6 +91,8 @@ export class StoreError extends PodiodError {}
 export class IngressError extends PodiodError {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
+  /** koa's word for: the message may be shown to the caller. */
+  readonly expose = true;
 
   constructor(code: ErrorCode, status: number, message: string, headers: Record<string, string> = {}) {
     super(code, message, { retry: 'never' });

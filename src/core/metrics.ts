@@ -4,9 +4,11 @@ import type { Outcome } from './run.ts';
 export interface Metrics {
   /** An event was taken in (repeats too); `seconds` from the request's first byte to the answer. */
   received(type: string, seconds: number): void;
+  /** A request was not taken in; `code` is the IngressError's. */
+  refused(code: string): void;
   delivered(rule: string, outcome: Outcome): void;
   /** `operation` names the call (`items.get`), never holds an id; `status` is HTTP's, 0 where no answer came. */
   apiCalled(operation: string, status: number): void;
 }
 
-export const noMetrics: Metrics = { received() {}, delivered() {}, apiCalled() {} };
+export const noMetrics: Metrics = { received() {}, refused() {}, delivered() {}, apiCalled() {} };
