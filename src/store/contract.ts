@@ -66,11 +66,16 @@ export interface EventWithRuns {
   }[];
 }
 
+/** How many a list answers at most where the query does not say. */
+export const DEFAULT_LIMIT = 1000;
+
 export interface EventQuery {
   /** Only entries above this seq, oldest first; with `last`, the last n entries that fit, oldest first. */
   readonly after?: number;
   readonly last?: number;
+  /** DEFAULT_LIMIT unless told; `last` is a limit of its own. */
   readonly limit?: number;
+  /** Only events that this rule has a run record of. */
   readonly rule?: string;
   readonly itemId?: number;
   readonly app?: string;
@@ -177,7 +182,10 @@ export interface Finished {
   readonly record: Omit<RunRecord, 'rule' | 'endedAt'>;
   /** With outcome `parked`: what to keep for a retry. Its checkpoints stay too. */
   readonly park?: ParkRequest;
-  /** Set when this was a retry: that parked row goes away (or is replaced when the run parks again). */
+  /**
+   * Set when this was a retry: that parked row goes away, or is renewed under the same id when the run parks again. When
+   * it was dropped meanwhile, parking again does nothing.
+   */
   readonly parkedId?: string;
 }
 
@@ -195,7 +203,10 @@ export interface Lanes {
   /** Takes over the lane. A lane seen for the first time starts as `startAt` says. */
   acquire(lane: LaneId, startAt: 'head' | 'earliest'): Promise<Lease>;
   load(lease: Lease): Promise<LaneState>;
-  /** Parked runs that were asked to be retried since `load`: looked up on a `requests` pulse. */
+  /**
+   * Parked runs that are asked to be retried, for a look on a `requests` pulse. Each is told until it is finished or
+   * dropped, so a lane passes over those that it has in hand.
+   */
   requested(lease: Lease): Promise<readonly RequestedRun[]>;
   /** Which of these event ids the rule has a run record (replay 0) for. For twins. */
   settled(lease: Lease, eventIds: readonly string[]): Promise<ReadonlySet<string>>;
@@ -220,7 +231,7 @@ export type ParkedSelection =
   | { readonly all: true };
 
 export interface Parking {
-  /** Oldest first; `after` is the id of the last one of the page before. */
+  /** Oldest first, DEFAULT_LIMIT unless told; `after` is the id of the last one of the page before. */
   list(query?: { rule?: string; limit?: number; after?: string }): Promise<readonly ParkedRun[]>;
   /** How many are parked, by rule. */
   counts(): Promise<ReadonlyMap<string, number>>;

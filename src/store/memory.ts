@@ -1,0 +1,454 @@
+/**
+ * The store in memory, for tests: the same semantics as sqlite/ and the same conformance suite. What a disk would hold is
+ * in `MemoryData`, so that a test can crash and go on with another handle on it.
+ */
+import { randomUUID } from 'node:crypto';
+import { Subject } from 'rxjs';
+import { type Clock, systemClock } from '../core/clock.ts';
+import { decide, type Standing } from '../core/decide.ts';
+import { StoreError } from '../core/errors.ts';
+import { type NewEvent, refKey } from '../core/event.ts';
+import type { Outcome, ParkedRun, RunRecord } from '../core/run.ts';
+import {
+  type AppendResult,
+  type Checkpoint,
+  DEFAULT_LIMIT,
+  type Entry,
+  type EventQuery,
+  type EventWithRuns,
+  type Finished,
+  type LaneId,
+  type LaneState,
+  type LaneStatus,
+  type Lease,
+  type OpenRun,
+  type ParkedSelection,
+  type ParkRequest,
+  type Pulse,
+  type ReadResult,
+  type RequestedRun,
+  type RunKey,
+  type Store,
+  type Tries,
+} from './contract.ts';
+import { Leases, laneKey, staleLease } from './leases.ts';
+import { elapsed, storeClock } from './time.ts';
+
+interface StoredRun {
+  readonly rule: string;
+  readonly key: RunKey;
+  readonly fingerprint: string;
+  readonly checkpoints: Map<string, Checkpoint>;
+  readonly tries: Map<string, { readonly tries: Tries; readonly at: number }>;
+}
+
+interface StoredPark extends ParkRequest {
+  readonly id: number;
+  readonly rule: string;
+  readonly key: RunKey;
+  readonly at: number;
+  readonly requested: boolean;
+}
+
+interface MemoryData {
+  /** The entry with seq n stands at n - 1. */
+  readonly entries: Entry[];
+  readonly standings: Map<string, Standing[]>;
+  readonly lanes: Map<string, { readonly lane: LaneId; readonly epoch: number; readonly cursor: number }>;
+  readonly records: Map<string, RunRecord>;
+  readonly lastRuns: Map<string, RunRecord>;
+  readonly runs: Map<string, StoredRun>;
+  readonly parked: Map<number, StoredPark>;
+  readonly values: Map<string, string>;
+  readonly settings: Map<string, string>;
+  parkedIds: number;
+  epochs: number;
+  /** Shuts the handle that has the data now. */
+  fence: () => void;
+}
+
+export interface MemoryStore extends Store {
+  /** As after a crash: this handle is shut, its leases are lost, and another one goes on with what was written. */
+  reopen(): MemoryStore;
+}
+
+const emptyData = (): MemoryData => ({
+  entries: [],
+  standings: new Map(),
+  lanes: new Map(),
+  records: new Map(),
+  lastRuns: new Map(),
+  runs: new Map(),
+  parked: new Map(),
+  values: new Map(),
+  settings: new Map(),
+  parkedIds: 0,
+  epochs: 0,
+  fence: () => {},
+});
+
+/** What a store on disk would give back: a copy, with what JSON can hold. */
+const copy = <T>(value: T): T => JSON.parse(JSON.stringify(value)) as T;
+const pair = (a: string, b: string): string => JSON.stringify([a, b]);
+const runId = (rule: string, key: RunKey): string => JSON.stringify([rule, key.eventId, key.replay]);
+
+export function makeMemoryStore(options: { clock?: Clock } = {}): MemoryStore {
+  return openHandle(emptyData(), options.clock ?? systemClock);
+}
+
+function openHandle(data: MemoryData, clock: Clock): MemoryStore {
+  data.fence();
+  const now = storeClock(clock);
+  const leases = new Leases();
+  const changes$ = new Subject<Pulse>();
+  let closed = false;
+  const close = () => {
+    closed = true;
+    leases.loseAll();
+    changes$.complete();
+  };
+  data.fence = close;
+
+  /** Every call goes through here: asynchronous like the others, and refused once the handle is shut. */
+  const call = async <T>(work: () => T): Promise<T> => {
+    if (closed) throw new StoreError('STORE_UNAVAILABLE', 'the store is closed');
+    return work();
+  };
+
+  // ------------------------------------------------------------------------------------------ journal
+
+  const append = (batch: readonly NewEvent[]): readonly AppendResult[] => {
+    const candidates = batch.map(event => ({ id: event.id, ref: refKey(event.ref) }));
+    const known = new Map<string, Standing[]>();
+    for (const { id } of candidates) {
+      const standings = data.standings.get(id);
+      if (standings) known.set(id, standings);
+    }
+    const decisions = decide({ batch: candidates, known, head: head() });
+    const receivedAt = new Date(now()).toISOString();
+    const results = batch.map((event, i): AppendResult => {
+      const decision = decisions[i];
+      if (!decision) throw new StoreError('INTERNAL', 'a decision is missing', { retry: 'never' });
+      if (decision.status === 'released') {
+        const { seq, twin } = decision;
+        data.entries.push({ event: copy({ seq, ...event, receivedAt }), twin });
+        data.standings.set(event.id, [
+          ...(data.standings.get(event.id) ?? []),
+          { ref: refKey(event.ref), seq },
+        ]);
+      }
+      return { id: event.id, status: decision.status, seq: decision.seq };
+    });
+    if (decisions.some(({ status }) => status === 'released')) changes$.next('journal');
+    return results;
+  };
+
+  const head = (): number => data.entries.at(-1)?.event.seq ?? 0;
+
+  const read = ({ after, limit }: { after: number; limit: number }): ReadResult => {
+    const entries = data.entries.slice(after, after + limit);
+    return { entries: copy(entries), upTo: entries.at(-1)?.event.seq ?? after };
+  };
+
+  const entryAt = (seq: number): Entry => {
+    const entry = data.entries[seq - 1];
+    if (!entry) throw new StoreError('INTERNAL', `no entry has seq ${seq}`, { retry: 'never' });
+    return copy(entry);
+  };
+
+  const recordsOf = (seq: number): readonly RunRecord[] =>
+    [...data.records.values()]
+      .filter(record => record.seq === seq)
+      .sort((a, b) => (a.rule === b.rule ? a.replay - b.replay : a.rule < b.rule ? -1 : 1));
+
+  const list = (query: EventQuery): readonly EventWithRuns[] => {
+    const fits = ({ event }: Entry): boolean =>
+      event.seq > (query.after ?? 0) &&
+      (query.itemId === undefined || event.itemId === query.itemId) &&
+      (query.app === undefined || event.app === query.app) &&
+      (query.type === undefined || event.type === query.type) &&
+      (query.since === undefined || Date.parse(event.receivedAt) >= query.since) &&
+      (query.rule === undefined || recordsOf(event.seq).some(record => record.rule === query.rule));
+    const all = data.entries.filter(fits);
+    const page =
+      query.last === undefined
+        ? all.slice(0, query.limit ?? DEFAULT_LIMIT)
+        : all.slice(Math.max(0, all.length - query.last));
+    return page.map(({ event }) => ({
+      event: copy(event),
+      runs: recordsOf(event.seq).map(({ rule, outcome, steps, error }) =>
+        copy({ rule, outcome, steps, ...(error === undefined ? {} : { error }) }),
+      ),
+    }));
+  };
+
+  // ------------------------------------------------------------------------------------------ lanes
+
+  const laneOf = (lease: Lease) => {
+    leases.check(lease);
+    const row = data.lanes.get(laneKey(lease.lane));
+    if (!row) throw staleLease(lease.lane.rule);
+    return row;
+  };
+
+  const moveCursor = (lease: Lease, cursor: number): void => {
+    const row = laneOf(lease);
+    data.lanes.set(laneKey(row.lane), { ...row, cursor: Math.max(row.cursor, cursor) });
+  };
+
+  const acquire = (lane: LaneId, startAt: 'head' | 'earliest'): Lease => {
+    const cursors = [...data.lanes.values()]
+      .filter(row => row.lane.rule === lane.rule)
+      .map(row => row.cursor);
+    const cursor =
+      data.lanes.get(laneKey(lane))?.cursor ??
+      (cursors.length > 0 ? Math.min(...cursors) : startAt === 'head' ? head() : 0);
+    data.epochs += 1;
+    data.lanes.set(laneKey(lane), { lane, epoch: data.epochs, cursor });
+    return leases.grant(lane, data.epochs);
+  };
+
+  const openRun = (run: StoredRun): OpenRun =>
+    copy({
+      key: run.key,
+      fingerprint: run.fingerprint,
+      checkpoints: [...run.checkpoints.values()],
+      tries: [...run.tries.values()].map(({ tries, at }) => elapsed(tries, at, now())),
+    });
+
+  const requested = (rule: string): readonly RequestedRun[] =>
+    [...data.parked.values()]
+      .filter(row => row.rule === rule && row.requested)
+      .map(row => {
+        const run = data.runs.get(runId(rule, row.key));
+        return {
+          parkedId: String(row.id),
+          entry: entryAt(row.key.seq),
+          run: run ? openRun(run) : { key: row.key, fingerprint: '', checkpoints: [], tries: [] },
+        };
+      });
+
+  const doneAbove = (rule: string, cursor: number): readonly number[] =>
+    [...data.records.values()]
+      .filter(record => record.rule === rule && record.replay === 0 && record.seq > cursor)
+      .map(record => record.seq)
+      .sort((a, b) => a - b);
+
+  const load = (lease: Lease): LaneState => {
+    const { cursor } = laneOf(lease);
+    const { rule } = lease.lane;
+    return {
+      cursor,
+      done: doneAbove(rule, cursor),
+      open: [...data.runs.values()]
+        .filter(run => run.rule === rule && !parkedRowOf(rule, run.key))
+        .sort((a, b) => a.key.seq - b.key.seq || a.key.replay - b.key.replay)
+        .map(openRun),
+      requested: requested(rule),
+    };
+  };
+
+  /** What is kept of a run in hand belongs to one fingerprint: under another one the run has begun again. */
+  const runFor = (lease: Lease, key: RunKey, fingerprint: string): StoredRun => {
+    laneOf(lease);
+    const { rule } = lease.lane;
+    const id = runId(rule, key);
+    const found = data.runs.get(id);
+    if (found?.fingerprint === fingerprint) return found;
+    const fresh = { rule, key, fingerprint, checkpoints: new Map(), tries: new Map() };
+    data.runs.set(id, fresh);
+    return fresh;
+  };
+
+  const tried = (lease: Lease, key: RunKey, fingerprint: string, tries: Tries): void => {
+    const run = runFor(lease, key, fingerprint);
+    run.tries.set(pair(tries.step, tries.branch), { tries: copy(tries), at: now() });
+  };
+
+  const checkpoint = (lease: Lease, key: RunKey, fingerprint: string, made: Checkpoint): void => {
+    const run = runFor(lease, key, fingerprint);
+    run.checkpoints.set(pair(made.step, made.branch), copy(made));
+    run.tries.delete(pair(made.step, made.branch));
+  };
+
+  const parkedRowOf = (rule: string, key: RunKey): StoredPark | undefined =>
+    [...data.parked.values()].find(row => runId(row.rule, row.key) === runId(rule, key));
+
+  const finish = (lease: Lease, { record, park, parkedId }: Finished, cursor: number): void => {
+    moveCursor(lease, cursor);
+    const { rule } = lease.lane;
+    const key: RunKey = { seq: record.seq, eventId: record.eventId, replay: record.replay };
+    const row = parkedRowOf(rule, key);
+    // A retry whose row is gone was dropped meanwhile, which is the later word; a first park whose row is there is a repeat.
+    if (park && (parkedId !== undefined) !== (row !== undefined)) return;
+    const id = runId(rule, key);
+    if (park) {
+      const parked = row?.id ?? ++data.parkedIds;
+      data.parked.set(parked, { ...park, id: parked, rule, key, at: now(), requested: false });
+      data.runs.get(id)?.tries.clear();
+    } else {
+      if (row) data.parked.delete(row.id);
+      data.runs.delete(id);
+    }
+    const stored: RunRecord = copy({ ...record, rule, endedAt: now() });
+    data.records.set(id, stored);
+    data.lastRuns.set(rule, stored);
+  };
+
+  const status = (): readonly LaneStatus[] => {
+    const rules = [...new Set([...data.lanes.values()].map(row => row.lane.rule))].sort();
+    return rules.map(rule => {
+      const cursor = Math.min(
+        ...[...data.lanes.values()].filter(row => row.lane.rule === rule).map(row => row.cursor),
+      );
+      const counts: Record<Outcome, number> = { settled: 0, filtered: 0, parked: 0, dropped: 0 };
+      for (const record of data.records.values()) if (record.rule === rule) counts[record.outcome] += 1;
+      const last = data.lastRuns.get(rule);
+      return {
+        rule,
+        cursor,
+        lag: data.entries.filter(({ event }) => event.seq > cursor).length - doneAbove(rule, cursor).length,
+        lastRunAt: last?.endedAt,
+        lastOutcome: last?.outcome,
+        counts,
+      };
+    });
+  };
+
+  // ------------------------------------------------------------------------------------------ parking
+
+  const parkedRuns = (query: { rule?: string; limit?: number; after?: string } = {}): readonly ParkedRun[] =>
+    [...data.parked.values()]
+      .filter(
+        row => row.id > Number(query.after ?? 0) && (query.rule === undefined || row.rule === query.rule),
+      )
+      .sort((a, b) => a.id - b.id)
+      .slice(0, query.limit ?? DEFAULT_LIMIT)
+      .map(row => ({
+        id: String(row.id),
+        rule: row.rule,
+        seq: row.key.seq,
+        event: entryAt(row.key.seq).event,
+        step: row.step,
+        attempts: row.attempts,
+        error: row.error,
+        parkedAt: new Date(row.at).toISOString(),
+      }));
+
+  const counts = (): ReadonlyMap<string, number> => {
+    const found = new Map<string, number>();
+    for (const { rule } of data.parked.values()) found.set(rule, (found.get(rule) ?? 0) + 1);
+    return found;
+  };
+
+  const selected = (selection: ParkedSelection): readonly StoredPark[] =>
+    [...data.parked.values()].filter(row => {
+      if ('ids' in selection) return selection.ids.includes(String(row.id));
+      return 'all' in selection || row.rule === selection.rule;
+    });
+
+  const retry = (selection: ParkedSelection): readonly string[] => {
+    const rows = selected(selection);
+    for (const row of rows) data.parked.set(row.id, { ...row, requested: true });
+    if (rows.length > 0) changes$.next('requests');
+    return rows.map(row => String(row.id));
+  };
+
+  const drop = (selection: ParkedSelection): readonly string[] => {
+    const rows = selected(selection);
+    for (const row of rows) {
+      const id = runId(row.rule, row.key);
+      data.parked.delete(row.id);
+      data.runs.delete(id);
+      const record = data.records.get(id);
+      if (record) data.records.set(id, { ...record, outcome: 'dropped' });
+    }
+    return rows.map(row => String(row.id));
+  };
+
+  // ------------------------------------------------------------------------------------------ values, settings
+
+  const parsed = (text: string | undefined): unknown => (text === undefined ? undefined : JSON.parse(text));
+  const put = (map: Map<string, string>, key: string, value: unknown): void => {
+    if (value === undefined) map.delete(key);
+    else map.set(key, JSON.stringify(value));
+  };
+
+  return {
+    session: randomUUID(),
+    changes$: changes$.asObservable(),
+    now,
+    probe: () => call(() => {}),
+    close: async () => {
+      if (!closed) close();
+    },
+    reopen: () => openHandle(data, clock),
+    journal: {
+      append: batch => call(() => append(batch)),
+      read: query => call(() => read(query)),
+      head,
+      list: query => call(() => list(query)),
+      latest: (ref, type) =>
+        call(() =>
+          data.entries
+            .map(entry => entry.event)
+            .findLast(event => event.type === type && refKey(event.ref) === refKey(ref)),
+        ),
+    },
+    lanes: {
+      acquire: (lane, startAt) => call(() => acquire(lane, startAt)),
+      load: lease => call(() => load(lease)),
+      requested: lease =>
+        call(() => {
+          laneOf(lease);
+          return requested(lease.lane.rule);
+        }),
+      settled: (lease, eventIds) =>
+        call(() => {
+          laneOf(lease);
+          return new Set(
+            eventIds.filter(eventId =>
+              data.records.has(runId(lease.lane.rule, { seq: 0, eventId, replay: 0 })),
+            ),
+          );
+        }),
+      finish: (lease, finished, cursor) => call(() => finish(lease, finished, cursor)),
+      advance: (lease, cursor) => call(() => moveCursor(lease, cursor)),
+      tried: (lease, run, fingerprint, tries) => call(() => tried(lease, run, fingerprint, tries)),
+      checkpoint: (lease, run, fingerprint, made) => call(() => checkpoint(lease, run, fingerprint, made)),
+      status: () => call(status),
+    },
+    parking: {
+      list: query => call(() => parkedRuns(query)),
+      counts: () => call(counts),
+      retry: selection => call(() => retry(selection)),
+      drop: selection => call(() => drop(selection)),
+    },
+    values: {
+      get: (space, key) => call(() => parsed(data.values.get(pair(space, key)))),
+      set: (space, key, value) => call(() => put(data.values, pair(space, key), value)),
+      delete: (space, key) => call(() => put(data.values, pair(space, key), undefined)),
+      update: (space, key, fn) =>
+        call(() => {
+          const value = fn(parsed(data.values.get(pair(space, key))));
+          put(data.values, pair(space, key), value);
+          return parsed(data.values.get(pair(space, key)));
+        }),
+    },
+    settings: {
+      get: key => call(() => parsed(data.settings.get(key))),
+      set: (key, value) => call(() => put(data.settings, key, value)),
+      delete: key => call(() => put(data.settings, key, undefined)),
+      list: prefix =>
+        call(
+          () =>
+            new Map(
+              [...data.settings]
+                .filter(([key]) => key.startsWith(prefix))
+                .sort(([a], [b]) => (a < b ? -1 : 1))
+                .map(([key, text]): [string, unknown] => [key, JSON.parse(text)]),
+            ),
+        ),
+    },
+  };
+}

@@ -1,0 +1,24 @@
+import type { Clock } from '../core/clock.ts';
+
+/**
+ * The store's clock: UTC milliseconds that never go back. It follows wall time forward; when wall time is set back, it
+ * goes on at the pace of the monotonic clock instead of standing still, so that waits stay as long as they were meant.
+ */
+export function storeClock(clock: Clock): () => number {
+  let offset = Number.NEGATIVE_INFINITY;
+  return () => {
+    const monotonic = clock.monotonic();
+    offset = Math.max(offset, clock.now() - monotonic);
+    return Math.floor(monotonic + offset);
+  };
+}
+
+/** What is left of a try's times at `now`, given what they were at `at`. A wall clock set back between two starts only delays. */
+export function elapsed<T extends { sinceFirstMs: number; waitMs: number }>(
+  tries: T,
+  at: number,
+  now: number,
+): T {
+  const passed = Math.max(0, now - at);
+  return { ...tries, sinceFirstMs: tries.sinceFirstMs + passed, waitMs: tries.waitMs - passed };
+}
