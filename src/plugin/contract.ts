@@ -14,6 +14,8 @@ export interface FieldChanged {
   /** Podio's value arrays (section 9 of the API reference); `[]` is empty. */
   readonly from: readonly FieldValueJson[];
   readonly to: readonly FieldValueJson[];
+  /** The field's settings, where Podio told them. */
+  readonly config?: Readonly<Record<string, unknown>>;
 }
 
 /** By external id. Empty when nothing is known to have changed. */
@@ -36,6 +38,8 @@ export interface Message {
   item(): Promise<Item>;
   /** What the event changed. For a creation every field counts as changed from empty. */
   changes(): Promise<Changes>;
+  /** What the event changed in one field, named by alias, external id or field id; undefined: nothing. */
+  change(field: string | number): Promise<FieldChanged | undefined>;
   /** Names for templates and conditions, each worked out when asked for. */
   readonly view: View;
   /** A new message with `data` under this step's name. Plain JSON, 64 kb at most. */
@@ -128,6 +132,11 @@ export interface PluginInstance {
 export interface PluginDefinition<Schema extends ZodType = ZodType> {
   readonly name: string;
   readonly options: Schema;
+  /**
+   * The operator does nothing outside the stream (a filter, a reshaping): dry runs run it. Left out or false, they ask
+   * `describe` instead and pass the message on.
+   */
+  readonly pure?: boolean;
   setup(options: z.output<Schema>, context: PluginContext): PluginInstance | Promise<PluginInstance>;
   /** What it would do with this message, one line or more, for dry runs. */
   describe?(message: Message, options: z.output<Schema>): string | Promise<string>;
