@@ -5,7 +5,7 @@ import { dirname, join, normalize, relative, sep } from 'node:path';
 /** What each module of src/ may import besides itself and node:. Type-only imports between siblings are free. */
 const core = ['core'];
 const leaf = [...core];
-const middle = [...core, 'plugin', 'store', 'podio', 'config', 'log'];
+const middle = [...core, 'plugin', 'store', 'podio', 'config', 'log', 'http'];
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   core: [],
   log: leaf,
@@ -13,6 +13,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   store: leaf,
   podio: leaf,
   plugin: leaf,
+  http: leaf,
   ingress: middle,
   dispatch: middle,
   schedule: middle,
@@ -36,7 +37,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'testing.ts': [...middle, 'daemon.ts', 'emulator'],
 };
 const SIBLINGS: readonly (readonly string[])[] = [
-  ['log', 'config', 'store', 'podio', 'plugin'],
+  ['log', 'config', 'store', 'podio', 'plugin', 'http'],
   ['ingress', 'dispatch', 'schedule', 'reconcile', 'recover', 'admin'],
 ];
 

@@ -29,6 +29,7 @@ export const ERROR_CODES = {
   PODIO_CONFLICT: 'The object was changed meanwhile.',
   PODIO_INVALID: 'Podio refused the request as malformed.',
   PODIO_NO_IDENTITY: 'No token or login in the config reaches this object.',
+  HOOK_INACTIVE: 'A hook could not be brought to life: its verification did not come through.',
   PLUGIN_LOAD: 'The plugin could not be found, read or started up as a module.',
   PLUGIN_OPTIONS: "The options do not fit the plugin's schema.",
   PLUGIN_SETUP: "The plugin's setup failed.",
@@ -94,8 +95,13 @@ export class IngressError extends PodiodError {
   /** koa's word for: the message may be shown to the caller. */
   readonly expose = true;
 
-  constructor(code: ErrorCode, status: number, message: string, headers: Record<string, string> = {}) {
-    super(code, message, { retry: 'never' });
+  constructor(
+    code: ErrorCode,
+    status: number,
+    message: string,
+    { headers = {}, cause }: { headers?: Readonly<Record<string, string>>; cause?: unknown } = {},
+  ) {
+    super(code, message, { retry: 'never', cause });
     this.status = status;
     this.headers = headers;
   }

@@ -1,0 +1,182 @@
+/** What the ingress and the admin API need of an HTTP server alike: an address taken, and given back in good order. */
+import { createServer, type RequestListener, STATUS_CODES, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { PodiodError } from '../core/errors.ts';
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** How long a client may take, milliseconds. */
+export interface Timeouts {
+  /** From the connection (or the request's first byte) to the end of the headers. */
+  readonly headers: number;
+  /** ... to the end of the body. */
+  readonly request: number;
+  /** How long a connection is kept without a request. */
+  readonly keepAlive: number;
+}
+
+/** An answer without a body, for requests that never reach the handler. */
+export interface BareAnswer {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface ServerOptions {
+  /** Says in messages whose address it is, as the config calls it. */
+  readonly name: 'server' | 'admin';
+  readonly timeouts?: Timeouts;
+  /** The answer to a method that Node's parser does not know (or CONNECT), by the request's target. Default: 400. */
+  readonly unknownMethod?: (target: string) => BareAnswer;
+}
+
+export interface HttpServer {
+  /** Where it listens; the port is the real one where 0 was asked for. */
+  readonly address: Address;
+  /**
+   * Takes no more connections, closes those without a request at once and the others once they have their answer;
+   * after `graceMs` all. Resolves when none is left.
+   */
+  close(graceMs: number): Promise<void>;
+}
+
+const DEFAULT_TIMEOUTS: Timeouts = {
+  headers: 10_000,
+  request: 30_000,
+  // Longer than a proxy keeps its side (nginx: 60 s): a connection is best closed by the side that sends requests.
+  keepAlive: 75_000,
+};
+
+const BAD_REQUEST: BareAnswer = { status: 400 };
+
+/** Rejects with INGRESS_PORT when the address can't be had. */
+export async function listen(
+  handler: RequestListener,
+  wanted: Address,
+  { name, timeouts = DEFAULT_TIMEOUTS, unknownMethod = () => BAD_REQUEST }: ServerOptions,
+): Promise<HttpServer> {
+  /** Every connection, with its latest request's answer. */
+  const connections = new Map<Duplex, ServerResponse | undefined>();
+  let closing = false;
+
+  const server = createServer(
+    {
+      headersTimeout: timeouts.headers,
+      requestTimeout: timeouts.request,
+      keepAliveTimeout: timeouts.keepAlive,
+      connectionsCheckingInterval: Math.ceil(timeouts.headers / 4),
+    },
+    (request, response) => {
+      connections.set(request.socket, response);
+      if (closing) response.shouldKeepAlive = false;
+      handler(request, response);
+    },
+  );
+  server.on('connection', (socket: Socket) => {
+    connections.set(socket, undefined);
+    socket.once('close', () => connections.delete(socket));
+  });
+  server.on('connect', (request, socket) => {
+    // No handler has seen it, so nobody else listens.
+    socket.on('error', () => {});
+    end(socket, unknownMethod(request.url ?? ''));
+  });
+  server.on('clientError', (error: ClientError, socket) => {
+    const answer = connections.get(socket);
+    const inHand = answer !== undefined && !answer.writableEnded;
+    // What is written now would be taken for the answer in hand, unless that very request is what came too slowly.
+    if (!socket.writable || (inHand && (error.code !== TIMED_OUT || answer.headersSent))) socket.destroy();
+    else end(socket, answerTo(error, unknownMethod));
+  });
+
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) => reject(cannotListen(name, wanted, cause)));
+    server.listen(wanted.port, wanted.host, resolve);
+  });
+
+  return {
+    address: { host: wanted.host, port: (server.address() as AddressInfo).port },
+    close(graceMs) {
+      closing = true;
+      return new Promise(resolve => {
+        const cut = setTimeout(() => server.closeAllConnections(), graceMs);
+        server.close(() => {
+          clearTimeout(cut);
+          resolve();
+        });
+        for (const [socket, answer] of connections) {
+          // A connection that is kept would hold up the close for as long as its client likes.
+          if (answer && !answer.headersSent) answer.shouldKeepAlive = false;
+          // Node takes one that never sent a byte for busy.
+          else if (!answer && (socket as Socket).bytesRead === 0) socket.destroy();
+        }
+      });
+    },
+  };
+}
+
+/** What Node tells of a request it could not read. */
+type ClientError = Error & { code?: string; rawPacket?: Buffer; bytesParsed?: number };
+
+const TIMED_OUT = 'ERR_HTTP_REQUEST_TIMEOUT';
+
+function answerTo(error: ClientError, unknownMethod: (target: string) => BareAnswer): BareAnswer {
+  switch (error.code) {
+    case TIMED_OUT:
+      return { status: 408 };
+    case 'HPE_HEADER_OVERFLOW':
+      return { status: 431 };
+    case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
+      return { status: 413 };
+    case 'HPE_INVALID_METHOD': {
+      const target = targetOf(error);
+      return target === undefined ? BAD_REQUEST : unknownMethod(target);
+    }
+    default:
+      return BAD_REQUEST;
+  }
+}
+
+/** The target of the request line that the parser gave up in. */
+function targetOf({ rawPacket, bytesParsed = 0 }: ClientError): string | undefined {
+  const text = rawPacket?.toString('latin1') ?? '';
+  const start = bytesParsed === 0 ? 0 : text.lastIndexOf('\n', bytesParsed - 1) + 1;
+  return /^[!#$%&'*+.^_`|~0-9A-Za-z-]+ (\S+) HTTP\/1\.[01]\r?$/m.exec(text.slice(start).split('\n', 1)[0] ?? '')?.[1];
+}
+
+function end(socket: Duplex, { status, headers = {} }: BareAnswer): void {
+  const lines = Object.entries({ ...headers, Connection: 'close', 'Content-Length': '0' }).map(
+    ([key, value]) => `${key}: ${value}\r\n`,
+  );
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n`, () => socket.destroy());
+}
+
+function cannotListen(
+  name: ServerOptions['name'],
+  { host, port }: Address,
+  cause: NodeJS.ErrnoException,
+): PodiodError {
+  const [why, hint] = reasonOf(name, cause);
+  return new PodiodError('INGRESS_PORT', `${name} can't listen on ${host}:${port}: ${why}`, {
+    hint,
+    retry: 'never',
+    cause,
+  });
+}
+
+function reasonOf(name: string, cause: NodeJS.ErrnoException): [why: string, hint: string] {
+  switch (cause.code) {
+    case 'EADDRINUSE':
+      return ['another program does', `Stop that program, or set ${name}.port to a free one (0: any).`];
+    case 'EACCES':
+      return ['not permitted', `Set ${name}.port to 1024 or more and put a proxy in front.`];
+    default:
+      return [
+        cause.code ?? cause.message,
+        `Set ${name}.host to an address of this machine, such as 127.0.0.1.`,
+      ];
+  }
+}
