@@ -61,14 +61,63 @@ export function hookUrl(base: string, secret: string, ref: HookRef, type: string
   return `${base}/${hookKey(secret, ref, type)}/${ref.type}/${ref.id}/${type}`;
 }
 
-const PATH = /^\/([A-Za-z0-9_-]{22,64})\/(app|app_field|space)\/([1-9][0-9]{0,15})\/([a-z]+\.[a-z]+)$/;
+/** A hook's URL or path taken apart: everything before the key, and what follows. */
+export interface HookAddress extends HookPath {
+  /** Without a slash at its end. */
+  readonly base: string;
+}
 
-/** Reads what follows `base` in exactly the shape of {@link hookUrl}; undefined for anything else. */
-export function parseHookPath(base: string, path: string): HookPath | undefined {
-  if (!path.startsWith(base)) return undefined;
-  const match = PATH.exec(path.slice(base.length));
+const SHAPE = /^(.*)\/([A-Za-z0-9_-]{22,})\/(app|app_field|space)\/([1-9][0-9]{0,15})\/([a-z]+\.[a-z]+)$/;
+
+/** Reads a URL or path in exactly the shape of {@link hookUrl}, under whatever base; undefined for anything else. */
+export function parseHookUrl(url: string): HookAddress | undefined {
+  const match = SHAPE.exec(url);
   if (!match) return undefined;
-  const [, key, refType, id, type] = match as unknown as [string, string, HookRefType, string, string];
+  const [, base, key, refType, id, type] = match as unknown as [
+    string,
+    string,
+    string,
+    HookRefType,
+    string,
+    string,
+  ];
   if (!Number.isSafeInteger(Number(id))) return undefined;
-  return { key, ref: { type: refType, id: Number(id) }, type };
+  return { base, key, ref: { type: refType, id: Number(id) }, type };
+}
+
+/** As {@link parseHookUrl}, but under this very `base` only: `/podio` is no base of what lies under `/podio2`. */
+export function parseHookPath(base: string, path: string): HookPath | undefined {
+  const address = parseHookUrl(path);
+  if (address?.base !== base) return undefined;
+  return { key: address.key, ref: address.ref, type: address.type };
+}
+
+/**
+ * Whose a hook is (contract 4). `ours`: under `publicUrl`, for its own ref and type, with a valid key. `orphan`: the
+ * same with an unknown key. `elsewhere`: a valid key under another URL. Only `ours` is touched without being told to.
+ */
+export type HookOwner = 'ours' | 'orphan' | 'elsewhere' | 'foreign';
+
+export function ownerOf(
+  hook: Pick<ObservedHook, 'ref' | 'type' | 'url'>,
+  publicUrl: string,
+  secrets: Secrets,
+): HookOwner {
+  const address = parseHookUrl(hook.url);
+  // Somebody may have hung a copy of our URL on another object: what it delivers there is not what its path says.
+  if (!address || address.type !== hook.type) return 'foreign';
+  if (address.ref.type !== hook.ref.type || address.ref.id !== hook.ref.id) return 'foreign';
+  const valid = isValidKey(secrets, address);
+  if (address.base === publicUrl) return valid ? 'ours' : 'orphan';
+  return valid ? 'elsewhere' : 'foreign';
+}
+
+/**
+ * A hook's URL as people may see it: the key is `***`, whoever's it is (a twin's hooks are foreign here, but their keys
+ * open its door), and user, query and fragment are left out, since others keep their secrets there.
+ */
+export function maskHookUrl(url: string): string {
+  const bare = url.replace(/[?#].*$/s, '').replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/]*@/i, '$1');
+  const address = parseHookUrl(bare);
+  return address ? `${address.base}/***/${address.ref.type}/${address.ref.id}/${address.type}` : bare;
 }

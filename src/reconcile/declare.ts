@@ -1,0 +1,160 @@
+import type { AppConfig, SpaceConfig } from '../config/model.ts';
+import { coerceError, isPodiodError } from '../core/errors.ts';
+import { type HookRefType, refKey } from '../core/event.ts';
+import { type HookRef, type HookSpec, hookUrl } from '../core/hook.ts';
+import type { AppTrigger, Rule } from '../core/rule.ts';
+import type { CallOptions, FieldDirectory, Identities } from '../podio/contract.ts';
+import type { Limit } from './limit.ts';
+
+/** What an app's field of a trigger turned out to be. */
+export type FieldLookup =
+  | { readonly fieldId: number }
+  | { readonly reason: string; readonly hint: string | undefined };
+
+/** By {@link fieldKey}. */
+export type FieldLookups = ReadonlyMap<string, FieldLookup>;
+
+/** A trigger's field that no hook could be declared for. */
+export interface UnresolvedField {
+  readonly rule: string;
+  /** Names from the config. */
+  readonly app: string;
+  readonly appId: number;
+  readonly field: string;
+  readonly reason: string;
+  readonly hint: string | undefined;
+}
+
+export interface Declaration {
+  /** In the order in which rules first need them. */
+  readonly hooks: readonly HookSpec[];
+  readonly unresolved: readonly UnresolvedField[];
+}
+
+type Apps = ReadonlyMap<string, AppConfig>;
+type Spaces = ReadonlyMap<string, SpaceConfig>;
+
+const fieldKey = (appId: number, field: string): string => `${appId}/${field}`;
+
+/** Only these fire on fields (reference, 4.2); a trigger's other events always come from the app. */
+const isItemEvent = (event: string): boolean => event.startsWith('item.');
+
+const isFieldTrigger = (trigger: AppTrigger): boolean => (trigger.fields?.length ?? 0) > 0;
+
+/** An alias's external id; external ids and field ids stand for themselves. */
+const fieldOf = (app: AppConfig, written: string): string =>
+  Object.hasOwn(app.fields, written) ? (app.fields[written] as string) : written;
+
+interface WantedField {
+  readonly app: AppConfig;
+  /** External id or field id: the alias is resolved. */
+  readonly field: string;
+}
+
+/** Every (app, field) that the rules' triggers name, once each. */
+function wantedFields(rules: readonly Rule[], apps: Apps): readonly WantedField[] {
+  const wanted = new Map<string, WantedField>();
+  for (const rule of rules) {
+    for (const trigger of rule.triggers) {
+      if (trigger.kind !== 'app') continue;
+      for (const app of appsOf(trigger, apps)) {
+        for (const { field: written } of trigger.fields ?? []) {
+          const field = fieldOf(app, written);
+          wanted.set(fieldKey(app.id, field), { app, field });
+        }
+      }
+    }
+  }
+  return [...wanted.values()];
+}
+
+const appsOf = (trigger: AppTrigger, apps: Apps): readonly AppConfig[] =>
+  trigger.apps.flatMap(name => apps.get(name) ?? []);
+
+/**
+ * Looks up the ids of all fields that rules hang hooks on, before anything is declared. Never rejects but for an abort:
+ * a field that can't be looked up costs the rules that name it their hooks on that app, and nobody else anything.
+ */
+export async function resolveFields(
+  rules: readonly Rule[],
+  apps: Apps,
+  effects: { readonly fields: FieldDirectory; readonly identities: Identities; readonly limit: Limit },
+  options: CallOptions,
+): Promise<FieldLookups> {
+  const { fields, identities, limit } = effects;
+  const look = async ({ app, field }: WantedField): Promise<FieldLookup> => {
+    const known = fields.known(app.id, field);
+    if (known) return { fieldId: known.fieldId };
+    const as = identities.forApp(app.id);
+    if (!as) return { reason: 'nothing in the config reaches the app', hint: undefined };
+    try {
+      const found = await limit(() => fields.find(as, app.id, field, options));
+      if (found) return { fieldId: found.fieldId };
+      return {
+        reason: `app ${app.name} has no field "${field}"`,
+        hint: 'Podio shows external ids under Developer in the menu of the app.',
+      };
+    } catch (thrown) {
+      options.signal?.throwIfAborted();
+      const error = coerceError(thrown);
+      return { reason: error.message, hint: isPodiodError(error) ? error.hint : undefined };
+    }
+  };
+  const wanted = wantedFields(rules, apps);
+  const lookups = await Promise.all(wanted.map(look));
+  return new Map(wanted.map(({ app, field }, i) => [fieldKey(app.id, field), lookups[i] as FieldLookup]));
+}
+
+/** The smallest set of hooks that the rules need: one per (ref, type). */
+export function declareHooks(
+  rules: readonly Rule[],
+  apps: Apps,
+  spaces: Spaces,
+  fields: FieldLookups,
+  publicUrl: string,
+  secret: string,
+): Declaration {
+  const hooks = new Map<string, HookSpec & { rules: string[] }>();
+  const unresolved: UnresolvedField[] = [];
+
+  const need = (rule: string, refType: HookRefType, id: number, type: string) => {
+    const ref: HookRef = { type: refType, id };
+    const key = `${refKey(ref)}/${type}`;
+    const spec = hooks.get(key);
+    if (!spec) hooks.set(key, { ref, type, url: hookUrl(publicUrl, secret, ref, type), rules: [rule] });
+    else if (!spec.rules.includes(rule)) spec.rules.push(rule);
+  };
+
+  const needOfApp = (rule: string, trigger: AppTrigger, app: AppConfig) => {
+    const onFields = isFieldTrigger(trigger);
+    for (const event of trigger.events) {
+      if (!onFields || !isItemEvent(event)) need(rule, 'app', app.id, event);
+    }
+    for (const { field: written } of trigger.fields ?? []) {
+      const field = fieldOf(app, written);
+      const lookup = fields.get(fieldKey(app.id, field));
+      if (lookup && 'fieldId' in lookup) {
+        for (const event of trigger.events.filter(isItemEvent)) {
+          need(rule, 'app_field', lookup.fieldId, event);
+        }
+      } else {
+        const { reason, hint } = lookup ?? { reason: 'the field was not looked up', hint: undefined };
+        unresolved.push({ rule, app: app.name, appId: app.id, field: written, reason, hint });
+      }
+    }
+  };
+
+  for (const rule of rules) {
+    for (const trigger of rule.triggers) {
+      if (trigger.kind === 'app') {
+        for (const app of appsOf(trigger, apps)) needOfApp(rule.name, trigger, app);
+      } else if (trigger.kind === 'space') {
+        for (const name of trigger.spaces) {
+          const space = spaces.get(name);
+          if (space) for (const event of trigger.events) need(rule.name, 'space', space.id, event);
+        }
+      }
+    }
+  }
+  return { hooks: [...hooks.values()], unresolved };
+}
