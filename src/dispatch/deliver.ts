@@ -1,0 +1,331 @@
+import type { Clock } from '../core/clock.ts';
+import { coerceError } from '../core/errors.ts';
+import type { PodioEvent } from '../core/event.ts';
+import type { Rule, Step } from '../core/rule.ts';
+import type { Outcome, StepVerdict } from '../core/run.ts';
+import type { Data } from '../plugin/contract.ts';
+import type { PreparedStep } from '../plugin/host.ts';
+import type { Checkpoint, ParkRequest, Tries } from '../store/contract.ts';
+import { afterFailure } from './failure.ts';
+
+/** Where a delivery stands when it can't go on by itself. */
+export type Pause =
+  | {
+      readonly kind: 'ended';
+      readonly outcome: Outcome;
+      readonly steps: readonly StepVerdict[];
+      readonly error?: string;
+      readonly park?: ParkRequest;
+    }
+  /** Call `go()` again after `ms`. */
+  | { readonly kind: 'waiting'; readonly ms: number }
+  /** The rule wants no further event handled before a person has looked. */
+  | { readonly kind: 'halted'; readonly step: string; readonly error: string }
+  /** Stopped from outside; nothing is decided, and all that was reached is on disk. */
+  | { readonly kind: 'aborted' };
+
+/** What a delivery needs of its lane. */
+export interface DeliveryContext {
+  readonly rule: Rule;
+  /** One for each step of the rule. */
+  readonly steps: readonly PreparedStep[];
+  readonly clock: Clock;
+  /** From 0 (included) to 1 (excluded). */
+  readonly random: () => number;
+  /** Aborted when what is in hand has to be let go. */
+  readonly signal: AbortSignal;
+  /** Whether a try may be started: false when another owner may have the lane. */
+  usable(): boolean;
+  readonly outages: {
+    failed(step: string, run: object, fields: Record<string, unknown>): void;
+    gaveUp(step: string, run: object, fields: Record<string, unknown>): void;
+    succeeded(step: string, run: object): void;
+  };
+}
+
+/** What a delivery needs for one event. The recordings resolve with true when it is on disk, false when let go. */
+export interface Task {
+  readonly event: PodioEvent;
+  /** For events whose trigger has to look at what changed: whether the rule wants it. */
+  readonly condition: (() => Promise<boolean>) | undefined;
+  checkpoint(checkpoint: Checkpoint): Promise<boolean>;
+  tried(tries: Tries): Promise<boolean>;
+}
+
+/** What is known of the run from before. */
+export interface Resume {
+  readonly checkpoints: readonly Checkpoint[];
+  readonly tries: readonly Tries[];
+  /** When that was read, on the monotonic clock: waits count from there. */
+  readonly readAt: number;
+}
+
+/** A message on its way to a step. */
+interface Pending {
+  readonly index: number;
+  readonly branch: string;
+  readonly data: Data;
+}
+
+/** In place of a step's name where the trigger's own condition failed. No step can be called so. */
+export const CONDITION = 'on.fields';
+
+const ABORTED: Pause = { kind: 'aborted' };
+const NO_DATA: Data = Object.freeze({});
+
+/**
+ * One event on its way through the steps of a rule, depth first over the branches that steps open by emitting several
+ * messages. It can be left at any point and gone on with by a new object from what is on disk: every finished step is
+ * recorded before the next one starts.
+ */
+export class Delivery {
+  readonly #context: DeliveryContext;
+  readonly #task: Task;
+  /** Steps finished in an earlier life of this run. */
+  readonly #finished = new Map<string, Checkpoint>();
+  readonly #restored = new Map<string, Tries>();
+  readonly #readAt: number;
+  /** A stack: the next one is last. */
+  readonly #pending: Pending[] = [{ index: 0, branch: '', data: NO_DATA }];
+  readonly #verdicts: StepVerdict[] = [];
+  #condition: (() => Promise<boolean>) | undefined;
+  #letThrough = false;
+
+  /** Of the step that is being tried. */
+  #attempts = 0;
+  #firstTryAt: number | undefined;
+
+  constructor(context: DeliveryContext, task: Task, resume?: Resume) {
+    this.#context = context;
+    this.#task = task;
+    this.#readAt = resume?.readAt ?? 0;
+    for (const checkpoint of resume?.checkpoints ?? []) {
+      this.#finished.set(placeOf(checkpoint.step, checkpoint.branch), checkpoint);
+    }
+    for (const tries of resume?.tries ?? []) {
+      this.#restored.set(placeOf(tries.step, tries.branch), tries);
+    }
+    // A step was reached before, so the condition held.
+    this.#condition = this.#finished.size > 0 ? undefined : task.condition;
+  }
+
+  /** Goes as far as it can. Never rejects for what a plugin does. */
+  async go(): Promise<Pause> {
+    if (this.#condition !== undefined) {
+      const pause = await this.#askCondition(this.#condition);
+      if (pause !== undefined) return pause;
+      this.#condition = undefined;
+    }
+    for (;;) {
+      const at = this.#pending.at(-1);
+      if (at === undefined) break;
+      const pause = this.#skipFinished(at) ? undefined : await this.#tryStep(at);
+      if (pause !== undefined) return pause;
+    }
+    return { kind: 'ended', outcome: this.#letThrough ? 'settled' : 'filtered', steps: this.#verdicts };
+  }
+
+  async #askCondition(condition: () => Promise<boolean>): Promise<Pause | undefined> {
+    const { signal } = this.#context;
+    const waitMs = this.#restore(CONDITION, '');
+    if (waitMs > 0) return { kind: 'waiting', ms: waitMs };
+    if (!this.#admit()) return ABORTED;
+    try {
+      const holds = await condition();
+      this.#succeeded(CONDITION);
+      return holds ? undefined : { kind: 'ended', outcome: 'filtered', steps: [] };
+    } catch (error) {
+      if (signal.aborted) return ABORTED;
+      // A condition can't be passed over, whatever the first step says about its own failures.
+      const { delivery } = this.#prepared(0).step;
+      const decided = await this.#failed({ name: CONDITION, delivery, onError: 'park' }, '', error, 0);
+      return decided === 'continue' ? undefined : decided;
+    }
+  }
+
+  /** Passes on what the step emitted in an earlier life. False when it has not finished yet. */
+  #skipFinished(at: Pending): boolean {
+    const checkpoint = this.#finished.get(placeOf(this.#prepared(at.index).step.name, at.branch));
+    if (checkpoint === undefined) return false;
+    this.#pass(at, checkpoint.output, checkpoint.verdict);
+    return true;
+  }
+
+  async #tryStep(at: Pending): Promise<Pause | undefined> {
+    const { clock, rule, signal } = this.#context;
+    const prepared = this.#prepared(at.index);
+    const { step } = prepared;
+    const waitMs = this.#restore(step.name, at.branch);
+    if (waitMs > 0) return { kind: 'waiting', ms: waitMs };
+    if (!this.#admit()) return ABORTED;
+
+    const { event } = this.#task;
+    const startedAt = clock.monotonic();
+    let output: readonly Data[];
+    let verdict: StepVerdict;
+    try {
+      output = await prepared.run({
+        event,
+        data: at.data,
+        deliveryKey: deliveryKey(rule.name, event.id, step.name, at.branch),
+        deadlineMs: step.delivery.deadlineMs,
+        signal,
+      });
+      verdict = verdictOf(step, at.branch, output.length > 0 ? 'done' : 'filtered', {
+        attempts: this.#attempts + 1,
+        ms: clock.monotonic() - startedAt,
+      });
+      this.#succeeded(step.name);
+    } catch (error) {
+      // A try that was cut off from outside says nothing about the step.
+      if (signal.aborted) return ABORTED;
+      const ms = clock.monotonic() - startedAt;
+      const decided = await this.#failed(step, at.branch, error, ms);
+      if (decided !== 'continue') return decided;
+      output = [at.data];
+      verdict = verdictOf(step, at.branch, 'continued', {
+        attempts: this.#attempts,
+        ms,
+        error: messageOf(error),
+      });
+    }
+    this.#pass(at, output, verdict);
+    this.#attempts = 0;
+    this.#firstTryAt = undefined;
+    // Nothing comes after the last one: then the record of the run says it all.
+    if (this.#pending.length === 0) return undefined;
+    const checkpoint = { step: step.name, branch: at.branch, output, verdict };
+    return (await this.#task.checkpoint(checkpoint)) ? undefined : ABORTED;
+  }
+
+  /** The one place where a try is let through or held back. */
+  #admit(): boolean {
+    if (this.#context.signal.aborted || !this.#context.usable()) return false;
+    this.#firstTryAt ??= this.#context.clock.monotonic();
+    return true;
+  }
+
+  async #failed(
+    step: Pick<Step, 'name' | 'delivery' | 'onError'>,
+    branch: string,
+    error: unknown,
+    ms: number,
+  ): Promise<Pause | 'continue'> {
+    const { clock, outages, random } = this.#context;
+    const sinceFirstMs = clock.monotonic() - (this.#firstTryAt ?? clock.monotonic());
+    const tried = { attempts: this.#attempts, sinceFirstMs };
+    const decision = afterFailure(step, tried, error, random());
+    const message = messageOf(error);
+    this.#attempts = decision.attempts;
+    const { seq, id } = this.#task.event;
+    const fields = { seq, event: id, attempts: decision.attempts, error };
+    const record = (waitMs: number) =>
+      this.#task.tried({
+        step: step.name,
+        branch,
+        attempts: decision.attempts,
+        sinceFirstMs,
+        waitMs,
+        error: message,
+      });
+    switch (decision.kind) {
+      case 'retry':
+        outages.failed(step.name, this, { ...fields, retryInMs: Math.round(decision.afterMs) });
+        return (await record(decision.afterMs)) ? { kind: 'waiting', ms: decision.afterMs } : ABORTED;
+      case 'halt':
+        outages.gaveUp(step.name, this, { ...fields, next: 'halt' });
+        return (await record(0)) ? { kind: 'halted', step: step.name, error: message } : ABORTED;
+      case 'continue':
+        outages.gaveUp(step.name, this, { ...fields, next: 'continue' });
+        return 'continue';
+      case 'park': {
+        outages.gaveUp(step.name, this, { ...fields, next: 'park' });
+        if (!(await this.#keepCondition(step.name))) return ABORTED;
+        const { attempts } = decision;
+        const verdict = verdictOf(step, branch, 'failed', { attempts, ms, error: message });
+        return {
+          kind: 'ended',
+          outcome: 'parked',
+          steps: step.name === CONDITION ? [] : [...this.#verdicts, verdict],
+          error: message,
+          park: { step: step.name, branch, attempts, error: message },
+        };
+      }
+    }
+  }
+
+  /**
+   * A run that is parked at its first step has no finished step that shows that the condition held. By the time someone
+   * asks for a retry the item may be gone, and the condition would hold no more.
+   */
+  async #keepCondition(step: string): Promise<boolean> {
+    if (this.#task.condition === undefined || this.#verdicts.length > 0 || step === CONDITION) return true;
+    const verdict: StepVerdict = { step: CONDITION, outcome: 'done', attempts: 1, ms: 0 };
+    return this.#task.checkpoint({ step: CONDITION, branch: '', output: [], verdict });
+  }
+
+  /** Takes up the tries of an earlier life; says how long to wait before the next one. */
+  #restore(step: string, branch: string): number {
+    const place = placeOf(step, branch);
+    const tries = this.#restored.get(place);
+    if (tries === undefined) return 0;
+    this.#restored.delete(place);
+    this.#attempts = tries.attempts;
+    this.#firstTryAt = this.#readAt - tries.sinceFirstMs;
+    return this.#readAt + tries.waitMs - this.#context.clock.monotonic();
+  }
+
+  #succeeded(step: string): void {
+    this.#context.outages.succeeded(step, this);
+  }
+
+  #pass(at: Pending, output: readonly Data[], verdict: StepVerdict): void {
+    this.#pending.pop();
+    this.#verdicts.push(verdict);
+    const index = at.index + 1;
+    if (index === this.#context.steps.length) {
+      if (output.length > 0) this.#letThrough = true;
+      return;
+    }
+    for (let n = output.length - 1; n >= 0; n--) {
+      const own = output.length === 1 ? '' : String(n);
+      const branch = at.branch && own ? `${at.branch}.${own}` : at.branch || own;
+      this.#pending.push({ index, branch, data: output[n] ?? NO_DATA });
+    }
+  }
+
+  #prepared(index: number): PreparedStep {
+    return this.#context.steps[index] as PreparedStep;
+  }
+}
+
+/** Contract 6: the same over retries and restarts. */
+export function deliveryKey(rule: string, eventId: string, step: string, branch: string): string {
+  return branch ? `${rule}/${eventId}/${step}/${branch}` : `${rule}/${eventId}/${step}`;
+}
+
+const placeOf = (step: string, branch: string): string => `${step}/${branch}`;
+
+function verdictOf(
+  step: Pick<Step, 'name'>,
+  branch: string,
+  outcome: StepVerdict['outcome'],
+  rest: { attempts: number; ms: number; error?: string },
+): StepVerdict {
+  return {
+    step: step.name,
+    ...(branch && { branch }),
+    outcome,
+    ...rest,
+    ms: Math.round(rest.ms),
+  };
+}
+
+/** Long enough for people; some errors carry the whole answer of a server. */
+const MAX_MESSAGE = 2000;
+
+function messageOf(error: unknown): string {
+  const { message, name } = coerceError(error);
+  const text = message || name;
+  return text.length > MAX_MESSAGE ? `${text.slice(0, MAX_MESSAGE - 3)}...` : text;
+}

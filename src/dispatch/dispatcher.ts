@@ -1,0 +1,134 @@
+import { type Observable, Subject, type Subscription } from 'rxjs';
+import type { Clock } from '../core/clock.ts';
+import type { PodioEvent } from '../core/event.ts';
+import type { Log } from '../core/log.ts';
+import type { Metrics } from '../core/metrics.ts';
+import type { Rule } from '../core/rule.ts';
+import type { PluginHost } from '../plugin/host.ts';
+import type { ItemReader } from '../podio/contract.ts';
+import type { Store } from '../store/contract.ts';
+import { type Feed, firstAbove, makeFeed } from './feed.ts';
+import { Lane, type RuleStatus } from './lane.ts';
+import { type Known, makeMatcher } from './match.ts';
+import { makeReliably, type Reliably } from './reliably.ts';
+import { makeWake } from './wake.ts';
+import type { WindowLimits } from './window.ts';
+
+export interface DispatcherDeps {
+  readonly rules: readonly Rule[];
+  readonly store: Pick<Store, 'journal' | 'lanes' | 'changes$'>;
+  readonly plugins: Pick<PluginHost, 'prepare'>;
+  readonly reader: Pick<ItemReader, 'changes'>;
+  /** Where names in triggers lead: apps and spaces of the config, and the fields known so far. */
+  readonly known: Known;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /** From 0 (included) to 1 (excluded), for the jitter of retries. Default: Math.random. */
+  readonly random?: () => number;
+  /** What one rule may hold in memory. */
+  readonly limits?: WindowLimits;
+}
+
+/** All lanes: one for each rule, none of which waits for another. */
+export interface Dispatcher {
+  /** Hot: every event as it is released to the lanes, from `start()` on. Completes with `stop()`. */
+  readonly events$: Observable<PodioEvent>;
+  /** Takes over every lane and begins to work. Rejects with a StoreError when the store can't be read. */
+  start(): Promise<void>;
+  /**
+   * Takes no more and finishes what is in hand; aborts what has not ended after `deadlineMs`. Resolves with how many runs
+   * were left unfinished: they go on at the next start.
+   */
+  stop(deadlineMs: number): Promise<number>;
+  status(): readonly RuleStatus[];
+}
+
+export function makeDispatcher(deps: DispatcherDeps): Dispatcher {
+  const { store, clock, metrics, reader, plugins, known } = deps;
+  const log = deps.log.child({ module: 'dispatch' });
+  const feed = makeFeed(store.journal);
+  const reliably = makeReliably({ clock, log });
+  const random = deps.random ?? Math.random;
+  const lanes = deps.rules.map(
+    rule =>
+      new Lane({
+        rule,
+        steps: rule.steps.map(step => plugins.prepare(rule, step)),
+        matcher: makeMatcher(rule, known),
+        reader,
+        lanes: store.lanes,
+        feed,
+        reliably,
+        clock,
+        log,
+        metrics,
+        random,
+        ...(deps.limits && { limits: deps.limits }),
+      }),
+  );
+  const tap = makeTap(feed, reliably);
+  let changes: Subscription | undefined;
+
+  return {
+    events$: tap.events$,
+
+    async start() {
+      await Promise.all(lanes.map(lane => lane.open()));
+      tap.start();
+      changes = store.changes$.subscribe(pulse => {
+        if (pulse === 'requests') {
+          for (const lane of lanes) lane.lookForRequests();
+          return;
+        }
+        for (const lane of lanes) lane.wake();
+        tap.wake();
+      });
+      for (const lane of lanes) lane.start();
+    },
+
+    async stop(deadlineMs) {
+      const left = await Promise.all(lanes.map(lane => lane.stop(deadlineMs)));
+      changes?.unsubscribe();
+      tap.stop();
+      return left.reduce((sum, one) => sum + one, 0);
+    },
+
+    status: () => lanes.map(lane => lane.status()),
+  };
+}
+
+/** Follows the journal's end for those who want to see all events, whatever rules there are. Keeps no place in it. */
+function makeTap(feed: Feed, reliably: Reliably) {
+  const events$ = new Subject<PodioEvent>();
+  const abort = new AbortController();
+  let upTo = 0;
+
+  const wake = makeWake(async () => {
+    while (!abort.signal.aborted) {
+      if (!events$.observed) {
+        upTo = feed.head();
+        return;
+      }
+      const chunk = (await reliably(async () => feed.read(upTo), abort.signal))?.value;
+      if (chunk === undefined) return;
+      for (let at = firstAbove(chunk, upTo); at < chunk.entries.length; at++) {
+        const entry = chunk.entries[at];
+        if (entry) events$.next(entry.event);
+      }
+      upTo = chunk.upTo;
+    }
+  });
+
+  return {
+    events$: events$.asObservable(),
+    wake,
+    start() {
+      upTo = feed.head();
+    },
+    stop() {
+      abort.abort();
+      events$.complete();
+    },
+  };
+}

@@ -1,0 +1,490 @@
+import { type Cancel, type Clock, sleep } from '../core/clock.ts';
+import { isPodiodError } from '../core/errors.ts';
+import type { PodioEvent } from '../core/event.ts';
+import { orderKey } from '../core/event.ts';
+import type { Log } from '../core/log.ts';
+import type { Metrics } from '../core/metrics.ts';
+import type { Rule } from '../core/rule.ts';
+import type { PreparedStep } from '../plugin/host.ts';
+import type { ItemReader } from '../podio/contract.ts';
+import type { Finished, Lanes, Lease, OpenRun, RequestedRun, RunKey } from '../store/contract.ts';
+import { Delivery, type DeliveryContext, type Pause, type Resume } from './deliver.ts';
+import { type Chunk, type Feed, firstAbove } from './feed.ts';
+import type { Matcher } from './match.ts';
+import { Outages } from './outages.ts';
+import type { Reliably } from './reliably.ts';
+import { makeWake } from './wake.ts';
+import { type Slot, Window, type WindowLimits } from './window.ts';
+
+export interface LaneDeps {
+  readonly rule: Rule;
+  readonly steps: readonly PreparedStep[];
+  readonly matcher: Matcher;
+  readonly reader: Pick<ItemReader, 'changes'>;
+  readonly lanes: Lanes;
+  readonly feed: Feed;
+  readonly reliably: Reliably;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly random: () => number;
+  readonly limits?: WindowLimits;
+}
+
+export type LaneState = 'running' | 'waiting for setup' | 'halted' | 'stopped';
+
+/** What only this process knows of a rule; the rest is read from the store. */
+export interface RuleStatus {
+  readonly rule: string;
+  readonly state: LaneState;
+  /** Why it is halted or not set up yet. */
+  readonly error?: string;
+  /** Runs that are being worked on, at most the rule's concurrency. */
+  readonly inHand: number;
+  /** Runs that wait to try a step again. */
+  readonly waiting: number;
+  /** How far the journal has been looked at. */
+  readonly position: number;
+}
+
+/** One event on its way through the rule. */
+interface Run {
+  readonly event: PodioEvent;
+  readonly key: RunKey;
+  /** The rule may have run for this change already, on account of another hook. */
+  readonly twin: boolean;
+  readonly asks: boolean;
+  readonly resume: Resume | undefined;
+  /** Set when a person asked for a parked run to be tried again. */
+  readonly parkedId: string | undefined;
+  delivery: Delivery | undefined;
+}
+
+/** Bounds what a rule that gets nothing done holds in memory, however long that lasts. */
+const LIMITS: WindowLimits = { entries: 1000, bytes: 8 * 1024 * 1024 };
+
+/** The cursor is only a lower bound, so it may be late: entries nobody wants cost one small write a second. */
+const ADVANCE_MS = 1000;
+
+/** How long aborted work may take to come to an end. */
+const LET_GO_MS = 1000;
+
+/** The change has run for this rule before: there is nothing to do and nothing to record. */
+const REPEAT = { kind: 'repeat' } as const;
+const ABORTED = { kind: 'aborted' } as const;
+
+/**
+ * Walks one rule along the journal (architecture 5). It pulls: entries are read as there is room for them, so nothing
+ * piles up in front of slow steps. Every matching entry ends in a run record; the cursor follows behind as the position
+ * below which nothing is open.
+ */
+export class Lane {
+  readonly #deps: LaneDeps;
+  readonly #context: DeliveryContext;
+  readonly #log: Log;
+  readonly #limits: WindowLimits;
+  readonly #window: Window<Run>;
+  readonly #abort = new AbortController();
+  readonly #outages: Outages;
+  readonly #walk = makeWake(() => this.#read());
+  /** Parked runs that a person wants tried again. */
+  readonly lookForRequests = makeWake(() => this.#readRequests());
+
+  #lease: Lease | undefined;
+  /** Above the cursor, but settled before the last restart. */
+  #done = new Set<number>();
+  /** Begun before the last restart, by seq. */
+  #begun = new Map<number, Resume>();
+  #upTo = 0;
+  #savedCursor = 0;
+  #isSetUp = false;
+  #taking = false;
+  #halted: string | undefined;
+  /** Runs that hold a slot. */
+  #active = 0;
+  readonly #timers = new Map<Slot<Run>, Cancel>();
+  #advanceTimer: Cancel | undefined;
+  readonly #retrying = new Set<string>();
+  /** Retries that ended while the list of requests was being read, and may stand in it yet. */
+  readonly #justRetried = new Set<string>();
+  #onIdle: (() => void) | undefined;
+
+  constructor(deps: LaneDeps) {
+    this.#deps = deps;
+    this.#log = deps.log.child({ rule: deps.rule.name });
+    this.#outages = new Outages(this.#log, deps.clock);
+    this.#limits = deps.limits ?? LIMITS;
+    this.#window = new Window(this.#limits);
+    this.#context = {
+      rule: deps.rule,
+      steps: deps.steps,
+      clock: deps.clock,
+      random: deps.random,
+      signal: this.#abort.signal,
+      usable: () => this.#lease?.usable() ?? false,
+      outages: this.#outages,
+    };
+  }
+
+  /** Takes the lane over from whoever had it and reads where it stands. Rejects with a StoreError. */
+  async open(): Promise<void> {
+    const { lanes, rule, clock } = this.#deps;
+    const lease = await lanes.acquire({ rule: rule.name, shard: 0, of: 1 }, rule.startAt);
+    const state = await lanes.load(lease);
+    const readAt = clock.monotonic();
+    this.#lease = lease;
+    this.#upTo = this.#savedCursor = state.cursor;
+    this.#done = new Set(state.done);
+    for (const run of state.open) {
+      const resume = this.#resume(run, readAt);
+      if (resume) this.#begun.set(run.key.seq, resume);
+    }
+    this.#addRequested(state.requested, readAt);
+    if (lease.signal.aborted) this.#lose();
+    else lease.signal.addEventListener('abort', () => this.#lose(), { once: true });
+  }
+
+  /** Begins to work; its steps are set up meanwhile. */
+  start(): void {
+    this.#taking = true;
+    const { signal } = this.#abort;
+    Promise.all(this.#deps.steps.map(step => step.ready(signal))).then(
+      () => {
+        this.#isSetUp = true;
+        this.#startRuns();
+      },
+      // Set-up is tried until it works, so this is the end of the lane.
+      () => {},
+    );
+    this.#walk();
+    // What was asked for since the lane was opened.
+    this.lookForRequests();
+  }
+
+  /** There may be more in the journal. */
+  wake(): void {
+    this.#walk();
+  }
+
+  status(): RuleStatus {
+    const unready = this.#isSetUp ? undefined : this.#deps.steps.find(step => step.state.state !== 'ready');
+    const error = this.#halted ?? unready?.state.error;
+    return {
+      rule: this.#deps.rule.name,
+      state: this.#state(),
+      ...(error !== undefined && { error }),
+      inHand: this.#active,
+      waiting: this.#timers.size,
+      position: this.#upTo,
+    };
+  }
+
+  /**
+   * Takes no more and finishes what is in hand; what has not ended after `deadlineMs` is aborted and goes on from its
+   * last finished step at the next start. Resolves with how many runs that were.
+   */
+  async stop(deadlineMs: number): Promise<number> {
+    const { clock, lanes } = this.#deps;
+    this.#taking = false;
+    for (const cancel of this.#timers.values()) cancel();
+    this.#timers.clear();
+    await this.#idle(deadlineMs);
+    const left = this.#active;
+    this.#abort.abort(new Error('podiod is stopping'));
+    await this.#idle(LET_GO_MS);
+    this.#advanceTimer?.();
+    this.#advanceTimer = undefined;
+    const cursor = this.#window.cursor(this.#upTo);
+    if (this.#lease?.usable() && cursor > this.#savedCursor) {
+      const advanced = lanes.advance(this.#lease, cursor).catch(error => {
+        // A lower bound that is lower than need be: the next start looks at some entries again.
+        this.#log.debug('cursor not saved', { error });
+      });
+      await within(clock, LET_GO_MS, advanced);
+    }
+    return left;
+  }
+
+  // -------------------------------------------------------------------------------------------- reading
+
+  async #read(): Promise<void> {
+    const { feed, reliably } = this.#deps;
+    while (this.#taking && this.#window.hasRoom) {
+      const found = feed.read(this.#upTo);
+      const chunk =
+        found instanceof Promise
+          ? (await reliably(async () => feed.read(this.#upTo), this.#abort.signal))?.value
+          : found;
+      if (chunk === undefined || !this.#taking) return;
+      this.#take(chunk);
+      this.#startRuns();
+      this.#advanceSoon();
+    }
+  }
+
+  #take(chunk: Chunk): void {
+    const { matcher } = this.#deps;
+    const { entries } = chunk;
+    for (let at = firstAbove(chunk, this.#upTo); at < entries.length; at++) {
+      const entry = entries[at];
+      if (entry === undefined || !this.#window.hasRoom) return;
+      const { event, twin, order, bytes } = entry;
+      this.#upTo = event.seq;
+      if (this.#done.delete(event.seq)) continue;
+      const match = matcher.match(event);
+      const resume = this.#begun.get(event.seq);
+      // A run that was begun goes on, also when the triggers were changed since.
+      if (match === 'no' && resume === undefined) continue;
+      this.#begun.delete(event.seq);
+      this.#window.add(event.seq, order, bytes, {
+        event,
+        key: { seq: event.seq, eventId: event.id, replay: 0 },
+        twin,
+        asks: match === 'ask',
+        resume,
+        parkedId: undefined,
+        delivery: undefined,
+      });
+    }
+    this.#upTo = chunk.upTo;
+  }
+
+  async #readRequests(): Promise<void> {
+    const { lanes, reliably, clock } = this.#deps;
+    const lease = this.#lease;
+    if (lease === undefined || !this.#taking) return;
+    this.#justRetried.clear();
+    const requested = await this.#guard(() => reliably(() => lanes.requested(lease), this.#abort.signal));
+    if (requested === undefined || !this.#taking) return;
+    this.#addRequested(requested.value, clock.monotonic());
+    this.#startRuns();
+  }
+
+  #addRequested(requested: readonly RequestedRun[], readAt: number): void {
+    for (const { parkedId, entry, run } of requested) {
+      if (this.#retrying.has(parkedId) || this.#justRetried.has(parkedId)) continue;
+      this.#retrying.add(parkedId);
+      const resume = this.#resume(run, readAt);
+      this.#window.addBehind(orderKey(entry.event), {
+        event: entry.event,
+        key: run.key,
+        twin: false,
+        asks: this.#deps.matcher.match(entry.event) === 'ask',
+        resume,
+        parkedId,
+        delivery: undefined,
+      });
+    }
+  }
+
+  /** With other steps than now, what was reached means nothing: the run begins again. */
+  #resume({ fingerprint, checkpoints, tries }: OpenRun, readAt: number): Resume | undefined {
+    return fingerprint === this.#deps.rule.fingerprint ? { checkpoints, tries, readAt } : undefined;
+  }
+
+  // -------------------------------------------------------------------------------------------- running
+
+  #startRuns(): void {
+    const { concurrency } = this.#deps.rule;
+    while (this.#taking && this.#isSetUp && this.#halted === undefined && this.#active < concurrency) {
+      const slot = this.#window.next();
+      if (slot === undefined) return;
+      this.#active++;
+      void this.#run(slot);
+    }
+  }
+
+  async #run(slot: Slot<Run>): Promise<void> {
+    const run = slot.value;
+    let pause: Pause | typeof REPEAT;
+    try {
+      pause = await this.#goOn(run);
+      // The slot is held until the record is on disk: a disk that is slower than the steps slows them down.
+      if (pause.kind === 'ended' && !(await this.#record(slot, pause))) pause = ABORTED;
+    } catch (error) {
+      this.#log.error('run failed inside podiod', { seq: run.key.seq, event: run.key.eventId, error });
+      pause = { kind: 'halted', step: '', error: 'a fault in podiod itself; the log has it' };
+    }
+    this.#active--;
+    switch (pause.kind) {
+      case 'ended':
+        this.#deps.metrics.delivered(this.#deps.rule.name, pause.outcome);
+        this.#settle(slot);
+        break;
+      case 'repeat':
+        this.#settle(slot);
+        break;
+      case 'waiting':
+        this.#wait(slot, pause.ms);
+        break;
+      case 'halted':
+        this.#halt(run, pause);
+        break;
+      case 'aborted':
+        // Where it was not stopped from here, the lease was no longer good.
+        this.#lose();
+        break;
+    }
+    this.#startRuns();
+    if (this.#wantsMore()) this.#walk();
+    if (this.#active === 0) this.#onIdle?.();
+  }
+
+  async #goOn(run: Run): Promise<Pause | typeof REPEAT> {
+    if (run.delivery === undefined) {
+      if (run.twin) {
+        const ran = await this.#hasRun(run.key.eventId);
+        if (ran === undefined) return ABORTED;
+        if (ran) return REPEAT;
+      }
+      run.delivery = this.#begin(run);
+    }
+    return run.delivery.go();
+  }
+
+  /** Undefined: given up. The twin shares this entry's chain, so when it ran at all it has its record by now. */
+  async #hasRun(eventId: string): Promise<boolean | undefined> {
+    const { lanes } = this.#deps;
+    const settled = await this.#withLease(lease => lanes.settled(lease, [eventId]));
+    return settled?.value.has(eventId);
+  }
+
+  #begin(run: Run): Delivery {
+    const { lanes, matcher, reader, rule } = this.#deps;
+    const { event, key, asks, resume } = run;
+    return new Delivery(
+      this.#context,
+      {
+        event,
+        condition: asks ? async () => matcher.decide(event, await reader.changes(event)) : undefined,
+        checkpoint: checkpoint =>
+          this.#reach(lease => lanes.checkpoint(lease, key, rule.fingerprint, checkpoint)),
+        tried: tries => this.#reach(lease => lanes.tried(lease, key, rule.fingerprint, tries)),
+      },
+      resume,
+    );
+  }
+
+  /** True when the end of the run is on disk. */
+  async #record(slot: Slot<Run>, pause: Pause & { kind: 'ended' }): Promise<boolean> {
+    const { lanes } = this.#deps;
+    const { key, parkedId } = slot.value;
+    const { outcome, steps, error, park } = pause;
+    const finished: Finished = {
+      record: { ...key, outcome, steps, ...(error !== undefined && { error }) },
+      ...(park && { park }),
+      ...(parkedId !== undefined && { parkedId }),
+    };
+    const cursor = this.#window.cursor(this.#upTo, slot);
+    const recorded = await this.#reach(lease => lanes.finish(lease, finished, cursor));
+    if (recorded) this.#savedCursor = Math.max(this.#savedCursor, cursor);
+    return recorded;
+  }
+
+  #settle(slot: Slot<Run>): void {
+    const { parkedId } = slot.value;
+    if (parkedId !== undefined) {
+      this.#retrying.delete(parkedId);
+      this.#justRetried.add(parkedId);
+    }
+    this.#window.settle(slot);
+    this.#advanceSoon();
+  }
+
+  /** The slot is free meanwhile; the run keeps its place at the head of its item's chain. */
+  #wait(slot: Slot<Run>, ms: number): void {
+    if (!this.#taking) return;
+    const cancel = this.#deps.clock.after(ms, () => {
+      this.#timers.delete(slot);
+      this.#window.again(slot);
+      this.#startRuns();
+    });
+    this.#timers.set(slot, cancel);
+  }
+
+  #halt(run: Run, { step, error }: { step: string; error: string }): void {
+    this.#halted = error;
+    const { seq, eventId } = run.key;
+    this.#log.error('rule halted, restart podiod to go on', { seq, event: eventId, step, reason: error });
+  }
+
+  #wantsMore(): boolean {
+    const { hasRoom, entries, runnable } = this.#window;
+    if (!hasRoom || this.#deps.feed.head() <= this.#upTo) return false;
+    // Not for each single entry that leaves, unless there is nothing else to do.
+    return entries * 2 <= this.#limits.entries || runnable < this.#deps.rule.concurrency;
+  }
+
+  // -------------------------------------------------------------------------------------------- keeping
+
+  #advanceSoon(): void {
+    if (this.#advanceTimer || !this.#taking) return;
+    if (this.#window.cursor(this.#upTo) <= this.#savedCursor) return;
+    this.#advanceTimer = this.#deps.clock.after(ADVANCE_MS, () => void this.#advance());
+  }
+
+  async #advance(): Promise<void> {
+    const cursor = this.#window.cursor(this.#upTo);
+    if (cursor > this.#savedCursor) {
+      const advanced = await this.#reach(lease => this.#deps.lanes.advance(lease, cursor));
+      if (advanced) this.#savedCursor = Math.max(this.#savedCursor, cursor);
+    }
+    this.#advanceTimer = undefined;
+    this.#advanceSoon();
+  }
+
+  async #reach(write: (lease: Lease) => Promise<void>): Promise<boolean> {
+    return (await this.#withLease(write)) !== undefined;
+  }
+
+  #withLease<T>(work: (lease: Lease) => Promise<T>): Promise<{ readonly value: T } | undefined> {
+    const lease = this.#lease;
+    if (lease === undefined) return Promise.resolve(undefined);
+    return this.#guard(() => this.#deps.reliably(() => work(lease), this.#abort.signal));
+  }
+
+  async #guard<T>(work: () => Promise<T | undefined>): Promise<T | undefined> {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isPodiodError(error) || error.code !== 'STORE_STALE_LEASE') throw error;
+      this.#lose();
+      return undefined;
+    }
+  }
+
+  /** Someone else has the lane now: what is in hand here no longer counts. */
+  #lose(): void {
+    if (this.#abort.signal.aborted) return;
+    this.#log.warn('lane taken over by another owner');
+    this.#taking = false;
+    for (const cancel of this.#timers.values()) cancel();
+    this.#timers.clear();
+    this.#advanceTimer?.();
+    this.#advanceTimer = undefined;
+    this.#abort.abort(new Error('the lane has another owner now'));
+  }
+
+  #state(): LaneState {
+    if (!this.#taking) return 'stopped';
+    if (this.#halted !== undefined) return 'halted';
+    return this.#isSetUp ? 'running' : 'waiting for setup';
+  }
+
+  /** Resolves when no run holds a slot, or after `ms`. */
+  async #idle(ms: number): Promise<void> {
+    if (this.#active === 0) return;
+    const idle = new Promise<void>(resolve => {
+      this.#onIdle = resolve;
+    });
+    await within(this.#deps.clock, ms, idle);
+  }
+}
+
+/** Resolves with `promise`, or after `ms` at the latest. */
+async function within(clock: Clock, ms: number, promise: Promise<void>): Promise<void> {
+  const enough = new AbortController();
+  const timeout = sleep(clock, ms, enough.signal).catch(() => {});
+  await Promise.race([promise, timeout]);
+  enough.abort();
+}

@@ -1,0 +1,168 @@
+/** Which events a rule wants. Pure: everything it needs to know is passed in. */
+import type { AppConfig, SpaceConfig } from '../config/model.ts';
+import type { PodioEvent } from '../core/event.ts';
+import type { AppTrigger, FieldChange, Rule } from '../core/rule.ts';
+import { testValues } from '../core/values.ts';
+import type { Changes } from '../plugin/contract.ts';
+import type { FieldDirectory } from '../podio/contract.ts';
+
+/** `ask`: the event alone does not tell; {@link Matcher.decide} does, given what the event changed. */
+export type Match = 'no' | 'yes' | 'ask';
+
+export interface Matcher {
+  match(event: PodioEvent): Match;
+  /** Whether the fields that changed are among those the rule waits for. Only for events that `ask`. */
+  decide(event: PodioEvent, changes: Changes): boolean;
+}
+
+/** Where names in triggers lead. */
+export interface Known {
+  readonly apps: ReadonlyMap<string, AppConfig>;
+  readonly spaces: ReadonlyMap<string, SpaceConfig>;
+  readonly fields: Pick<FieldDirectory, 'byId' | 'known'>;
+}
+
+/** A trigger on fields, for one of its apps. */
+interface FieldTrigger {
+  readonly app: AppConfig;
+  readonly events: ReadonlySet<string>;
+  /** `field` is an external id or a field id in digits: the app's aliases are resolved. */
+  readonly changes: readonly FieldChange[];
+}
+
+const NO_TYPES: ReadonlySet<string> = new Set();
+const NO_TRIGGERS: readonly FieldTrigger[] = [];
+
+/**
+ * Compiles a rule's triggers. Apps and spaces are compared by id, not by the name in the event: events that were
+ * journaled before a name was changed still find their rule.
+ */
+export function makeMatcher(rule: Rule, { apps, spaces, fields }: Known): Matcher {
+  const appTypes = new Map<number, Set<string>>();
+  const spaceTypes = new Map<number, Set<string>>();
+  const fieldTriggers = new Map<number, FieldTrigger[]>();
+  let scheduled = false;
+
+  for (const trigger of rule.triggers) {
+    switch (trigger.kind) {
+      case 'app':
+        for (const app of pick(apps, trigger.apps)) {
+          if (trigger.fields === undefined) addAll(appTypes, app.id, trigger.events);
+          else addTo(fieldTriggers, app.id, resolveAliases(app, trigger, trigger.fields));
+        }
+        break;
+      case 'space':
+        for (const space of pick(spaces, trigger.spaces)) addAll(spaceTypes, space.id, trigger.events);
+        break;
+      case 'schedule':
+        scheduled = true;
+        break;
+    }
+  }
+
+  const appIdOf = (event: PodioEvent): number | undefined => {
+    if (event.ref.type === 'app') return Number(event.ref.id);
+    return fields.byId(Number(event.ref.id))?.appId ?? apps.get(event.app ?? '')?.id;
+  };
+
+  const fieldIdOf = (app: AppConfig, field: string): number | undefined =>
+    /^\d+$/.test(field) ? Number(field) : fields.known(app.id, field)?.fieldId;
+
+  /** Podio calls a field's hook for changes of that field only, so without conditions the call itself is the answer. */
+  const matchField = (event: PodioEvent, triggers: readonly FieldTrigger[]): Match => {
+    let match: Match = 'no';
+    for (const trigger of triggers) {
+      if (!trigger.events.has(event.type)) continue;
+      for (const change of trigger.changes) {
+        const fieldId = fieldIdOf(trigger.app, change.field);
+        if (fieldId === Number(event.ref.id)) {
+          if (change.from === undefined && change.to === undefined) return 'yes';
+          match = 'ask';
+        } else if (fieldId === undefined) {
+          // The directory has not met the name yet. The difference names fields itself, so asking can't be wrong.
+          match = 'ask';
+        }
+      }
+    }
+    return match;
+  };
+
+  return {
+    match(event) {
+      switch (event.ref.type) {
+        case 'app': {
+          const appId = Number(event.ref.id);
+          if (appTypes.get(appId)?.has(event.type)) return 'yes';
+          // What the app's own hook delivers reaches a rule on fields by their hooks as well, at no call. A recovered
+          // change comes this way only.
+          if (event.source !== 'recovered') return 'no';
+          const triggers = fieldTriggers.get(appId);
+          return triggers?.some(trigger => trigger.events.has(event.type)) ? 'ask' : 'no';
+        }
+        case 'app_field': {
+          if (fieldTriggers.size === 0) return 'no';
+          const appId = appIdOf(event);
+          if (appId === undefined) return 'no';
+          const match = matchField(event, fieldTriggers.get(appId) ?? NO_TRIGGERS);
+          // A rule that wants every such change of the app as well must not hear `no` for this one: its twin from the
+          // app's hook would find the rule has run.
+          return match === 'ask' && (appTypes.get(appId) ?? NO_TYPES).has(event.type) ? 'yes' : match;
+        }
+        case 'space':
+          return spaceTypes.get(Number(event.ref.id))?.has(event.type) ? 'yes' : 'no';
+        case 'schedule':
+          return scheduled && event.type === 'schedule.fire' && event.ref.id === rule.name ? 'yes' : 'no';
+        case 'daemon':
+          return 'no';
+      }
+    },
+
+    decide(event, changes) {
+      const triggers = fieldTriggers.get(appIdOf(event) ?? Number.NaN) ?? NO_TRIGGERS;
+      // Every condition is looked at, also those of other fields: the twin from the other field's hook won't run again.
+      return triggers.some(
+        trigger =>
+          trigger.events.has(event.type) && trigger.changes.some(change => fulfilled(change, changes)),
+      );
+    },
+  };
+}
+
+function fulfilled(wanted: FieldChange, changes: Changes): boolean {
+  const changed = /^\d+$/.test(wanted.field)
+    ? changes.values().find(({ fieldId }) => fieldId === Number(wanted.field))
+    : changes.get(wanted.field);
+  if (changed === undefined) return false;
+  const { type, from, to } = changed;
+  return (
+    (wanted.from === undefined || testValues(type, from, wanted.from)) &&
+    (wanted.to === undefined || testValues(type, to, wanted.to))
+  );
+}
+
+function resolveAliases(app: AppConfig, trigger: AppTrigger, changes: readonly FieldChange[]): FieldTrigger {
+  return {
+    app,
+    events: new Set(trigger.events),
+    changes: changes.map(change => ({ ...change, field: app.fields[change.field] ?? change.field })),
+  };
+}
+
+function* pick<T>(all: ReadonlyMap<string, T>, names: readonly string[]): Generator<T> {
+  for (const name of names) {
+    const found = all.get(name);
+    if (found !== undefined) yield found;
+  }
+}
+
+function addAll(sets: Map<number, Set<string>>, key: number, values: readonly string[]): void {
+  const set = sets.get(key) ?? new Set();
+  for (const value of values) set.add(value);
+  sets.set(key, set);
+}
+
+function addTo<T>(lists: Map<number, T[]>, key: number, value: T): void {
+  const list = lists.get(key);
+  if (list) list.push(value);
+  else lists.set(key, [value]);
+}
