@@ -1,0 +1,24 @@
+import type { App } from '../core/podio.ts';
+import type { PodioClient } from './contract.ts';
+import { unexpectedAnswer } from './errors.ts';
+import { isRecord } from './json.ts';
+
+/** Apps (reference/podio-api.md section 13). */
+export function makeApps(request: PodioClient['request']): PodioClient['apps'] {
+  return {
+    async get(as, appId, options) {
+      const call = { method: 'GET', path: `/app/${appId}`, operation: 'apps.get' } as const;
+      const answer = await request(as, { ...options, ...call });
+      if (!isApp(answer)) throw unexpectedAnswer(call, 'an app');
+      // Podio answers the app's own token too. Nobody here needs it, and what isn't there can't leak.
+      const { token: _, ...app } = answer;
+      return app;
+    },
+  };
+}
+
+const isApp = (value: unknown): value is App & { readonly token?: unknown } =>
+  isRecord(value) &&
+  typeof value.app_id === 'number' &&
+  Array.isArray(value.fields) &&
+  isRecord(value.config);

@@ -1,0 +1,236 @@
+import type { Clock } from '../core/clock.ts';
+import type { BudgetStatus, Priority } from './contract.ts';
+import { type HourCount, makeHourCount } from './hour-count.ts';
+import type { RateLimit } from './http.ts';
+
+/** The hourly budgets that Podio keeps for each identity (reference/podio-api.md section 10). */
+type Bucket = 'general' | 'limited';
+
+/** What is documented; taken as the guess until a header tells. */
+const DOCUMENTED: Readonly<Record<Bucket, number>> = { general: 1_000, limited: 250 };
+
+/** Known to be "Rate limited" before a header says so. The names are those in metrics. */
+const LIMITED_OPERATIONS: ReadonlySet<string> = new Set(['items.filter', 'request.filter', 'request.search']);
+
+/** A window is an hour long, but when it began can't be seen. */
+const WINDOW_MS = 3_600_000;
+
+/** How often a call may try out whether a window that looked used up has been renewed. */
+const PROBE_MS = 300_000;
+
+/**
+ * The part of a budget that each priority leaves for those before it. Live work leaves enough for a handshake, without
+ * which a hook stays dead, and for probes; the rest leaves room for live work.
+ */
+const KEPT: Readonly<Record<Priority, number>> = {
+  handshake: 0,
+  live: 0.02,
+  recovery: 0.1,
+  background: 0.2,
+};
+
+/** One call that may be made now. */
+export interface Grant {
+  /** To be called once, with what the answer's headers said; undefined when they (or the answer) are missing. */
+  answered(rateLimit: RateLimit | undefined): void;
+}
+
+/** Either a grant, or how long to wait before asking again. */
+export type Taken =
+  | { readonly grant: Grant; readonly waitMs?: undefined }
+  | { readonly grant?: undefined; readonly waitMs: number };
+
+/**
+ * Keeps calls inside Podio's limits, per identity. Learns both ceilings, and which operation falls under which, from
+ * the headers of each answer; never waits itself. Identities are keys as of `identityKey`.
+ */
+export interface Budget {
+  /** Milliseconds until `take` would say yes; 0: now. Takes nothing. */
+  wait(identity: string, operation: string, priority: Priority): number;
+  take(identity: string, operation: string, priority: Priority): Taken;
+  /** After a 420: nothing goes out for this identity until then. A shorter wait never cuts a longer one. */
+  pause(identity: string, ms: number): void;
+  status(): readonly BudgetStatus[];
+}
+
+/** What is known of one bucket's present window. */
+interface Known {
+  limit: number;
+  /** At the latest answer; calls on their way are not taken off. */
+  remaining: number;
+  /** Which call that answer belonged to: answers to earlier calls are older news. */
+  asOf: number;
+  /** By then the window is another one. */
+  renewedBy: number;
+  /** The latest grant out of what is kept back, to see whether the window was renewed. */
+  probedAt: number;
+}
+
+interface Account {
+  readonly known: Map<Bucket, Known>;
+  /** Where a header has shown an operation to belong. */
+  readonly bucketOf: Map<string, Bucket>;
+  /** Calls without an answer yet. */
+  readonly onTheWay: Record<Bucket, number>;
+  readonly background: Readonly<Record<Bucket, HourCount>>;
+  pausedUntil: number;
+}
+
+export function makeBudget(options: {
+  readonly clock: Pick<Clock, 'monotonic'>;
+  /** Of each hourly budget, 0 to 1: all that background work may use. */
+  readonly backgroundShare: number;
+}): Budget {
+  const { clock, backgroundShare } = options;
+  const accounts = new Map<string, Account>();
+  let calls = 0;
+
+  const accountOf = (identity: string): Account => {
+    let account = accounts.get(identity);
+    if (!account) {
+      account = {
+        known: new Map(),
+        bucketOf: new Map(),
+        onTheWay: { general: 0, limited: 0 },
+        background: { general: makeHourCount(clock), limited: makeHourCount(clock) },
+        pausedUntil: Number.NEGATIVE_INFINITY,
+      };
+      accounts.set(identity, account);
+    }
+    return account;
+  };
+
+  const bucketOf = (account: Account, operation: string): Bucket =>
+    account.bucketOf.get(operation) ?? (LIMITED_OPERATIONS.has(operation) ? 'limited' : 'general');
+
+  /** What is known of the present window; a window that has run out says nothing of the next. */
+  const present = (account: Account, bucket: Bucket): Known | undefined => {
+    const known = account.known.get(bucket);
+    return known && known.renewedBy > clock.monotonic() ? known : undefined;
+  };
+
+  const shareWait = (account: Account, bucket: Bucket): number => {
+    const limit = account.known.get(bucket)?.limit ?? DOCUMENTED[bucket];
+    const cap = Math.floor(limit * backgroundShare);
+    // A share that rounds down to nothing would stop reconciling for good.
+    return account.background[bucket].waitBelow(Math.max(cap, 1));
+  };
+
+  /** Milliseconds, and whether the call would be a probe. */
+  const windowWait = (
+    account: Account,
+    bucket: Bucket,
+    priority: Priority,
+  ): { readonly ms: number; readonly probe: boolean } => {
+    const known = present(account, bucket);
+    if (!known) return { ms: 0, probe: false };
+    const left = known.remaining - account.onTheWay[bucket];
+    if (left > Math.ceil(known.limit * KEPT[priority])) return { ms: 0, probe: false };
+    const now = clock.monotonic();
+    const renewal = known.renewedBy - now;
+    const untouchable = priority === 'live' ? 0 : Math.ceil(known.limit * KEPT.live);
+    if (left <= untouchable) return { ms: renewal, probe: false };
+    // Something is left, only not for this priority. The window may have been renewed long ago: now and then one call
+    // finds out, since no header comes without a call.
+    const probe = Math.max(0, known.probedAt + PROBE_MS - now);
+    return { ms: Math.min(renewal, probe), probe: probe === 0 };
+  };
+
+  const look = (identity: string, operation: string, priority: Priority) => {
+    const account = accountOf(identity);
+    const bucket = bucketOf(account, operation);
+    const paused = Math.max(0, account.pausedUntil - clock.monotonic());
+    const share = priority === 'background' ? shareWait(account, bucket) : 0;
+    const window = windowWait(account, bucket, priority);
+    return { account, bucket, waitMs: Math.max(paused, share, window.ms), probe: window.probe };
+  };
+
+  return {
+    wait: (identity, operation, priority) => look(identity, operation, priority).waitMs,
+
+    take(identity, operation, priority) {
+      const { account, bucket, waitMs, probe } = look(identity, operation, priority);
+      if (waitMs > 0) return { waitMs: Math.ceil(waitMs) };
+      const probed = probe && account.known.get(bucket);
+      if (probed) probed.probedAt = clock.monotonic();
+      if (priority === 'background') account.background[bucket].add();
+      account.onTheWay[bucket] += 1;
+      calls += 1;
+      const call = calls;
+      const answered = (rateLimit: RateLimit | undefined) => {
+        account.onTheWay[bucket] -= 1;
+        if (rateLimit) {
+          const told = classify(account, operation, bucket, rateLimit.limit);
+          account.bucketOf.set(operation, told);
+          learn(account, told, rateLimit, call, clock.monotonic());
+          return;
+        }
+        // No header tells, so it is counted here: too low is safe, and the next header puts it right.
+        const known = account.known.get(bucket);
+        if (known) known.remaining -= 1;
+      };
+      return { grant: { answered } };
+    },
+
+    pause(identity, ms) {
+      const account = accountOf(identity);
+      account.pausedUntil = Math.max(account.pausedUntil, clock.monotonic() + ms);
+      // A 420 shows that what was believed to be left is wrong, and at its end the windows are others.
+      for (const known of account.known.values()) {
+        known.renewedBy = Math.min(known.renewedBy, account.pausedUntil);
+      }
+    },
+
+    status() {
+      const now = clock.monotonic();
+      return Array.from(accounts, ([identity, account]) => {
+        const show = (bucket: Bucket) => {
+          const known = account.known.get(bucket);
+          return known && { limit: known.limit, remaining: Math.max(0, known.remaining) };
+        };
+        return {
+          identity,
+          general: show('general'),
+          limited: show('limited'),
+          pausedMs: Math.max(0, Math.ceil(account.pausedUntil - now)),
+        };
+      });
+    },
+  };
+}
+
+/**
+ * Which bucket an answer's ceiling belongs to. The limit alone tells, as long as it matches one bucket only; ceilings
+ * that support has raised match neither at first, and then the smaller one is the limited one.
+ */
+function classify(account: Account, operation: string, assumed: Bucket, limit: number): Bucket {
+  const learned = account.bucketOf.get(operation) ?? assumed;
+  const general = account.known.get('general')?.limit;
+  const limited = account.known.get('limited')?.limit;
+  const isGeneral = limit === (general ?? DOCUMENTED.general);
+  const isLimited = limit === (limited ?? DOCUMENTED.limited);
+  if (isGeneral !== isLimited) return isGeneral ? 'general' : 'limited';
+  if (general !== undefined && limited === undefined && limit < general) return 'limited';
+  if (limited !== undefined && general === undefined && limit > limited) return 'general';
+  return learned;
+}
+
+function learn(account: Account, bucket: Bucket, told: RateLimit, call: number, now: number): void {
+  const known = account.known.get(bucket);
+  if (!known || known.renewedBy <= now || known.limit !== told.limit) {
+    account.known.set(bucket, {
+      ...told,
+      asOf: call,
+      renewedBy: now + WINDOW_MS,
+      probedAt: now,
+    });
+    return;
+  }
+  // Answers overtake each other: more left is news only from a call made later, less left always is.
+  if (told.remaining > known.remaining) {
+    if (call < known.asOf) return;
+    known.renewedBy = now + WINDOW_MS;
+  }
+  known.remaining = told.remaining;
+  known.asOf = Math.max(known.asOf, call);
+}

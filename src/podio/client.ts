@@ -1,0 +1,175 @@
+import type { Clock } from '../core/clock.ts';
+import { PodioError } from '../core/errors.ts';
+import type { Log } from '../core/log.ts';
+import type { Metrics } from '../core/metrics.ts';
+import type { Settings } from '../store/contract.ts';
+import { abortable } from './abortable.ts';
+import { makeApps } from './apps.ts';
+import { makeAuth } from './auth.ts';
+import { makeBudget } from './budget.ts';
+import { type Call, type Identity, identityKey, type PodioClient } from './contract.ts';
+import { errorOf, isRateLimit, unexpectedAnswer, waitOf } from './errors.ts';
+import { makeGate } from './gate.ts';
+import { makeGrants, type Token } from './grants.ts';
+import { makeHooks } from './hooks.ts';
+import { type Answer, type HttpRequest, makeHttp } from './http.ts';
+import { makeItems } from './items.ts';
+import { makeLoginPace } from './login-pace.ts';
+import { makeOutageGuard } from './outage.ts';
+import { makeTokenKeep } from './token-keep.ts';
+
+/** Calls on their way at the same time, over all identities. */
+const CONCURRENCY = 6;
+const DEFAULT_TIMEOUT_MS = 30_000;
+/** For how long a 401 that a fresh login did not cure is put down to the operation and not to the token. */
+const NO_CURE_MS = 600_000;
+
+export interface PodioClientOptions {
+  /** Without a slash at its end. */
+  readonly apiUrl: string;
+  readonly clientId: string;
+  readonly clientSecret: string;
+  /** v2 takes JSON, v1 a form. */
+  readonly tokenEndpoint: 'v1' | 'v2';
+  /** 0 to 1: of each hourly budget, what calls of priority `background` may use together. */
+  readonly backgroundShare: number;
+  /** Keeps tokens, under `token/{identity}`. */
+  readonly settings: Pick<Settings, 'get' | 'set' | 'delete'>;
+  readonly fetch: typeof globalThis.fetch;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Pick<Metrics, 'apiCalled'>;
+  /** For one request with its answer. Default: 30 s. */
+  readonly timeoutMs?: number;
+}
+
+/** One request of a call that may need several. */
+interface Attempt {
+  readonly answer: Answer;
+  readonly token: Token;
+}
+
+/** Podio's REST API, with tokens, budgets and outages taken care of. Source: reference/podio-api.md. */
+export function makePodioClient(options: PodioClientOptions): PodioClient {
+  const { apiUrl, clientId, clientSecret, tokenEndpoint, backgroundShare, settings, clock, metrics } =
+    options;
+  const log = options.log.child({ module: 'podio' });
+  const http = makeHttp({
+    apiUrl,
+    fetch: options.fetch,
+    clock,
+    timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+  });
+  const outage = makeOutageGuard(clock, log);
+  const budget = makeBudget({ clock, backgroundShare });
+  const gate = makeGate(CONCURRENCY);
+
+  /** One request, counted. Rejects where there is no answer to speak of: none came, or a 5xx. */
+  const send = async (operation: string, request: HttpRequest): Promise<Answer> => {
+    const admission = outage.admit();
+    let answer: Answer;
+    try {
+      answer = await http(request);
+    } catch (error) {
+      if (!(error instanceof PodioError)) throw error;
+      metrics.apiCalled(operation, 0);
+      throw admission.failed(error);
+    }
+    metrics.apiCalled(operation, answer.status);
+    log.debug('call answered', { operation, status: answer.status });
+    if (answer.status >= 500) throw admission.failed(errorOf({ ...request, quotable: false }, answer));
+    admission.succeeded();
+    return answer;
+  };
+
+  const auth = makeAuth({
+    grants: makeGrants({ send, clientId, clientSecret, tokenEndpoint, clock }),
+    keep: makeTokenKeep({ settings, apiUrl, clientId, log }),
+    pace: makeLoginPace(clock),
+    clock,
+    log,
+  });
+
+  const tooEarly = (identity: string, waitMs: number) =>
+    new PodioError(
+      'PODIO_RATE_LIMITED',
+      `no call for ${identity} now: Podio's limit is reached or kept free`,
+      {
+        retry: { afterMs: waitMs },
+      },
+    );
+
+  const priorityOf = (call: Call) => call.priority ?? 'live';
+
+  /** Sends with a slot and a grant; both are taken together, so nothing is granted to a call that still waits. */
+  const attempt = async (as: Identity, call: Call): Promise<Attempt> => {
+    const { operation, method, path, query, body, signal } = call;
+    const identity = identityKey(as);
+    for (;;) {
+      const token = await abortable(auth.token(as, priorityOf(call)), signal);
+      const leave = await gate.enter(priorityOf(call), signal);
+      try {
+        // While this call stood in line another one may have found the token dead.
+        if (!auth.isCurrent(as, token)) continue;
+        const { grant, waitMs } = budget.take(identity, operation, priorityOf(call));
+        if (!grant) throw tooEarly(identity, waitMs);
+        let answer: Answer | undefined;
+        try {
+          answer = await send(operation, {
+            method,
+            path,
+            query,
+            headers: {
+              authorization: `OAuth2 ${token.access}`,
+              ...(body !== undefined && { 'content-type': 'application/json' }),
+            },
+            body: body === undefined ? undefined : JSON.stringify(body),
+            signal,
+          });
+        } finally {
+          grant.answered(answer?.rateLimit);
+        }
+        if (isRateLimit(answer.status)) {
+          log.warn('Podio asks to wait', { identity, operation, waitMs: waitOf(answer) });
+          budget.pause(identity, waitOf(answer));
+        }
+        return { answer, token };
+      } finally {
+        leave();
+      }
+    }
+  };
+
+  /** Until when a 401 of this operation is not worth a login, by identity and operation. */
+  const incurable = new Map<string, number>();
+
+  const request = async (as: Identity, call: Call): Promise<unknown> => {
+    const waitMs = budget.wait(identityKey(as), call.operation, priorityOf(call));
+    if (waitMs > 0) throw tooEarly(identityKey(as), waitMs);
+
+    let { answer, token } = await attempt(as, call);
+    const place = `${identityKey(as)} ${call.operation}`;
+    if (answer.status === 401 && (incurable.get(place) ?? 0) <= clock.monotonic()) {
+      // "expired_token" is said of any bad token: one refresh, one login, and no more.
+      for (const how of ['refresh', 'login'] as const) {
+        await abortable(auth.renew(as, token, how, priorityOf(call)), call.signal);
+        ({ answer, token } = await attempt(as, call));
+        if (answer.status !== 401) break;
+      }
+      // Trying again and again would use up the logins that the identity's other calls need.
+      if (answer.status === 401) incurable.set(place, clock.monotonic() + NO_CURE_MS);
+      else incurable.delete(place);
+    }
+    if (answer.status < 200 || answer.status >= 300) throw errorOf({ ...call, quotable: true }, answer);
+    if (!answer.readable) throw unexpectedAnswer(call, 'JSON');
+    return answer.body;
+  };
+
+  return {
+    request,
+    hooks: makeHooks(request),
+    items: makeItems(request),
+    apps: makeApps(request),
+    budgets: budget.status,
+  };
+}

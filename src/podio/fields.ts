@@ -1,0 +1,86 @@
+import type { App } from '../core/podio.ts';
+import type { Settings } from '../store/contract.ts';
+import type { FieldDirectory, Identity, KnownField, PodioClient } from './contract.ts';
+import { isRecord } from './json.ts';
+
+const PREFIX = 'fields/';
+
+/** A field as it stands in the store, under `fields/{appId}`. */
+interface KeptField extends KnownField {
+  /** Deleted at Podio. Kept, so that hooks left on it are still known to belong to this app. */
+  readonly gone?: boolean;
+}
+
+/**
+ * Field ids by name, kept over restarts so that a converged one asks nothing. Resolves when what the store has is
+ * loaded. Of Podio's answers only the fields are kept, never the app's token.
+ */
+export async function makeFieldDirectory(options: {
+  readonly settings: Pick<Settings, 'set' | 'list'>;
+  readonly apps: PodioClient['apps'];
+}): Promise<FieldDirectory> {
+  const { settings, apps } = options;
+  const byApp = new Map<number, readonly KeptField[]>();
+  const byId = new Map<number, KeptField>();
+  const reading = new Map<number, Promise<void>>();
+
+  const put = (appId: number, fields: readonly KeptField[]) => {
+    byApp.set(appId, fields);
+    for (const field of fields) byId.set(field.fieldId, field);
+  };
+
+  for (const [key, value] of await settings.list(PREFIX)) {
+    const appId = Number(key.slice(PREFIX.length));
+    if (Array.isArray(value)) put(appId, value.filter(isKept));
+  }
+
+  const known = (appId: number, field: string): KnownField | undefined => {
+    const fields = byApp.get(appId)?.filter(({ gone }) => !gone);
+    return (
+      fields?.find(({ externalId }) => externalId === field) ??
+      fields?.find(({ fieldId }) => String(fieldId) === field)
+    );
+  };
+
+  const read = async (as: Identity, appId: number, options: Parameters<FieldDirectory['find']>[3]) => {
+    const app = await apps.get(as, appId, options);
+    const present = app.fields
+      .filter(({ status }) => status !== 'deleted')
+      .map(field => toKept(appId, field));
+    const ids = new Set(present.map(({ fieldId }) => fieldId));
+    const gone = (byApp.get(appId) ?? [])
+      .filter(({ fieldId }) => !ids.has(fieldId))
+      .map(field => ({ ...field, gone: true }));
+    put(appId, [...present, ...gone]);
+    await settings.set(PREFIX + appId, byApp.get(appId));
+  };
+
+  return {
+    known,
+    byId: fieldId => byId.get(fieldId),
+    async find(as, appId, field, options) {
+      const found = known(appId, field);
+      if (found) return found;
+      let answer = reading.get(appId);
+      if (!answer) {
+        answer = read(as, appId, options).finally(() => reading.delete(appId));
+        reading.set(appId, answer);
+      }
+      await answer;
+      return known(appId, field);
+    },
+  };
+}
+
+function toKept(appId: number, field: App['fields'][number]): KeptField {
+  const { field_id: fieldId, external_id: externalId, type } = field;
+  return { appId, fieldId, externalId, type, label: field.label ?? field.config?.label ?? externalId };
+}
+
+const isKept = (value: unknown): value is KeptField =>
+  isRecord(value) &&
+  typeof value.appId === 'number' &&
+  typeof value.fieldId === 'number' &&
+  typeof value.externalId === 'string' &&
+  typeof value.type === 'string' &&
+  typeof value.label === 'string';

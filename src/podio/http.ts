@@ -1,0 +1,111 @@
+import type { Clock } from '../core/clock.ts';
+import { PodioError } from '../core/errors.ts';
+
+export interface HttpRequest {
+  readonly method: string;
+  /** Begins with a slash; holds neither host nor query. */
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string | number | boolean>> | undefined;
+  /** Sent with every request besides `Accept`. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What the rate limit headers of an answer say: the ceiling of the call just made, and what is left this hour. */
+export interface RateLimit {
+  readonly limit: number;
+  readonly remaining: number;
+}
+
+export interface Answer {
+  readonly status: number;
+  /** Parsed; undefined for an empty body and for one that is not JSON. */
+  readonly body: unknown;
+  /** False when there was a body that is not JSON, such as a proxy's error page. */
+  readonly readable: boolean;
+  readonly rateLimit: RateLimit | undefined;
+  /** Of `Retry-After`, either form. */
+  readonly retryAfterMs: number | undefined;
+}
+
+/** One request, one answer of any status. Rejects with PODIO_UNAVAILABLE when none came, or with the signal's reason. */
+export type Http = (request: HttpRequest) => Promise<Answer>;
+
+export function makeHttp(options: {
+  /** Without a slash at its end. */
+  readonly apiUrl: string;
+  readonly fetch: typeof globalThis.fetch;
+  readonly clock: Clock;
+  /** For the whole answer, its body included. */
+  readonly timeoutMs: number;
+}): Http {
+  const { apiUrl, fetch, clock, timeoutMs } = options;
+  return async request => {
+    const { method, path, query, headers, body, signal } = request;
+    signal?.throwIfAborted();
+    const url = new URL(apiUrl + path);
+    for (const [name, value] of Object.entries(query ?? {})) url.searchParams.set(name, String(value));
+    const timeout = new AbortController();
+    const cancel = clock.after(timeoutMs, () => timeout.abort());
+    try {
+      const response = await fetch(url, {
+        method,
+        headers: { accept: 'application/json', ...headers },
+        ...(body !== undefined && { body }),
+        // A redirect could carry a token to another host.
+        redirect: 'manual',
+        signal: signal ? AbortSignal.any([signal, timeout.signal]) : timeout.signal,
+      });
+      const text = await response.text();
+      return { status: response.status, ...parse(text), ...readHeaders(response.headers, clock) };
+    } catch (cause) {
+      signal?.throwIfAborted();
+      throw new PodioError(
+        'PODIO_UNAVAILABLE',
+        timeout.signal.aborted
+          ? `${method} ${path} got no answer within ${timeoutMs} ms`
+          : `${method} ${path} could not be sent: ${reasonOf(cause)}`,
+        { cause },
+      );
+    } finally {
+      cancel();
+    }
+  };
+}
+
+function parse(text: string): Pick<Answer, 'body' | 'readable'> {
+  if (text.trim() === '') return { body: undefined, readable: true };
+  try {
+    return { body: JSON.parse(text), readable: true };
+  } catch {
+    return { body: undefined, readable: false };
+  }
+}
+
+function readHeaders(headers: Headers, clock: Clock): Pick<Answer, 'rateLimit' | 'retryAfterMs'> {
+  const limit = count(headers.get('x-rate-limit-limit'));
+  const remaining = count(headers.get('x-rate-limit-remaining'));
+  return {
+    rateLimit: limit !== undefined && remaining !== undefined ? { limit, remaining } : undefined,
+    retryAfterMs: retryAfter(headers.get('retry-after'), clock),
+  };
+}
+
+const count = (text: string | null): number | undefined =>
+  text !== null && /^\d{1,15}$/.test(text.trim()) ? Number(text) : undefined;
+
+function retryAfter(text: string | null, clock: Clock): number | undefined {
+  if (text === null) return undefined;
+  const seconds = count(text);
+  if (seconds !== undefined) return seconds * 1_000;
+  const date = Date.parse(text);
+  return Number.isNaN(date) ? undefined : Math.max(0, date - clock.now());
+}
+
+/** fetch says only `fetch failed`; what happened stands in the cause: `ECONNREFUSED`, `ENOTFOUND`. */
+function reasonOf(thrown: unknown): string {
+  const cause = thrown instanceof Error ? (thrown.cause ?? thrown) : thrown;
+  if (!(cause instanceof Error)) return 'unknown reason';
+  return 'code' in cause && typeof cause.code === 'string' ? cause.code : cause.name;
+}

@@ -1,0 +1,72 @@
+import type { FieldDifference, FilterResult, Item, Revision } from '../core/podio.ts';
+import type { PodioClient } from './contract.ts';
+import { unexpectedAnswer } from './errors.ts';
+import { isRecord } from './json.ts';
+
+/** Reading items (reference/podio-api.md section 8). */
+export function makeItems(request: PodioClient['request']): PodioClient['items'] {
+  return {
+    async get(as, itemId, options) {
+      const call = { method: 'GET', path: `/item/${itemId}`, operation: 'items.get' } as const;
+      // Reading would otherwise clear the notifications of the person whose login this is.
+      const answer = await request(as, { ...options, ...call, query: { mark_as_viewed: false } });
+      if (!isItem(answer)) throw unexpectedAnswer(call, 'an item');
+      return answer;
+    },
+
+    async difference(as, itemId, from, to, options) {
+      const call = {
+        method: 'GET',
+        path: `/item/${itemId}/revision/${from}/${to}`,
+        operation: 'items.difference',
+      } as const;
+      const answer = await request(as, { ...options, ...call });
+      if (!isListOf(answer, isDifference)) throw unexpectedAnswer(call, 'a revision difference');
+      return answer;
+    },
+
+    async revisions(as, itemId, options) {
+      const call = {
+        method: 'GET',
+        path: `/item/${itemId}/revision/`,
+        operation: 'items.revisions',
+      } as const;
+      const answer = await request(as, { ...options, ...call });
+      if (!isListOf(answer, isRevision)) throw unexpectedAnswer(call, 'a list of revisions');
+      // Podio's own order is not documented.
+      return answer.toSorted((a, b) => a.revision - b.revision);
+    },
+
+    async filter(as, appId, body, options) {
+      const call = {
+        method: 'POST',
+        path: `/item/app/${appId}/filter/`,
+        operation: 'items.filter',
+      } as const;
+      const answer = await request(as, { ...options, ...call, body });
+      if (!isFilterResult(answer)) throw unexpectedAnswer(call, 'a page of items');
+      return answer;
+    },
+  };
+}
+
+// Only what the daemon itself relies on is looked at; the rest is passed on as it came.
+
+const isListOf = <T>(value: unknown, is: (element: unknown) => element is T): value is T[] =>
+  Array.isArray(value) && value.every(is);
+
+export const isItem = (value: unknown): value is Item =>
+  isRecord(value) && typeof value.item_id === 'number' && Array.isArray(value.fields);
+
+const isDifference = (value: unknown): value is FieldDifference =>
+  isRecord(value) &&
+  typeof value.field_id === 'number' &&
+  typeof value.external_id === 'string' &&
+  Array.isArray(value.from) &&
+  Array.isArray(value.to);
+
+const isRevision = (value: unknown): value is Revision =>
+  isRecord(value) && typeof value.revision === 'number';
+
+const isFilterResult = (value: unknown): value is FilterResult =>
+  isRecord(value) && Array.isArray(value.items);
