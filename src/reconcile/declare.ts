@@ -1,17 +1,16 @@
 import type { AppConfig, SpaceConfig } from '../config/model.ts';
-import { coerceError, isPodiodError } from '../core/errors.ts';
+import { coerceError, PodioError } from '../core/errors.ts';
 import { type HookRefType, refKey } from '../core/event.ts';
 import { type HookRef, type HookSpec, hookUrl } from '../core/hook.ts';
 import type { AppTrigger, Rule } from '../core/rule.ts';
-import type { CallOptions, FieldDirectory, Identities } from '../podio/contract.ts';
+import type { FieldDirectory, Identities } from '../podio/contract.ts';
+import { identityFor } from './identity.ts';
 import type { Limit } from './limit.ts';
 
-/** What an app's field of a trigger turned out to be. */
-export type FieldLookup =
-  | { readonly fieldId: number }
-  | { readonly reason: string; readonly hint: string | undefined };
+/** What a field of a trigger turned out to be, or why that isn't known. */
+export type FieldLookup = { readonly fieldId: number } | { readonly error: Error };
 
-/** By {@link fieldKey}. */
+/** By app and field: `101/status`, aliases resolved. */
 export type FieldLookups = ReadonlyMap<string, FieldLookup>;
 
 /** A trigger's field that no hook could be declared for. */
@@ -20,9 +19,11 @@ export interface UnresolvedField {
   /** Names from the config. */
   readonly app: string;
   readonly appId: number;
+  /** As written. */
   readonly field: string;
-  readonly reason: string;
-  readonly hint: string | undefined;
+  /** Of the lookup, in {@link FieldLookups}. */
+  readonly key: string;
+  readonly error: Error;
 }
 
 export interface Declaration {
@@ -72,38 +73,46 @@ const appsOf = (trigger: AppTrigger, apps: Apps): readonly AppConfig[] =>
   trigger.apps.flatMap(name => apps.get(name) ?? []);
 
 /**
- * Looks up the ids of all fields that rules hang hooks on, before anything is declared. Never rejects but for an abort:
- * a field that can't be looked up costs the rules that name it their hooks on that app, and nobody else anything.
+ * Looks up the ids of all fields that rules hang hooks on, before anything is declared. A field that can't be looked up
+ * costs the rules that name it their hooks on that app, and nobody else anything. `hold` may answer a lookup that failed
+ * lately, so that it isn't tried again yet. Rejects only when the signal is aborted.
  */
 export async function resolveFields(
   rules: readonly Rule[],
   apps: Apps,
-  effects: { readonly fields: FieldDirectory; readonly identities: Identities; readonly limit: Limit },
-  options: CallOptions,
+  effects: {
+    readonly fields: FieldDirectory;
+    readonly identities: Identities;
+    readonly limit: Limit;
+    readonly signal: AbortSignal;
+    readonly hold?: (key: string) => FieldLookup | undefined;
+  },
 ): Promise<FieldLookups> {
-  const { fields, identities, limit } = effects;
+  const { fields, identities, limit, signal, hold } = effects;
   const look = async ({ app, field }: WantedField): Promise<FieldLookup> => {
     const known = fields.known(app.id, field);
     if (known) return { fieldId: known.fieldId };
-    const as = identities.forApp(app.id);
-    if (!as) return { reason: 'nothing in the config reaches the app', hint: undefined };
+    const held = hold?.(fieldKey(app.id, field));
+    if (held) return held;
     try {
-      const found = await limit(() => fields.find(as, app.id, field, options));
-      if (found) return { fieldId: found.fieldId };
-      return {
-        reason: `app ${app.name} has no field "${field}"`,
-        hint: 'Podio shows external ids under Developer in the menu of the app.',
-      };
+      const as = identityFor(identities, { type: 'app', id: app.id });
+      const found = await limit(() => fields.find(as, app.id, field, { priority: 'background', signal }));
+      return found ? { fieldId: found.fieldId } : { error: noSuchField(app.name, field) };
     } catch (thrown) {
-      options.signal?.throwIfAborted();
-      const error = coerceError(thrown);
-      return { reason: error.message, hint: isPodiodError(error) ? error.hint : undefined };
+      signal.throwIfAborted();
+      return { error: coerceError(thrown) };
     }
   };
-  const wanted = wantedFields(rules, apps);
-  const lookups = await Promise.all(wanted.map(look));
-  return new Map(wanted.map(({ app, field }, i) => [fieldKey(app.id, field), lookups[i] as FieldLookup]));
+  const entries = wantedFields(rules, apps).map(
+    async wanted => [fieldKey(wanted.app.id, wanted.field), await look(wanted)] as const,
+  );
+  return new Map(await Promise.all(entries));
 }
+
+const noSuchField = (app: string, field: string): PodioError =>
+  new PodioError('PODIO_NOT_FOUND', `app ${app} has no field "${field}"`, {
+    hint: 'Podio shows the external ids of fields under Developer in the menu of the app.',
+  });
 
 /** The smallest set of hooks that the rules need: one per (ref, type). */
 export function declareHooks(
@@ -132,14 +141,14 @@ export function declareHooks(
     }
     for (const { field: written } of trigger.fields ?? []) {
       const field = fieldOf(app, written);
-      const lookup = fields.get(fieldKey(app.id, field));
-      if (lookup && 'fieldId' in lookup) {
+      const key = fieldKey(app.id, field);
+      const lookup = fields.get(key) ?? { error: noSuchField(app.name, field) };
+      if ('fieldId' in lookup) {
         for (const event of trigger.events.filter(isItemEvent)) {
           need(rule, 'app_field', lookup.fieldId, event);
         }
       } else {
-        const { reason, hint } = lookup ?? { reason: 'the field was not looked up', hint: undefined };
-        unresolved.push({ rule, app: app.name, appId: app.id, field: written, reason, hint });
+        unresolved.push({ rule, app: app.name, appId: app.id, field: written, key, error: lookup.error });
       }
     }
   };

@@ -1,0 +1,168 @@
+import { type Observable, Subject } from 'rxjs';
+import type { Cancel } from '../core/clock.ts';
+import { coerceError } from '../core/errors.ts';
+import type { Progress } from './apply.ts';
+import { type ApplyOptions, changesOf } from './plan.ts';
+import { makeRunner, type RunnerEffects, type RunRequest, type Scope } from './runner.ts';
+import type { HookPlan, ReconcileReport, ReconcileStatus } from './status.ts';
+
+export interface NowOptions extends ApplyOptions {
+  /** Asked for by an operator: carried out also where `reconcile.mode` is `plan`. */
+  readonly apply?: boolean;
+  readonly onProgress?: (progress: Progress) => void;
+}
+
+/** Makes Podio's hooks what the rules need, again and again. */
+export interface Reconciler {
+  /** Runs at once, then every `reconcile.everyMs` with jitter, and earlier for what failed. */
+  start(): void;
+  /** Ends what is under way without finishing it: the next start looks again. */
+  stop(): Promise<void>;
+  /** Looks at everything and changes nothing. */
+  plan(options?: ApplyOptions): Promise<HookPlan>;
+  /**
+   * Looks at everything and carries out what is to be done. Never two runs at once: calls that come during one share the
+   * next. Resolves also when actions failed (see the report); rejects on stop and where the store fails.
+   */
+  now(options?: NowOptions): Promise<ReconcileReport>;
+  /** Resolves when the first run has ended, well or not. */
+  readonly firstDone: Promise<void>;
+  /** Pulses after every run. */
+  readonly finished$: Observable<void>;
+  status(): ReconcileStatus;
+}
+
+/** A run that waits for its turn, with those who asked for it. */
+interface Waiting {
+  request: RunRequest;
+  readonly done: PromiseWithResolvers<ReconcileReport>;
+}
+
+const UNASKED: RunRequest = { options: {}, apply: false, scope: 'everything', onProgress: () => {} };
+
+const SCOPES: readonly Scope[] = ['retries', 'due', 'everything'];
+const widest = (a: Scope, b: Scope): Scope => (SCOPES.indexOf(a) > SCOPES.indexOf(b) ? a : b);
+
+/** What several callers want of the same run: what one of them allows is allowed. */
+function merge(a: RunRequest, b: RunRequest): RunRequest {
+  return {
+    options: {
+      prune: Boolean(a.options.prune || b.options.prune),
+      move: Boolean(a.options.move || b.options.move),
+      allowDeletes: Boolean(a.options.allowDeletes || b.options.allowDeletes),
+    },
+    apply: a.apply || b.apply,
+    scope: widest(a.scope, b.scope),
+    onProgress: progress => {
+      a.onProgress(progress);
+      b.onProgress(progress);
+    },
+  };
+}
+
+/** Two wake-ups are never nearer than this, however short a wait Podio or the config tells. */
+const SHORTEST_WAIT = 100;
+
+export function makeReconciler(effects: RunnerEffects): Reconciler {
+  const { clock, random } = effects;
+  const log = effects.log.child({ module: 'reconcile' });
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const runner = makeRunner({ ...effects, log }, signal);
+  const finished$ = new Subject<void>();
+  const first = Promise.withResolvers<void>();
+
+  let waiting: Waiting | undefined;
+  let running: Promise<void> | undefined;
+  let timer: Cancel | undefined;
+  let started = false;
+  /** By the clock's monotonic time. */
+  let nextAt = 0;
+  let lastRunAt: string | undefined;
+  let lastError: string | undefined;
+
+  const arm = () => {
+    timer?.();
+    if (!started || signal.aborted) return;
+    const wait = Math.min(nextAt - clock.monotonic(), runner.retryInMs() ?? Number.POSITIVE_INFINITY);
+    timer = clock.after(Math.max(wait, SHORTEST_WAIT), () => {
+      const scope = clock.monotonic() < nextAt ? 'retries' : 'due';
+      ask({ ...UNASKED, scope }).catch(() => {});
+    });
+  };
+
+  const runOnce = async ({ request, done }: Waiting): Promise<void> => {
+    try {
+      if (request.scope !== 'retries') {
+        nextAt = clock.monotonic() + effects.config().reconcile.everyMs * (0.9 + random() * 0.2);
+      }
+      const report = await runner.run(request);
+      lastError = undefined;
+      logReport(report);
+      done.resolve(report);
+    } catch (thrown) {
+      const error = coerceError(thrown);
+      if (!signal.aborted) {
+        lastError = error.message;
+        log.error('reconcile broke off', { error });
+      }
+      done.reject(error);
+    }
+    lastRunAt = new Date(clock.now()).toISOString();
+    first.resolve();
+    finished$.next();
+  };
+
+  const logReport = ({ plan, results }: ReconcileReport) => {
+    const count = (outcome: string) => results.filter(result => result.outcome === outcome).length;
+    const waits = results.length === 0 ? changesOf(plan.actions).length : 0;
+    const refused = plan.actions.filter(action => action.refused).length;
+    const facts = { done: count('done'), failed: count('failed'), skipped: count('skipped'), waits, refused };
+    if (waits + refused > 0) log.warn('hooks wait for podiod apply', facts);
+    else log[results.length > 0 ? 'info' : 'debug']('hooks reconciled', facts);
+  };
+
+  const drain = async (): Promise<void> => {
+    timer?.();
+    for (let next = waiting; next; next = waiting) {
+      waiting = undefined;
+      await runOnce(next);
+    }
+    running = undefined;
+    arm();
+  };
+
+  const ask = (request: RunRequest): Promise<ReconcileReport> => {
+    if (signal.aborted) return Promise.reject(signal.reason);
+    if (waiting) waiting.request = merge(waiting.request, request);
+    else waiting = { request, done: Promise.withResolvers() };
+    const { promise } = waiting.done;
+    running ??= drain();
+    return promise;
+  };
+
+  return {
+    start() {
+      started = true;
+      ask(UNASKED).catch(() => {});
+    },
+    async stop() {
+      stopping.abort(new Error('podiod is stopping'));
+      timer?.();
+      waiting?.done.reject(signal.reason);
+      waiting = undefined;
+      await running;
+      first.resolve();
+      finished$.complete();
+    },
+    async plan(options = {}) {
+      await running;
+      return runner.plan(options);
+    },
+    now: ({ apply = false, onProgress = () => {}, ...options } = {}) =>
+      ask({ options, apply, onProgress, scope: 'everything' }),
+    firstDone: first.promise,
+    finished$: finished$.asObservable(),
+    status: () => ({ running: running !== undefined, lastRunAt, lastError, ...runner.status() }),
+  };
+}

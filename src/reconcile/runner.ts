@@ -1,0 +1,251 @@
+import type { Clock } from '../core/clock.ts';
+import { isPodiodError } from '../core/errors.ts';
+import { refKey } from '../core/event.ts';
+import { maskHookUrl, type ObservedHook, ownerOf } from '../core/hook.ts';
+import type { Log } from '../core/log.ts';
+import type { FieldDirectory, Identities, PodioClient } from '../podio/contract.ts';
+import type { Settings } from '../store/contract.ts';
+import { type ActionResult, applyPlan, type Progress } from './apply.ts';
+import type { Declaration, FieldLookups } from './declare.ts';
+import { DegradedSet } from './degraded.ts';
+import { makeHookedRefs, namesOf } from './hooked-refs.ts';
+import { makeLimit } from './limit.ts';
+import { distinctRefs, type Observation, observeHooks } from './observe.ts';
+import { type ApplyOptions, changesOf, type HookAction } from './plan.ts';
+import { planToJson } from './render.ts';
+import type { HookPlan, HookStatus, Leftover, ReconcileReport, ReconcileStatus } from './status.ts';
+import { planWorld, type ReconcileConfig, type Survey, takeSurvey } from './survey.ts';
+import type { Verifier } from './verifier.ts';
+
+export interface RunnerEffects {
+  /** Asked for at each run, so that a reload needs no more than another run. */
+  readonly config: () => ReconcileConfig;
+  readonly podio: PodioClient;
+  readonly identities: Identities;
+  readonly fields: FieldDirectory;
+  readonly settings: Settings;
+  readonly verifier: Verifier;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** 0 up to 1; for jitter. */
+  readonly random: () => number;
+  /** How long a ping is waited for, milliseconds. Default: 15 s. */
+  readonly pingWithinMs?: number;
+  /** Calls to Podio under way at the same time. Default: 8. */
+  readonly concurrency?: number;
+}
+
+/**
+ * What a run looks at. `retries`: what failed and may be tried again, and what was never seen. `due`: all but what failed
+ * and still has to wait. `everything`: waits don't count.
+ */
+export type Scope = 'retries' | 'due' | 'everything';
+
+/** One run that is asked for. */
+export interface RunRequest {
+  readonly options: ApplyOptions;
+  /** Carried out also where `reconcile.mode` is `plan`. */
+  readonly apply: boolean;
+  readonly scope: Scope;
+  readonly onProgress: (progress: Progress) => void;
+}
+
+/** What one run does, and what is known from the runs before. When to run is the reconciler's business. */
+export interface Runner {
+  run(request: RunRequest): Promise<ReconcileReport>;
+  plan(options: ApplyOptions): Promise<HookPlan>;
+  /** Milliseconds until something that failed may be tried again; undefined: nothing failed. */
+  retryInMs(): number | undefined;
+  status(): Pick<ReconcileStatus, 'hooks' | 'degraded' | 'leftovers' | 'plan' | 'refusedDeletions'>;
+}
+
+/** Fields are degraded under a key of their own: a misspelt one must not keep its app's hooks from being looked at. */
+const fieldTrouble = (key: string): string => `field/${key}`;
+
+const REMOVED_HINT =
+  'Put it back into the config with its token or login for one `podiod apply`, or delete these hooks at Podio by hand.';
+
+export function makeRunner(effects: RunnerEffects, signal: AbortSignal): Runner {
+  const { podio, identities, fields, verifier, log } = effects;
+  const limit = makeLimit(effects.concurrency ?? 8);
+  const hookedRefs = makeHookedRefs(effects.settings);
+  const degraded = new DegradedSet(effects);
+  const surveying = { podio, identities, fields, hookedRefs, limit, signal };
+
+  const world = new Map<string, readonly ObservedHook[]>();
+  let config: ReconcileConfig | undefined;
+  let declaration: Declaration = { hooks: [], unresolved: [] };
+  let lookups: FieldLookups = new Map();
+  let leftovers: readonly Leftover[] = [];
+
+  /** Takes in what was observed. What can't be seen any more is not planned for on the strength of what was there. */
+  const see = ({ hooks, observed, failed }: Observation) => {
+    const byRef = Map.groupBy(hooks, ({ ref }) => refKey(ref));
+    for (const key of observed) world.set(key, byRef.get(key) ?? []);
+    for (const { ref } of failed) world.delete(refKey(ref));
+  };
+
+  const take = (survey: Survey) => {
+    ({ config, declaration, lookups } = survey);
+    see(survey.observation);
+    for (const key of world.keys()) if (!survey.refs.has(key)) world.delete(key);
+    const fieldKeys = new Set([...lookups.keys()].map(fieldTrouble));
+    degraded.retain(key => survey.refs.has(key) || fieldKeys.has(key));
+  };
+
+  const carryOut = async (
+    actions: readonly HookAction[],
+    survey: Survey,
+    onProgress: RunRequest['onProgress'],
+  ): Promise<readonly ActionResult[]> => {
+    const remembered = new Set(survey.hooked.map(({ ref }) => refKey(ref)));
+    for (const ref of distinctRefs(changesOf(actions).map(action => action.ref))) {
+      if (!remembered.has(refKey(ref))) await hookedRefs.announce(ref);
+    }
+    const mayDelete = survey.config.reconcile.delete !== 'never';
+    const pingWithinMs = effects.pingWithinMs ?? 15_000;
+    return applyPlan(actions, {
+      podio,
+      identities,
+      verifier,
+      log,
+      limit,
+      pingWithinMs,
+      mayDelete,
+      signal,
+      onProgress,
+    });
+  };
+
+  /** By ref: why it failed, in the listing before, the actions, or the listing after. */
+  const errorsOf = (survey: Survey, results: readonly ActionResult[], after: Observation) =>
+    new Map<string, Error>([
+      ...results.flatMap(({ action, error }) => (error ? [[refKey(action.ref), error] as const] : [])),
+      ...[...survey.observation.failed, ...after.failed].map(
+        ({ ref, error }) => [refKey(ref), error] as const,
+      ),
+    ]);
+
+  const judgeRefs = (survey: Survey, errors: ReadonlyMap<string, Error>) => {
+    const { everyMs } = survey.config.reconcile;
+    for (const key of survey.observation.observed) if (!errors.has(key)) degraded.recovered(key);
+    for (const [key, error] of errors) {
+      const rules = declaration.hooks.filter(({ ref }) => refKey(ref) === key).flatMap(spec => spec.rules);
+      degraded.failed(key, { ref: key, error, rules: [...new Set(rules)] }, everyMs);
+    }
+  };
+
+  const judgeFields = (before: FieldLookups, everyMs: number) => {
+    for (const [key, lookup] of lookups) {
+      if ('fieldId' in lookup) degraded.recovered(fieldTrouble(key));
+      // The very same answer as before was held back, not asked for again.
+      else if (lookup !== before.get(key)) {
+        const concerned = declaration.unresolved.filter(field => field.key === key);
+        const rules = [...new Set(concerned.map(({ rule }) => rule))];
+        const ref = `app/${key.split('/')[0]}`;
+        degraded.failed(fieldTrouble(key), { ref, error: lookup.error, rules }, everyMs);
+      }
+    }
+  };
+
+  /** What only the store knows of: gone with its object, cleaned up, or left over and told. */
+  const judgeRemoved = async ({ hooked, configured }: Survey, errors: Map<string, Error>) => {
+    const removed = hooked.filter(({ ref }) => !configured.has(refKey(ref)));
+    for (const { ref } of removed) {
+      const error = errors.get(refKey(ref));
+      if (!isPodiodError(error) || error.code !== 'PODIO_NOT_FOUND') continue;
+      errors.delete(refKey(ref));
+      degraded.recovered(refKey(ref));
+      await hookedRefs.forget(ref);
+    }
+    return removed;
+  };
+
+  const remember = async ({ config, observation, refs, hooked, configured }: Survey) => {
+    const before = new Map(hooked.map(({ ref, hooks }) => [refKey(ref), hooks]));
+    for (const key of observation.observed) {
+      const ref = refs.get(key);
+      const found = world.get(key);
+      if (!ref || !found) continue;
+      const ours = found.filter(hook => ownerOf(hook, config.publicUrl, config.secrets) !== 'foreign');
+      await hookedRefs.update(ref, before.get(key), namesOf(ours), configured.has(key));
+    }
+  };
+
+  return {
+    async run({ options, apply, scope, onProgress }) {
+      const before = lookups;
+      const survey = await takeSurvey(effects.config(), surveying, {
+        ref: key =>
+          scope !== 'everything' && (!degraded.isDue(key) || (scope === 'retries' && world.has(key))),
+        field: key =>
+          scope === 'everything' || degraded.isDue(fieldTrouble(key)) ? undefined : before.get(key),
+      });
+      take(survey);
+      const { observation } = survey;
+
+      // Planned over all that is known, so that maxDelete is a share of the whole; done where it was just looked at.
+      const isFresh = ({ ref }: HookAction) => observation.observed.has(refKey(ref));
+      const actions = planWorld(survey.config, declaration, world, fields, options).filter(isFresh);
+      const mayApply = apply || survey.config.reconcile.mode !== 'plan';
+      const results = mayApply ? await carryOut(actions, survey, onProgress) : [];
+
+      const touched = distinctRefs(results.map(({ action }) => action.ref));
+      const after = await observeHooks(touched, { podio, identities, limit, signal }, 'handshake');
+      see(after);
+      const remaining = planWorld(survey.config, declaration, world, fields, {}).filter(({ ref }) =>
+        after.observed.has(refKey(ref)),
+      );
+
+      const errors = errorsOf(survey, results, after);
+      const removed = await judgeRemoved(survey, errors);
+      judgeRefs(survey, errors);
+      judgeFields(before, survey.config.reconcile.everyMs);
+      await remember(survey);
+      leftovers = removed.flatMap(({ ref, hooks }) => {
+        const trouble = degraded.get(refKey(ref));
+        return trouble ? [{ ref: refKey(ref), hooks, error: trouble.error, hint: REMOVED_HINT }] : [];
+      });
+      const { unresolved } = declaration;
+      return { plan: { actions, unresolved, failed: observation.failed }, results, remaining };
+    },
+
+    async plan(options) {
+      const survey = await takeSurvey(effects.config(), surveying);
+      const { hooks, observed, failed } = survey.observation;
+      const byRef = Map.groupBy(hooks, ({ ref }) => refKey(ref));
+      const seen = new Map([...observed].map(key => [key, byRef.get(key) ?? []]));
+      const actions = planWorld(survey.config, survey.declaration, seen, fields, options);
+      return { actions, unresolved: survey.declaration.unresolved, failed };
+    },
+
+    retryInMs: () => degraded.nextDueMs(),
+
+    status() {
+      if (!config) return { hooks: [], degraded: [], leftovers, plan: planToJson([]), refusedDeletions: 0 };
+      const plan = planWorld(config, declaration, world, fields, {});
+      return {
+        hooks: statusOf([...world.values()].flat(), config, declaration),
+        degraded: degraded.list(),
+        leftovers,
+        plan: planToJson(plan),
+        refusedDeletions: plan.filter(action => action.refused).length,
+      };
+    },
+  };
+}
+
+function statusOf(
+  observed: readonly ObservedHook[],
+  { publicUrl, secrets }: ReconcileConfig,
+  { hooks }: Declaration,
+): readonly HookStatus[] {
+  const keyOf = ({ ref, type }: Pick<ObservedHook, 'ref' | 'type'>) => `${refKey(ref)}/${type}`;
+  const rulesByKey = new Map(hooks.map(spec => [keyOf(spec), spec.rules]));
+  return observed.map(hook => {
+    const { ref, type, hookId, status, url } = hook;
+    const owner = ownerOf(hook, publicUrl, secrets);
+    const rules = owner === 'ours' ? (rulesByKey.get(keyOf(hook)) ?? []) : [];
+    return { ref, type, hookId, status, owner, url: maskHookUrl(url), rules };
+  });
+}
