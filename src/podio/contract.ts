@@ -124,6 +124,8 @@ export interface ItemReader {
 /** Names from the config for refs and back. */
 export interface Names {
   app(appId: number): string | undefined;
+  /** The id of an app by its name. */
+  appId(name: string): number | undefined;
   space(spaceId: number): string | undefined;
   /** For a field's ref: the app it belongs to. */
   appOfRef(ref: Ref): string | undefined;

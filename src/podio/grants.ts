@@ -76,8 +76,11 @@ export function makeGrants(options: {
   };
 }
 
-const form = (parameters: Readonly<Record<string, string | number>>): string =>
-  new URLSearchParams(Object.entries(parameters).map(([key, value]) => [key, String(value)])).toString();
+const form = (parameters: Readonly<Record<string, string | number>>): string => {
+  const fields = new URLSearchParams();
+  for (const [name, value] of Object.entries(parameters)) fields.set(name, String(value));
+  return fields.toString();
+};
 
 const nameOf = (identity: Identity): string =>
   identity.kind === 'app' ? `app ${identity.appId}` : `login ${identity.name}`;

@@ -13,6 +13,7 @@ export function makeNames(
   const spaces = new Map(Array.from(config.spaces.values(), ({ id, name }) => [id, name]));
   return {
     app: id => apps.get(id),
+    appId: name => config.apps.get(name)?.id,
     space: id => spaces.get(id),
     appOfRef(ref) {
       if (ref.type === 'app') return apps.get(Number(ref.id));

@@ -1,0 +1,7 @@
+// What the composition root builds Podio from; types for everyone else stand in contract.ts.
+export { makePodioClient, type PodioClientOptions } from './client.ts';
+export { makeFieldDirectory } from './fields.ts';
+export { makeIdentities } from './identities.ts';
+export { makeNames } from './names.ts';
+export { makePluginPodio, type PluginCallScope, type PluginPodioOptions } from './plugin-podio.ts';
+export { type LearningItemReader, makeItemReader } from './reader.ts';

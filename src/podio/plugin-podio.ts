@@ -1,0 +1,181 @@
+import { PodioError } from '../core/errors.ts';
+import { isHookRefType, type PodioEvent } from '../core/event.ts';
+import type { PluginPodio, WriteOptions } from '../plugin/contract.ts';
+import type { Call, Identities, Identity, Names, PodioClient } from './contract.ts';
+import { isDeleted, unexpectedAnswer } from './errors.ts';
+import { isRecord } from './json.ts';
+import { parseRequest } from './plugin-request.ts';
+import { makeRecent } from './recent.ts';
+
+/** Items whose app the plugins' own calls have shown. */
+const KEPT = 10_000;
+
+/** What is being done when a plugin calls. */
+export interface PluginCallScope {
+  readonly event?: PodioEvent | undefined;
+  /** Aborted when the try that calls is over. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface PluginPodioOptions {
+  readonly client: PodioClient;
+  readonly identities: Identities;
+  readonly names: Pick<Names, 'appId'>;
+  /** From the config. Where there is just one, it serves what nothing else is known to reach. */
+  readonly logins: readonly Identity[];
+  /** What other reads have shown of the app that an item is in. */
+  readonly appOfItem: (itemId: number) => number | undefined;
+  readonly current: () => PluginCallScope | undefined;
+}
+
+/**
+ * Podio for plugins. Who makes a call follows from what it is about: the app named, the item's app where that is known,
+ * else the app or space of the event in hand, else the only login; PODIO_NO_IDENTITY where none of them helps. Writes
+ * fire no hooks unless asked to, so that a rule does not set itself off.
+ */
+export function makePluginPodio(options: PluginPodioOptions): PluginPodio {
+  const { client, identities, names, logins, appOfItem, current } = options;
+  const appSeen = makeRecent<number, number>(KEPT);
+
+  const callerForApp = (appId: number): Identity =>
+    oneOf(`app ${appId}`, identities.forApp(appId), onlyOne(logins));
+
+  const callerForEvent = (event: PodioEvent | undefined): Identity | undefined => {
+    if (!event) return undefined;
+    const { app, ref } = event;
+    const byName = app === undefined ? undefined : identities.forApp(app);
+    return (
+      byName ??
+      (isHookRefType(ref.type) ? identities.forRef({ type: ref.type, id: Number(ref.id) }) : undefined)
+    );
+  };
+
+  const callerForItem = (itemId: number): Identity => {
+    const appId = appSeen.get(itemId) ?? appOfItem(itemId);
+    const byApp = appId === undefined ? undefined : identities.forApp(appId);
+    return oneOf(`item ${itemId}`, byApp, callerForEvent(current()?.event), onlyOne(logins));
+  };
+
+  const callerForRest = (what: string): Identity =>
+    oneOf(what, callerForEvent(current()?.event), onlyOne(logins));
+
+  const callerFor = (type: unknown, id: number): Identity => {
+    if (type === 'item') return callerForItem(id);
+    if (type === 'app') return callerForApp(id);
+    return callerForRest(`${type} ${id}`);
+  };
+
+  const appIdOf = (app: string | number): number => {
+    const id = typeof app === 'number' ? app : (names.appId(app) ?? Number(app));
+    if (Number.isSafeInteger(id) && id > 0) return id;
+    throw new PodioError('PODIO_NO_IDENTITY', `there is no app named ${app} in the config`, {
+      retry: 'never',
+      hint: 'Give a name under `apps`, or an app id.',
+    });
+  };
+
+  const scope = () => {
+    const signal = current()?.signal;
+    return signal ? { signal } : {};
+  };
+
+  /** Sends a write; its answer has to hold a number under `proof`. */
+  const write = async <Proof extends string>(
+    as: Identity,
+    call: Pick<Call, 'method' | 'path' | 'operation' | 'body'>,
+    options: WriteOptions | undefined,
+    proof: Proof,
+  ): Promise<Record<string, unknown> & Record<Proof, number>> => {
+    const answer = await client.request(as, { ...call, query: switches(options), ...scope() });
+    if (!holdsNumber(answer, proof)) throw unexpectedAnswer(call, proof);
+    return answer;
+  };
+
+  return {
+    items: {
+      async get(id) {
+        const item = await client.items.get(callerForItem(id), id, scope());
+        if (item.app) appSeen.set(id, item.app.app_id);
+        return item;
+      },
+      async create(app, body, options) {
+        const appId = appIdOf(app);
+        const call = {
+          method: 'POST',
+          path: `/item/app/${appId}/`,
+          operation: 'items.create',
+          body,
+        } as const;
+        const created = await write(callerForApp(appId), call, options, 'item_id');
+        appSeen.set(created.item_id, appId);
+        return created;
+      },
+      async update(id, body, options) {
+        const call = { method: 'PUT', path: `/item/${id}`, operation: 'items.update', body } as const;
+        return write(callerForItem(id), call, options, 'revision');
+      },
+      async delete(id, options) {
+        const call = { method: 'DELETE', path: `/item/${id}`, operation: 'items.delete' } as const;
+        try {
+          await client.request(callerForItem(id), { ...call, query: switches(options), ...scope() });
+        } catch (error) {
+          // A retry after a lost answer finds the work done.
+          if (!isDeleted(error)) throw error;
+        }
+      },
+      async filter(app, body) {
+        const appId = appIdOf(app);
+        return client.items.filter(callerForApp(appId), appId, body, scope());
+      },
+    },
+    comments: {
+      async create(refType, refId, body, options) {
+        const path = `/comment/${encodeURIComponent(refType)}/${refId}`;
+        const call = { method: 'POST', path, operation: 'comments.create', body } as const;
+        return write(callerFor(refType, refId), call, options, 'comment_id');
+      },
+    },
+    tasks: {
+      async create(body, options) {
+        const call = { method: 'POST', path: '/task/', operation: 'tasks.create', body } as const;
+        const ref = 'ref' in body && isRecord(body.ref) ? body.ref : {};
+        const caller = typeof ref.id === 'number' ? callerFor(ref.type, ref.id) : callerForRest('a task');
+        return write(caller, call, options, 'task_id');
+      },
+    },
+    apps: {
+      async get(app) {
+        const appId = appIdOf(app);
+        return client.apps.get(callerForApp(appId), appId, scope());
+      },
+    },
+    async request(method, path, options) {
+      const { about, ...call } = parseRequest(method, path, options);
+      const as = about ? callerFor(about.type, about.id) : callerForRest(`${call.method} ${call.path}`);
+      return client.request(as, { ...call, ...scope() });
+    },
+  };
+}
+
+const switches = (options: WriteOptions | undefined): Record<string, boolean> => ({
+  hook: options?.hook === true,
+  ...(options?.silent === true && { silent: true }),
+});
+
+const onlyOne = (logins: readonly Identity[]): Identity | undefined =>
+  logins.length === 1 ? logins[0] : undefined;
+
+function oneOf(what: string, ...candidates: readonly (Identity | undefined)[]): Identity {
+  const identity = candidates.find(candidate => candidate !== undefined);
+  if (identity) return identity;
+  throw new PodioError('PODIO_NO_IDENTITY', `no token or login in the config reaches ${what}`, {
+    retry: 'never',
+    hint: 'Name its app under `apps`, with its token or with a login that may see it.',
+  });
+}
+
+const holdsNumber = <K extends string>(
+  answer: unknown,
+  key: K,
+): answer is Record<string, unknown> & Record<K, number> =>
+  isRecord(answer) && typeof answer[key] === 'number';
