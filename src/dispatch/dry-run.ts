@@ -1,8 +1,8 @@
 import { coerceError } from '../core/errors.ts';
 import type { PodioEvent } from '../core/event.ts';
-import type { Rule, Step } from '../core/rule.ts';
+import type { Rule } from '../core/rule.ts';
 import type { Data } from '../plugin/contract.ts';
-import type { PreparedStep } from '../plugin/host.ts';
+import type { PreparedStep, DryRun as Said } from '../plugin/host.ts';
 import type { ItemReader } from '../podio/contract.ts';
 import { deliveryKey } from './deliver.ts';
 import type { Matcher } from './match.ts';
@@ -12,7 +12,7 @@ export interface DryStep {
   /** Which message of a step before that emitted several. */
   readonly branch?: string;
   readonly outcome: 'described' | 'done' | 'filtered' | 'failed' | 'continued';
-  /** For `described`: what the step would do. */
+  /** For `described`: what the step would do, else the message it would do it with. */
   readonly text?: string;
   readonly error?: string;
 }
@@ -27,18 +27,18 @@ export interface DryRun {
 
 export interface DryRunDeps {
   readonly rule: Rule;
+  /** Prepared by a plugin host in dry-run mode. */
   readonly steps: readonly PreparedStep[];
   readonly matcher: Matcher;
   readonly reader: Pick<ItemReader, 'changes'>;
-  /** Whether a step may really run: it only decides and touches nothing outside. */
-  readonly isHarmless: (step: Step) => boolean;
+  /** What that host has said since this was last called. */
+  readonly said: () => Said | undefined;
   readonly signal: AbortSignal;
 }
 
 /**
- * What a rule would make of an event. Steps that describe themselves are asked, harmless ones run, and of any other the
- * message that would have reached it is shown; nothing is tried twice and nothing is recorded. A described step passes
- * its message on.
+ * What a rule would make of an event. Pure plugins run; of the others the host says what they would do, and they pass
+ * their message on. Nothing is tried twice and nothing is recorded. One at a time for each host.
  */
 export async function dryRun(deps: DryRunDeps, event: PodioEvent): Promise<DryRun> {
   const { rule, matcher, reader } = deps;
@@ -79,7 +79,7 @@ export async function dryRun(deps: DryRunDeps, event: PodioEvent): Promise<DryRu
 }
 
 async function dryStep(
-  { rule, isHarmless, signal }: DryRunDeps,
+  { rule, said, signal }: DryRunDeps,
   prepared: PreparedStep,
   event: PodioEvent,
   branch: string,
@@ -95,14 +95,13 @@ async function dryStep(
     signal,
   };
   try {
-    await prepared.ready(signal);
-    const text = await prepared.describe(task);
-    if (text !== undefined || !isHarmless(step)) {
-      const shown = text ?? JSON.stringify({ event, data });
-      return { verdict: { ...at, outcome: 'described', text: shown }, output: [data] };
-    }
     const output = await prepared.run(task);
-    return { verdict: { ...at, outcome: output.length > 0 ? 'done' : 'filtered' }, output };
+    const told = said();
+    if (told === undefined) {
+      return { verdict: { ...at, outcome: output.length > 0 ? 'done' : 'filtered' }, output };
+    }
+    const text = told.text ?? JSON.stringify({ event: told.event, data: told.data });
+    return { verdict: { ...at, outcome: 'described', text }, output };
   } catch (thrown) {
     const error = coerceError(thrown).message;
     return step.onError === 'continue'

@@ -133,10 +133,10 @@ function fulfilled(wanted: FieldChange, changes: Changes): boolean {
     ? changes.values().find(({ fieldId }) => fieldId === Number(wanted.field))
     : changes.get(wanted.field);
   if (changed === undefined) return false;
-  const { type, from, to } = changed;
+  const { type, from, to, config } = changed;
   return (
-    (wanted.from === undefined || testValues(type, from, wanted.from)) &&
-    (wanted.to === undefined || testValues(type, to, wanted.to))
+    (wanted.from === undefined || testValues(type, from, wanted.from, { config })) &&
+    (wanted.to === undefined || testValues(type, to, wanted.to, { config }))
   );
 }
 

@@ -1,0 +1,142 @@
+/**
+ * When a schedule's local times are. node-cron reads the pattern and says which days and minutes fit; from when on a
+ * local time exists, and how often, is worked out here. Its own timer and search are not used, because they read the
+ * system's clock themselves (so no test could turn it), and because its search asks the zone for every minute of a day.
+ */
+import { createTask, parse, type ScheduledTask } from 'node-cron';
+import type { ScheduleTrigger } from '../core/rule.ts';
+
+/** A schedule, ready to be asked. Instants are UTC milliseconds, always at the start of a minute. */
+export interface Cron {
+  /** The first tick after `instant`; undefined when there is none within eight years. */
+  next(instant: number): number | undefined;
+  /** The last tick at or before `instant`; undefined when there is none within eight years. */
+  latest(instant: number): number | undefined;
+}
+
+const MINUTE_MS = 60_000;
+const DAY_MS = 24 * 60 * MINUTE_MS;
+/** The longest way to a day that exists: 29 February, over a year 2100 that has none. */
+const MAX_DAYS = 8 * 366;
+/** The days around now are asked for again and again. */
+const KNOWN_DAYS = 8;
+const NO_TICKS: readonly number[] = [];
+
+/** @throws Error when node-cron can't read the pattern or the system does not know the zone; config has checked both. */
+export function makeCron({ cron, timezone }: Pick<ScheduleTrigger, 'cron' | 'timezone'>): Cron {
+  const offsetAt = makeOffset(timezone);
+  const fitsDay = makeDayTest(cron);
+  const { hour, minute } = parse(cron);
+  /** Minutes of the day. */
+  const times = hour.flatMap(h => minute.map(m => h * 60 + m)).sort((a, b) => a - b);
+
+  /** The ticks of one calendar day, in order of time. `day` is its midnight as if the zone were UTC. */
+  const findTicks = (day: number): readonly number[] => {
+    if (!fitsDay(day)) return NO_TICKS;
+    const locals = times.map(time => day + time * MINUTE_MS);
+    // Nearly every day: nothing changes around it. Asking the zone for each minute is slow.
+    const offset = offsetAt(day);
+    if ([-1, 1, 2].every(days => offsetAt(day + days * DAY_MS) === offset)) {
+      return locals.map(local => local - offset);
+    }
+    return locals
+      .map(local => toInstant(local, offsetAt))
+      .filter(instant => instant !== undefined)
+      .sort((a, b) => a - b);
+  };
+
+  const known = new Map<number, readonly number[]>();
+  const ticksOf = (day: number): readonly number[] => {
+    let ticks = known.get(day);
+    if (ticks === undefined) {
+      ticks = findTicks(day);
+      if (ticks.length > 0) {
+        if (known.size >= KNOWN_DAYS) known.clear();
+        known.set(day, ticks);
+      }
+    }
+    return ticks;
+  };
+
+  const dayAt = (instant: number): number => {
+    const local = instant + offsetAt(instant);
+    return local - modulo(local, DAY_MS);
+  };
+
+  return {
+    next(instant) {
+      // The neighbour days are looked at as well: a change of the clock at midnight can swap what belongs to which.
+      for (let day = dayAt(instant) - DAY_MS, n = 0; n < MAX_DAYS; day += DAY_MS, n++) {
+        const found = ticksOf(day).find(tick => tick > instant);
+        if (found !== undefined) return found;
+      }
+      return undefined;
+    },
+    latest(instant) {
+      for (let day = dayAt(instant) + DAY_MS, n = 0; n < MAX_DAYS; day -= DAY_MS, n++) {
+        const found = ticksOf(day).findLast(tick => tick <= instant);
+        if (found !== undefined) return found;
+      }
+      return undefined;
+    },
+  };
+}
+
+/** The next `count` ticks after `instant`, fewer where the pattern runs out. */
+export function nextTicks(
+  trigger: Pick<ScheduleTrigger, 'cron' | 'timezone'>,
+  instant: number,
+  count: number,
+): readonly number[] {
+  const cron = makeCron(trigger);
+  const ticks: number[] = [];
+  let tick = cron.next(instant);
+  while (tick !== undefined && ticks.length < count) {
+    ticks.push(tick);
+    tick = cron.next(tick);
+  }
+  return ticks;
+}
+
+/** Whether a calendar day fits the pattern's days, months and weekdays; `day` as in `findTicks`. */
+function makeDayTest(cron: string): (day: number) => boolean {
+  const [, , ...days] = cron.trim().split(/\s+/);
+  // Never started: it is asked for its calendar only, and UTC as its zone keeps zones out of it.
+  const task: ScheduledTask = createTask(['0 0', ...days].join(' '), () => {}, { timezone: 'UTC' });
+  void task.destroy();
+  return day => task.match(new Date(day));
+}
+
+/** The zone's offset from UTC at an instant, milliseconds. */
+function makeOffset(timezone: string): (instant: number) => number {
+  const format = new Intl.DateTimeFormat('en-US', {
+    timeZone: timezone,
+    hourCycle: 'h23',
+    year: 'numeric',
+    month: 'numeric',
+    day: 'numeric',
+    hour: 'numeric',
+    minute: 'numeric',
+    second: 'numeric',
+  });
+  return instant => {
+    const part: Partial<Record<Intl.DateTimeFormatPartTypes, number>> = {};
+    for (const { type, value } of format.formatToParts(instant)) part[type] = Number(value);
+    const { year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0 } = part;
+    return Date.UTC(year, month - 1, day, hour, minute, second) - (instant - modulo(instant, 1000));
+  };
+}
+
+/**
+ * The instant at which a zone's clocks show a local time: the first one where they show it twice, undefined where they
+ * skip it.
+ */
+function toInstant(local: number, offsetAt: (instant: number) => number): number | undefined {
+  // The offsets in force some time before and after: a change between the two is the case to look at.
+  const earlier = local - offsetAt(local - DAY_MS);
+  const later = local - offsetAt(local + DAY_MS);
+  const instants = [earlier, later].filter(instant => instant + offsetAt(instant) === local);
+  return instants.length > 0 ? Math.min(...instants) : undefined;
+}
+
+const modulo = (a: number, n: number): number => ((a % n) + n) % n;
