@@ -1,0 +1,143 @@
+import { type FileHandle, mkdir, open, realpath, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+
+/** When and how far a file is rotated. */
+export interface Limits {
+  /** Bytes; left out: never rotated. */
+  readonly maxSize?: number | undefined;
+  /** How many files there are at most, the current one included. */
+  readonly maxFiles: number;
+}
+
+/** Appends lines to a file that other steps may be appending to as well. */
+export interface Writer {
+  /** `lines` ends with a newline. Resolves when the system has it; rejects when none of it is in the file. */
+  append(lines: string): Promise<void>;
+  /** Resolves when all that was given is written. */
+  close(): Promise<void>;
+}
+
+interface Waiting {
+  readonly lines: string;
+  resolve(): void;
+  reject(error: unknown): void;
+}
+
+/** By real path, so that two names of one file meet. */
+const files = new Map<string, SharedFile>();
+
+/** Creates folders and file where they are missing; rejects where the file can't be written. */
+export async function openWriter(path: string, limits: Limits): Promise<Writer> {
+  await mkdir(dirname(path), { recursive: true });
+  // The path can't be resolved before it exists.
+  const handle = await open(path, 'a+');
+  try {
+    await endLastLine(handle);
+  } finally {
+    await handle.close();
+  }
+  const key = await realpath(path);
+  const file = files.get(key) ?? new SharedFile(key);
+  files.set(key, file);
+  return file.join(limits);
+}
+
+/** A process that died may have left half a line; the next one must not be glued to it. */
+async function endLastLine(handle: FileHandle): Promise<void> {
+  const { size } = await handle.stat();
+  if (size === 0) return;
+  const { buffer } = await handle.read({ buffer: Buffer.alloc(1), position: size - 1 });
+  if (buffer[0] !== 0x0a) await handle.appendFile('\n');
+}
+
+/**
+ * The one place that writes to a file. What arrives during a write goes into the next one together. The file is opened
+ * for each write: then it may be moved or deleted by others (logrotate) at any time.
+ */
+class SharedFile {
+  readonly #path: string;
+  readonly #users = new Set<Limits>();
+  #waiting: Waiting[] = [];
+  #writing: Promise<void> | undefined;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  join(limits: Limits): Writer {
+    const user = { ...limits };
+    this.#users.add(user);
+    return {
+      append: lines =>
+        new Promise<void>((resolve, reject) => {
+          this.#waiting.push({ lines, resolve, reject });
+          this.#writing ??= this.#drain();
+        }),
+      close: async () => {
+        await this.#writing;
+        this.#users.delete(user);
+        if (this.#users.size === 0) files.delete(this.#path);
+      },
+    };
+  }
+
+  async #drain(): Promise<void> {
+    // What the same turn of the loop brings belongs into this write.
+    await Promise.resolve();
+    while (this.#waiting.length > 0) {
+      const group = this.#waiting;
+      this.#waiting = [];
+      try {
+        await this.#write(group.map(({ lines }) => lines).join(''));
+        for (const { resolve } of group) resolve();
+      } catch (error) {
+        for (const { reject } of group) reject(error);
+      }
+    }
+    this.#writing = undefined;
+  }
+
+  async #write(text: string): Promise<void> {
+    let handle = await open(this.#path, 'a');
+    try {
+      let { size } = await handle.stat();
+      const { maxSize, maxFiles } = this.#limits();
+      if (maxSize !== undefined && size > 0 && size + Buffer.byteLength(text) > maxSize) {
+        await handle.close();
+        await this.#rotate(maxFiles);
+        handle = await open(this.#path, 'a');
+        size = 0;
+      }
+      try {
+        await handle.appendFile(text);
+      } catch (error) {
+        // A full disk takes half a line; the retry would come after it.
+        await handle.truncate(size).catch(() => {});
+        throw error;
+      }
+    } finally {
+      await handle.close();
+    }
+  }
+
+  /** Steps that share a file may have been given different limits: the tightest hold. */
+  #limits(): Limits {
+    const users = [...this.#users];
+    const sizes = users.flatMap(({ maxSize }) => maxSize ?? []);
+    return {
+      maxSize: sizes.length > 0 ? Math.min(...sizes) : undefined,
+      maxFiles: Math.min(...users.map(({ maxFiles }) => maxFiles)),
+    };
+  }
+
+  /** `events.ndjson` becomes `.1`, `.1` becomes `.2` and so on; the oldest goes. */
+  async #rotate(maxFiles: number): Promise<void> {
+    const name = (n: number) => (n === 0 ? this.#path : `${this.#path}.${n}`);
+    await rm(name(maxFiles - 1), { force: true });
+    for (let n = maxFiles - 2; n >= 0; n--) {
+      await rename(name(n), name(n + 1)).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== 'ENOENT') throw error;
+      });
+    }
+  }
+}

@@ -1,0 +1,279 @@
+import { type Clock, sleep } from '../core/clock.ts';
+import { PluginError } from '../core/errors.ts';
+import type { PodioEvent } from '../core/event.ts';
+import type { Log } from '../core/log.ts';
+import type { Rule, Step } from '../core/rule.ts';
+import type { ItemReader } from '../podio/contract.ts';
+import type { Values } from '../store/contract.ts';
+import { attempt, dryMessage, type StepTask, type TryWorld } from './attempt.ts';
+import type { Attribution } from './attribution.ts';
+import { makeContext } from './context.ts';
+import type { Data, PluginContext, PluginDefinition, PluginInstance, PluginPodio } from './contract.ts';
+import { attributed, withDeadline } from './failure.ts';
+import type { PluginLoader } from './load.ts';
+import type { AppNames } from './view.ts';
+
+export type { StepTask } from './attempt.ts';
+
+/** One step of one rule, set up once and run many times. */
+export interface PreparedStep {
+  readonly step: Step;
+  /** Set-up is retried with backoff in the background; events of the rule wait meanwhile. */
+  readonly state: StepState;
+  /** Resolves once set up; rejects only when `signal` aborts or the host is disposed. */
+  ready(signal?: AbortSignal): Promise<void>;
+  /**
+   * One try. Resolves, when the operator completes, with the `data` of each message it emitted, in order; none means
+   * filtered out. Rejects with an error whose `retry` verdict counts, or with the reason of the task's signal.
+   */
+  run(task: StepTask): Promise<readonly Data[]>;
+  /** What the plugin would do, by its own describe(); undefined when it has none. Needs no set-up. */
+  describe(task: StepTask): Promise<string | undefined>;
+}
+
+export interface StepState {
+  readonly state: 'setting-up' | 'ready' | 'failing';
+  /** Why the last set-up failed. */
+  readonly error?: string;
+}
+
+export interface PluginHost {
+  /** Begins to set the step up. */
+  prepare(rule: Rule, step: Step): PreparedStep;
+  /** In reverse order, each with a deadline. Set-ups in hand are given up. Never rejects. */
+  dispose(): Promise<void>;
+}
+
+/** What a step that was not run would have done. `text` is undefined for a plugin without describe(). */
+export interface DryRun {
+  readonly rule: string;
+  readonly step: string;
+  readonly plugin: string;
+  readonly event: PodioEvent;
+  readonly data: Data;
+  readonly text: string | undefined;
+}
+
+export interface HostDeps {
+  readonly loader: Pick<PluginLoader, 'load'>;
+  readonly reader: ItemReader;
+  readonly podioFor: (rule: Rule) => PluginPodio;
+  readonly values: Values;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly fetch: typeof globalThis.fetch;
+  readonly attribution: Attribution;
+  /** What the config says of an app, by its name. */
+  readonly apps: (name: string) => AppNames | undefined;
+  /** For the jitter of set-up's backoff: from 0 (included) to 1 (excluded). */
+  readonly random?: () => number;
+  /** One set-up. Default 30 s. */
+  readonly setupDeadlineMs?: number;
+  /** One dispose(). Default 5 s. */
+  readonly disposeDeadlineMs?: number;
+  /** Given: only pure plugins are set up and run; `run` of the others tells this and passes the message on. */
+  readonly dryRun?: (said: DryRun) => void;
+}
+
+/** A wait that a plugin asks for during set-up is honoured up to here. */
+const MAX_SETUP_WAIT_MS = 24 * 60 * 60 * 1000;
+
+export function makePluginHost(deps: HostDeps): PluginHost {
+  const lifetime = new AbortController();
+  const steps: SteppedPlugin[] = [];
+  return {
+    prepare(rule, step) {
+      lifetime.signal.throwIfAborted();
+      const prepared = new SteppedPlugin(deps, rule, step, lifetime.signal);
+      steps.push(prepared);
+      return prepared;
+    },
+    async dispose() {
+      lifetime.abort(new DOMException('the plugin host is disposed', 'AbortError'));
+      for (const step of steps.splice(0).reverse()) await step.dispose();
+    },
+  };
+}
+
+class SteppedPlugin implements PreparedStep {
+  readonly step: Step;
+  readonly #deps: HostDeps;
+  readonly #rule: Rule;
+  readonly #lifetime: AbortSignal;
+  readonly #log: Log;
+  readonly #world: TryWorld;
+  readonly #whenReady = Promise.withResolvers<void>();
+  #state: StepState = { state: 'setting-up' };
+  #instance: PluginInstance | undefined;
+  /** Set when this step is only described. */
+  #dry = false;
+
+  constructor(deps: HostDeps, rule: Rule, step: Step, lifetime: AbortSignal) {
+    this.step = step;
+    this.#deps = deps;
+    this.#rule = rule;
+    this.#lifetime = lifetime;
+    const { apps, attribution, clock, reader } = deps;
+    this.#log = deps.log.child({ plugin: step.plugin, rule: rule.name, step: step.name });
+    this.#world = { attribution, clock, log: deps.log, messages: { reader, apps, now: () => clock.now() } };
+    // Nobody may be waiting when the host is disposed.
+    this.#whenReady.promise.catch(() => {});
+    lifetime.addEventListener('abort', () => this.#whenReady.reject(lifetime.reason), { once: true });
+    void this.#setUpUntilReady();
+  }
+
+  get state(): StepState {
+    return this.#state;
+  }
+
+  async ready(signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted();
+    if (this.#state.state === 'ready') return;
+    if (!signal) return this.#whenReady.promise;
+    const stopped = Promise.withResolvers<never>();
+    const onAbort = () => stopped.reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      await Promise.race([this.#whenReady.promise, stopped.promise]);
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  async run(task: StepTask): Promise<readonly Data[]> {
+    await this.ready(task.signal);
+    if (this.#dry) return this.#runDry(task);
+    const { operator } = this.#instance as PluginInstance;
+    return attempt(operator, task, this.#at('deliver'), this.#world);
+  }
+
+  async describe(task: StepTask): Promise<string | undefined> {
+    const at = this.#at('deliver');
+    const { describe } = await this.#load();
+    if (!describe) return undefined;
+    const { message, end } = dryMessage(task, this.step.name, this.#world.messages);
+    const late = () =>
+      new PluginError('PLUGIN_DEADLINE', `describe() took longer than ${task.deadlineMs} ms`, at);
+    try {
+      return await withDeadline(this.#deps.clock, task.deadlineMs, late, fail =>
+        this.#deps.attribution.run({ ...at, event: task.event, fail }, () =>
+          describe(message, this.step.options),
+        ),
+      );
+    } catch (error) {
+      throw attributed(error, at);
+    } finally {
+      end();
+    }
+  }
+
+  async dispose(): Promise<void> {
+    const instance = this.#instance;
+    this.#instance = undefined;
+    if (instance) await this.#disposeOf(instance);
+  }
+
+  async #runDry(task: StepTask): Promise<readonly Data[]> {
+    const { event, data } = task;
+    const { name: step, plugin } = this.step;
+    const text = await this.describe(task);
+    this.#deps.dryRun?.({ rule: this.#rule.name, step, plugin, event, data, text });
+    return [data];
+  }
+
+  /** Ends only with success or with the host: until then the rule's events wait. */
+  async #setUpUntilReady(): Promise<void> {
+    for (let failures = 0; !this.#lifetime.aborted; failures++) {
+      try {
+        await this.#setUp();
+        if (this.#lifetime.aborted) return await this.dispose();
+        this.#state = { state: 'ready' };
+        this.#whenReady.resolve();
+        if (failures > 0) this.#log.info('plugin is set up again', { failures });
+        return;
+      } catch (thrown) {
+        if (this.#lifetime.aborted) return;
+        const error = attributed(thrown, this.#at('setup'));
+        this.#state = { state: 'failing', error: error.message };
+        const waitMs = this.#backoffMs(failures, error);
+        // One line per outage; what follows is in `state`.
+        if (failures === 0) {
+          this.#log.error('plugin set-up failed, events of its rule wait', {
+            error,
+            retryInMs: Math.round(waitMs),
+          });
+        }
+        await sleep(this.#deps.clock, waitMs, this.#lifetime).catch(() => {});
+      }
+    }
+  }
+
+  #backoffMs(failures: number, { retry }: PluginError): number {
+    if (typeof retry === 'object') return Math.min(retry.afterMs, MAX_SETUP_WAIT_MS);
+    const { fromMs, toMs } = this.step.delivery.backoff;
+    const random = this.#deps.random ?? Math.random;
+    return Math.min(fromMs * 2 ** Math.min(failures, 50), toMs) * (0.5 + random() / 2);
+  }
+
+  async #setUp(): Promise<void> {
+    const definition = await this.#load();
+    this.#dry = this.#deps.dryRun !== undefined && definition.pure !== true;
+    if (this.#dry) return;
+    const at = this.#at('setup');
+    const deadlineMs = this.#deps.setupDeadlineMs ?? 30_000;
+    const instance = await withDeadline<PluginInstance>(
+      this.#deps.clock,
+      deadlineMs,
+      () => new PluginError('PLUGIN_SETUP', `setup() did not end within ${deadlineMs} ms`, at),
+      fail =>
+        this.#deps.attribution.run({ ...at, fail }, () =>
+          definition.setup(this.step.options, this.#context()),
+        ),
+      // It came too late to be used: the next set-up makes another one.
+      late => void this.#disposeOf(late),
+    );
+    if (typeof instance?.operator !== 'function') {
+      throw new PluginError('PLUGIN_SETUP', 'setup() did not return { operator }', at, {
+        hint: 'Return { operator: messages$ => messages$.pipe(...), dispose } from it.',
+        retry: 'never',
+      });
+    }
+    this.#instance = instance;
+  }
+
+  #load(): Promise<PluginDefinition> {
+    return this.#deps.loader.load(this.step.use);
+  }
+
+  async #disposeOf(instance: PluginInstance): Promise<void> {
+    const at = this.#at('dispose');
+    const deadlineMs = this.#deps.disposeDeadlineMs ?? 5000;
+    try {
+      await withDeadline<unknown>(
+        this.#deps.clock,
+        deadlineMs,
+        () => new PluginError('PLUGIN_DEADLINE', `dispose() did not end within ${deadlineMs} ms`, at),
+        fail => this.#deps.attribution.run({ ...at, fail }, () => instance?.dispose?.()),
+      );
+    } catch (error) {
+      this.#log.warn('plugin failed to dispose', { error: attributed(error, at) });
+    }
+  }
+
+  #context(): PluginContext {
+    const { fetch, podioFor, values } = this.#deps;
+    const rule = this.#rule.name;
+    return makeContext({
+      rule,
+      step: this.step.name,
+      log: this.#log,
+      podio: podioFor(this.#rule),
+      fetch,
+      values,
+    });
+  }
+
+  #at<Phase extends PluginError['phase']>(phase: Phase) {
+    return { plugin: this.step.plugin, rule: this.#rule.name, step: this.step.name, phase };
+  }
+}

@@ -1,0 +1,25 @@
+/** `podiod/plugin`: all that a plugin imports from podiod. */
+export { z } from 'zod';
+export { PermanentError, RetryAfter } from '../core/errors.ts';
+export type { PodioEvent } from '../core/event.ts';
+export type { Log } from '../core/log.ts';
+export type { App, FieldValueJson, FilterResult, Item, ItemField } from '../core/podio.ts';
+export type { FieldValue } from '../core/rule.ts';
+export { showValues, testValues } from '../core/values.ts';
+export type {
+  Changes,
+  Data,
+  FieldChanged,
+  Message,
+  PluginContext,
+  PluginDefinition,
+  PluginInstance,
+  PluginPodio,
+  PluginStore,
+  View,
+  WriteOptions,
+} from './contract.ts';
+export { definePlugin } from './define.ts';
+export { pathOption, secretOption, sizeOption, templateOption, templateProblem } from './options.ts';
+export type { Template, TemplateOptions } from './template.ts';
+export { compileTemplate } from './template.ts';

@@ -1,0 +1,226 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { extname, isAbsolute, join, relative, resolve } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { type Clock, systemClock } from '../core/clock.ts';
+import { coerceError, PluginError } from '../core/errors.ts';
+import type { Attribution } from './attribution.ts';
+import type { PluginDefinition } from './contract.ts';
+import { isPlugin, shapeProblem } from './define.ts';
+import { explain, withDeadline } from './failure.ts';
+import { installHooks, isNotFound, resolveFrom } from './resolve.ts';
+
+export interface PluginLoader {
+  /** Names that need no install. */
+  readonly builtIns: readonly string[];
+  /**
+   * Loads a built-in by name, a file by path, or an installed package by name; a second call answers the same plugin.
+   * Rejects with a PluginError PLUGIN_LOAD that says what is wrong and what to do.
+   */
+  load(use: string): Promise<PluginDefinition>;
+}
+
+export interface LoaderDeps {
+  /** Where relative paths and packages are looked up from: the config's folder. Default: the working directory. */
+  readonly configDir?: string;
+  /** So that what a module does later, outside of any event, is known to be the plugin's. */
+  readonly attribution?: Pick<Attribution, 'run'>;
+  readonly clock?: Clock;
+  /** For a module whose top level waits. Default 30 s. */
+  readonly deadlineMs?: number;
+}
+
+/** Beside src/ in a checkout, beside dist/src/ in a package. */
+const BUILT_INS = fileURLToPath(new URL('../../plugins/', import.meta.url));
+const EXTENSIONS = ['.ts', '.mts', '.js', '.mjs', '.cjs'];
+
+export function makePluginLoader(deps: LoaderDeps = {}): PluginLoader {
+  const { configDir = process.cwd(), attribution, clock = systemClock, deadlineMs = 30_000 } = deps;
+  const builtIns = findBuiltIns();
+  const loaded = new Map<string, Promise<PluginDefinition>>();
+
+  async function load(use: string): Promise<PluginDefinition> {
+    installHooks();
+    const url = await locate(use, configDir, builtIns);
+    const at = { plugin: use, phase: 'load' } as const;
+    const late = () =>
+      problem(
+        use,
+        `it was not loaded within ${deadlineMs} ms`,
+        'A module must not wait for something at its top level.',
+      );
+    let module: unknown;
+    try {
+      const work = (fail: (error: Error) => void): Promise<unknown> =>
+        attribution ? attribution.run({ ...at, fail }, () => import(url)) : import(url);
+      module = await withDeadline(clock, deadlineMs, late, work);
+    } catch (error) {
+      if (error instanceof PluginError) throw error;
+      throw importProblem(use, url, error);
+    }
+    return definitionIn(use, module);
+  }
+
+  return {
+    builtIns: [...builtIns.keys()],
+    load(use) {
+      const known = loaded.get(use);
+      if (known) return known;
+      const loading = load(use);
+      loaded.set(use, loading);
+      // The reason may be gone the next time: a package that was installed meanwhile.
+      loading.catch(() => loaded.delete(use));
+      return loading;
+    },
+  };
+}
+
+/** Name to file. `index.ts` in a checkout, `index.js` in a package. */
+function findBuiltIns(): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
+  for (const { name } of readdirSync(BUILT_INS, { withFileTypes: true })) {
+    const file = ['index.ts', 'index.js'].map(index => join(BUILT_INS, name, index)).find(existsSync);
+    if (file !== undefined) found.set(name, file);
+  }
+  return found;
+}
+
+const isPath = (use: string): boolean => /^\.\.?[/\\]/.test(use) || isAbsolute(use);
+
+/** The URL to import. */
+async function locate(
+  use: string,
+  configDir: string,
+  builtIns: ReadonlyMap<string, string>,
+): Promise<string> {
+  const builtIn = builtIns.get(use);
+  if (builtIn !== undefined) return pathToFileURL(builtIn).href;
+  if (isPath(use)) return locateFile(use, resolve(configDir, use));
+  const url = locatePackage(use, configDir);
+  if (url === undefined) {
+    throw problem(
+      use,
+      `no built-in plugin and no package has this name, looked up from ${configDir}`,
+      `Built in are ${[...builtIns.keys()].join(', ')}. A package has to be installed (npm install ${use}), a file named with its path (./${use}.ts).`,
+    );
+  }
+  return url;
+}
+
+async function locateFile(use: string, file: string): Promise<string> {
+  const found = await stat(file).catch(() => undefined);
+  if (found?.isFile()) {
+    if (EXTENSIONS.includes(extname(file))) return pathToFileURL(file).href;
+    throw problem(
+      use,
+      'it is neither TypeScript nor JavaScript',
+      `Name a file that ends in ${EXTENSIONS.join(', ')}.`,
+    );
+  }
+  const guesses = EXTENSIONS.flatMap(ext => [`${file}${ext}`, join(file, `index${ext}`)]);
+  const near = guesses.find(existsSync);
+  throw problem(
+    use,
+    found ? 'it is a folder' : `there is no file ${file}`,
+    near === undefined
+      ? 'Paths are relative to the config file they stand in.'
+      : `Did you mean ${use}${near.slice(file.length)}?`,
+  );
+}
+
+/** The config's folder comes first, so that its version of a package wins over one installed beside podiod. */
+function locatePackage(use: string, configDir: string): string | undefined {
+  for (const parent of [pathToFileURL(join(configDir, 'package.json')).href, import.meta.url]) {
+    try {
+      const url = resolveFrom(use, parent);
+      if (/\.[cm]?tsx?$/.test(url) && url.includes('/node_modules/')) {
+        throw problem(
+          use,
+          'the package is TypeScript, and Node runs no TypeScript under node_modules',
+          'Publish it as JavaScript, or name its file by path outside node_modules.',
+        );
+      }
+      return url;
+    } catch (error) {
+      if (!isNotFound(error))
+        throw error instanceof PluginError ? error : importProblem(use, undefined, error);
+    }
+  }
+  return undefined;
+}
+
+function definitionIn(use: string, module: unknown): PluginDefinition {
+  const exported = defaultOf(module);
+  if (exported === undefined) {
+    throw problem(use, 'it has no default export', 'Write `export default definePlugin({ ... })`.');
+  }
+  if (!isPlugin(exported)) {
+    throw problem(
+      use,
+      'its default export is not a plugin',
+      'Wrap it: `export default definePlugin({ ... })`, with definePlugin from podiod/plugin.',
+    );
+  }
+  const wrong = shapeProblem(exported);
+  if (wrong !== undefined) throw problem(use, wrong, 'docs/plugins.md shows what a plugin looks like.');
+  return exported;
+}
+
+/** A CommonJS module that was compiled from ES syntax has its default one level down. */
+function defaultOf(module: unknown): unknown {
+  const outer = (module as { default?: unknown }).default;
+  const inner = typeof outer === 'object' && outer !== null && 'default' in outer ? outer.default : undefined;
+  return isPlugin(inner) ? inner : outer;
+}
+
+const problem = (use: string, what: string, hint: string, cause?: unknown): PluginError =>
+  new PluginError(
+    'PLUGIN_LOAD',
+    `plugin ${use} can't be loaded: ${what}`,
+    { plugin: use, phase: 'load' },
+    {
+      hint,
+      retry: 'never',
+      ...(cause === undefined ? {} : { cause }),
+    },
+  );
+
+/** Something went wrong inside the module or what it imports. */
+function importProblem(use: string, url: string | undefined, thrown: unknown): PluginError {
+  const error = coerceError(thrown);
+  const what = `${explain(error)}${placeIn(error)}`;
+  const code = 'code' in error ? String(error.code) : '';
+  if (isNotFound(error))
+    return problem(use, what, 'Install what it imports, in its own folder or the config’s.', error);
+  if (code === 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX') {
+    return problem(
+      use,
+      what,
+      'Only TypeScript that can be erased runs as it is: no enum, namespace or parameter property.',
+      error,
+    );
+  }
+  if (code === 'ERR_UNSUPPORTED_NODE_MODULES_TYPE_STRIPPING') {
+    return problem(
+      use,
+      what,
+      'Node runs no TypeScript under node_modules: publish the package as JavaScript.',
+      error,
+    );
+  }
+  if (error instanceof SyntaxError && url !== undefined) {
+    return problem(
+      use,
+      what,
+      `\`node --check ${relative(process.cwd(), fileURLToPath(url))}\` shows the place.`,
+      error,
+    );
+  }
+  return problem(use, what, 'The module threw while it was loaded: work belongs into setup().', error);
+}
+
+/** Node puts the place of a syntax error above the stack, for some. */
+function placeIn({ stack = '' }: Error): string {
+  const place = /^(?:file:\/\/)?(\S+:\d+)\r?\n/.exec(stack);
+  return place ? ` (${place[1]})` : '';
+}

@@ -1,0 +1,93 @@
+import type { PodioEvent } from '../core/event.ts';
+import type { Item } from '../core/podio.ts';
+import type { ItemReader } from '../podio/contract.ts';
+import type { Changes, Data, FieldChanged, Message, View } from './contract.ts';
+import { deepFreeze, plainJson } from './plain.ts';
+import { type AppNames, makeView, resolveAlias } from './view.ts';
+
+/** What messages read from. */
+export interface MessageWorld {
+  readonly reader: ItemReader;
+  /** What the config says of an app, by its name. */
+  apps(name: string): AppNames | undefined;
+  /** Wall time, ms. */
+  now(): number;
+}
+
+/** What all messages of one try have in common. */
+export interface Origin {
+  readonly step: string;
+  readonly event: PodioEvent;
+  readonly deliveryKey: string;
+  readonly world: MessageWorld;
+  /** Made when first asked for: most filters never do. */
+  readonly signal: AbortSignal;
+}
+
+class StepMessage implements Message {
+  readonly event: PodioEvent;
+  readonly events: readonly PodioEvent[];
+  readonly deliveryKey: string;
+  readonly data: Data;
+  readonly #origin: Origin;
+
+  constructor(origin: Origin, data: Data) {
+    this.#origin = origin;
+    this.event = origin.event;
+    this.events = Object.freeze([origin.event]);
+    this.deliveryKey = origin.deliveryKey;
+    this.data = data;
+    Object.freeze(this);
+  }
+
+  get signal(): AbortSignal {
+    return this.#origin.signal;
+  }
+
+  get view(): View {
+    return makeView(this, this.#app, () => this.#origin.world.now());
+  }
+
+  get #app(): AppNames | undefined {
+    const { event, world } = this.#origin;
+    return event.app === undefined ? undefined : world.apps(event.app);
+  }
+
+  async item(): Promise<Item> {
+    const { event, world } = this.#origin;
+    // All rules share what the reader caches, so none may change it.
+    return deepFreeze(await world.reader.item(event));
+  }
+
+  async changes(): Promise<Changes> {
+    const { event, world } = this.#origin;
+    const changes = new Map(await world.reader.changes(event));
+    for (const change of changes.values()) deepFreeze(change);
+    return changes;
+  }
+
+  async change(field: string | number): Promise<FieldChanged | undefined> {
+    const name = resolveAlias(this.#app, String(field));
+    const changes = await this.changes();
+    return changes.get(name) ?? [...changes.values()].find(({ fieldId }) => String(fieldId) === name);
+  }
+
+  with(data: unknown): Message {
+    const { step } = this.#origin;
+    return new StepMessage(this.#origin, Object.freeze({ ...this.data, [step]: plainJson(data) }));
+  }
+
+  static isOf(origin: Origin, value: unknown): value is StepMessage {
+    return typeof value === 'object' && value !== null && #origin in value && value.#origin === origin;
+  }
+}
+
+/** The message a try begins with. Freezes what it is given. */
+export function makeMessage(origin: Origin, data: Data): Message {
+  deepFreeze(origin.event);
+  return new StepMessage(origin, deepFreeze(data));
+}
+
+/** Whether `value` is the message of this very try, or made from it by `with()`. */
+export const isMessageOf = (origin: Origin, value: unknown): value is Message =>
+  StepMessage.isOf(origin, value);

@@ -1,0 +1,38 @@
+/** Schemas for options that many plugins have. Their marks (`meta`) tell the config how to treat the value. */
+import { type ZodType, z } from 'zod';
+import { isPodiodError } from '../core/errors.ts';
+import { compileTemplate } from './template.ts';
+
+/** A file or folder. The config makes it absolute, relative to the file it stands in. */
+export const pathOption = (): ZodType<string, string> => z.string().min(1).meta({ path: true });
+
+/** A text that no log, frame or error may show. */
+export const secretOption = <Schema extends ZodType<string, string>>(schema: Schema): Schema =>
+  schema.meta({ secret: true });
+
+const BYTES: Readonly<Record<string, number>> = { b: 1, kb: 1024, mb: 1024 ** 2, gb: 1024 ** 3 };
+
+/** `512b`, `64kb`, `10mb`, `2gb`: bytes. */
+export const sizeOption = (): ZodType<number, string> =>
+  z
+    .string()
+    .regex(/^\d+(b|kb|mb|gb)$/i, 'must be a size with a unit, such as 64kb, 10mb or 1gb')
+    .transform(text => Number.parseInt(text, 10) * (BYTES[text.replace(/\d/g, '').toLowerCase()] ?? 1));
+
+/** A Liquid template; wrong ones are problems of the config. Compile it in setup with `compileTemplate`. */
+export const templateOption = (): ZodType<string, string> =>
+  z.string().superRefine((text, check) => {
+    const problem = templateProblem(text);
+    if (problem !== undefined) check.addIssue({ code: 'custom', message: problem, input: text });
+  });
+
+/** What is wrong with a template, for schemas of more complicated shape; undefined: nothing. */
+export function templateProblem(text: string): string | undefined {
+  try {
+    compileTemplate(text);
+    return undefined;
+  } catch (error) {
+    if (!isPodiodError(error)) throw error;
+    return error.hint === undefined ? error.message : `${error.message}. ${error.hint}`;
+  }
+}
