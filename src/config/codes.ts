@@ -1,0 +1,43 @@
+/**
+ * Every code that a problem of the config can carry, with one sentence for docs/errors.md. Codes are API: one is never
+ * renamed, and a retired one is never used again.
+ */
+export const DIAGNOSTIC_CODES = {
+  CONFIG_NOT_FOUND: 'No config file was found, or the one that was asked for is not there.',
+  CONFIG_UNREADABLE: 'A config file is there but could not be read.',
+  CONFIG_SYNTAX: 'The file is not valid YAML.',
+  CONFIG_YAML_TEMPLATE: 'A text that starts with {{ is a map to YAML; it has to be quoted.',
+  CONFIG_YAML_ALIAS: 'A text that starts with * is an alias to YAML; it has to be quoted.',
+  CONFIG_YAML_INTERPOLATION: `A \${...} between { } or [ ] is a map to YAML; it has to be quoted there.`,
+  CONFIG_YAML_QUOTE: 'A text has characters that mean something to YAML; it has to be quoted.',
+  CONFIG_YAML_TAB: 'YAML is indented with spaces, never with tabs.',
+  CONFIG_DUPLICATE_KEY: 'A key stands twice in the same map.',
+  CONFIG_DUPLICATE_NAME: 'A name, an id or a setting is given twice.',
+  CONFIG_INCLUDE: 'An included file is not there.',
+  CONFIG_INTERPOLATION: `A \${...} is not one of the forms that podiod knows.`,
+  CONFIG_MISSING_VALUE: `A \${...} names an environment variable, file or credential that is not there.`,
+  CONFIG_UNKNOWN_KEY: 'podiod, or the plugin, knows no such key.',
+  CONFIG_RESERVED: 'The key or value is reserved for what this version of podiod does not do yet.',
+  CONFIG_MISSING: 'A value that is needed is not there.',
+  CONFIG_TYPE: 'A value is of the wrong kind, e.g. text where a number is wanted.',
+  CONFIG_VALUE: 'A value is of the right kind but not one that is allowed.',
+  CONFIG_NAME: 'A name has characters that names may not have.',
+  CONFIG_UNKNOWN_APP: 'A rule names an app that `apps` does not have.',
+  CONFIG_UNKNOWN_SPACE: 'A rule names a space that `spaces` does not have.',
+  CONFIG_UNKNOWN_LOGIN: 'An app or space names a login that `logins` does not have.',
+  CONFIG_UNKNOWN_PLUGIN: 'A step names a plugin that is neither built in nor a key of `plugins`.',
+  CONFIG_UNKNOWN_EVENT: 'A trigger names an event that Podio has no hook for.',
+  CONFIG_NO_MATCH: 'A pattern with * matches no configured name.',
+  CONFIG_TRIGGER: 'A trigger does not say what starts the rule, or says two things at once.',
+  CONFIG_STEP: 'A step names no plugin, or more than one.',
+  CONFIG_PLUGIN_LOAD: 'A plugin could not be found or loaded.',
+  CONFIG_CREDENTIALS: 'An app has neither a token nor a login.',
+  CONFIG_SCHEDULE: 'A schedule is not a cron expression of five fields.',
+  CONFIG_TIMEZONE: 'A time zone is not one of the IANA database.',
+  CONFIG_PUBLIC_URL: 'Podio cannot call the public URL.',
+  CONFIG_INSECURE_URL: 'Plain http is only for addresses of this machine.',
+  CONFIG_PORT_CLASH: 'Two servers would listen on the same address.',
+  CONFIG_TOO_MANY_HOOKS: 'Podio allows at most ten hooks of one type on one object.',
+} as const;
+
+export type DiagnosticCode = keyof typeof DIAGNOSTIC_CODES;

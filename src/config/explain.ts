@@ -1,0 +1,194 @@
+/** Says what zod found in words that fit behind "`server.port` ...". Values themselves are shown as written, if at all. */
+import { locales, type z } from 'zod';
+import type { DiagnosticCode } from './codes.ts';
+import { type ConfigNode, nodeAt, type Path } from './node.ts';
+import { isSecretKey } from './secret-keys.ts';
+import { nearest } from './suggest.ts';
+
+export type Issue = z.core.$ZodIssue;
+
+export interface Explained {
+  readonly path: Path;
+  readonly code: DiagnosticCode;
+  readonly words: string;
+  readonly hint?: string;
+}
+
+/** Undefined when the value can't be known, so that nothing can be said against it. */
+export function explain(issue: Issue, root: ConfigNode): Explained | undefined {
+  const path = issue.path as Path;
+  const node = nodeAt(root, path);
+  if (node?.kind === 'unknown') return undefined;
+  // A refinement of a whole that has unknown parts is not to be trusted either.
+  if (issue.code === 'custom' && node && hasUnknown(node)) return undefined;
+  const given = givenWords(node, path);
+
+  switch (issue.code) {
+    case 'invalid_type':
+      if (node === undefined) return { path, code: 'CONFIG_MISSING', words: 'is missing' };
+      return wrongKind(
+        path,
+        custom(issue) ?? `must be ${KIND[issue.expected] ?? issue.expected}`,
+        node,
+        given,
+      );
+    case 'invalid_value': {
+      if (node === undefined) return { path, code: 'CONFIG_MISSING', words: 'is missing' };
+      const words = custom(issue) ?? `must be ${issue.values.map(value => String(value)).join(' or ')}`;
+      const near =
+        node.kind === 'scalar' && !isSecret(path)
+          ? nearest(
+              node.text,
+              issue.values.filter(value => typeof value === 'string'),
+            )
+          : undefined;
+      return {
+        path,
+        code: 'CONFIG_VALUE',
+        words: `${words}${given}`,
+        ...(near === undefined ? {} : { hint: `did you mean \`${near}\`?` }),
+      };
+    }
+    case 'invalid_union':
+      return explainUnion(issue, root, path, node, given);
+    case 'invalid_key':
+      return {
+        path,
+        code: 'CONFIG_NAME',
+        words:
+          (issue.issues[0] && custom(issue.issues[0] as Issue)) ?? issue.issues[0]?.message ?? issue.message,
+      };
+    case 'too_small':
+    case 'too_big':
+      return { path, code: 'CONFIG_VALUE', words: `${custom(issue) ?? bound(issue)}${given}` };
+    case 'invalid_format':
+      return {
+        path,
+        code: 'CONFIG_VALUE',
+        words: `${custom(issue) ?? FORMAT[issue.format] ?? plain(issue)}${given}`,
+      };
+    case 'unrecognized_keys':
+      return { path, code: 'CONFIG_UNKNOWN_KEY', words: `has unknown keys: ${issue.keys.join(', ')}` };
+    default:
+      return { path, code: 'CONFIG_VALUE', words: `${custom(issue) ?? plain(issue)}${given}` };
+  }
+}
+
+const KIND: Readonly<Record<string, string>> = {
+  string: 'text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'a map',
+  record: 'a map',
+  null: 'null',
+  undefined: 'left out',
+};
+
+const FORMAT: Readonly<Record<string, string>> = {
+  url: 'must be a URL',
+  email: 'must be a mail address',
+  regex: 'does not have the right form',
+};
+
+function wrongKind(path: Path, words: string, node: ConfigNode, given: string): Explained {
+  const number = node.kind === 'scalar' && typeof node.value !== 'string' && node.value !== null;
+  return {
+    path,
+    code: 'CONFIG_TYPE',
+    words: `${words}${given}`,
+    // YAML read a number or a boolean where text was meant
+    ...(number && words === 'must be text' ? { hint: 'put it in quotes' } : {}),
+  };
+}
+
+type UnionIssue = Extract<Issue, { code: 'invalid_union' }>;
+
+function explainUnion(
+  issue: UnionIssue,
+  root: ConfigNode,
+  path: Path,
+  node: ConfigNode | undefined,
+  given: string,
+): Explained | undefined {
+  if (node === undefined) return { path, code: 'CONFIG_MISSING', words: 'is missing' };
+  const inner = (errors: readonly Issue[]) =>
+    errors.map(error => ({ ...error, path: [...path, ...error.path] }) as Issue);
+  // The alternative that is at least of the right kind is the one that was meant.
+  const meant = issue.errors.find(errors => !errors.some(isAboutWhole));
+  if (meant) {
+    for (const error of inner(meant)) {
+      const said = explain(error, root);
+      if (said) return said;
+    }
+    return undefined;
+  }
+  const words = custom(issue);
+  if (words !== undefined) return { path, code: 'CONFIG_TYPE', words: `${words}${given}` };
+  const choices = issue.errors.flat().flatMap(error => {
+    if (error.path.length > 0) return [];
+    if (error.code === 'invalid_type') return [KIND[error.expected] ?? error.expected];
+    return error.code === 'invalid_value' ? error.values.map(String) : [];
+  });
+  return { path, code: 'CONFIG_TYPE', words: `must be ${[...new Set(choices)].join(' or ')}${given}` };
+}
+
+const isAboutWhole = (issue: Issue) =>
+  issue.path.length === 0 && ['invalid_type', 'invalid_value', 'invalid_union'].includes(issue.code);
+
+function bound(issue: Extract<Issue, { code: 'too_small' | 'too_big' }>): string {
+  const limit = issue.code === 'too_small' ? issue.minimum : issue.maximum;
+  const word = issue.code === 'too_small' ? 'or more' : 'or less';
+  if (issue.origin === 'string') {
+    return limit === 1 && issue.code === 'too_small'
+      ? 'must not be empty'
+      : `must have ${limit} characters ${word}`;
+  }
+  if (issue.origin === 'array' || issue.origin === 'set') {
+    return limit === 1 && issue.code === 'too_small'
+      ? 'must not be an empty list'
+      : `must have ${limit} entries ${word}`;
+  }
+  return issue.inclusive === false
+    ? `must be ${issue.code === 'too_small' ? 'more' : 'less'} than ${limit}`
+    : `must be ${limit} ${word}`;
+}
+
+const english = locales.en();
+
+/** What the schema's author wrote for this case, undefined where zod's stock words came. */
+function custom(issue: Issue): string | undefined {
+  const stock = english.localeError(issue as Parameters<typeof english.localeError>[0]);
+  const words = typeof stock === 'string' ? stock : stock?.message;
+  // Also without its tail: zod words "received" from the input, which an issue does not carry.
+  const head = (message: string | undefined) => message?.split(', received')[0];
+  return issue.message === '' || head(issue.message) === head(words) ? undefined : issue.message;
+}
+
+const plain = (issue: Issue) => `does not fit: ${issue.message}`;
+
+const isSecret = (path: Path) => path.some(isSecretKey);
+
+/** ", given "abc"": as written in the file, never what stands behind `${...}`, nothing for a secret. */
+function givenWords(node: ConfigNode | undefined, path: Path): string {
+  if (node === undefined) return '';
+  if (node.kind === 'map') return ', given a map';
+  if (node.kind === 'list') return ', given a list';
+  if (node.kind === 'unknown') return '';
+  if (node.value === null) return ', given nothing';
+  if (isSecret(path)) return '';
+  return `, given ${showGiven(node)}`;
+}
+
+export function showGiven(node: ConfigNode): string {
+  if (node.kind !== 'scalar') return node.kind === 'map' ? 'a map' : 'a list';
+  const text = node.text.length > 40 ? `${node.text.slice(0, 37)}...` : node.text;
+  return typeof node.value === 'string' ? JSON.stringify(text) : text;
+}
+
+function hasUnknown(node: ConfigNode): boolean {
+  if (node.kind === 'unknown') return true;
+  if (node.kind === 'list') return node.items.some(hasUnknown);
+  return node.kind === 'map' && [...node.entries.values()].some(({ value }) => hasUnknown(value));
+}

@@ -1,0 +1,125 @@
+import { existsSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { cosmiconfig, type Loader } from 'cosmiconfig';
+import type { Diagnostic } from '../core/diagnostic.ts';
+import { child } from './node.ts';
+import { parse } from './parse.ts';
+
+export interface Found {
+  /** Absolute. */
+  readonly file: string;
+  /** The key under which the config stands in that file. */
+  readonly within?: string;
+}
+
+const MODULE = 'podio';
+const SYSTEM_FILE = '/etc/podiod/podiorc.yml';
+const PLACES = [
+  '.podiorc',
+  '.podiorc.yml',
+  '.podiorc.yaml',
+  '.podiorc.json',
+  '.config/podiorc',
+  '.config/podiorc.yml',
+  '.config/podiorc.yaml',
+  '.config/podiorc.json',
+  'package.json',
+];
+/** cosmiconfig's own settings file, which it runs when it is code. */
+const EXECUTABLE_SETTINGS = [
+  '.config/config.js',
+  '.config/config.ts',
+  '.config/config.cjs',
+  '.config/config.mjs',
+];
+
+/**
+ * Finds the config: `--config`, `$PODIOD_CONFIG`, cosmiconfig's places from `cwd` up, then the system's. The text is
+ * read elsewhere: a stock loader would lose the positions.
+ */
+export async function findConfig(options: {
+  readonly file?: string | undefined;
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** For tests. */
+  readonly systemFile?: string;
+}): Promise<Found | { readonly problem: Diagnostic }> {
+  const { cwd, env, systemFile = SYSTEM_FILE } = options;
+  for (const [file, from] of [
+    [options.file, '--config'],
+    [env.PODIOD_CONFIG || undefined, '$PODIOD_CONFIG'],
+  ] as const) {
+    if (file === undefined) continue;
+    const path = resolve(cwd, file);
+    return existsSync(path)
+      ? named(path)
+      : { problem: notFound(`the config file ${path} is not there`, `${from} names it`) };
+  }
+  const searched = await search(cwd);
+  if (searched) return searched;
+  if (existsSync(systemFile)) return { file: systemFile };
+  return {
+    problem: notFound(
+      'no config file was found',
+      `looked for ${PLACES.slice(0, -1).join(', ')} and package.json#${MODULE} in ${cwd} and the folders above it, then ` +
+        `for ${systemFile}; name one with --config FILE or $PODIOD_CONFIG`,
+    ),
+  };
+}
+
+const named = (file: string): Found =>
+  basename(file) === 'package.json' ? { file, within: MODULE } : { file };
+
+const notFound = (message: string, hint: string): Diagnostic => ({
+  severity: 'error',
+  code: 'CONFIG_NOT_FOUND',
+  message,
+  hint,
+});
+
+async function search(cwd: string): Promise<Found | { readonly problem: Diagnostic } | undefined> {
+  const code = EXECUTABLE_SETTINGS.map(name => join(process.cwd(), name)).find(existsSync);
+  if (code !== undefined) {
+    return {
+      problem: {
+        severity: 'error',
+        code: 'CONFIG_NOT_FOUND',
+        message: `not searching for a config: ${code} would be run as settings of the search`,
+        hint: 'name the config with --config FILE or $PODIOD_CONFIG',
+      },
+    };
+  }
+  const skip: Loader = () => null;
+  const raw: Loader = (file, text) => {
+    if (basename(file) !== 'package.json') return { text };
+    // Wrapped, since cosmiconfig takes the module's key out of what a package.json gives.
+    return child(parse(file, text).root, MODULE) ? { [MODULE]: { text } } : {};
+  };
+  const loaders = { '.json': raw, '.yaml': raw, '.yml': raw, noExt: raw };
+  const executable = { '.js': skip, '.cjs': skip, '.mjs': skip, '.ts': skip, '.cts': skip, '.mts': skip };
+  try {
+    const explorer = cosmiconfig(MODULE, {
+      searchPlaces: PLACES,
+      searchStrategy: 'none',
+      // An empty file is a config that lacks everything, and not a missing one.
+      ignoreEmptySearchPlaces: false,
+      cache: false,
+      loaders: { ...loaders, ...executable },
+    });
+    for (let folder = resolve(cwd); ; folder = dirname(folder)) {
+      const result = await explorer.search(folder);
+      if (result) return named(result.filepath);
+      if (dirname(folder) === folder) return undefined;
+    }
+  } catch (error) {
+    // cosmiconfig reads its own settings from package.json, and gives up on one that is broken.
+    return {
+      problem: {
+        severity: 'error',
+        code: 'CONFIG_UNREADABLE',
+        message: `the search for a config failed: ${(error as Error).message.split('\n')[0]}`,
+        hint: 'name the config with --config FILE or $PODIOD_CONFIG',
+      },
+    };
+  }
+}

@@ -1,0 +1,158 @@
+import { globSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import type { Diagnostic, Place } from '../core/diagnostic.ts';
+import type { Found } from './find.ts';
+import { type ConfigNode, child, emptyMap, type MapEntry, type MapNode, type ScalarNode } from './node.ts';
+import { parse } from './parse.ts';
+
+/** The text of every file that was read, by absolute path: what frames are cut from. */
+export type Sources = ReadonlyMap<string, string>;
+
+export interface Loaded {
+  readonly root: ConfigNode;
+  readonly sources: Sources;
+  readonly problems: readonly Diagnostic[];
+}
+
+/** Reads a file and all that it includes, and merges them: maps merge, a name given twice is a problem. */
+export async function loadFiles(found: Found): Promise<Loaded> {
+  const sources = new Map<string, string>();
+  const problems: Diagnostic[] = [];
+  const report = (problem: Diagnostic) => void problems.push(problem);
+
+  const load = async (file: string, within?: string, from?: Place): Promise<ConfigNode> => {
+    const place = { file, start: 0, end: 0 };
+    let text: string;
+    try {
+      text = await readFile(file, 'utf8');
+    } catch (error) {
+      report(unreadable(file, (error as NodeJS.ErrnoException).code ?? 'unknown error', from));
+      return { kind: 'unknown', place };
+    }
+    sources.set(file, text);
+    const parsed = parse(file, text, within);
+    problems.push(...parsed.problems);
+    let root = parsed.root;
+    for (const { value, place: named } of includesOf(root, report)) {
+      const matches = expand(value, dirname(file));
+      if (matches.length === 0 && !isGlob(value)) {
+        report({
+          severity: 'error',
+          code: 'CONFIG_INCLUDE',
+          message: `the included file ${value} is not there`,
+          hint: `looked for ${resolve(dirname(file), value)}`,
+          place: named,
+        });
+      }
+      // Two patterns may name the same file, or files each other: each is read once.
+      for (const match of matches) {
+        if (!sources.has(match)) root = merge(root, await load(match, undefined, named), report);
+      }
+    }
+    return root;
+  };
+  const root = await load(found.file, found.within);
+  return { root, sources, problems };
+}
+
+function unreadable(file: string, code: string, from: Place | undefined): Diagnostic {
+  return {
+    severity: 'error',
+    code: 'CONFIG_UNREADABLE',
+    message: `${file} could not be read (${code})`,
+    ...(code === 'EACCES' ? { hint: 'let the user that runs podiod read it' } : {}),
+    ...(from ? { place: from } : {}),
+  };
+}
+
+function includesOf(
+  root: ConfigNode,
+  report: (problem: Diagnostic) => void,
+): (ScalarNode & { value: string })[] {
+  const include = child(root, 'include');
+  if (!include || (include.kind === 'scalar' && include.value === null)) return [];
+  const isText = (node: ConfigNode): node is ScalarNode & { value: string } =>
+    node.kind === 'scalar' && typeof node.value === 'string' && node.value !== '';
+  return (include.kind === 'list' ? include.items : [include]).filter(item => {
+    if (isText(item)) return true;
+    if (item.kind !== 'unknown') {
+      report({
+        severity: 'error',
+        code: 'CONFIG_TYPE',
+        message: '`include` must be a list of files or patterns',
+        place: item.place,
+        path: ['include'],
+      });
+    }
+    return false;
+  }) as (ScalarNode & { value: string })[];
+}
+
+const isGlob = (pattern: string) => /[*?[\]{}]/.test(pattern);
+
+function expand(pattern: string, folder: string): string[] {
+  return globSync(pattern, { cwd: folder, withFileTypes: false })
+    .map(match => resolve(folder, match))
+    .sort();
+}
+
+/** Settings that stay with their file. */
+const isOwn = (key: string) => key === 'include' || key === '$schema' || key.startsWith('x-');
+
+function merge(into: ConfigNode, from: ConfigNode, report: (problem: Diagnostic) => void): ConfigNode {
+  // A broken file hides what it has; only what is known can be checked.
+  if (into.kind !== 'map') return into;
+  if (from.kind === 'unknown') return into;
+  if (from.kind !== 'map') {
+    report({
+      severity: 'error',
+      code: 'CONFIG_TYPE',
+      message: 'an included file must be a map, like the config itself',
+      place: from.place,
+    });
+    return into;
+  }
+  const entries = new Map(into.entries);
+  for (const [key, entry] of from.entries) {
+    if (isOwn(key)) continue;
+    const existing = entries.get(key);
+    if (!existing || isNothing(existing.value)) entries.set(key, entry);
+    else if (isNothing(entry.value)) continue;
+    else if (existing.value.kind === 'map' && entry.value.kind === 'map') {
+      entries.set(key, { ...existing, value: mergeSection(key, existing.value, entry.value, report) });
+    } else if (existing.value.kind !== 'unknown' && entry.value.kind !== 'unknown') {
+      report(givenTwice([key], entry, existing));
+    }
+  }
+  return { ...into, entries };
+}
+
+function mergeSection(
+  section: string,
+  into: MapNode,
+  from: MapNode,
+  report: (problem: Diagnostic) => void,
+): MapNode {
+  const entries = new Map(into.entries);
+  for (const [name, entry] of from.entries) {
+    const existing = entries.get(name);
+    if (existing) report(givenTwice([section, name], entry, existing));
+    else entries.set(name, entry);
+  }
+  return { ...emptyMap(into.place), entries };
+}
+
+const isNothing = (node: ConfigNode) => node.kind === 'scalar' && node.value === null;
+
+function givenTwice(path: readonly string[], second: MapEntry, first: MapEntry): Diagnostic {
+  return {
+    severity: 'error',
+    code: 'CONFIG_DUPLICATE_NAME',
+    message: `\`${path.join('.')}\` is given twice`,
+    hint: 'rename or remove one of them',
+    place: second.key,
+    path,
+    related: { place: first.key, message: 'first here' },
+  };
+}

@@ -1,0 +1,160 @@
+import { dirname, join, resolve } from 'node:path';
+import type { Diagnostic, Place } from '../core/diagnostic.ts';
+import type { ConfigNode, MapEntry, ScalarNode } from './node.ts';
+
+/** Where `${...}` gets its values from. */
+export interface ValueSources {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Rejects like node's readFile. */
+  readonly readFile: (path: string) => Promise<string>;
+  /** The text of a file of the config, to point at the very expression. */
+  readonly sourceOf: (file: string) => string;
+}
+
+/** `$${` first: it is a literal. Then anything that opens, well formed or not. */
+const EXPRESSION = /\$\$\{|\$\{([^}]*)(\}?)/g;
+const VARIABLE = /^([A-Za-z_][A-Za-z0-9_]*)(?::-([\s\S]*))?$/;
+const CREDENTIAL = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
+
+type Value = { readonly text: string } | { readonly problem: Omit<Diagnostic, 'place' | 'severity'> };
+
+/**
+ * Replaces `${...}` inside scalars, after parsing: what a secret holds can never change the structure. Keys are left as
+ * they are. A scalar with a missing value becomes an unknown node.
+ */
+export async function interpolate(
+  node: ConfigNode,
+  sources: ValueSources,
+  report: (problem: Diagnostic) => void,
+): Promise<ConfigNode> {
+  // Aliased nodes stand in several places of the tree: each is read, and complained about, once.
+  const done = new Map<ConfigNode, Promise<ConfigNode>>();
+  const walk = (at: ConfigNode): Promise<ConfigNode> => {
+    const known = done.get(at);
+    if (known) return known;
+    const result = replace(at);
+    done.set(at, result);
+    return result;
+  };
+  const replace = async (at: ConfigNode): Promise<ConfigNode> => {
+    switch (at.kind) {
+      case 'unknown':
+        return at;
+      case 'scalar':
+        return typeof at.value === 'string' && at.value.includes('${') ? fill(at, at.value) : at;
+      case 'list': {
+        const items: ConfigNode[] = [];
+        for (const item of at.items) items.push(await walk(item));
+        return { ...at, items };
+      }
+      case 'map': {
+        const entries = new Map<string, MapEntry>();
+        for (const [name, entry] of at.entries)
+          entries.set(name, { ...entry, value: await walk(entry.value) });
+        return { ...at, entries };
+      }
+    }
+  };
+  const fill = async (at: ScalarNode, template: string): Promise<ConfigNode> => {
+    let text = '';
+    let end = 0;
+    let missing = false;
+    let replaced = false;
+    for (const match of template.matchAll(EXPRESSION)) {
+      text += template.slice(end, match.index);
+      end = match.index + match[0].length;
+      if (match[0] === '$${') {
+        text += '${';
+        continue;
+      }
+      replaced = true;
+      const value = match[2]
+        ? await lookUp(match[1] ?? '', at.place, sources)
+        : malformed(match[0], 'the closing `}` is missing');
+      if ('text' in value) text += value.text;
+      else {
+        missing = true;
+        report({ severity: 'error', ...value.problem, place: within(at.place, match[0], sources) });
+      }
+    }
+    text += template.slice(end);
+    if (missing) return { kind: 'unknown', place: at.place };
+    return { ...at, value: text, interpolated: replaced };
+  };
+  return walk(node);
+}
+
+async function lookUp(expression: string, place: Place, sources: ValueSources): Promise<Value> {
+  const kind = /^(file|credential):([\s\S]*)$/.exec(expression);
+  if (kind?.[1] === 'file') {
+    const path = kind[2] ?? '';
+    if (path.trim() === '') return malformed(`\${${expression}}`, 'the path is missing');
+    return readValue(resolve(dirname(place.file), path), `file ${path}`, sources);
+  }
+  if (kind?.[1] === 'credential') return readCredential(kind[2] ?? '', sources);
+
+  const variable = VARIABLE.exec(expression);
+  if (!variable) return malformed(`\${${expression}}`, 'this is none of the known forms');
+  const [, name = '', fallback] = variable;
+  const value = sources.env[name];
+  // As in a shell: `:-` also stands in for a variable that is set but empty.
+  if (value !== undefined && (value !== '' || fallback === undefined)) return { text: value };
+  if (fallback !== undefined) {
+    return fallback.includes('${')
+      ? malformed(`\${${expression}}`, 'a default cannot hold another one')
+      : { text: fallback };
+  }
+  return {
+    problem: {
+      code: 'CONFIG_MISSING_VALUE',
+      message: `the environment variable ${name} is not set`,
+      hint: `set it, or give a default: \${${name}:-...}`,
+    },
+  };
+}
+
+async function readCredential(name: string, sources: ValueSources): Promise<Value> {
+  if (!CREDENTIAL.test(name))
+    return malformed(`\${credential:${name}}`, 'a credential is named by a plain file name');
+  const folder = sources.env.CREDENTIALS_DIRECTORY;
+  if (!folder) {
+    return {
+      problem: {
+        code: 'CONFIG_MISSING_VALUE',
+        message: `the credential ${name} is not there: CREDENTIALS_DIRECTORY is not set`,
+        hint: `systemd sets it for a unit that has LoadCredential=${name}:PATH`,
+      },
+    };
+  }
+  return readValue(join(folder, name), `credential ${name}`, sources);
+}
+
+async function readValue(path: string, what: string, sources: ValueSources): Promise<Value> {
+  try {
+    return { text: (await sources.readFile(path)).replace(/\r?\n$/, '') };
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
+    return {
+      problem: {
+        code: 'CONFIG_MISSING_VALUE',
+        message: code === 'ENOENT' ? `the ${what} is not there` : `the ${what} could not be read (${code})`,
+        hint: `looked for ${path}`,
+      },
+    };
+  }
+}
+
+const malformed = (expression: string, why: string): Value => ({
+  problem: {
+    code: 'CONFIG_INTERPOLATION',
+    message: `\`${expression}\`: ${why}`,
+    hint: `the forms are \${NAME}, \${NAME:-default}, \${file:PATH} and \${credential:NAME}; a literal one is written $\${`,
+  },
+});
+
+/** The expression itself where its text can be found in the file as it is, else the whole scalar. */
+function within(place: Place, expression: string, sources: ValueSources): Place {
+  const found = sources.sourceOf(place.file).slice(place.start, place.end).indexOf(expression);
+  if (found < 0) return place;
+  return { file: place.file, start: place.start + found, end: place.start + found + expression.length };
+}

@@ -1,0 +1,152 @@
+import { readFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import type { Diagnostic } from '../core/diagnostic.ts';
+import { check } from './check.ts';
+import { findConfig } from './find.ts';
+import { loadFiles, type Sources } from './include.ts';
+import { interpolate } from './interpolate.ts';
+import type { AdminConfig, Config } from './model.ts';
+import { type ConfigNode, child, emptyMap, type MapEntry } from './node.ts';
+import { defaultDataDir, resolveConfig } from './resolve.ts';
+import { AdminSchema, ConfigSchema } from './schema.ts';
+import type { LoadPlugin } from './steps.ts';
+
+export type { Sources } from './include.ts';
+export type { LoadPlugin, PluginInfo } from './steps.ts';
+
+export interface FindOptions {
+  /** From `--config`; relative to `cwd`. */
+  readonly file?: string | undefined;
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+export interface LoadOptions extends FindOptions {
+  readonly loadPlugin: LoadPlugin;
+  /** Names of the plugins that steps may use without an entry in `plugins`. */
+  readonly builtIns: readonly string[];
+  /** Values of `${...}` that are missing are no problem (and there is no config then). For CI. */
+  readonly withoutSecrets?: boolean;
+}
+
+export interface LoadResult<T> {
+  /** Absent when there is an error among the diagnostics, or a value is missing that was allowed to be. */
+  readonly config?: T;
+  /** In the order of files and places; errors and warnings. */
+  readonly diagnostics: readonly Diagnostic[];
+  readonly sources: Sources;
+}
+
+/** Finds, reads and checks the config with all its includes and plugins. All problems at once; never rejects for one. */
+export async function loadConfig(options: LoadOptions): Promise<LoadResult<Config>> {
+  const { env } = options;
+  const found = await findConfig(options);
+  if ('problem' in found) return { diagnostics: [found.problem], sources: new Map() };
+  const { root, sources, problems } = await loadFiles(found);
+  const diagnostics = [...problems];
+  const report = (problem: Diagnostic) => void diagnostics.push(problem);
+
+  const filled = await interpolate(root, valueSources(env, sources), problem => {
+    if (!options.withoutSecrets || problem.code !== 'CONFIG_MISSING_VALUE') report(problem);
+  });
+  const config = await resolveConfig({
+    root: filled,
+    report,
+    file: found.file,
+    dir: dirname(found.file),
+    env,
+    loadPlugin: options.loadPlugin,
+    builtIns: options.builtIns,
+  });
+  return result(config, diagnostics, sources);
+}
+
+/** What a command needs that talks to the running daemon or reads its data. */
+export type PartialConfig = Pick<Config, 'file' | 'dir' | 'dataDir' | 'admin'>;
+
+/**
+ * Reads `admin` and `dataDir` alone: nothing else is checked, no plugin is loaded, and a token that this shell lacks is
+ * as if it were not configured.
+ */
+export async function loadPartial(options: FindOptions): Promise<LoadResult<PartialConfig>> {
+  const { env } = options;
+  const found = await findConfig(options);
+  if ('problem' in found) return { diagnostics: [found.problem], sources: new Map() };
+  const { root, sources, problems } = await loadFiles(found);
+  const diagnostics = root.kind === 'map' ? [] : [...problems];
+  const report = (problem: Diagnostic) => void diagnostics.push(problem);
+
+  const values = valueSources(env, sources);
+  const wanted = await interpolate(only(root, ['admin', 'dataDir']), values, problem => {
+    if (
+      problem.code !== 'CONFIG_MISSING_VALUE' ||
+      problem.place === undefined ||
+      !isToken(root, problem.place)
+    )
+      report(problem);
+  });
+  const adminNode = child(wanted, 'admin') ?? emptyMap(wanted.place);
+  const isEmpty = adminNode.kind === 'scalar' && adminNode.value === null;
+  const admin = isEmpty
+    ? AdminSchema.parse({})
+    : await check(AdminSchema.partial({ token: true }), adminNode, { root: wanted, path: ['admin'], report });
+  const dirNode = child(wanted, 'dataDir');
+  const dataDir = dirNode
+    ? await check(ConfigSchema.shape.dataDir, dirNode, { root: wanted, path: ['dataDir'], report })
+    : defaultDataDir(found.file, env);
+  const config =
+    admin && dataDir !== undefined
+      ? {
+          file: found.file,
+          dir: dirname(found.file),
+          dataDir: resolve(dirname(dirNode?.place.file ?? found.file), dataDir),
+          admin: { host: admin.host, port: admin.port, token: admin.token } satisfies AdminConfig,
+        }
+      : undefined;
+  return result(config, diagnostics, sources);
+}
+
+const valueSources = (env: FindOptions['env'], sources: Sources) => ({
+  env,
+  readFile: (path: string) => readFile(path, 'utf8'),
+  sourceOf: (file: string) => sources.get(file) ?? '',
+});
+
+function result<T>(
+  config: T | undefined,
+  diagnostics: readonly Diagnostic[],
+  sources: Sources,
+): LoadResult<T> {
+  const sorted = inOrder(diagnostics, [...sources.keys()]);
+  const failed = config === undefined || sorted.some(({ severity }) => severity === 'error');
+  return { ...(failed ? {} : { config }), diagnostics: sorted, sources };
+}
+
+/** By file (as read) and place; the same said of the same place once, since two steps may share options. */
+function inOrder(diagnostics: readonly Diagnostic[], files: readonly string[]): Diagnostic[] {
+  const seen = new Set<string>();
+  const rank = ({ place }: Diagnostic) => (place ? files.indexOf(place.file) : -1);
+  return diagnostics
+    .filter(({ code, message, place }) => {
+      const key = JSON.stringify([code, message, place]);
+      return seen.has(key) ? false : seen.add(key);
+    })
+    .sort((a, b) => rank(a) - rank(b) || (a.place?.start ?? 0) - (b.place?.start ?? 0));
+}
+
+function only(root: ConfigNode, keys: readonly string[]): ConfigNode {
+  if (root.kind !== 'map') return root;
+  const entries = new Map<string, MapEntry>();
+  for (const key of keys) {
+    const entry = root.entries.get(key);
+    if (entry) entries.set(key, entry);
+  }
+  return { ...root, entries };
+}
+
+function isToken(root: ConfigNode, place: { file: string; start: number }): boolean {
+  const token = child(child(root, 'admin'), 'token')?.place;
+  return (
+    token !== undefined && token.file === place.file && token.start <= place.start && place.start <= token.end
+  );
+}

@@ -1,0 +1,31 @@
+import type { Diagnostic } from '../core/diagnostic.ts';
+import type { Path } from './node.ts';
+
+const RULE = new Set(['where', 'mode', 'includeOwn', 'loop', 'expect', 'was', 'tests']);
+const TRIGGER = new Set(['podiod', 'date', 'at', 'items', 'view', 'where']);
+
+/** Keys that later versions will give a meaning to. Silence about one would let a rule run without its condition. */
+function isReserved(path: Path): boolean {
+  const key = String(path.at(-1));
+  if (path[0] === 'server') return path.length === 2 && key === 'confirm';
+  if (path[0] !== 'rules') return false;
+  if (path.length === 3) return RULE.has(key);
+  const inTrigger = path[2] === 'on' ? path.slice(3).filter(step => typeof step !== 'number') : undefined;
+  if (inTrigger) {
+    return inTrigger.length === 1
+      ? TRIGGER.has(key)
+      : inTrigger[0] === 'fields' && inTrigger.length === 3 && key === 'for';
+  }
+  return path[2] === 'steps' && path.length === 5 && key === 'when';
+}
+
+/** For {@link CheckOptions.onUnknownKey}. */
+export function reservedKey(path: Path): Pick<Diagnostic, 'code' | 'message' | 'hint'> | undefined {
+  return isReserved(path) ? notSupported(`\`${String(path.at(-1))}\``) : undefined;
+}
+
+export const notSupported = (what: string) => ({
+  code: 'CONFIG_RESERVED' as const,
+  message: `${what} is not supported in this version of podiod`,
+  hint: 'the name is reserved for a later version; remove it',
+});

@@ -1,0 +1,373 @@
+/**
+ * The config's one schema. It is what a config is checked with, what an editor completes from
+ * (config/podiorc.schema.json) and what docs/config.md is written from, so every key says here what it means, with unit
+ * and default. Custom messages are the part after the path: "server.maxBody **must be a size ...**".
+ */
+import { z } from 'zod';
+import {
+  BACKOFF,
+  DURATION,
+  parseBackoff,
+  parseDuration,
+  parseShare,
+  parseSize,
+  SHARE,
+  SIZE,
+} from './units.ts';
+
+export const NAME = /^[a-z0-9][a-z0-9_-]*$/;
+
+const text = () => z.string().min(1, 'must not be empty');
+const name = () =>
+  z.string().regex(NAME, 'must be a name of small letters, digits, - and _, starting with a letter or digit');
+
+const DURATION_WORDS = 'must be a duration with a unit, like 250ms, 30s, 10m, 1h or 7d';
+const duration = (atLeast = '0s') =>
+  z
+    .string(DURATION_WORDS)
+    .regex(DURATION, DURATION_WORDS)
+    .refine(value => parseDuration(value) >= parseDuration(atLeast), `must be ${atLeast} or longer`)
+    .transform(parseDuration);
+
+const SIZE_WORDS = 'must be a size with a unit, like 512b, 64kb, 10mb or 2gb';
+const size = () =>
+  z
+    .string(SIZE_WORDS)
+    .regex(SIZE, SIZE_WORDS)
+    .refine(value => parseSize(value) > 0, 'must be more than nothing')
+    .transform(parseSize);
+
+const SHARE_WORDS = 'must be a share from 0% to 100%, like 30%';
+const share = () => z.string(SHARE_WORDS).regex(SHARE, SHARE_WORDS).transform(parseShare);
+
+const BACKOFF_WORDS = 'must be the first and the longest wait, like 1s..10m';
+const backoff = () =>
+  z
+    .string(BACKOFF_WORDS)
+    .regex(BACKOFF, BACKOFF_WORDS)
+    .refine(value => parseBackoff(value).fromMs > 0, 'must start with a wait longer than 0')
+    .refine(
+      value => parseBackoff(value).fromMs <= parseBackoff(value).toMs,
+      'must go from a shorter wait to a longer one',
+    )
+    .transform(parseBackoff);
+
+const httpUrl = () =>
+  z.url({ protocol: /^https?$/, error: 'must be a URL that starts with https:// or http://' });
+const port = () => {
+  const words = 'must be a port from 0 to 65535';
+  return z.int(words).min(0, words).max(65535, words);
+};
+const podioId = () =>
+  z.int('must be the number that Podio gave it').min(1, 'must be the number that Podio gave it');
+const secret = () => z.string().min(16, 'must have 16 characters or more');
+const oneOrMore = <T extends z.ZodType>(schema: T, words: string) =>
+  z.union([schema, z.array(schema).min(1, 'must not be an empty list')], words);
+
+// ------------------------------------------------------------------------------------------------ sections
+
+export const ServerSchema = z.strictObject({
+  publicUrl: httpUrl().describe(
+    'What Podio calls. Podio only calls port 443 (https) or 80 (http) of a host that the internet can reach.',
+  ),
+  host: text().default('127.0.0.1').describe('Where podiod listens, usually behind a proxy.'),
+  port: port().default(8080).describe('0: any free port, told in the log and in `podiod status`.'),
+  path: z
+    .string()
+    .startsWith('/', 'must start with /')
+    .optional()
+    .describe('The path seen here, when the proxy strips some. Default: the path of `publicUrl`.'),
+  secret: secret()
+    .optional()
+    .describe('Keys the hook URLs; 16 characters or more. Left out: made once and kept in `dataDir`.'),
+  previousSecrets: z.array(secret()).default([]).describe('Still accepted while hooks are being replaced.'),
+  maxBody: size().prefault('64kb').describe('Larger deliveries are answered with 413. A size.'),
+  maxWaiting: z
+    .int()
+    .min(1)
+    .default(10_000)
+    .describe(
+      'How many events may wait for the disk; more are answered with 503, and Podio sends them again.',
+    ),
+  allowNonPublicUrl: z
+    .boolean()
+    .default(false)
+    .describe('true: a `publicUrl` with another port or a private host is allowed, with a warning.'),
+});
+
+export const AdminSchema = z.strictObject({
+  host: text()
+    .default('127.0.0.1')
+    .describe('Where health, metrics and the API for the commands are served.'),
+  port: port().default(8081).describe('0: any free port, written to `dataDir` for the commands.'),
+  token: secret()
+    .optional()
+    .describe('16 characters or more. Left out: made once and kept in `dataDir`, mode 0600.'),
+});
+
+export const PodioSchema = z.strictObject({
+  apiUrl: httpUrl()
+    .default('https://api.podio.com')
+    .describe("Podio's API. Plain http is for this machine only."),
+  clientId: text().describe('From Podio: account settings, API keys.'),
+  clientSecret: text().describe('Belongs to `clientId`.'),
+  tokenEndpoint: z
+    .enum(['v1', 'v2'])
+    .default('v2')
+    .describe('Which way tokens are asked for: `v2` (JSON) or `v1` (form).'),
+  backgroundShare: share()
+    .prefault('30%')
+    .describe('How much of each hourly API budget reconcile and catch-up may use together.'),
+});
+
+export const LoginSchema = z.strictObject({
+  username: text().describe('The mail address of a Podio user.'),
+  password: text().describe('Of that user.'),
+});
+
+export const AppSchema = z.strictObject({
+  id: podioId().describe("Podio's app id: app menu, Developer."),
+  token: text().optional().describe("The app's token, from the same place as its id."),
+  login: text().optional().describe('A key of `logins`, for an app whose token nobody has.'),
+  fields: z
+    .record(z.string(), text())
+    .prefault({})
+    .describe('Names of your own for fields: alias to external id.'),
+});
+
+export const SpaceSchema = z.strictObject({
+  id: podioId().describe("Podio's space id."),
+  login: text().describe('A key of `logins`; app tokens cannot see spaces.'),
+});
+
+export const PluginUseSchema = z
+  .string()
+  .min(1, 'must name a built-in plugin, a path or a package')
+  .describe('A built-in plugin, a path (starting with ./, ../ or /), or an installed package.');
+
+const DELIVERY_SHAPE = {
+  attempts: z
+    .int()
+    .min(1)
+    .optional()
+    .describe(
+      'Tries of one step, the first included, counted across restarts. Left out: no limit but `retryFor`.',
+    ),
+  retryFor: duration().optional().describe("From a step's first try until it is parked. A duration."),
+  backoff: backoff()
+    .optional()
+    .describe('First and longest wait between tries. Each doubles, and is random between half and whole.'),
+  deadline: duration('1ms').optional().describe('How long one try may take. A duration.'),
+  whenExhausted: z
+    .enum(['park', 'halt'])
+    .optional()
+    .describe('`park`: keep the run aside and go on. `halt`: stop the rule there.'),
+} as const;
+
+/** `delivery` of a step: what only makes sense for a whole rule is left out. */
+export const StepDeliverySchema = z.strictObject(DELIVERY_SHAPE);
+export const DeliverySchema = z.strictObject({
+  ...DELIVERY_SHAPE,
+  concurrency: z
+    .int()
+    .min(1)
+    .max(1000)
+    .optional()
+    .describe('How many items a rule handles at the same time.'),
+});
+
+/** Where neither `defaults` nor the rule nor the step says otherwise. */
+export const DELIVERY_DEFAULTS = {
+  retryFor: '1d',
+  backoff: '1s..10m',
+  deadline: '60s',
+  concurrency: 4,
+  whenExhausted: 'park',
+} as const satisfies z.input<typeof DeliverySchema>;
+
+const timezone = () => text().describe("An IANA name like Europe/Copenhagen. Default: the machine's.");
+
+export const DefaultsSchema = z.strictObject({
+  timezone: timezone().optional(),
+  delivery: DeliverySchema.prefault({})
+    .meta({ default: DELIVERY_DEFAULTS })
+    .describe('How steps are tried, for every rule that does not say otherwise.'),
+});
+
+// ------------------------------------------------------------------------------------------------ rules
+
+const FieldValueSchema = z.union(
+  [
+    z.string(),
+    z.number(),
+    z.boolean(),
+    z.null(),
+    z.strictObject({ value: z.union([z.string(), z.number()]), currency: z.string().optional() }),
+  ],
+  'must be text, a number, true, false, null or { value, currency }',
+);
+const fieldValues = () => oneOrMore(FieldValueSchema, 'must be a value or a list of values');
+
+export const FieldConditionSchema = z.strictObject({
+  from: fieldValues()
+    .optional()
+    .describe('The value before: one, or a list of which any will do; null is empty.'),
+  to: fieldValues()
+    .optional()
+    .describe('The value after: one, or a list of which any will do; null is empty.'),
+});
+
+const names = (what: string) => oneOrMore(text(), `must be ${what} or a list of them`);
+
+export const AppTriggerSchema = z.strictObject({
+  app: names('the name of an app, a pattern with *').describe(
+    'A key of `apps`, a list, or a pattern with `*` over their names.',
+  ),
+  events: names('an event')
+    .optional()
+    .describe('`item.update`, `item.*`, `"*"` or a list. With `fields`: item.create and item.update.'),
+  fields: z
+    .union(
+      [
+        z.array(z.union([text(), podioId()], 'must name a field')).min(1, 'must not be an empty list'),
+        z
+          .record(z.string(), z.union([FieldConditionSchema, z.null()], 'must be a map of `from` and `to`'))
+          .refine(fields => Object.keys(fields).length > 0, 'must name at least one field'),
+      ],
+      'must be a list of fields, or a map of fields with `from` and `to`',
+    )
+    .optional()
+    .describe(
+      'Fields of which one must have changed, by alias, external id or field id; with `from` and `to` in a map.',
+    ),
+});
+
+export const SpaceTriggerSchema = z.strictObject({
+  space: names('the name of a space').describe('A key of `spaces`, a list, or a pattern with `*`.'),
+  events: names('an event').describe('`task.create`, `task.*`, `"*"` or a list.'),
+});
+
+export const ScheduleTriggerSchema = z.strictObject({
+  schedule: text().describe(
+    'A cron expression of five fields: minute, hour, day of month, month, day of week.',
+  ),
+  timezone: timezone().optional(),
+  missed: z
+    .enum(['skip', 'run'])
+    .default('skip')
+    .describe('`run`: the latest tick that was missed while podiod was down fires once at its start.'),
+});
+
+const TriggerSchema = z.union([AppTriggerSchema, SpaceTriggerSchema, ScheduleTriggerSchema]);
+
+/** What a step says beside its plugin and the plugin's options. */
+export const StepHeadSchema = z.strictObject({
+  id: name().optional().describe("The step's name. Default: its plugin's, with -2 ... among equals."),
+  onError: z
+    .enum(['park', 'continue'])
+    .default('park')
+    .describe('`continue`: when this step gives up, the steps after it run all the same.'),
+  delivery: StepDeliverySchema.optional().describe("How this step is tried, over the rule's and `defaults`."),
+});
+
+const PluginOptionsSchema = z.record(z.string(), z.unknown());
+export const StepSchema = z.union([
+  z.string(),
+  z.object(StepHeadSchema.shape).catchall(z.union([PluginOptionsSchema, z.null()])),
+]);
+
+/** A rule without its triggers and steps, which are checked one by one. */
+export const RuleHeadSchema = z.strictObject({
+  enabled: z
+    .boolean()
+    .default(true)
+    .describe('false: the rule is checked, and otherwise as if it were not there.'),
+  startAt: z
+    .enum(['head', 'earliest'])
+    .default('head')
+    .describe('Where a new rule starts: with events from now on, or with the oldest in the journal.'),
+  timezone: timezone().optional(),
+  delivery: DeliverySchema.optional().describe('How the steps are tried, over `defaults`.'),
+  recovered: z
+    .union(
+      [z.enum(['run', 'skip']), z.strictObject({ maxAge: duration() })],
+      'must be run, skip or { maxAge: 1d }',
+    )
+    .default('run')
+    .describe('Whether changes found later (missed while podiod was down) run too, or how old they may be.'),
+});
+
+export const RuleSchema = z.strictObject({
+  on: z
+    .union([TriggerSchema, z.array(TriggerSchema).min(1)])
+    .describe('What starts the rule: one trigger or a list of them.'),
+  steps: z.array(StepSchema).min(1).describe('Plugins, in order. What one lets through goes on to the next.'),
+  ...RuleHeadSchema.shape,
+});
+
+// ------------------------------------------------------------------------------------------------ the rest
+
+export const ReconcileSchema = z.strictObject({
+  every: duration('1s')
+    .prefault('15m')
+    .describe("How often the hooks at Podio are compared with the rules' needs."),
+  mode: z
+    .enum(['apply', 'repair', 'plan'])
+    .default('apply')
+    .describe('`repair`: only verify and make anew, never delete. `plan`: only tell.'),
+  delete: z
+    .enum(['owned', 'never'])
+    .default('owned')
+    .describe('Which hooks may be deleted: those podiod made, or none.'),
+  maxDelete: share()
+    .prefault('20%')
+    .describe('More deletions at once (and more than three) wait for `podiod apply --allow-deletes`.'),
+});
+
+export const CatchUpSchema = z.strictObject({
+  every: duration('1s').prefault('1h').describe('How often missed changes are looked for.'),
+  overlap: duration().prefault('5m').describe('How far before the last look each look begins.'),
+  onStart: z.boolean().default(true).describe('Whether to look at start.'),
+  unhooked: z
+    .enum(['run', 'skip'])
+    .default('run')
+    .describe(
+      'Missed changes made through an API client: `skip` takes them for writes that wanted no hooks.',
+    ),
+});
+
+export const RetentionSchema = z.strictObject({
+  events: duration('1s').prefault('90d').describe('How long events are kept.'),
+  runs: duration('1s').prefault('30d').describe('How long the records of finished runs are kept.'),
+  size: size().prefault('2gb').describe('How large the database may grow before the oldest go earlier.'),
+});
+
+const map = <T extends z.ZodType>(schema: T) => z.record(name(), schema).prefault({});
+
+const PluginSchema = z.object({ use: PluginUseSchema }).catchall(z.unknown());
+
+export const ConfigSchema = z.strictObject({
+  $schema: z.string().optional().describe('Where an editor finds the schema of a JSON config.'),
+  include: z
+    .array(text())
+    .optional()
+    .describe('More files or patterns. Maps merge; a name given twice is a problem.'),
+  server: ServerSchema.describe('Where Podio delivers.'),
+  admin: AdminSchema.prefault({}).describe('Health, metrics, and what the commands talk to.'),
+  podio: PodioSchema.describe("Podio's API, and the key that you got for it."),
+  dataDir: text()
+    .optional()
+    .describe('The folder for all that podiod keeps. Default: `$STATE_DIRECTORY`, else `./data`.'),
+  logins: map(LoginSchema).describe('Podio users, by name: for spaces, and for apps whose token nobody has.'),
+  apps: map(AppSchema).describe('Podio apps, by the name that rules use.'),
+  spaces: map(SpaceSchema).describe('Podio spaces, by the name that rules use.'),
+  plugins: map(PluginSchema).describe(
+    'Plugins with a name and options of their own. Other keys than `use` are options; those of a step go over them.',
+  ),
+  defaults: DefaultsSchema.prefault({}).describe('For all rules.'),
+  rules: map(RuleSchema).describe('What to do when: by name.'),
+  reconcile: ReconcileSchema.prefault({}).describe('How hooks at Podio are kept as they should be.'),
+  catchUp: CatchUpSchema.prefault({}).describe('How changes are found that no delivery told of.'),
+  retention: RetentionSchema.prefault({}).describe('How long things are kept.'),
+  stopTimeout: duration().prefault('30s').describe('How long a stop may take. A duration.'),
+});

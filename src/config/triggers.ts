@@ -1,0 +1,281 @@
+import { validateDetailed } from 'node-cron';
+import { HOOK_EVENTS } from '../core/event.ts';
+import type {
+  AppTrigger,
+  FieldChange,
+  FieldValue,
+  ScheduleTrigger,
+  SpaceTrigger,
+  Trigger,
+} from '../core/rule.ts';
+import { check } from './check.ts';
+import { type Context, complain, each, namesOf, wildcard } from './context.ts';
+import { showGiven } from './explain.ts';
+import { type ConfigNode, child, type Path, showPath } from './node.ts';
+import { notSupported, reservedKey } from './reserved.ts';
+import { AppTriggerSchema, ScheduleTriggerSchema, SpaceTriggerSchema } from './schema.ts';
+import { suggestion } from './suggest.ts';
+
+const KINDS = ['app', 'space', 'schedule'] as const;
+
+/** Resolves what stands under `on`. Undefined when a trigger has a problem (reported) or can't be known. */
+export async function resolveTriggers(
+  context: Context,
+  node: ConfigNode,
+  path: Path,
+  timezone: string,
+): Promise<readonly Trigger[] | undefined> {
+  if (node.kind === 'list' && node.items.length === 0) {
+    complain(context, 'CONFIG_TRIGGER', path, `\`${showPath(path)}\` has no trigger`, { hint: WHAT_STARTS });
+  }
+  const triggers: (Trigger | undefined)[] = [];
+  for (const trigger of each(node, path))
+    triggers.push(await resolveTrigger(context, trigger.node, trigger.path, timezone));
+  return triggers.length > 0 && triggers.every(trigger => trigger !== undefined) ? triggers : undefined;
+}
+
+const WHAT_STARTS =
+  'say what starts the rule: `app` with `events` or `fields`, `space` with `events`, or `schedule`';
+
+async function resolveTrigger(
+  context: Context,
+  node: ConfigNode,
+  path: Path,
+  timezone: string,
+): Promise<Trigger | undefined> {
+  if (node.kind === 'unknown') return undefined;
+  if (node.kind !== 'map') {
+    const said = `\`${showPath(path)}\` must be a map, given ${showGiven(node)}`;
+    complain(context, 'CONFIG_TYPE', path, said, { hint: WHAT_STARTS });
+    return undefined;
+  }
+  const kinds = KINDS.filter(kind => node.entries.has(kind));
+  const [kind] = kinds;
+  if (kind === undefined && node.entries.has('podiod')) {
+    const { code, message, hint } = notSupported('a trigger on `podiod`');
+    complain(context, code, [...path, 'podiod'], message, { hint });
+    return undefined;
+  }
+  if (kind === undefined || kinds.length > 1) {
+    const given = [...node.entries.keys()];
+    const said =
+      kind === undefined
+        ? `\`${showPath(path)}\` does not say what starts the rule`
+        : `one trigger cannot have ${kinds.join(' and ')}`;
+    const near =
+      kind === undefined
+        ? given.map(key => suggestion(key, KINDS, '')).find(hint => hint?.startsWith('did'))
+        : undefined;
+    complain(context, 'CONFIG_TRIGGER', path, said, {
+      hint:
+        near ?? (kind === undefined ? WHAT_STARTS : 'make a list of triggers: any of them starts the rule'),
+    });
+    return undefined;
+  }
+  switch (kind) {
+    case 'app':
+      return resolveApp(context, node, path);
+    case 'space':
+      return resolveSpace(context, node, path);
+    case 'schedule':
+      return resolveSchedule(context, node, path, timezone);
+  }
+}
+
+async function resolveApp(context: Context, node: ConfigNode, path: Path): Promise<AppTrigger | undefined> {
+  const parsed = await check(AppTriggerSchema, node, { ...context, path, onUnknownKey: reservedKey });
+  const apps = resolveNames(context, 'apps', child(node, 'app'), [...path, 'app']);
+  const withFields = child(node, 'fields') !== undefined;
+  const known = Object.keys(withFields ? HOOK_EVENTS.app_field : HOOK_EVENTS.app);
+  const written = child(node, 'events');
+  if (parsed && !written && !withFields) {
+    complain(
+      context,
+      'CONFIG_TRIGGER',
+      path,
+      `\`${showPath(path)}\` does not say which changes of the app start the rule`,
+      {
+        hint: 'add `events: item.update` or `fields: [...]`',
+      },
+    );
+    return undefined;
+  }
+  const events = written
+    ? resolveEvents(context, written, [...path, 'events'], known, withFields ? ' of fields' : ' of apps')
+    : ['item.create', 'item.update'];
+  if (!parsed || !apps || !events) return undefined;
+  return {
+    kind: 'app',
+    apps,
+    events,
+    ...(parsed.fields === undefined ? {} : { fields: fieldChanges(parsed.fields) }),
+  };
+}
+
+type WrittenFields =
+  | readonly (string | number)[]
+  | Readonly<Record<string, { from?: unknown; to?: unknown } | null>>;
+
+function fieldChanges(fields: WrittenFields): readonly FieldChange[] {
+  if (Array.isArray(fields)) return fields.map(field => ({ field: String(field) }));
+  const list = (values: unknown) => (Array.isArray(values) ? values : [values]) as readonly FieldValue[];
+  return Object.entries(fields as Record<string, { from?: unknown; to?: unknown } | null>).map(
+    ([field, condition]) => ({
+      field,
+      ...(condition?.from === undefined ? {} : { from: list(condition.from) }),
+      ...(condition?.to === undefined ? {} : { to: list(condition.to) }),
+    }),
+  );
+}
+
+async function resolveSpace(
+  context: Context,
+  node: ConfigNode,
+  path: Path,
+): Promise<SpaceTrigger | undefined> {
+  const parsed = await check(SpaceTriggerSchema, node, { ...context, path, onUnknownKey: reservedKey });
+  const spaces = resolveNames(context, 'spaces', child(node, 'space'), [...path, 'space']);
+  const events = resolveEvents(
+    context,
+    child(node, 'events'),
+    [...path, 'events'],
+    Object.keys(HOOK_EVENTS.space),
+    ' of spaces',
+  );
+  return parsed && spaces && events ? { kind: 'space', spaces, events } : undefined;
+}
+
+async function resolveSchedule(
+  context: Context,
+  node: ConfigNode,
+  path: Path,
+  timezone: string,
+): Promise<ScheduleTrigger | undefined> {
+  const parsed = await check(ScheduleTriggerSchema, node, { ...context, path, onUnknownKey: reservedKey });
+  if (!parsed) return undefined;
+  const cron = parsed.schedule.trim().replace(/\s+/g, ' ');
+  const problem = scheduleProblem(cron);
+  if (problem !== undefined) {
+    complain(context, 'CONFIG_SCHEDULE', [...path, 'schedule'], problem, {
+      hint: 'minute, hour, day of month, month, day of week: "0 9 * * 1-5" is 9:00 on working days',
+    });
+  }
+  const zone =
+    parsed.timezone === undefined
+      ? timezone
+      : checkTimezone(context, parsed.timezone, child(node, 'timezone'), [...path, 'timezone']);
+  if (problem !== undefined || zone === undefined) return undefined;
+  return { kind: 'schedule', cron, timezone: zone, missed: parsed.missed };
+}
+
+function scheduleProblem(cron: string): string | undefined {
+  const fields = cron.split(' ').length;
+  if (fields !== 5) return `a schedule has five fields, this one has ${fields}`;
+  const result = validateDetailed(cron);
+  if (result.valid) return undefined;
+  const [error] = result.errors;
+  const names: Readonly<Record<string, string>> = { dayOfMonth: 'day of month', dayOfWeek: 'day of week' };
+  const where = error === undefined ? '' : ` in the field ${names[error.field] ?? error.field}`;
+  return `not a schedule: ${error?.value === undefined ? 'there is a mistake' : `\`${error.value}\``}${where}${
+    error?.value === undefined ? '' : ' means nothing'
+  }`;
+}
+
+/** The zone, or undefined when it is none (reported). */
+export function checkTimezone(
+  context: Context,
+  zone: string,
+  node: ConfigNode | undefined,
+  path: Path,
+): string | undefined {
+  try {
+    if (!/^[A-Za-z]/.test(zone)) throw new RangeError();
+    new Intl.DateTimeFormat('en', { timeZone: zone });
+    return zone;
+  } catch {
+    const given = node ? showGiven(node) : zone;
+    complain(context, 'CONFIG_TIMEZONE', path, `${given} is not a time zone`, {
+      hint:
+        suggestion(zone, Intl.supportedValuesOf('timeZone'), '') ??
+        'write an IANA name like Europe/Copenhagen',
+    });
+    return undefined;
+  }
+}
+
+/** Names and patterns to the names they stand for, in the config's order, each once. */
+function resolveNames(
+  context: Context,
+  section: 'apps' | 'spaces',
+  node: ConfigNode | undefined,
+  path: Path,
+): readonly string[] | undefined {
+  const known = namesOf(context.root, section);
+  const what = section === 'apps' ? 'app' : 'space';
+  const found = new Set<string>();
+  let whole = known !== undefined;
+  for (const { node: item, path: at } of each(node, path)) {
+    if (item.kind !== 'scalar' || typeof item.value !== 'string') {
+      whole = false;
+      continue;
+    }
+    if (known === undefined) continue;
+    const pattern = wildcard(item.value);
+    const matches = known.filter(pattern ?? (name => name === item.value));
+    for (const match of matches) found.add(match);
+    if (matches.length > 0) continue;
+    whole = false;
+    if (pattern) {
+      complain(context, 'CONFIG_NO_MATCH', at, `${showGiven(item)} matches no ${what}`, {
+        hint: known.length > 0 ? `configured: ${known.join(', ')}` : `\`${section}\` is empty`,
+      });
+    } else {
+      complain(
+        context,
+        section === 'apps' ? 'CONFIG_UNKNOWN_APP' : 'CONFIG_UNKNOWN_SPACE',
+        at,
+        `unknown ${what} ${showGiven(item)}`,
+        {
+          hint: suggestion(item.value, known, 'configured') ?? `add it to \`${section}\``,
+        },
+      );
+    }
+  }
+  return whole && found.size > 0 ? [...found] : undefined;
+}
+
+/** Event names, `item.*` and `"*"` to exact names. */
+function resolveEvents(
+  context: Context,
+  node: ConfigNode | undefined,
+  path: Path,
+  known: readonly string[],
+  of: string,
+): readonly string[] | undefined {
+  const found = new Set<string>();
+  let whole = node !== undefined;
+  for (const { node: item, path: at } of each(node, path)) {
+    if (item.kind !== 'scalar' || typeof item.value !== 'string') {
+      whole = false;
+      continue;
+    }
+    const matches = known.filter(wildcard(item.value) ?? (name => name === item.value));
+    for (const match of matches) found.add(match);
+    if (matches.length > 0) continue;
+    whole = false;
+    complain(context, 'CONFIG_UNKNOWN_EVENT', at, `unknown event${of}: ${showGiven(item)}`, {
+      hint: elsewhere(item.value) ?? suggestion(item.value, known, 'known are'),
+    });
+  }
+  return whole ? [...found] : undefined;
+}
+
+/** The event is there, only not for this kind of trigger. */
+function elsewhere(event: string): string | undefined {
+  if (Object.hasOwn(HOOK_EVENTS.space, event))
+    return `${event} is an event of spaces: use \`space\` instead of \`app\``;
+  if (Object.hasOwn(HOOK_EVENTS.app, event)) {
+    return `${event} is an event of a whole app: use \`app\` without \`fields\``;
+  }
+  return undefined;
+}

@@ -1,0 +1,56 @@
+import { BlockList, isIP } from 'node:net';
+
+const PRIVATE = new BlockList();
+for (const [net, bits] of [
+  ['0.0.0.0', 8],
+  ['10.0.0.0', 8],
+  ['100.64.0.0', 10],
+  ['127.0.0.0', 8],
+  ['169.254.0.0', 16],
+  ['172.16.0.0', 12],
+  ['192.168.0.0', 16],
+] as const) {
+  PRIVATE.addSubnet(net, bits, 'ipv4');
+}
+for (const [net, bits] of [
+  ['::', 127],
+  ['fc00::', 7],
+  ['fe80::', 10],
+] as const) {
+  PRIVATE.addSubnet(net, bits, 'ipv6');
+}
+
+const hostOf = (url: URL) => url.hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '');
+
+/** An address or name that only a private network knows. */
+function isPrivateHost(url: URL): boolean {
+  const host = hostOf(url);
+  const version = isIP(host);
+  if (version !== 0) return PRIVATE.check(host, version === 4 ? 'ipv4' : 'ipv6');
+  return !host.includes('.') || /\.(localhost|local|internal|lan|home|corp|home\.arpa)$/.test(host);
+}
+
+/** This machine: where plain http can be listened in on by nobody else. */
+export function isLoopback(url: URL): boolean {
+  const host = hostOf(url);
+  return host === 'localhost' || host.endsWith('.localhost') || host === '::1' || /^127\./.test(host);
+}
+
+/** Why Podio can't call this URL. Each is overruled by `allowNonPublicUrl`. */
+export function publicUrlProblems(url: URL): { message: string; hint: string }[] {
+  const problems: { message: string; hint: string }[] = [];
+  // URL leaves out the port that belongs to the protocol.
+  if (url.port !== '') {
+    problems.push({
+      message: `Podio does not call port ${url.port}, only 443 (https) and 80 (http)`,
+      hint: 'put a proxy in front and name its URL here; `port` says where podiod itself listens',
+    });
+  }
+  if (isPrivateHost(url)) {
+    problems.push({
+      message: `Podio cannot reach ${url.hostname}: it is a private host`,
+      hint: 'name a host that the internet can reach, or a tunnel',
+    });
+  }
+  return problems;
+}

@@ -1,0 +1,258 @@
+/**
+ * What YAML does to the unwary. Each trap is told in words of its own and then filled with harmless letters of the same
+ * length, so that the rest of the file can still be read and every later place stays true.
+ */
+import { type Document, isAlias, isCollection, type LineCounter, parseDocument, visit } from 'yaml';
+import type { Diagnostic, Place } from '../core/diagnostic.ts';
+import type { DiagnosticCode } from './codes.ts';
+
+export interface Repaired {
+  /** As long as the original. */
+  readonly text: string;
+  readonly problems: readonly Diagnostic[];
+  /** What was filled: values found here mean nothing. */
+  readonly filled: readonly Place[];
+}
+
+/** The values that YAML 1.2's core schema knows, so `yes`, `no` and `on` are text. Duplicate keys and `<<` are ours. */
+export const parseYaml = (text: string, lines?: LineCounter) =>
+  parseDocument(text, {
+    version: '1.2',
+    schema: 'core',
+    uniqueKeys: false,
+    prettyErrors: false,
+    logLevel: 'error',
+    ...(lines ? { lineCounter: lines } : {}),
+  });
+
+interface Trap {
+  readonly code: DiagnosticCode;
+  readonly start: number;
+  readonly end: number;
+  readonly message: string;
+  readonly hint?: string;
+  /** What to put there; letters by default. */
+  readonly fill?: string;
+}
+
+/** Each round removes one trap, so this many are shown at most. */
+const MAX_TRAPS = 100;
+
+export function repairTraps(file: string, original: string): Repaired {
+  let text = original;
+  const problems: Diagnostic[] = [];
+  const filled: Place[] = [];
+  while (problems.length < MAX_TRAPS) {
+    const trap = findTrap(text, parseYaml(text));
+    if (!trap) break;
+    const place = { file, start: trap.start, end: trap.end };
+    problems.push({
+      severity: 'error',
+      code: trap.code,
+      message: trap.message,
+      place,
+      ...(trap.hint === undefined ? {} : { hint: trap.hint }),
+    });
+    if (trap.fill === undefined) filled.push(place);
+    const length = trap.end - trap.start;
+    text = text.slice(0, trap.start) + (trap.fill ?? 'x').repeat(length) + text.slice(trap.end);
+  }
+  return { text, problems, filled };
+}
+
+function findTrap(text: string, document: Document.Parsed): Trap | undefined {
+  const errors = [...document.errors].sort((a, b) => a.pos[0] - b.pos[0]);
+  for (const error of errors) {
+    const at = error.pos[0];
+    const trap =
+      (error.code === 'TAB_AS_INDENT' ? tabs(text, at) : undefined) ??
+      template(text, lineStart(text, at)) ??
+      interpolation(text, at) ??
+      (error.code === 'BAD_ALIAS' || /alias/.test(error.message)
+        ? alias(text, lineStart(text, at))
+        : undefined) ??
+      (error.code === 'BAD_SCALAR_START' ? reserved(text, at) : undefined) ??
+      (/compact mappings/.test(error.message) ? colon(text, at) : undefined);
+    if (trap) return trap;
+  }
+  return silentTrap(text, document);
+}
+
+/** The ones that are valid YAML, only not what was meant. */
+function silentTrap(text: string, document: Document.Parsed): Trap | undefined {
+  let found: Trap | undefined;
+  const anchors = new Set<string>();
+  visit(document, {
+    Node(_, node) {
+      if (!isAlias(node) && node.anchor) anchors.add(node.anchor);
+    },
+    Pair(_, pair) {
+      const start = isCollection(pair.key) ? pair.key.range?.[0] : undefined;
+      if (start !== undefined && text[start] === '{' && text[start - 1] === '{') {
+        found = template(text, start - 1);
+        return visit.BREAK;
+      }
+      return undefined;
+    },
+    Alias(_, node) {
+      if (!anchors.has(node.source) && !/^[A-Za-z_][\w-]*$/.test(node.source) && node.range) {
+        found = alias(text, node.range[0]);
+        return visit.BREAK;
+      }
+      return undefined;
+    },
+  });
+  return found;
+}
+
+function tabs(text: string, at: number): Trap | undefined {
+  const line = lineStart(text, at);
+  const indent = /^[ \t]*/.exec(text.slice(line))?.[0] ?? '';
+  const first = indent.indexOf('\t');
+  if (first < 0) return undefined;
+  return {
+    code: 'CONFIG_YAML_TAB',
+    start: line + first,
+    end: line + indent.length,
+    message: 'tabs are not allowed as indentation',
+    hint: 'indent with spaces, two a level',
+    fill: ' ',
+  };
+}
+
+/** `text: {{ x }} is won`: a map whose key is a map. `from`: where on the line to begin looking. */
+function template(text: string, from: number): Trap | undefined {
+  const match = matchValue(text, from, /\{\{/);
+  if (match === undefined) return undefined;
+  const end = isInFlow(text, match) ? templateEnd(text, match) : valueEnd(text, match);
+  return {
+    code: 'CONFIG_YAML_TEMPLATE',
+    start: match,
+    end,
+    message: 'a text that starts with `{{` is a map to YAML',
+    hint: `put the whole text in quotes: ${quote(text.slice(match, end))}`,
+  };
+}
+
+/** `{ id: ${X} }`: the brace opens a map there. `at`: the brace, or what follows it. */
+function interpolation(text: string, at: number): Trap | undefined {
+  const line = lineStart(text, at);
+  for (const match of text.slice(line, lineEnd(text, at)).matchAll(/\$\{[^}\n]*\}?/g)) {
+    const start = line + match.index;
+    const end = start + match[0].length;
+    // Only the brace itself tells: elsewhere on the line `${X}` may stand in a text that is quoted well.
+    if (at !== start + 1 || !isInFlow(text, start)) continue;
+    const from = flowStart(text, start);
+    return {
+      code: 'CONFIG_YAML_INTERPOLATION',
+      start: from,
+      end: flowEnd(text, end),
+      message: '`$' + '{...}` between { } or [ ] is a map to YAML',
+      hint: `put it in quotes: ${quote(text.slice(from, flowEnd(text, end)))}`,
+    };
+  }
+  return undefined;
+}
+
+/** A schedule of every five minutes, or `app: *`. */
+function alias(text: string, from: number): Trap | undefined {
+  const start = matchValue(text, from, /\*/);
+  if (start === undefined) return undefined;
+  const end = isInFlow(text, start) ? flowEnd(text, start) : valueEnd(text, start);
+  return {
+    code: 'CONFIG_YAML_ALIAS',
+    start,
+    end,
+    message: 'a text that starts with `*` is an alias to YAML',
+    hint: `put it in quotes: ${quote(text.slice(start, end))}`,
+  };
+}
+
+function reserved(text: string, start: number): Trap {
+  const end = isInFlow(text, start) ? flowEnd(text, start) : valueEnd(text, start);
+  return {
+    code: 'CONFIG_YAML_QUOTE',
+    start,
+    end,
+    message: `a text cannot start with \`${text[start]}\` in YAML`,
+    hint: `put it in quotes: ${quote(text.slice(start, end))}`,
+  };
+}
+
+/** `text: Won: {{ x }}` */
+function colon(text: string, start: number): Trap | undefined {
+  const end = valueEnd(text, start);
+  const value = text.slice(start, end);
+  if (!/^[^\s"'[{|>&*!-].*:\s/.test(value)) return undefined;
+  return {
+    code: 'CONFIG_YAML_QUOTE',
+    start,
+    end,
+    message: 'a text with `: ` in it is a map to YAML',
+    hint: `put it in quotes: ${quote(value)}`,
+  };
+}
+
+/** Where on the line of `from` a value begins that starts with `what`. */
+function matchValue(text: string, from: number, what: RegExp): number | undefined {
+  const line = lineStart(text, from);
+  const pattern = new RegExp(`(?:[:,-][ \\t]+|[[{][ \\t]*|^[ \\t]*)(${what.source})`, 'g');
+  const source = text.slice(line, lineEnd(text, from));
+  for (const match of source.matchAll(pattern)) {
+    const start = line + match.index + match[0].length - (match[1]?.length ?? 0);
+    if (start >= from && !isQuoted(source.slice(0, start - line))) return start;
+  }
+  return undefined;
+}
+
+const lineStart = (text: string, at: number) => text.lastIndexOf('\n', at - 1) + 1;
+const lineEnd = (text: string, at: number) => {
+  const end = text.indexOf('\n', at);
+  return end < 0 ? text.length : end;
+};
+
+/** Of a plain text in block style: to the end of the line or a comment. */
+function valueEnd(text: string, start: number): number {
+  const rest = text.slice(start, lineEnd(text, start));
+  return start + rest.replace(/[ \t]#.*$/, '').trimEnd().length;
+}
+
+/** Of a plain text between brackets: to the next comma or closing bracket. */
+function flowEnd(text: string, start: number): number {
+  const rest = text.slice(start, lineEnd(text, start));
+  return start + (/^[^,\]}]*/.exec(rest)?.[0].trimEnd().length ?? 0);
+}
+
+/** Like flowEnd, but for a text that starts with `{{` and may hold more of them. */
+function templateEnd(text: string, start: number): number {
+  let end = start;
+  do {
+    const close = text.slice(0, lineEnd(text, start)).indexOf('}}', end);
+    if (close < 0) return flowEnd(text, end);
+    end = close + 2;
+  } while (text.slice(end, flowEnd(text, end)).includes('{{'));
+  return flowEnd(text, end);
+}
+
+/** The start of the plain text between brackets that `at` is in. */
+function flowStart(text: string, at: number): number {
+  const before = text.slice(lineStart(text, at), at);
+  return at - (/[^,[{\s]*$/.exec(before)?.[0].length ?? 0);
+}
+
+/** Judged by the line alone: brackets left open before `at`. A flow map over several lines is rare in a config. */
+function isInFlow(text: string, at: number): boolean {
+  let depth = 0;
+  for (const char of text.slice(lineStart(text, at), at).replace(/"[^"]*"|'[^']*'/g, '')) {
+    if (char === '{' || char === '[') depth++;
+    if (char === '}' || char === ']') depth--;
+  }
+  return depth > 0;
+}
+
+const isQuoted = (before: string) => /["']/.test(before.replace(/"[^"]*"|'[^']*'/g, ''));
+
+function quote(text: string): string {
+  const short = text.length > 60 ? `${text.slice(0, 57)}...` : text;
+  return short.includes('"') ? `'${short.replaceAll("'", "''")}'` : `"${short}"`;
+}
