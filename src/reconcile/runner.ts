@@ -177,7 +177,8 @@ export function makeRunner(effects: RunnerEffects, signal: AbortSignal): Runner 
       const before = lookups;
       const survey = await takeSurvey(effects.config(), surveying, {
         ref: key =>
-          scope !== 'everything' && (!degraded.isDue(key) || (scope === 'retries' && world.has(key))),
+          scope !== 'everything' &&
+          (degraded.get(key) ? !degraded.isDue(key) : scope === 'retries' && world.has(key)),
         field: key =>
           scope === 'everything' || degraded.isDue(fieldTrouble(key)) ? undefined : before.get(key),
       });
