@@ -26,7 +26,9 @@ export function readBody(request: IncomingMessage, maxBytes: number): Promise<st
       resolve(only && chunks.length === 1 ? only.toString() : Buffer.concat(chunks).toString());
     });
     // The caller went away, or was cut off for being too slow: nobody is left to read an answer.
-    request.on('error', cause => reject(new IngressError('INGRESS_BODY', 400, 'the body ended early', { cause })));
+    request.on('error', cause =>
+      reject(new IngressError('INGRESS_BODY', 400, 'the body ended early', { cause })),
+    );
   });
 }
 

@@ -1,5 +1,5 @@
 import { timingSafeEqual } from 'node:crypto';
-import { type HookPath, hookKey, isValidKey, type Secrets } from '../core/hook.ts';
+import { type HookPath, isValidKey, type Secrets } from '../core/hook.ts';
 
 /** Enough for the hooks of a large config; beyond it the oldest are worked out anew. */
 const REMEMBERED = 10_000;

@@ -27,7 +27,10 @@ export function makeOutage(log: Log, clock: Clock): Outage {
       if (!current) return;
       const now = clock.monotonic();
       if (now - current.lastFailure < QUIET_MS) return;
-      log.info('events are taken in again', { refused: current.refused, seconds: (now - current.since) / 1000 });
+      log.info('events are taken in again', {
+        refused: current.refused,
+        seconds: (now - current.since) / 1000,
+      });
       current = undefined;
     },
   };

@@ -30,7 +30,8 @@ const DIGITS = /^[0-9]+$/;
 const bad = (message: string): IngressError => new IngressError('INGRESS_BODY', 400, message);
 
 /** Values come from outside: one short line, whatever they hold. */
-const shown = (value: string): string => JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}...` : value);
+const shown = (value: string): string =>
+  JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}...` : value);
 
 /** The kind of body a Content-Type header names; undefined for all that is neither form nor JSON. */
 export function mediaTypeOf(header: string | undefined): MediaType | undefined {
@@ -62,7 +63,10 @@ function parseForm(body: string): Params {
 
 /** JSON.parse with source text access: in Node, not yet in TypeScript's library. */
 const SourceJson = JSON as unknown as {
-  parse(text: string, reviver: (key: string, value: unknown, context: { source?: string }) => unknown): unknown;
+  parse(
+    text: string,
+    reviver: (key: string, value: unknown, context: { source?: string }) => unknown,
+  ): unknown;
   rawJSON(text: string): unknown;
   isRawJSON(value: unknown): value is { readonly rawJSON: string };
 };
@@ -77,7 +81,12 @@ function parseJson(body: string): Params {
   } catch {
     throw bad('the body is not valid JSON');
   }
-  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed) || SourceJson.isRawJSON(parsed)) {
+  if (
+    typeof parsed !== 'object' ||
+    parsed === null ||
+    Array.isArray(parsed) ||
+    SourceJson.isRawJSON(parsed)
+  ) {
     throw bad('the body must be a JSON object');
   }
   const params = noParams();

@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.ts';
-import type { LogFields, Log } from '../core/log.ts';
+import type { Log, LogFields } from '../core/log.ts';
 
 /** Tells of refused requests at a bounded rate, since anyone on the internet can cause them. */
 export interface Refusals {
@@ -15,8 +15,8 @@ export function makeRefusals(log: Log, clock: Clock): Refusals {
   return {
     add(code, fields) {
       const now = clock.monotonic();
-      let kind = kinds.get(code);
-      if (!kind) kinds.set(code, (kind = { toldAt: Number.NEGATIVE_INFINITY, untold: 0 }));
+      const kind = kinds.get(code) ?? { toldAt: Number.NEGATIVE_INFINITY, untold: 0 };
+      kinds.set(code, kind);
       if (now - kind.toldAt < EVERY_MS) {
         kind.untold += 1;
         return;

@@ -1,0 +1,176 @@
+/**
+ * Where Podio's deliveries come in (contract 5): trust, read, parse, append, answer. Knows nothing of rules; an event is
+ * answered when the journal has it on disk.
+ */
+import Router from '@koa/router';
+import Koa, { type Context, type Middleware } from 'koa';
+import type { Clock } from '../core/clock.ts';
+import { coerceError, IngressError } from '../core/errors.ts';
+import { refKey } from '../core/event.ts';
+import { type HookPath, type HookRef, parseHookPath, type Secrets } from '../core/hook.ts';
+import type { Log } from '../core/log.ts';
+import type { Metrics } from '../core/metrics.ts';
+import { type Address, type BareAnswer, type HttpServer, listen, type Timeouts } from '../http/server.ts';
+import type { Journal } from '../store/contract.ts';
+import { readBody } from './body.ts';
+import { makeKeyCheck } from './keys.ts';
+import { makeOutage } from './outage.ts';
+import {
+  type MakeId,
+  mediaTypeOf,
+  type Params,
+  type Place,
+  parseBody,
+  randomId,
+  toEvent,
+  verificationOf,
+} from './parse.ts';
+import { makeRefusals } from './refusals.ts';
+
+export interface IngressOptions {
+  /** Before the key, without a slash at its end; '' for the root. */
+  readonly path: string;
+  /** The same array for as long as nothing has changed. */
+  readonly secrets: () => Secrets;
+  readonly journal: Pick<Journal, 'append'>;
+  /** Gets the code that makes a hook active. Must not wait for anything. */
+  readonly verify: (ref: HookRef, type: string, hookId: number, code: string) => void;
+  /** Names from the config for what an event is about. */
+  readonly resolve: (ref: HookRef, params: Params) => Place;
+  /** Bytes. */
+  readonly maxBody: number;
+  /** Events not yet on disk; more are answered 503. */
+  readonly maxWaiting: number;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+  readonly makeId?: MakeId;
+  readonly timeouts?: Timeouts;
+}
+
+export interface Ingress {
+  /** For embedding in another server; without `listen` the answers to methods that Node does not know are Node's. */
+  readonly app: Koa;
+  /** Rejects with INGRESS_PORT when the address can't be had. */
+  listen(address: Address): Promise<HttpServer>;
+}
+
+/** Podio's spacing of redeliveries is not known; a proxy or another client may ask. */
+const RETRY_AFTER_SECONDS = '10';
+
+const notFound = (): IngressError => new IngressError('INGRESS_NOT_FOUND', 404, '');
+const notAllowed = (): IngressError =>
+  new IngressError('INGRESS_METHOD', 405, 'hooks are called with POST', { headers: { Allow: 'POST' } });
+const unavailable = (cause?: unknown): IngressError =>
+  new IngressError('INGRESS_UNAVAILABLE', 503, 'not stored, deliver it again', {
+    headers: { 'Retry-After': RETRY_AFTER_SECONDS },
+    cause,
+  });
+
+export function makeIngress(options: IngressOptions): Ingress {
+  const { path: base, journal, maxBody, maxWaiting, metrics, clock, makeId = randomId } = options;
+  const log = options.log.child({ module: 'ingress' });
+  const isValid = makeKeyCheck(options.secrets);
+  const outage = makeOutage(log, clock);
+  const refusals = makeRefusals(log, clock);
+  let waiting = 0;
+
+  const hookAt = (path: string): HookPath => {
+    const hook = parseHookPath(base, path);
+    if (!hook || !isValid(hook)) throw notFound();
+    return hook;
+  };
+
+  const append = async (hook: HookPath, params: Params): Promise<void> => {
+    const event = toEvent(hook, params, options.resolve(hook.ref, params), makeId);
+    if (waiting >= maxWaiting) {
+      outage.failed('too much is waiting to be written');
+      throw unavailable();
+    }
+    waiting += 1;
+    try {
+      await journal.append([event]);
+    } catch (thrown) {
+      const error = coerceError(thrown);
+      outage.failed('the store can not write', error);
+      throw unavailable(error);
+    } finally {
+      waiting -= 1;
+    }
+    outage.worked();
+  };
+
+  const deliver: Middleware = async ctx => {
+    const begin = clock.monotonic();
+    const hook = hookAt(ctx.path);
+    ctx.state.hook = hook;
+    const body = await readBody(ctx.req, maxBody);
+    const media = mediaTypeOf(ctx.req.headers['content-type']);
+    if (!media || encoded(ctx)) {
+      throw new IngressError('INGRESS_MEDIA_TYPE', 415, 'the body must be a form or JSON, without encoding');
+    }
+    const params = parseBody(body, media);
+    const verification = verificationOf(hook, params);
+    if (verification) {
+      options.verify(hook.ref, hook.type, verification.hookId, verification.code);
+    } else {
+      await append(hook, params);
+      metrics.received(hook.type, (clock.monotonic() - begin) / 1000);
+    }
+    // koa's own way of an empty 200 (type, length, their headers) costs as much as all the rest of koa.
+    ctx.respond = false;
+    ctx.res.statusCode = 200;
+    ctx.res.end();
+  };
+
+  /** What is no POST, or lies elsewhere: the key first, so that nobody learns which hooks there are. */
+  const refuse: Middleware = ctx => {
+    hookAt(ctx.path);
+    throw notAllowed();
+  };
+
+  const router = new Router();
+  // Whether a path is a hook's is one question with whether its key is valid, so the route takes every path.
+  router.post(/^\//, deliver);
+  const app = new Koa();
+  // In place of `allowedMethods`, which would answer OPTIONS with 200 and PURGE with 501.
+  app.use(router.routes()).use(refuse);
+
+  app.on('error', (thrown: unknown, ctx?: Context) => {
+    if (!(thrown instanceof IngressError)) {
+      log.error('request failed', { error: coerceError(thrown) });
+      return;
+    }
+    metrics.refused(thrown.code);
+    // An outage has its own lines.
+    if (thrown.code === 'INGRESS_UNAVAILABLE') return;
+    const hook: HookPath | undefined = ctx?.state.hook;
+    refusals.add(thrown.code, {
+      status: thrown.status,
+      ...(thrown.message ? { reason: thrown.message } : {}),
+      ...(hook ? { ref: refKey(hook.ref), type: hook.type } : {}),
+    });
+  });
+
+  const unknownMethod = (target: string): BareAnswer => {
+    try {
+      hookAt(target.split('?', 1)[0] ?? '');
+      return notAllowed();
+    } catch {
+      return notFound();
+    }
+  };
+
+  return {
+    app,
+    listen: address =>
+      listen(app.callback(), address, {
+        name: 'server',
+        unknownMethod,
+        ...(options.timeouts ? { timeouts: options.timeouts } : {}),
+      }),
+  };
+}
+
+/** A compressed body can't be read here, and its size says nothing. */
+const encoded = (ctx: Context): boolean => (ctx.req.headers['content-encoding'] ?? 'identity') !== 'identity';
