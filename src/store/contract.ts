@@ -260,3 +260,13 @@ export interface Settings {
   /** All whose key starts with `prefix`, e.g. `token/`. */
   list(prefix: string): Promise<ReadonlyMap<string, unknown>>;
 }
+
+// ---------------------------------------------------------------------------------------------- reading from outside
+
+/** What a command can read of a daemon's data, beside a running daemon or without one. */
+export interface StoreReader {
+  readonly journal: Pick<Journal, 'read' | 'list' | 'latest'>;
+  readonly lanes: Pick<Lanes, 'status'>;
+  readonly parking: Pick<Parking, 'list' | 'counts'>;
+  close(): Promise<void>;
+}

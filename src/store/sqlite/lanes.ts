@@ -1,0 +1,55 @@
+import type { Lanes, Lease } from '../contract.ts';
+import type { Leases } from '../leases.ts';
+import type { Reads } from './reads/index.ts';
+import type { Thread } from './thread.ts';
+import type { Writes } from './writes/index.ts';
+import type { LeaseToken } from './writes/lanes.ts';
+
+export function makeLanes(
+  writer: Thread<Writes>,
+  reader: Thread<Reads>,
+  leases: Leases,
+  now: () => number,
+): Lanes {
+  /** Refused here when it is lost already; the writer looks again, in the order in which it writes. */
+  const token = (lease: Lease): LeaseToken => {
+    leases.check(lease);
+    return { rule: lease.lane.rule, epoch: lease.epoch };
+  };
+
+  return {
+    async acquire(lane, startAt) {
+      return leases.grant(lane, await writer.call('acquire', lane, startAt));
+    },
+    async load(lease) {
+      leases.check(lease);
+      return reader.call('load', lease.lane, now());
+    },
+    async requested(lease) {
+      leases.check(lease);
+      return reader.call('requested', lease.lane.rule, now());
+    },
+    async settled(lease, eventIds) {
+      leases.check(lease);
+      return new Set(await reader.call('settled', lease.lane.rule, eventIds));
+    },
+    async finish(lease, finished, cursor) {
+      await writer.call('finish', token(lease), finished, cursor, now());
+    },
+    async advance(lease, cursor) {
+      await writer.call('advance', token(lease), cursor);
+    },
+    async tried(lease, run, fingerprint, tries) {
+      await writer.call('tried', token(lease), run, fingerprint, tries, now());
+    },
+    async checkpoint(lease, run, fingerprint, { step, branch, output, verdict }) {
+      await writer.call('checkpoint', token(lease), run, fingerprint, {
+        step,
+        branch,
+        output: JSON.stringify(output),
+        verdict: JSON.stringify(verdict),
+      });
+    },
+    status: () => reader.call('status'),
+  };
+}

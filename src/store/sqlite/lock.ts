@@ -1,0 +1,56 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { StoreError } from '../../core/errors.ts';
+import { errorOf, failureOf } from './failure.ts';
+import { makeDataDir, makePrivateFile } from './files.ts';
+
+/** Held by one process at a time; the system frees it when the process ends, however it ends. */
+export interface DataLock {
+  release(): void;
+}
+
+/**
+ * Takes dataDir for this process, making it where it is missing. Throws STORE_LOCKED when another one has it. Node has no
+ * flock and pid files go stale, so the lock is an exclusive transaction on an otherwise empty database.
+ */
+export function lockDataDir(dataDir: string): DataLock {
+  let db: DatabaseSync | undefined;
+  try {
+    makeDataDir(dataDir);
+    const path = join(dataDir, 'lock.db');
+    makePrivateFile(path);
+    db = new DatabaseSync(path, { timeout: 0 });
+    db.exec('BEGIN EXCLUSIVE');
+  } catch (error) {
+    db?.close();
+    const failure = failureOf(error);
+    if (failure.code === 'STORE_UNAVAILABLE') throw locked(dataDir);
+    throw errorOf(
+      failure.code === 'INTERNAL' ? { code: 'STORE_WRITE_FAILED', message: failure.message } : failure,
+    );
+  }
+  const held = db;
+  return { release: () => held.isOpen && held.close() };
+}
+
+function locked(dataDir: string): StoreError {
+  const pid = runningPid(dataDir);
+  return new StoreError(
+    'STORE_LOCKED',
+    `another podiod${pid === undefined ? '' : ` (process ${pid})`} uses ${dataDir}`,
+    { hint: 'Stop it, or give this one a dataDir of its own.', retry: 'never' },
+  );
+}
+
+/** From the run.json that a running daemon keeps. For the message only: it may be missing or stale. */
+function runningPid(dataDir: string): number | undefined {
+  try {
+    const run: unknown = JSON.parse(readFileSync(join(dataDir, 'run.json'), 'utf8'));
+    if (typeof run === 'object' && run !== null && 'pid' in run && typeof run.pid === 'number')
+      return run.pid;
+  } catch {
+    // No daemon has written one.
+  }
+  return undefined;
+}

@@ -1,0 +1,52 @@
+import { existsSync } from 'node:fs';
+import { isPodiodError, StoreError } from '../../core/errors.ts';
+import type { StoreReader } from '../contract.ts';
+import { errorOf, failureOf } from './failure.ts';
+import { databaseFile } from './files.ts';
+import { inSnapshot, makeReads } from './reads/index.ts';
+import { openForReading } from './schema.ts';
+
+/**
+ * Reads the data of a daemon from another process, running or not. In the calling thread: a command has nothing else to
+ * do meanwhile. Throws STORE_UNAVAILABLE where no daemon has run yet, STORE_CORRUPT, STORE_VERSION.
+ */
+export function openReader(dataDir: string): StoreReader {
+  const path = databaseFile(dataDir);
+  if (!existsSync(path)) {
+    throw new StoreError('STORE_UNAVAILABLE', `there is no journal in ${dataDir} yet`, {
+      hint: 'Start podiod with this dataDir first.',
+      retry: 'never',
+    });
+  }
+  const inTerms = <T>(work: () => T): T => {
+    try {
+      return work();
+    } catch (error) {
+      throw isPodiodError(error) ? error : errorOf(failureOf(error));
+    }
+  };
+  const { db, reads } = inTerms(() => {
+    const opened = openForReading(path);
+    return { db: opened, reads: makeReads(opened) };
+  });
+  const read = async <T>(work: () => T): Promise<T> => {
+    if (!db.isOpen) throw new StoreError('STORE_UNAVAILABLE', 'the store is closed');
+    return inTerms(() => inSnapshot(db, work));
+  };
+
+  return {
+    journal: {
+      read: ({ after, limit }) => read(() => reads.read(after, limit)),
+      list: query => read(() => reads.list(query)),
+      latest: (ref, type) => read(() => reads.latest(ref, type)),
+    },
+    lanes: { status: () => read(reads.status) },
+    parking: {
+      list: (query = {}) => read(() => reads.parked(query)),
+      counts: () => read(reads.parkedCounts),
+    },
+    async close() {
+      if (db.isOpen) db.close();
+    },
+  };
+}

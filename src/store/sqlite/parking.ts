@@ -1,0 +1,18 @@
+import type { Parking } from '../contract.ts';
+import type { Reads } from './reads/index.ts';
+import type { Thread } from './thread.ts';
+import type { Writes } from './writes/index.ts';
+
+/** `requested` is called when a wish can be read. */
+export function makeParking(writer: Thread<Writes>, reader: Thread<Reads>, requested: () => void): Parking {
+  return {
+    list: (query = {}) => reader.call('parked', query),
+    counts: () => reader.call('parkedCounts'),
+    async retry(selection) {
+      const ids = await writer.call('retry', selection);
+      if (ids.length > 0) requested();
+      return ids;
+    },
+    drop: selection => writer.call('drop', selection),
+  };
+}

@@ -1,0 +1,30 @@
+/**
+ * What the store's threads say to each other. A message holds all commands that waited, answers come back in the same
+ * order: one message for each flush, not one for each call.
+ */
+import type { Failure } from './failure.ts';
+
+export type Command = readonly [operation: string, ...args: unknown[]];
+
+export type Answer = { readonly value: unknown } | { readonly failure: Failure };
+
+/** A thread's first message: it has opened the database, or could not. */
+export type Hello = { readonly head: number } | { readonly failure: Failure };
+
+/** Asks a thread to close the database and end. */
+export const CLOSE = 'close';
+
+export interface ThreadData {
+  /** The database's file. */
+  readonly path: string;
+}
+
+/** Functions by name whose arguments and answers can be cloned. */
+export type Operations = Readonly<Record<string, (...args: never[]) => unknown>>;
+
+/** Commands come from `Thread.call`, which has checked name and arguments against the same type. */
+export function perform(operations: Operations, [operation, ...args]: Command): unknown {
+  const run = operations[operation] as ((...args: unknown[]) => unknown) | undefined;
+  if (!run) throw new Error(`the store's thread knows no operation ${operation}`);
+  return run(...args);
+}

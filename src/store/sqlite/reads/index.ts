@@ -1,0 +1,29 @@
+/** All that the reader can be asked. Each call sees one state of the database. */
+import type { DatabaseSync } from 'node:sqlite';
+import { makeNames } from '../names.ts';
+import { makeJournalReads } from './journal.ts';
+import { makeLaneReads } from './lanes.ts';
+import { makeParkingReads } from './parking.ts';
+import { makeValueReads } from './values.ts';
+
+export type Reads = ReturnType<typeof makeReads>;
+
+export function makeReads(db: DatabaseSync) {
+  const names = makeNames(db);
+  return {
+    ...makeJournalReads(db, names),
+    ...makeLaneReads(db, names),
+    ...makeParkingReads(db, names),
+    ...makeValueReads(db),
+  };
+}
+
+/** Several statements of one read must not see a commit between them. */
+export function inSnapshot<T>(db: DatabaseSync, read: () => T): T {
+  db.exec('BEGIN');
+  try {
+    return read();
+  } finally {
+    db.exec('COMMIT');
+  }
+}

@@ -1,0 +1,110 @@
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
+import type { PodioEvent, Ref } from '../../../core/event.ts';
+import { DEFAULT_LIMIT, type EventQuery, type EventWithRuns, type ReadResult } from '../../contract.ts';
+import { type Names, NO_NAME } from '../names.ts';
+import { entryOf, eventOf, outcomeOf, type Row, refText, stepsOf } from '../rows.ts';
+
+export interface JournalReads {
+  read(after: number, limit: number): ReadResult;
+  list(query: EventQuery): readonly EventWithRuns[];
+  latest(ref: Ref, type: string): PodioEvent | undefined;
+}
+
+export function makeJournalReads(db: DatabaseSync, names: Names): JournalReads {
+  const selectAfter = db.prepare('SELECT * FROM event WHERE seq > ? ORDER BY seq LIMIT ?');
+  const selectLatest = db.prepare('SELECT * FROM event WHERE ref = ? AND type = ? ORDER BY seq DESC LIMIT 1');
+  const selectNext = db.prepare('SELECT seq, received_at FROM event WHERE seq >= ? ORDER BY seq LIMIT 1');
+  const selectEnds = db.prepare(
+    'SELECT (SELECT min(seq) FROM event) AS first, (SELECT max(seq) FROM event) AS last',
+  );
+  const selectRules = db.prepare('SELECT rule FROM lane GROUP BY rule');
+  const selectRuns = db.prepare(
+    'SELECT replay, outcome, steps, error FROM run WHERE rule = ? AND seq = ? ORDER BY replay',
+  );
+  const listings = new Map<string, StatementSync>();
+
+  const runsOf = (seq: number, rules: readonly { id: number; name: string }[]): EventWithRuns['runs'] =>
+    rules.flatMap(({ id, name }) =>
+      selectRuns.all(id, seq).map(run => ({
+        rule: name,
+        outcome: outcomeOf(run.outcome),
+        steps: stepsOf(run.steps),
+        ...(run.error === null ? {} : { error: String(run.error) }),
+      })),
+    );
+
+  /** The lowest seq received at or after `time`, by halving: times rise with seq but for a wall clock set back. */
+  const seqAt = (time: number): number => {
+    const ends = selectEnds.get();
+    if (!ends || ends.first === null) return 0;
+    let low = Number(ends.first);
+    let high = Number(ends.last) + 1;
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      const row = selectNext.get(middle);
+      if (!row || Number(row.received_at) >= time) high = middle;
+      else low = Number(row.seq) + 1;
+    }
+    return low;
+  };
+
+  /** One statement for each set of conditions. Every one walks an index in the order of seq and stops at the limit. */
+  const listing = (conditions: readonly string[], byRule: boolean, newestFirst: boolean): StatementSync => {
+    const key = [...conditions, byRule, newestFirst].join();
+    const found = listings.get(key);
+    if (found) return found;
+    // CROSS JOIN keeps SQLite from turning the loops around.
+    const made = db.prepare(
+      `SELECT event.* FROM ${byRule ? 'run CROSS JOIN event USING (seq)' : 'event'}
+       WHERE ${conditions.join(' AND ')}
+       ORDER BY ${byRule ? 'run' : 'event'}.seq ${newestFirst ? 'DESC' : ''} LIMIT ?`,
+    );
+    listings.set(key, made);
+    return made;
+  };
+
+  const select = (query: EventQuery): readonly Row[] => {
+    const byRule = query.rule !== undefined;
+    const conditions: string[] = [];
+    const values: SQLInputValue[] = [];
+    const where = (condition: string, ...given: SQLInputValue[]) => {
+      conditions.push(condition);
+      values.push(...given);
+    };
+    if (query.rule !== undefined) {
+      where('run.rule = ?', names.find(query.rule) ?? NO_NAME);
+      // Replays leave records of their own: the event is listed once.
+      where(
+        'NOT EXISTS (SELECT 1 FROM run AS other WHERE other.rule = run.rule AND other.seq = run.seq AND other.replay < run.replay)',
+      );
+    }
+    const after = Math.max(query.after ?? 0, query.since === undefined ? 0 : seqAt(query.since) - 1);
+    where(`${byRule ? 'run' : 'event'}.seq > ?`, after);
+    if (query.itemId !== undefined) where('item = ?', query.itemId);
+    if (query.app !== undefined) where('app = ?', names.find(query.app) ?? NO_NAME);
+    if (query.type !== undefined) where('type = ?', names.find(query.type) ?? NO_NAME);
+    if (query.since !== undefined) where('received_at >= ?', query.since);
+    const newestFirst = query.last !== undefined;
+    const limit = query.last ?? query.limit ?? DEFAULT_LIMIT;
+    const rows = listing(conditions, byRule, newestFirst).all(...values, limit);
+    return newestFirst ? rows.reverse() : rows;
+  };
+
+  return {
+    read(after, limit) {
+      const entries = selectAfter.all(after, limit).map(row => entryOf(row, names));
+      return { entries, upTo: entries.at(-1)?.event.seq ?? after };
+    },
+    list(query) {
+      const rules = selectRules
+        .all()
+        .map(({ rule }) => ({ id: Number(rule), name: names.textOf(Number(rule)) }))
+        .sort((a, b) => (a.name < b.name ? -1 : 1));
+      return select(query).map(row => ({ event: eventOf(row, names), runs: runsOf(Number(row.seq), rules) }));
+    },
+    latest(ref, type) {
+      const row = selectLatest.get(names.find(refText(ref)) ?? NO_NAME, names.find(type) ?? NO_NAME);
+      return row && eventOf(row, names);
+    },
+  };
+}

@@ -1,0 +1,139 @@
+import type { DatabaseSync } from 'node:sqlite';
+import type { StepVerdict } from '../../../core/run.ts';
+import type {
+  Checkpoint,
+  LaneId,
+  LaneState,
+  LaneStatus,
+  OpenRun,
+  RequestedRun,
+  Tries,
+} from '../../contract.ts';
+import { elapsed } from '../../time.ts';
+import { type Names, NO_NAME } from '../names.ts';
+import { entryOf, outcomeOf, type Row } from '../rows.ts';
+
+/** `now` is the store's clock, which lives in the main thread. */
+export interface LaneReads {
+  load(lane: LaneId, now: number): LaneState;
+  requested(rule: string, now: number): readonly RequestedRun[];
+  settled(rule: string, eventIds: readonly string[]): readonly string[];
+  status(): readonly LaneStatus[];
+}
+
+export function makeLaneReads(db: DatabaseSync, names: Names): LaneReads {
+  const selectCursor = db.prepare('SELECT cursor FROM lane WHERE rule = ? AND shard = ? AND shards = ?');
+  const selectDone = db.prepare('SELECT seq FROM run WHERE rule = ? AND seq > ? AND replay = 0 ORDER BY seq');
+  const selectOpen = db.prepare(
+    `SELECT open_run.id, seq, replay, fingerprint, event.id AS event_id FROM open_run JOIN event USING (seq)
+     WHERE rule = ? AND NOT EXISTS (SELECT 1 FROM parked WHERE parked.rule = open_run.rule AND parked.seq = open_run.seq AND parked.replay = open_run.replay)
+     ORDER BY seq, replay`,
+  );
+  const selectRequested = db.prepare(
+    `SELECT event.*, parked.id AS parked_id, parked.replay, open_run.id AS run, open_run.fingerprint
+     FROM parked JOIN event USING (seq)
+     LEFT JOIN open_run ON open_run.rule = parked.rule AND open_run.seq = parked.seq AND open_run.replay = parked.replay
+     WHERE parked.rule = ? AND requested = 1 ORDER BY parked.id`,
+  );
+  const selectCheckpoints = db.prepare(
+    'SELECT step, branch, output, verdict FROM checkpoint WHERE run = ? ORDER BY id',
+  );
+  const selectTries = db.prepare('SELECT * FROM tries WHERE run = ? ORDER BY at');
+  const selectSettled = db.prepare(
+    'SELECT 1 FROM event JOIN run USING (seq) WHERE event.id = ? AND run.rule = ? AND run.replay = 0 LIMIT 1',
+  );
+  const selectEnds = db.prepare(
+    'SELECT (SELECT min(seq) FROM event) AS first, (SELECT max(seq) FROM event) AS last',
+  );
+  const selectLanes = db.prepare(
+    'SELECT lane.rule, min(cursor) AS cursor, tally.* FROM lane LEFT JOIN tally USING (rule) GROUP BY lane.rule',
+  );
+  const countDone = db.prepare('SELECT count(*) AS n FROM run WHERE rule = ? AND seq > ? AND replay = 0');
+
+  const checkpointOf = ({ step, branch, output, verdict }: Row): Checkpoint => ({
+    step: String(step),
+    branch: String(branch),
+    output: JSON.parse(String(output)) as Checkpoint['output'],
+    verdict: JSON.parse(String(verdict)) as StepVerdict,
+  });
+
+  const triesOf = (row: Row, now: number): Tries => {
+    const tries = {
+      step: String(row.step),
+      branch: String(row.branch),
+      attempts: Number(row.attempts),
+      sinceFirstMs: Number(row.since_first),
+      waitMs: Number(row.wait),
+      error: String(row.error),
+    };
+    return elapsed(tries, Number(row.at), now);
+  };
+
+  const openRun = (id: number, key: OpenRun['key'], fingerprint: string, now: number): OpenRun => ({
+    key,
+    fingerprint,
+    checkpoints: selectCheckpoints.all(id).map(checkpointOf),
+    tries: selectTries.all(id).map(row => triesOf(row, now)),
+  });
+
+  const requested = (rule: number, now: number): readonly RequestedRun[] =>
+    selectRequested.all(rule).map(row => {
+      const key = { seq: Number(row.seq), eventId: String(row.id), replay: Number(row.replay) };
+      return {
+        parkedId: String(row.parked_id),
+        entry: entryOf(row, names),
+        // A run that parked at its first try of its first step has left nothing behind.
+        run:
+          row.run === null
+            ? { key, fingerprint: '', checkpoints: [], tries: [] }
+            : openRun(Number(row.run), key, String(row.fingerprint), now),
+      };
+    });
+
+  return {
+    load(lane, now) {
+      const rule = names.find(lane.rule) ?? NO_NAME;
+      const cursor = Number(selectCursor.get(rule, lane.shard, lane.of)?.cursor ?? 0);
+      return {
+        cursor,
+        done: selectDone.all(rule, cursor).map(({ seq }) => Number(seq)),
+        open: selectOpen.all(rule).map(row => {
+          const key = { seq: Number(row.seq), eventId: String(row.event_id), replay: Number(row.replay) };
+          return openRun(Number(row.id), key, String(row.fingerprint), now);
+        }),
+        requested: requested(rule, now),
+      };
+    },
+    requested: (rule, now) => requested(names.find(rule) ?? NO_NAME, now),
+    settled(rule, eventIds) {
+      const id = names.find(rule) ?? NO_NAME;
+      return eventIds.filter(eventId => selectSettled.get(eventId, id) !== undefined);
+    },
+    status() {
+      const ends = selectEnds.get();
+      const last = Number(ends?.last ?? 0);
+      // Old events may be gone; above the first that is there this store leaves no holes.
+      const gone = Number(ends?.first ?? 1) - 1;
+      return selectLanes
+        .all()
+        .map((row): LaneStatus => {
+          const cursor = Number(row.cursor);
+          const done = Number(countDone.get(Number(row.rule), cursor)?.n);
+          return {
+            rule: names.textOf(Number(row.rule)),
+            cursor,
+            lag: Math.max(0, last - Math.max(cursor, gone) - done),
+            lastRunAt: row.last_at === null ? undefined : Number(row.last_at),
+            lastOutcome: row.last_outcome === null ? undefined : outcomeOf(row.last_outcome),
+            counts: {
+              settled: Number(row.settled ?? 0),
+              filtered: Number(row.filtered ?? 0),
+              parked: Number(row.parked ?? 0),
+              dropped: Number(row.dropped ?? 0),
+            },
+          };
+        })
+        .sort((a, b) => (a.rule < b.rule ? -1 : 1));
+    },
+  };
+}

@@ -1,0 +1,91 @@
+/** How values stand in rows. The numbers in here are a file format: lists grow at their end only. */
+import type { SQLOutputValue } from 'node:sqlite';
+import type { EventSource, PodioEvent, Ref } from '../../core/event.ts';
+import type { Outcome, StepVerdict } from '../../core/run.ts';
+import type { Entry } from '../contract.ts';
+import type { Names } from './names.ts';
+
+export type Row = Record<string, SQLOutputValue>;
+
+const OUTCOMES: readonly Outcome[] = ['settled', 'filtered', 'parked', 'dropped'];
+export const outcomeNumber = (outcome: Outcome): number => OUTCOMES.indexOf(outcome);
+export const outcomeOf = (stored: SQLOutputValue | undefined): Outcome => {
+  const outcome = OUTCOMES[Number(stored)];
+  if (!outcome) throw new Error(`no outcome has the number ${stored}`);
+  return outcome;
+};
+
+const SOURCES: readonly EventSource[] = ['webhook', 'recovered', 'schedule', 'daemon'];
+export const sourceNumber = (source: EventSource): number => SOURCES.indexOf(source);
+const sourceOf = (stored: SQLOutputValue | undefined): EventSource => {
+  const source = SOURCES[Number(stored)];
+  if (!source) throw new Error(`no source has the number ${stored}`);
+  return source;
+};
+
+/** Not `type/id`: 7 and "7" are two ids. */
+export const refText = ({ type, id }: Ref): string => JSON.stringify([type, id]);
+const refOf = (text: string): Ref => {
+  const [type, id] = JSON.parse(text) as [Ref['type'], Ref['id']];
+  return { type, id };
+};
+
+/** A verdict as a short tuple: a run record is written for every event and rule, and its keys would be half of it. */
+type VerdictTuple = [
+  step: string,
+  outcome: number,
+  attempts: number,
+  ms: number,
+  branch?: string | null,
+  error?: string,
+];
+const VERDICTS: readonly StepVerdict['outcome'][] = ['done', 'filtered', 'failed', 'continued'];
+
+/** Null for a run without steps. */
+export function stepsText(steps: readonly StepVerdict[]): string | null {
+  if (steps.length === 0) return null;
+  return JSON.stringify(
+    steps.map(({ step, branch, outcome, attempts, ms, error }): VerdictTuple => {
+      const tuple: VerdictTuple = [step, VERDICTS.indexOf(outcome), attempts, ms];
+      if (branch !== undefined || error !== undefined) tuple.push(branch ?? null);
+      if (error !== undefined) tuple.push(error);
+      return tuple;
+    }),
+  );
+}
+
+export function stepsOf(stored: SQLOutputValue | undefined): readonly StepVerdict[] {
+  if (typeof stored !== 'string') return [];
+  return (JSON.parse(stored) as VerdictTuple[]).map(([step, outcome, attempts, ms, branch, error]) => ({
+    step,
+    ...(typeof branch === 'string' ? { branch } : {}),
+    outcome: VERDICTS[outcome] ?? 'failed',
+    attempts,
+    ms,
+    ...(error === undefined ? {} : { error }),
+  }));
+}
+
+export const iso = (ms: SQLOutputValue | undefined): string => new Date(Number(ms)).toISOString();
+
+export function eventOf(row: Row, names: Names): PodioEvent {
+  return {
+    seq: Number(row.seq),
+    id: String(row.id),
+    type: names.textOf(Number(row.type)),
+    source: sourceOf(row.source),
+    ref: refOf(names.textOf(Number(row.ref))),
+    ...(row.app === null ? {} : { app: names.textOf(Number(row.app)) }),
+    ...(row.space === null ? {} : { space: names.textOf(Number(row.space)) }),
+    ...(row.item === null ? {} : { itemId: Number(row.item) }),
+    ...(row.revision === null ? {} : { revision: Number(row.revision) }),
+    ...(row.external_id === null ? {} : { externalId: String(row.external_id) }),
+    params: JSON.parse(String(row.params)) as Record<string, string>,
+    receivedAt: iso(row.received_at),
+  };
+}
+
+export const entryOf = (row: Row, names: Names): Entry => ({
+  event: eventOf(row, names),
+  twin: row.twin === 1,
+});

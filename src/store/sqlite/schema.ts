@@ -1,0 +1,195 @@
+/**
+ * The database's form. A new version is a new entry at the end of MIGRATIONS; one that was released is never edited.
+ * Additive first: an older daemon may have to read what a newer one wrote.
+ */
+import { DatabaseSync } from 'node:sqlite';
+import { StoreError } from '../../core/errors.ts';
+
+/** "Podi", in the file's header: tells podiod's databases from others. */
+const APPLICATION_ID = 0x506f6469;
+
+const MIGRATIONS: readonly string[] = [
+  `
+  -- Strings that come again and again (types, refs, apps, rules), so that rows hold small numbers.
+  CREATE TABLE name (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT;
+
+  -- seq is given by the store and never twice: whoever removes old events keeps the newest one.
+  CREATE TABLE event (
+    seq INTEGER PRIMARY KEY,
+    id TEXT NOT NULL,
+    ref INTEGER NOT NULL,
+    type INTEGER NOT NULL,
+    source INTEGER NOT NULL,
+    app INTEGER,
+    space INTEGER,
+    item INTEGER,
+    revision INTEGER,
+    external_id TEXT,
+    params TEXT NOT NULL,
+    received_at INTEGER NOT NULL,
+    part INTEGER NOT NULL,
+    twin INTEGER NOT NULL
+  ) STRICT;
+  CREATE UNIQUE INDEX event_identity ON event (id, ref);
+  CREATE INDEX event_item ON event (item) WHERE item IS NOT NULL;
+  CREATE INDEX event_app ON event (app) WHERE app IS NOT NULL;
+  CREATE INDEX event_type ON event (type);
+  CREATE INDEX event_ref ON event (ref);
+
+  CREATE TABLE lane (
+    rule INTEGER NOT NULL,
+    shard INTEGER NOT NULL,
+    shards INTEGER NOT NULL,
+    epoch INTEGER NOT NULL,
+    cursor INTEGER NOT NULL,
+    PRIMARY KEY (rule, shard, shards)
+  ) STRICT, WITHOUT ROWID;
+
+  -- (rule, seq, replay) stands for (rule, event id, replay): of the seqs of one id a rule runs one, since lanes ask
+  -- before they run a twin.
+  CREATE TABLE run (
+    rule INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    replay INTEGER NOT NULL,
+    outcome INTEGER NOT NULL,
+    ended_at INTEGER NOT NULL,
+    steps TEXT,
+    error TEXT,
+    PRIMARY KEY (rule, seq, replay)
+  ) STRICT, WITHOUT ROWID;
+
+  -- How many of a rule's runs ended how: counting the records would read them all.
+  CREATE TABLE tally (
+    rule INTEGER PRIMARY KEY,
+    settled INTEGER NOT NULL,
+    filtered INTEGER NOT NULL,
+    parked INTEGER NOT NULL,
+    dropped INTEGER NOT NULL,
+    last_at INTEGER NOT NULL,
+    last_outcome INTEGER NOT NULL
+  ) STRICT;
+
+  -- Runs that have begun and are neither settled nor given up: in hand, in backoff or parked.
+  CREATE TABLE open_run (
+    id INTEGER PRIMARY KEY,
+    rule INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    replay INTEGER NOT NULL,
+    fingerprint TEXT NOT NULL,
+    UNIQUE (rule, seq, replay)
+  ) STRICT;
+  CREATE TABLE checkpoint (
+    id INTEGER PRIMARY KEY,
+    run INTEGER NOT NULL REFERENCES open_run ON DELETE CASCADE,
+    step TEXT NOT NULL,
+    branch TEXT NOT NULL,
+    output TEXT NOT NULL,
+    verdict TEXT NOT NULL,
+    UNIQUE (run, step, branch)
+  ) STRICT;
+  CREATE TABLE tries (
+    run INTEGER NOT NULL REFERENCES open_run ON DELETE CASCADE,
+    step TEXT NOT NULL,
+    branch TEXT NOT NULL,
+    attempts INTEGER NOT NULL,
+    since_first INTEGER NOT NULL,
+    wait INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    error TEXT NOT NULL,
+    PRIMARY KEY (run, step, branch)
+  ) STRICT, WITHOUT ROWID;
+
+  -- Ids are what people type: never given twice.
+  CREATE TABLE parked (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    rule INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    replay INTEGER NOT NULL,
+    step TEXT NOT NULL,
+    branch TEXT NOT NULL,
+    attempts INTEGER NOT NULL,
+    error TEXT NOT NULL,
+    parked_at INTEGER NOT NULL,
+    requested INTEGER NOT NULL,
+    UNIQUE (rule, seq, replay)
+  ) STRICT;
+  CREATE INDEX parked_rule ON parked (rule);
+  CREATE INDEX parked_requested ON parked (rule) WHERE requested = 1;
+
+  CREATE TABLE value (
+    space TEXT NOT NULL,
+    key TEXT NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (space, key)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE setting (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  `,
+];
+
+/** How much log gathers before it is moved into the database: fewer, larger moves write pages that change often once. */
+const CHECKPOINT_PAGES = 4000;
+const CACHE_KIB = 16 * 1024;
+
+const pragma = (db: DatabaseSync, name: string): number => Number(db.prepare(`PRAGMA ${name}`).get()?.[name]);
+
+/**
+ * Opens the database for writing, bringing it to the newest form. Throws STORE_CORRUPT for a file that is not podiod's
+ * and STORE_VERSION for one of a newer podiod, before anything is written to it.
+ */
+export function openForWriting(path: string): DatabaseSync {
+  const db = new DatabaseSync(path, { timeout: 5000 });
+  try {
+    const version = knownVersion(db, path);
+    db.exec(`
+      PRAGMA journal_mode = WAL;
+      PRAGMA synchronous = FULL;
+      PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES};
+      PRAGMA cache_size = -${CACHE_KIB};
+    `);
+    MIGRATIONS.slice(version).forEach((sql, i) => {
+      db.exec(`
+        BEGIN IMMEDIATE;
+        ${sql}
+        PRAGMA application_id = ${APPLICATION_ID};
+        PRAGMA user_version = ${version + i + 1};
+        COMMIT;
+      `);
+    });
+    return db;
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+/** Opens the database for reading. A file that is not podiod's or of another form is refused as in writing. */
+export function openForReading(path: string): DatabaseSync {
+  // Not SQLite's read-only mode: that can't read a database whose log is gone or was left behind by a crash.
+  const db = new DatabaseSync(path, { timeout: 5000 });
+  try {
+    db.exec('PRAGMA query_only = ON');
+    if (knownVersion(db, path) === 0) throw notOurs(path);
+    return db;
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+/** The form that the file has; 0 for an empty one. */
+function knownVersion(db: DatabaseSync, path: string): number {
+  const version = pragma(db, 'user_version');
+  const ours = pragma(db, 'application_id') === APPLICATION_ID;
+  const empty = version === 0 && db.prepare('SELECT 1 FROM sqlite_schema').get() === undefined;
+  if (!ours && !empty) throw notOurs(path);
+  if (version > MIGRATIONS.length) {
+    throw new StoreError(
+      'STORE_VERSION',
+      `${path} has form ${version} of a newer podiod; this one knows ${MIGRATIONS.length}`,
+    );
+  }
+  return version;
+}
+
+const notOurs = (path: string): StoreError =>
+  new StoreError('STORE_CORRUPT', `${path} is a database, but not one of podiod`);

@@ -1,0 +1,107 @@
+/** The embedded store: SQLite behind a writer and a reader thread. Nothing here waits for a disk on the main loop. */
+import { randomUUID } from 'node:crypto';
+import { Subject } from 'rxjs';
+import { type Clock, systemClock } from '../../core/clock.ts';
+import { StoreError } from '../../core/errors.ts';
+import { type Log, silentLog } from '../../core/log.ts';
+import type { Pulse, Store } from '../contract.ts';
+import { Leases } from '../leases.ts';
+import { storeClock } from '../time.ts';
+import { databaseFile, makeDataDir, makePrivateFile } from './files.ts';
+import { makeJournal } from './journal.ts';
+import { makeLanes } from './lanes.ts';
+import { type DataLock, lockDataDir } from './lock.ts';
+import { makeParking } from './parking.ts';
+import type { Reads } from './reads/index.ts';
+import { Thread } from './thread.ts';
+import { makeSettings, makeValues } from './values.ts';
+import type { Writes } from './writes/index.ts';
+
+export interface StoreOptions {
+  readonly dataDir: string;
+  /** Taken before by the caller, who releases it after `close`. Left out: the store takes and releases its own. */
+  readonly lock?: DataLock;
+  readonly clock?: Clock;
+  /** How many events may wait for the disk (`server.maxWaiting`); an append beyond is refused with STORE_UNAVAILABLE. */
+  readonly maxWaiting?: number;
+  readonly log?: Log;
+}
+
+/** The setting that probe() writes. */
+const PROBE = 'probe';
+
+/** Throws STORE_LOCKED, STORE_CORRUPT, STORE_VERSION or STORE_WRITE_FAILED. */
+export async function openStore(options: StoreOptions): Promise<Store> {
+  const { dataDir, clock = systemClock, maxWaiting = 10_000, log = silentLog } = options;
+  const path = databaseFile(dataDir);
+  const ownLock = options.lock ? undefined : lockDataDir(dataDir);
+  try {
+    makeDataDir(dataDir);
+    makePrivateFile(path);
+    // The writer first: it makes the tables that the reader prepares its statements for.
+    const { thread: writer, head } = await Thread.start<Writes>('writer', { path }, log);
+    try {
+      const { thread: reader } = await Thread.start<Reads>('reader', { path }, log);
+      return makeStore({ writer, reader, head, clock, maxWaiting, release: () => ownLock?.release() });
+    } catch (error) {
+      await writer.close();
+      throw error;
+    }
+  } catch (error) {
+    ownLock?.release();
+    throw error;
+  }
+}
+
+interface Parts {
+  readonly writer: Thread<Writes>;
+  readonly reader: Thread<Reads>;
+  readonly head: number;
+  readonly clock: Clock;
+  readonly maxWaiting: number;
+  release(): void;
+}
+
+function makeStore({ writer, reader, head, clock, maxWaiting, release }: Parts): Store {
+  const changes$ = new Subject<Pulse>();
+  const now = storeClock(clock);
+  const leases = new Leases();
+  const settings = makeSettings(writer, reader);
+  let closing: Promise<void> | undefined;
+
+  const close = async (): Promise<void> => {
+    // The writer last: whoever closes last moves the log into the database.
+    writer.refuse();
+    await reader.close();
+    await writer.close();
+    leases.loseAll();
+    changes$.complete();
+    release();
+  };
+
+  return {
+    session: randomUUID(),
+    changes$: changes$.asObservable(),
+    journal: makeJournal({ writer, reader, head, maxWaiting, now, changed: () => changes$.next('journal') }),
+    lanes: makeLanes(writer, reader, leases, now),
+    parking: makeParking(writer, reader, () => changes$.next('requests')),
+    values: makeValues(writer, reader),
+    settings,
+    now,
+    async probe() {
+      const written = now();
+      await settings.set(PROBE, written);
+      const found = await settings.get(PROBE);
+      if (typeof found !== 'number' || found < written) {
+        throw new StoreError(
+          'STORE_WRITE_FAILED',
+          `the store wrote ${written} and read back ${String(found)}`,
+        );
+      }
+    },
+    close() {
+      closing ??= close();
+      return closing;
+    },
+  };
+}

@@ -1,0 +1,139 @@
+import { extname } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { coerceError, StoreError } from '../../core/errors.ts';
+import type { Log } from '../../core/log.ts';
+import { errorOf } from './failure.ts';
+import {
+  type Answer,
+  CLOSE,
+  type Command,
+  type Hello,
+  type Operations,
+  type ThreadData,
+} from './protocol.ts';
+
+interface Call {
+  readonly command: Command;
+  readonly resolve: (value: never) => void;
+  readonly reject: (error: StoreError) => void;
+}
+
+/** The main thread's end of one of the store's threads. */
+export class Thread<Ops extends Operations> {
+  readonly #worker: Worker;
+  readonly #ended: Promise<void>;
+  #waiting: Call[] = [];
+  /** Sent and not answered. While there are any, further calls wait, and then go out together. */
+  #sent: Call[] = [];
+  #sending = false;
+  #refusal: StoreError | undefined;
+  #closed = false;
+  #drained: (() => void) | undefined;
+
+  /** Resolves when the thread has opened the database, with what it said; rejects when it could not. */
+  static async start<Ops extends Operations>(
+    name: 'writer' | 'reader',
+    data: ThreadData,
+    log: Log,
+  ): Promise<{ thread: Thread<Ops>; head: number }> {
+    // Sources run as they are, so the thread's file ends as this one does: .ts there, .js in dist.
+    const file = new URL(`./${name}${extname(import.meta.filename)}`, import.meta.url);
+    // Flags that the process was started with are for its main thread; some (--input-type) would stop this one.
+    const worker = new Worker(file, { workerData: data, name: `podiod-${name}`, execArgv: [] });
+    const hello = await new Promise<Hello>((resolve, reject) => {
+      worker.once('message', resolve);
+      worker.once('error', reject);
+    });
+    if ('failure' in hello) {
+      await worker.terminate();
+      throw errorOf(hello.failure);
+    }
+    worker.removeAllListeners('error');
+    return { thread: new Thread<Ops>(name, worker, log), head: hello.head };
+  }
+
+  private constructor(name: string, worker: Worker, log: Log) {
+    this.#worker = worker;
+    worker.on('message', (answers: readonly Answer[]) => this.#settle(answers));
+    this.#ended = new Promise(resolve => {
+      let cause: unknown;
+      worker.once('error', error => {
+        cause = error;
+      });
+      worker.once('exit', () => {
+        if (!this.#closed) log.error('a thread of the store has ended', { thread: name, error: cause });
+        this.#fail(new StoreError('STORE_UNAVAILABLE', `the store's ${name} thread has ended`, { cause }));
+        resolve();
+      });
+    });
+  }
+
+  call<K extends keyof Ops & string>(operation: K, ...args: Parameters<Ops[K]>): Promise<ReturnType<Ops[K]>> {
+    return new Promise((resolve, reject) => {
+      if (this.#refusal) return reject(this.#refusal);
+      this.#waiting.push({ command: [operation, ...args], resolve, reject });
+      this.#sendSoon();
+    });
+  }
+
+  /** Calls that were made are still finished. */
+  refuse(): void {
+    this.#refusal ??= new StoreError('STORE_UNAVAILABLE', 'the store is closed');
+  }
+
+  /** Refuses further calls, finishes those that were made, and ends the thread. */
+  async close(): Promise<void> {
+    this.refuse();
+    if (this.#waiting.length + this.#sent.length > 0) {
+      await new Promise<void>(resolve => {
+        this.#drained = resolve;
+      });
+    }
+    this.#closed = true;
+    this.#worker.postMessage(CLOSE);
+    await this.#ended;
+  }
+
+  /** Not at once: what else comes in this turn of the loop would miss the flush and wait for a second one. */
+  #sendSoon(): void {
+    if (this.#sending || this.#sent.length > 0) return;
+    this.#sending = true;
+    setImmediate(() => {
+      this.#sending = false;
+      this.#sent = this.#waiting;
+      this.#waiting = [];
+      try {
+        this.#worker.postMessage(this.#sent.map(call => call.command));
+      } catch (error) {
+        // Something that can't be cloned has slipped through the types. Nothing was sent.
+        const failure = errorOf({ code: 'INTERNAL', message: coerceError(error).message });
+        for (const call of this.#sent.splice(0)) call.reject(failure);
+        this.#next();
+      }
+    });
+  }
+
+  #settle(answers: readonly Answer[]): void {
+    const answered = this.#sent.splice(0, answers.length);
+    answered.forEach((call, i) => {
+      const answer = answers[i];
+      if (answer && 'value' in answer) call.resolve(answer.value as never);
+      else if (answer) call.reject(errorOf(answer.failure));
+    });
+    if (this.#sent.length === 0) this.#next();
+  }
+
+  #next(): void {
+    if (this.#waiting.length > 0) this.#sendSoon();
+    else this.#drained?.();
+  }
+
+  /** What was sent may have been written or not; every write can be repeated, so the callers may try again. */
+  #fail(error: StoreError): void {
+    this.#refusal ??= error;
+    for (const call of [...this.#sent, ...this.#waiting]) call.reject(error);
+    this.#sent = [];
+    this.#waiting = [];
+    this.#drained?.();
+  }
+}

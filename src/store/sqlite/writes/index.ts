@@ -1,0 +1,44 @@
+/** All that the writer thread can be asked to do. Each function is one command inside the transaction of its group. */
+import type { DatabaseSync } from 'node:sqlite';
+import { makeNames } from '../names.ts';
+import { makeJournalWrites } from './journal.ts';
+import { makeLaneWrites } from './lanes.ts';
+import { makeParkingWrites } from './parking.ts';
+import { makeTallies } from './tallies.ts';
+import { makeValueWrites } from './values.ts';
+
+export type Writes = ReturnType<typeof makeWrites>['operations'];
+
+export function makeWrites(db: DatabaseSync) {
+  const names = makeNames(db);
+  const tallies = makeTallies(db);
+  const journal = makeJournalWrites(db, names);
+  const lanes = makeLaneWrites(db, names, tallies, journal.head);
+  const parking = makeParkingWrites(db, names, tallies);
+  return {
+    operations: {
+      append: journal.append,
+      acquire: lanes.acquire,
+      finish: lanes.finish,
+      advance: lanes.advance,
+      tried: lanes.tried,
+      checkpoint: lanes.checkpoint,
+      retry: parking.retry,
+      drop: parking.drop,
+      ...makeValueWrites(db),
+    },
+    head: journal.head,
+    /** What is gathered over a group and written once; the last thing before its commit. */
+    flush() {
+      lanes.flush();
+      tallies.flush();
+    },
+    /** After a rollback: whatever was remembered of the transaction does not stand. */
+    forget() {
+      names.forget();
+      journal.forget();
+      lanes.forget();
+      tallies.forget();
+    },
+  };
+}

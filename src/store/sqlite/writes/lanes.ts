@@ -1,0 +1,178 @@
+import type { DatabaseSync } from 'node:sqlite';
+import type { Finished, LaneId, RunKey, Tries } from '../../contract.ts';
+import { staleLease } from '../../leases.ts';
+import type { Names } from '../names.ts';
+import { outcomeNumber, outcomeOf, stepsText } from '../rows.ts';
+import type { Tallies } from './tallies.ts';
+
+/** What crosses the thread of a lease. Epochs are never given twice, so one names its lane too. */
+export interface LeaseToken {
+  readonly rule: string;
+  readonly epoch: number;
+}
+
+/** `output` and `verdict` are JSON already, since SQL never looks inside. */
+export interface CheckpointRow {
+  readonly step: string;
+  readonly branch: string;
+  readonly output: string;
+  readonly verdict: string;
+}
+
+/** A lane whose lease is good, as it stands in the transaction at hand. */
+interface Held {
+  readonly rule: number;
+  cursor: number;
+}
+
+export interface LaneWrites {
+  /** Answers the new lease's epoch. */
+  acquire(lane: LaneId, startAt: 'head' | 'earliest'): number;
+  finish(lease: LeaseToken, finished: Finished, cursor: number, at: number): void;
+  advance(lease: LeaseToken, cursor: number): void;
+  tried(lease: LeaseToken, run: RunKey, fingerprint: string, tries: Tries, at: number): void;
+  checkpoint(lease: LeaseToken, run: RunKey, fingerprint: string, made: CheckpointRow): void;
+  /** Writes the cursors that moved; the last thing before the commit. */
+  flush(): void;
+  /** After a rollback. */
+  forget(): void;
+}
+
+export function makeLaneWrites(
+  db: DatabaseSync,
+  names: Names,
+  tallies: Tallies,
+  head: () => number,
+): LaneWrites {
+  const selectLane = db.prepare('SELECT cursor FROM lane WHERE rule = ? AND shard = ? AND shards = ?');
+  const selectLowest = db.prepare('SELECT min(cursor) AS cursor FROM lane WHERE rule = ?');
+  const selectByEpoch = db.prepare('SELECT rule, cursor FROM lane WHERE epoch = ?');
+  const selectLastEpoch = db.prepare('SELECT coalesce(max(epoch), 0) AS epoch FROM lane');
+  const replaceLane = db.prepare(
+    'REPLACE INTO lane (rule, shard, shards, epoch, cursor) VALUES (?, ?, ?, ?, ?)',
+  );
+  const updateCursor = db.prepare('UPDATE lane SET cursor = ? WHERE epoch = ?');
+  const selectOutcome = db.prepare('SELECT outcome FROM run WHERE rule = ? AND seq = ? AND replay = ?');
+  const replaceRun = db.prepare(
+    'REPLACE INTO run (rule, seq, replay, outcome, ended_at, steps, error) VALUES (?, ?, ?, ?, ?, ?, ?)',
+  );
+  const selectOpen = db.prepare(
+    'SELECT id, fingerprint FROM open_run WHERE rule = ? AND seq = ? AND replay = ?',
+  );
+  const insertOpen = db.prepare('INSERT INTO open_run (rule, seq, replay, fingerprint) VALUES (?, ?, ?, ?)');
+  const deleteOpen = db.prepare('DELETE FROM open_run WHERE rule = ? AND seq = ? AND replay = ?');
+  const insertCheckpoint = db.prepare(
+    `INSERT INTO checkpoint (run, step, branch, output, verdict) VALUES (?, ?, ?, ?, ?)
+     ON CONFLICT (run, step, branch) DO UPDATE SET output = excluded.output, verdict = excluded.verdict`,
+  );
+  const replaceTries = db.prepare(
+    'REPLACE INTO tries (run, step, branch, attempts, since_first, wait, at, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+  );
+  const deleteTries = db.prepare('DELETE FROM tries WHERE run = ? AND step = ? AND branch = ?');
+  const deleteAllTries = db.prepare('DELETE FROM tries WHERE run = ?');
+  const selectParked = db.prepare('SELECT id FROM parked WHERE rule = ? AND seq = ? AND replay = ?');
+  const insertParked = db.prepare(
+    `INSERT INTO parked (rule, seq, replay, step, branch, attempts, error, parked_at, requested)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)`,
+  );
+  const renewParked = db.prepare(
+    'UPDATE parked SET step = ?, branch = ?, attempts = ?, error = ?, parked_at = ?, requested = 0 WHERE id = ?',
+  );
+  const deleteParked = db.prepare('DELETE FROM parked WHERE id = ?');
+
+  // Leases of an earlier opening are stale, whatever their rows say.
+  const firstEpoch = Number(selectLastEpoch.get()?.epoch) + 1;
+  const held = new Map<number, Held>();
+  const moved = new Set<number>();
+
+  const laneOf = ({ rule, epoch }: LeaseToken): Held => {
+    const cached = held.get(epoch);
+    if (cached) return cached;
+    const row = epoch < firstEpoch ? undefined : selectByEpoch.get(epoch);
+    if (!row) throw staleLease(rule);
+    const lane: Held = { rule: Number(row.rule), cursor: Number(row.cursor) };
+    held.set(epoch, lane);
+    return lane;
+  };
+
+  const moveCursor = (lease: LeaseToken, cursor: number): Held => {
+    const lane = laneOf(lease);
+    if (cursor > lane.cursor) {
+      lane.cursor = cursor;
+      moved.add(lease.epoch);
+    }
+    return lane;
+  };
+
+  const flush = (): void => {
+    for (const epoch of moved) updateCursor.run(held.get(epoch)?.cursor ?? 0, epoch);
+    moved.clear();
+  };
+
+  /** What is kept of a run in hand belongs to one fingerprint: under another one the run has begun again. */
+  const openRun = (rule: number, { seq, replay }: RunKey, fingerprint: string): number => {
+    const row = selectOpen.get(rule, seq, replay);
+    if (row && row.fingerprint === fingerprint) return Number(row.id);
+    if (row) deleteOpen.run(rule, seq, replay);
+    return Number(insertOpen.run(rule, seq, replay, fingerprint).lastInsertRowid);
+  };
+
+  return {
+    acquire(lane, startAt) {
+      flush();
+      const rule = names.idOf(lane.rule);
+      // A rule that is divided otherwise than before goes on at the lowest of its cursors: run records skip the rest.
+      const found =
+        selectLane.get(rule, lane.shard, lane.of)?.cursor ?? selectLowest.get(rule)?.cursor ?? null;
+      const cursor = found === null ? (startAt === 'head' ? head() : 0) : Number(found);
+      const epoch = Number(selectLastEpoch.get()?.epoch) + 1;
+      replaceLane.run(rule, lane.shard, lane.of, epoch, cursor);
+      held.clear();
+      return epoch;
+    },
+
+    finish(lease, { record, park, parkedId }, cursor, at) {
+      const { rule } = moveCursor(lease, cursor);
+      const { seq, replay, outcome, steps, error } = record;
+      const row = selectParked.get(rule, seq, replay);
+      // A retry whose row is gone was dropped meanwhile, which is the later word; a first park whose row is there is a repeat.
+      if (park && (parkedId !== undefined) !== (row !== undefined)) return;
+      if (park && row) {
+        renewParked.run(park.step, park.branch, park.attempts, park.error, at, Number(row.id));
+      } else if (park) {
+        insertParked.run(rule, seq, replay, park.step, park.branch, park.attempts, park.error, at);
+      } else {
+        if (row) deleteParked.run(Number(row.id));
+        deleteOpen.run(rule, seq, replay);
+      }
+      const kept = park && selectOpen.get(rule, seq, replay);
+      if (kept) deleteAllTries.run(Number(kept.id));
+      const before = selectOutcome.get(rule, seq, replay);
+      replaceRun.run(rule, seq, replay, outcomeNumber(outcome), at, stepsText(steps), error ?? null);
+      tallies.count(rule, before && outcomeOf(before.outcome), outcome, at);
+    },
+
+    advance(lease, cursor) {
+      moveCursor(lease, cursor);
+    },
+
+    tried(lease, run, fingerprint, tries, at) {
+      const id = openRun(laneOf(lease).rule, run, fingerprint);
+      const { step, branch, attempts, sinceFirstMs, waitMs, error } = tries;
+      replaceTries.run(id, step, branch, attempts, Math.round(sinceFirstMs), Math.round(waitMs), at, error);
+    },
+
+    checkpoint(lease, run, fingerprint, { step, branch, output, verdict }) {
+      const id = openRun(laneOf(lease).rule, run, fingerprint);
+      insertCheckpoint.run(id, step, branch, output, verdict);
+      deleteTries.run(id, step, branch);
+    },
+
+    flush,
+
+    forget() {
+      held.clear();
+      moved.clear();
+    },
+  };
+}

@@ -1,0 +1,50 @@
+import type { DatabaseSync } from 'node:sqlite';
+import type { ParkedSelection } from '../../contract.ts';
+import type { Names } from '../names.ts';
+import { outcomeNumber, type Row } from '../rows.ts';
+import type { Tallies } from './tallies.ts';
+
+export interface ParkingWrites {
+  retry(selection: ParkedSelection): readonly string[];
+  drop(selection: ParkedSelection): readonly string[];
+}
+
+export function makeParkingWrites(db: DatabaseSync, names: Names, tallies: Tallies): ParkingWrites {
+  const columns = 'id, rule, seq, replay';
+  const selectId = db.prepare(`SELECT ${columns} FROM parked WHERE id = ?`);
+  const selectRule = db.prepare(`SELECT ${columns} FROM parked WHERE rule = ? ORDER BY id`);
+  const selectAll = db.prepare(`SELECT ${columns} FROM parked ORDER BY id`);
+  const request = db.prepare('UPDATE parked SET requested = 1 WHERE id = ?');
+  const deleteParked = db.prepare('DELETE FROM parked WHERE id = ?');
+  const deleteOpen = db.prepare('DELETE FROM open_run WHERE rule = ? AND seq = ? AND replay = ?');
+  const dropRun = db.prepare('UPDATE run SET outcome = ? WHERE rule = ? AND seq = ? AND replay = ?');
+
+  const select = (selection: ParkedSelection): readonly Row[] => {
+    if ('all' in selection) return selectAll.all();
+    if ('rule' in selection) {
+      const rule = names.find(selection.rule);
+      return rule === undefined ? [] : selectRule.all(rule);
+    }
+    const ids = new Set(selection.ids.filter(id => /^[1-9]\d{0,15}$/.test(id)).map(Number));
+    return [...ids].sort((a, b) => a - b).flatMap(id => selectId.all(id));
+  };
+
+  return {
+    retry(selection) {
+      return select(selection).map(({ id }) => {
+        request.run(Number(id));
+        return String(id);
+      });
+    },
+    drop(selection) {
+      return select(selection).map(row => {
+        const key = [Number(row.rule), Number(row.seq), Number(row.replay)] as const;
+        deleteParked.run(Number(row.id));
+        deleteOpen.run(...key);
+        dropRun.run(outcomeNumber('dropped'), ...key);
+        tallies.dropped(key[0]);
+        return String(row.id);
+      });
+    },
+  };
+}
