@@ -4,6 +4,8 @@ import type { Clock } from '../../src/core/clock.ts';
 export interface VirtualClock extends Clock {
   /** Goes on by `ms`, running what falls due on the way, in order, and what that leads to. */
   advance(ms: number): Promise<void>;
+  /** Goes on from timer to timer until the promise is settled. */
+  until<T>(promise: Promise<T>): Promise<T>;
   /** Sets the wall clock off by `ms`, as an administrator or NTP would; measured time does not notice. */
   jump(ms: number): void;
 }
@@ -45,6 +47,21 @@ export function makeVirtualClock(startedAt = Date.UTC(2026, 0, 1)): VirtualClock
       }
       elapsed = until;
       await settle();
+    },
+    async until(promise) {
+      let isSettled = false;
+      const onSettled = () => {
+        isSettled = true;
+      };
+      promise.then(onSettled, onSettled);
+      for (await settle(); !isSettled; await settle()) {
+        const next = nextDue(Number.POSITIVE_INFINITY);
+        if (!next) throw new Error('no timer is left, and the promise is not settled');
+        timers.delete(next);
+        elapsed = Math.max(elapsed, next.at);
+        next.fn();
+      }
+      return promise;
     },
     jump(ms) {
       offset += ms;
