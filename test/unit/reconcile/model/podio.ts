@@ -2,12 +2,7 @@ import type { Config } from '../../../../src/config/model.ts';
 import { PodioError } from '../../../../src/core/errors.ts';
 import { refKey } from '../../../../src/core/event.ts';
 import type { HookRef, ObservedHook } from '../../../../src/core/hook.ts';
-import type {
-  FieldDirectory,
-  Identities,
-  KnownField,
-  PodioClient,
-} from '../../../../src/podio/contract.ts';
+import type { FieldDirectory, Identities, KnownField, PodioClient } from '../../../../src/podio/contract.ts';
 import type { Settings } from '../../../../src/store/contract.ts';
 
 export type Operation = 'list' | 'create' | 'delete' | 'requestVerify' | 'validate' | 'find';
@@ -46,7 +41,10 @@ export class ModelPodio {
   #lastId = 1000;
 
   /** Puts a hook there as if it had been for long. */
-  put(ref: HookRef, hook: { type: string; url: string; status?: 'active' | 'inactive'; beyondHelp?: boolean }) {
+  put(
+    ref: HookRef,
+    hook: { type: string; url: string; status?: 'active' | 'inactive'; beyondHelp?: boolean },
+  ) {
     this.#lastId += 1;
     const { type, url, status = 'active', beyondHelp = false } = hook;
     const hookId = this.#lastId;
