@@ -1,6 +1,7 @@
 /** A Podio for tests, plugin authors and the demo. Imports nothing from the rest of src, so that a misreading can't agree with itself. */
 export type { EmulatorClock } from './clock.ts';
 export { type Emulator, type EmulatorOptions, startEmulator } from './emulator.ts';
+export { buildWorld, type PlannedApp, type WorldPlan } from './from-config.ts';
 export type {
   Actor,
   App,
@@ -18,6 +19,7 @@ export type {
   Task,
   User,
 } from './model.ts';
+export { type Deed, type People, type PeopleOptions, startPeople } from './people.ts';
 export {
   DEFAULT_LIMITS,
   DEFAULT_SWITCHES,
