@@ -3,7 +3,7 @@ import type { ZodType, z } from 'zod';
 import type * as core from 'zod/v4/core';
 import type { Diagnostic } from '../core/diagnostic.ts';
 import type { DiagnosticCode } from './codes.ts';
-import { explain, type Issue } from './explain.ts';
+import { type Explained, explain, type Issue } from './explain.ts';
 import {
   type ConfigNode,
   type MapEntry,
@@ -22,6 +22,8 @@ export interface CheckOptions {
   readonly root: ConfigNode;
   readonly path: Path;
   readonly report: (problem: Diagnostic) => void;
+  /** Names of keys, beside the usual ones, whose values are not to be shown. */
+  readonly secrets?: ReadonlySet<string>;
   /** Keys that are known though the schema lacks them: other code looks at them. */
   readonly ignore?: ReadonlySet<string>;
   /** Says what to tell of an unknown key; by default that it is unknown. */
@@ -65,8 +67,8 @@ export async function check<T extends ZodType>(
       continue;
     }
     for (const issue of issues) {
-      const said = explain(issue, known);
-      if (said === undefined || (options.partial && said.code === 'CONFIG_MISSING')) continue;
+      const said = explain(issue, known, options.secrets);
+      if (said === undefined || (options.partial && isAboutMissing(issue, said, known))) continue;
       const at = locate(said.path);
       problem(said.path, {
         code: said.code,
@@ -77,6 +79,10 @@ export async function check<T extends ZodType>(
     return undefined;
   }
 }
+
+/** A value that is not there, or a condition on the whole that it may have fulfilled. */
+const isAboutMissing = (issue: Issue, said: Explained, node: ConfigNode) =>
+  said.code === 'CONFIG_MISSING' || (issue.code === 'custom' && nodeAt(node, said.path)?.kind === 'map');
 
 function keyPlace(root: ConfigNode, path: Path) {
   const parent = nodeAt(root, path.slice(0, -1));

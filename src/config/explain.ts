@@ -15,13 +15,20 @@ export interface Explained {
 }
 
 /** Undefined when the value can't be known, so that nothing can be said against it. */
-export function explain(issue: Issue, root: ConfigNode): Explained | undefined {
-  const path = issue.path as Path;
+export function explain(
+  issue: Issue,
+  root: ConfigNode,
+  secrets?: ReadonlySet<string>,
+): Explained | undefined {
+  let path = issue.path as Path;
+  // A refinement may point at what is not there: then it is about what should have it.
+  while (issue.code === 'custom' && path.length > 0 && !nodeAt(root, path)) path = path.slice(0, -1);
   const node = nodeAt(root, path);
+  const isSecret = path.some(key => isSecretKey(key) || secrets?.has(String(key)));
   if (node?.kind === 'unknown') return undefined;
   // A refinement of a whole that has unknown parts is not to be trusted either.
   if (issue.code === 'custom' && node && hasUnknown(node)) return undefined;
-  const given = givenWords(node, path);
+  const given = isSecret ? '' : givenWords(node);
 
   switch (issue.code) {
     case 'invalid_type':
@@ -36,7 +43,7 @@ export function explain(issue: Issue, root: ConfigNode): Explained | undefined {
       if (node === undefined) return { path, code: 'CONFIG_MISSING', words: 'is missing' };
       const words = custom(issue) ?? `must be ${issue.values.map(value => String(value)).join(' or ')}`;
       const near =
-        node.kind === 'scalar' && !isSecret(path)
+        node.kind === 'scalar' && !isSecret
           ? nearest(
               node.text,
               issue.values.filter(value => typeof value === 'string'),
@@ -50,7 +57,7 @@ export function explain(issue: Issue, root: ConfigNode): Explained | undefined {
       };
     }
     case 'invalid_union':
-      return explainUnion(issue, root, path, node, given);
+      return explainUnion(issue, root, node, given, secrets);
     case 'invalid_key':
       return {
         path,
@@ -108,10 +115,11 @@ type UnionIssue = Extract<Issue, { code: 'invalid_union' }>;
 function explainUnion(
   issue: UnionIssue,
   root: ConfigNode,
-  path: Path,
   node: ConfigNode | undefined,
   given: string,
+  secrets: ReadonlySet<string> | undefined,
 ): Explained | undefined {
+  const path = issue.path as Path;
   if (node === undefined) return { path, code: 'CONFIG_MISSING', words: 'is missing' };
   const inner = (errors: readonly Issue[]) =>
     errors.map(error => ({ ...error, path: [...path, ...error.path] }) as Issue);
@@ -119,7 +127,7 @@ function explainUnion(
   const meant = issue.errors.find(errors => !errors.some(isAboutWhole));
   if (meant) {
     for (const error of inner(meant)) {
-      const said = explain(error, root);
+      const said = explain(error, root, secrets);
       if (said) return said;
     }
     return undefined;
@@ -168,16 +176,13 @@ function custom(issue: Issue): string | undefined {
 
 const plain = (issue: Issue) => `does not fit: ${issue.message}`;
 
-const isSecret = (path: Path) => path.some(isSecretKey);
-
-/** ", given "abc"": as written in the file, never what stands behind `${...}`, nothing for a secret. */
-function givenWords(node: ConfigNode | undefined, path: Path): string {
+/** ", given "abc"": as written in the file, never what stands behind `${...}`. */
+function givenWords(node: ConfigNode | undefined): string {
   if (node === undefined) return '';
   if (node.kind === 'map') return ', given a map';
   if (node.kind === 'list') return ', given a list';
   if (node.kind === 'unknown') return '';
   if (node.value === null) return ', given nothing';
-  if (isSecret(path)) return '';
   return `, given ${showGiven(node)}`;
 }
 

@@ -6,18 +6,23 @@ import type { Found } from './find.ts';
 import { type ConfigNode, child, emptyMap, type MapEntry, type MapNode, type ScalarNode } from './node.ts';
 import { parse } from './parse.ts';
 
-/** The text of every file that was read, by absolute path: what frames are cut from. */
-export type Sources = ReadonlyMap<string, string>;
+/** What frames are cut from. */
+export interface Sources {
+  /** The text of every file that was read, by absolute path, in the order they were read. */
+  readonly texts: ReadonlyMap<string, string>;
+  /** Keys, beside the usual ones, whose values are masked: options that a plugin calls secret. */
+  readonly secrets: ReadonlySet<string>;
+}
 
 export interface Loaded {
   readonly root: ConfigNode;
-  readonly sources: Sources;
+  readonly texts: ReadonlyMap<string, string>;
   readonly problems: readonly Diagnostic[];
 }
 
 /** Reads a file and all that it includes, and merges them: maps merge, a name given twice is a problem. */
 export async function loadFiles(found: Found): Promise<Loaded> {
-  const sources = new Map<string, string>();
+  const texts = new Map<string, string>();
   const problems: Diagnostic[] = [];
   const report = (problem: Diagnostic) => void problems.push(problem);
 
@@ -30,7 +35,7 @@ export async function loadFiles(found: Found): Promise<Loaded> {
       report(unreadable(file, (error as NodeJS.ErrnoException).code ?? 'unknown error', from));
       return { kind: 'unknown', place };
     }
-    sources.set(file, text);
+    texts.set(file, text);
     const parsed = parse(file, text, within);
     problems.push(...parsed.problems);
     let root = parsed.root;
@@ -47,13 +52,13 @@ export async function loadFiles(found: Found): Promise<Loaded> {
       }
       // Two patterns may name the same file, or files each other: each is read once.
       for (const match of matches) {
-        if (!sources.has(match)) root = merge(root, await load(match, undefined, named), report);
+        if (!texts.has(match)) root = merge(root, await load(match, undefined, named), report);
       }
     }
     return root;
   };
   const root = await load(found.file, found.within);
-  return { root, sources, problems };
+  return { root, texts, problems };
 }
 
 function unreadable(file: string, code: string, from: Place | undefined): Diagnostic {

@@ -41,14 +41,15 @@ export interface LoadResult<T> {
 export async function loadConfig(options: LoadOptions): Promise<LoadResult<Config>> {
   const { env } = options;
   const found = await findConfig(options);
-  if ('problem' in found) return { diagnostics: [found.problem], sources: new Map() };
-  const { root, sources, problems } = await loadFiles(found);
+  if ('problem' in found) return result(undefined, [found.problem], new Map());
+  const { root, texts, problems } = await loadFiles(found);
   const diagnostics = [...problems];
   const report = (problem: Diagnostic) => void diagnostics.push(problem);
 
-  const filled = await interpolate(root, valueSources(env, sources), problem => {
+  const filled = await interpolate(root, valueSources(env, texts), problem => {
     if (!options.withoutSecrets || problem.code !== 'CONFIG_MISSING_VALUE') report(problem);
   });
+  const secrets = new Set<string>();
   const config = await resolveConfig({
     root: filled,
     report,
@@ -57,8 +58,9 @@ export async function loadConfig(options: LoadOptions): Promise<LoadResult<Confi
     env,
     loadPlugin: options.loadPlugin,
     builtIns: options.builtIns,
+    secrets,
   });
-  return result(config, diagnostics, sources);
+  return result(config, diagnostics, texts, secrets);
 }
 
 /** What a command needs that talks to the running daemon or reads its data. */
@@ -71,12 +73,12 @@ export type PartialConfig = Pick<Config, 'file' | 'dir' | 'dataDir' | 'admin'>;
 export async function loadPartial(options: FindOptions): Promise<LoadResult<PartialConfig>> {
   const { env } = options;
   const found = await findConfig(options);
-  if ('problem' in found) return { diagnostics: [found.problem], sources: new Map() };
-  const { root, sources, problems } = await loadFiles(found);
+  if ('problem' in found) return result(undefined, [found.problem], new Map());
+  const { root, texts, problems } = await loadFiles(found);
   const diagnostics = root.kind === 'map' ? [] : [...problems];
   const report = (problem: Diagnostic) => void diagnostics.push(problem);
 
-  const values = valueSources(env, sources);
+  const values = valueSources(env, texts);
   const wanted = await interpolate(only(root, ['admin', 'dataDir']), values, problem => {
     if (
       problem.code !== 'CONFIG_MISSING_VALUE' ||
@@ -103,23 +105,26 @@ export async function loadPartial(options: FindOptions): Promise<LoadResult<Part
           admin: { host: admin.host, port: admin.port, token: admin.token } satisfies AdminConfig,
         }
       : undefined;
-  return result(config, diagnostics, sources);
+  return result(config, diagnostics, texts);
 }
 
-const valueSources = (env: FindOptions['env'], sources: Sources) => ({
+type Texts = Sources['texts'];
+
+const valueSources = (env: FindOptions['env'], texts: Texts) => ({
   env,
   readFile: (path: string) => readFile(path, 'utf8'),
-  sourceOf: (file: string) => sources.get(file) ?? '',
+  sourceOf: (file: string) => texts.get(file) ?? '',
 });
 
 function result<T>(
   config: T | undefined,
   diagnostics: readonly Diagnostic[],
-  sources: Sources,
+  texts: Texts,
+  secrets: ReadonlySet<string> = new Set(),
 ): LoadResult<T> {
-  const sorted = inOrder(diagnostics, [...sources.keys()]);
+  const sorted = inOrder(diagnostics, [...texts.keys()]);
   const failed = config === undefined || sorted.some(({ severity }) => severity === 'error');
-  return { ...(failed ? {} : { config }), diagnostics: sorted, sources };
+  return { ...(failed ? {} : { config }), diagnostics: sorted, sources: { texts, secrets } };
 }
 
 /** By file (as read) and place; the same said of the same place once, since two steps may share options. */

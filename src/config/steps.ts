@@ -28,7 +28,7 @@ export interface PluginInfo {
 
 /**
  * Loads a plugin: a built-in's name, an absolute path, or a package looked up from `fromDir`. Never rejects: what is
- * wrong comes back in words, behind "the plugin X can't be loaded: ".
+ * wrong comes back as a sentence.
  */
 export type LoadPlugin = (
   use: string,
@@ -40,6 +40,8 @@ export interface StepContext extends Context {
   /** The folder that packages are looked up from. */
   readonly dir: string;
   readonly builtIns: readonly string[];
+  /** Names of options that hold a secret: added to as plugins tell them. */
+  readonly secrets: Set<string>;
 }
 
 /** A plugin's name in the config, followed to what is to be loaded. */
@@ -94,15 +96,10 @@ export function makePluginTable(context: StepContext): PluginTable {
   const loadFrom = async (use: string, entry: Resolved['entry']): Promise<Resolved | undefined> => {
     const plugin = await context.loadPlugin(use, context.dir);
     if (!('error' in plugin)) return { use, plugin, ...(entry ? { entry } : {}) };
-    const useNode = child(entry?.node, 'use');
     const builtIn = suggestion(use, context.builtIns, 'built in are');
-    complain(
-      context,
-      'CONFIG_PLUGIN_LOAD',
-      entry ? [...entry.path, 'use'] : ['plugins'],
-      `the plugin ${useNode ? showGiven(useNode) : use} can't be loaded: ${plugin.error}`,
-      { hint: plugin.hint ?? (builtIn?.startsWith('did') ? builtIn : undefined) },
-    );
+    complain(context, 'CONFIG_PLUGIN_LOAD', entry ? [...entry.path, 'use'] : ['plugins'], plugin.error, {
+      hint: plugin.hint ?? (builtIn?.startsWith('did') ? builtIn : undefined),
+    });
     return undefined;
   };
 
@@ -325,6 +322,7 @@ async function checkOptions(
   add(entry?.node, entry?.path ?? []);
   add(own, path);
 
+  for (const key of markedOptions(plugin.options, 'secret')) context.secrets.add(key);
   const options: MapNode = {
     ...emptyMap((own ?? entry?.node ?? context.root).place),
     entries: absolutePaths(plugin.options, merged),
@@ -355,23 +353,29 @@ function absolutePaths(
   schema: ZodType,
   entries: ReadonlyMap<string, MapEntry>,
 ): ReadonlyMap<string, MapEntry> {
-  const def = (schema as unknown as core.$ZodTypes)._zod.def;
-  if (def.type !== 'object') return entries;
+  const paths = markedOptions(schema, 'path');
   const result = new Map(entries);
   for (const [key, entry] of entries) {
     const { value } = entry;
-    if (value.kind !== 'scalar' || typeof value.value !== 'string' || !isPathOption(def.shape[key])) continue;
+    if (value.kind !== 'scalar' || typeof value.value !== 'string' || value.value === '' || !paths.has(key))
+      continue;
     const path = resolve(dirname(value.place.file), value.value);
     result.set(key, { ...entry, value: { ...value, value: path } });
   }
   return result;
 }
 
-function isPathOption(schema: core.$ZodType | undefined): boolean {
-  if (!schema) return false;
-  if ((schema as ZodType).meta?.()?.format === 'path') return true;
-  const def = (schema as core.$ZodTypes)._zod.def;
-  return 'innerType' in def && isPathOption(def.innerType as core.$ZodType);
+/** The options of a plugin whose schema has `.meta({ path: true })` or `.meta({ secret: true })`. */
+export function markedOptions(schema: core.$ZodType, mark: 'path' | 'secret'): ReadonlySet<string> {
+  const { def } = (schema as core.$ZodTypes)._zod;
+  const shape = def.type === 'object' ? def.shape : {};
+  return new Set(Object.keys(shape).filter(key => isMarked(shape[key] as core.$ZodType, mark)));
+}
+
+function isMarked(schema: core.$ZodType, mark: 'path' | 'secret'): boolean {
+  if ((schema as ZodType).meta?.()?.[mark] === true) return true;
+  const { def } = (schema as core.$ZodTypes)._zod;
+  return 'innerType' in def && isMarked(def.innerType as core.$ZodType, mark);
 }
 
 function asWritten(node: ConfigNode): unknown {

@@ -147,7 +147,7 @@ function interpolation(text: string, at: number): Trap | undefined {
       code: 'CONFIG_YAML_INTERPOLATION',
       start: from,
       end: flowEnd(text, end),
-      message: '`$' + '{...}` between { } or [ ] is a map to YAML',
+      message: `\`\${\` between { } or [ ] starts a map to YAML`,
       hint: `put it in quotes: ${quote(text.slice(from, flowEnd(text, end)))}`,
     };
   }
