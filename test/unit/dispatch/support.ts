@@ -1,0 +1,217 @@
+// A world for lanes: the store in memory, steps that are plain functions, and a clock that stands still.
+import type { Clock } from '../../../src/core/clock.ts';
+import type { NewEvent } from '../../../src/core/event.ts';
+import { type Log, silentLog } from '../../../src/core/log.ts';
+import { noMetrics } from '../../../src/core/metrics.ts';
+import type { DeliveryPolicy, Rule, Step, Trigger } from '../../../src/core/rule.ts';
+import { type Dispatcher, makeDispatcher } from '../../../src/dispatch/dispatcher.ts';
+import type { Known } from '../../../src/dispatch/match.ts';
+import type { WindowLimits } from '../../../src/dispatch/window.ts';
+import type { Changes, Data } from '../../../src/plugin/contract.ts';
+import type { PreparedStep, StepState, StepTask } from '../../../src/plugin/host.ts';
+import type { KnownField } from '../../../src/podio/contract.ts';
+import type { Store } from '../../../src/store/contract.ts';
+import { type MemoryStore, makeMemoryStore } from '../../../src/store/memory.ts';
+import { makeVirtualClock } from '../../support/virtual-clock.ts';
+
+export const POLICY: DeliveryPolicy = {
+  retryForMs: 24 * 60 * 60 * 1000,
+  backoff: { fromMs: 1000, toMs: 60_000 },
+  deadlineMs: 60_000,
+  whenExhausted: 'park',
+};
+
+export const APP: Trigger = { kind: 'app', apps: ['leads'], events: ['item.create', 'item.update'] };
+
+export const makeStep = (name: string, step: Partial<Step> = {}): Step => ({
+  name,
+  plugin: name,
+  use: name,
+  options: {},
+  onError: 'park',
+  delivery: POLICY,
+  ...step,
+});
+
+export const makeRule = (name: string, rule: Partial<Rule> = {}): Rule => ({
+  name,
+  triggers: [APP],
+  steps: [makeStep('work')],
+  concurrency: 4,
+  startAt: 'earliest',
+  timezone: 'UTC',
+  fingerprint: 'f1',
+  ...rule,
+});
+
+/** What a step does with one message: undefined passes it on as it is. */
+export type Work = (
+  task: StepTask,
+  rule: string,
+) => readonly Data[] | undefined | Promise<readonly Data[] | undefined>;
+
+export const pass: Work = () => undefined;
+
+export function fakeStep(rule: string, step: Step, work: Work, ready?: Promise<void>): PreparedStep {
+  let state: StepState = { state: ready ? 'setting-up' : 'ready' };
+  void ready?.then(() => {
+    state = { state: 'ready' };
+  });
+  return {
+    step,
+    get state() {
+      return state;
+    },
+    ready: () => ready ?? Promise.resolve(),
+    async run(task) {
+      task.signal.throwIfAborted();
+      const cut = new Promise<never>((_, reject) => {
+        task.signal.addEventListener('abort', () => reject(task.signal.reason), { once: true });
+      });
+      return (await Promise.race([work(task, rule), cut])) ?? [task.data];
+    },
+    describe: async () => undefined,
+  };
+}
+
+let revisions = 0;
+
+/** An edit of an item in app 101. Without `revision`, each is another change. */
+export function itemUpdate(
+  itemId: number,
+  revision = ++revisions,
+  ref: NewEvent['ref'] = { type: 'app', id: 101 },
+) {
+  const event: NewEvent = {
+    id: `item.update:${itemId}:${revision}`,
+    type: 'item.update',
+    source: 'webhook',
+    ref,
+    app: 'leads',
+    itemId,
+    revision,
+    params: { type: 'item.update', item_id: String(itemId), item_revision_id: String(revision) },
+  };
+  return event;
+}
+
+const status: KnownField = {
+  appId: 101,
+  fieldId: 11,
+  externalId: 'status',
+  type: 'category',
+  label: 'Status',
+};
+const value: KnownField = {
+  appId: 101,
+  fieldId: 12,
+  externalId: 'deal-value',
+  type: 'money',
+  label: 'Value',
+};
+
+export const known: Known = {
+  apps: new Map([
+    ['leads', { name: 'leads', id: 101, token: 't', login: undefined, fields: { value: 'deal-value' } }],
+    ['deals', { name: 'deals', id: 102, token: 't', login: undefined, fields: {} }],
+  ]),
+  spaces: new Map([['sales', { name: 'sales', id: 7, login: 'bot' }]]),
+  fields: {
+    byId: id => [status, value].find(field => field.fieldId === id),
+    known: (appId, name) =>
+      [status, value].find(
+        field => field.appId === appId && (field.externalId === name || String(field.fieldId) === name),
+      ),
+  },
+};
+
+export interface WorldOptions {
+  rules: readonly Rule[];
+  /** By step name. */
+  work?: Record<string, Work>;
+  changes?: () => Promise<Changes>;
+  ready?: Promise<void>;
+  log?: Log;
+  limits?: WindowLimits;
+  /** In place of the store's own parts. */
+  wrap?: (store: MemoryStore) => Pick<Store, 'journal' | 'lanes' | 'changes$'>;
+}
+
+/** A daemon that can be started, crashed and started again over the same data. */
+export class World {
+  readonly clock = makeVirtualClock();
+  options: WorldOptions;
+  store: MemoryStore;
+  dispatcher: Dispatcher;
+
+  constructor(options: WorldOptions) {
+    this.options = options;
+    this.store = makeMemoryStore({ clock: this.clock });
+    this.dispatcher = this.#make();
+  }
+
+  async start(): Promise<this> {
+    await this.dispatcher.start();
+    await this.clock.advance(0);
+    return this;
+  }
+
+  /** As after kill -9; `change` is what is different at the next start. */
+  async crash(change: Partial<WorldOptions> = {}): Promise<void> {
+    this.store = this.store.reopen();
+    this.options = { ...this.options, ...change };
+    this.dispatcher = this.#make();
+    await this.start();
+  }
+
+  async append(...events: NewEvent[]): Promise<void> {
+    await this.store.journal.append(events);
+    await this.clock.advance(0);
+  }
+
+  /** `[rule, item, outcome]` of every run on record. */
+  async runs(): Promise<[rule: string, seq: number, outcome: string][]> {
+    const listed = await this.store.journal.list({ limit: 100_000 });
+    return listed.flatMap(({ event, runs }) =>
+      runs.map(({ rule, outcome }): [string, number, string] => [rule, event.seq, outcome]),
+    );
+  }
+
+  async cursor(rule: string): Promise<number | undefined> {
+    return (await this.store.lanes.status()).find(lane => lane.rule === rule)?.cursor;
+  }
+
+  #make(): Dispatcher {
+    const { rules, work = {}, changes, ready, log, limits, wrap } = this.options;
+    return makeDispatcher({
+      rules,
+      store: wrap?.(this.store) ?? this.store,
+      plugins: { prepare: (rule, step) => fakeStep(rule.name, step, work[step.name] ?? pass, ready) },
+      reader: { changes: changes ?? (async () => new Map()) },
+      known,
+      clock: this.clock satisfies Clock,
+      log: log ?? silentLog,
+      metrics: noMetrics,
+      random: () => 1 - Number.EPSILON,
+      ...(limits && { limits }),
+    });
+  }
+}
+
+/** Lines that were logged, without debug. */
+export function listeningLog(): { log: Log; lines: { level: string; message: string; step?: unknown }[] } {
+  const lines: { level: string; message: string; step?: unknown }[] = [];
+  const note =
+    (level: string) =>
+    (message: string, fields: Readonly<Record<string, unknown>> = {}) => {
+      lines.push({ level, message, ...('step' in fields && { step: fields.step }) });
+    };
+  const log: Log = {
+    error: note('error'),
+    warn: note('warn'),
+    info: note('info'),
+    debug: () => {},
+    child: () => log,
+  };
+  return { log, lines };
+}
