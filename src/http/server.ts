@@ -1,5 +1,5 @@
 /** What the ingress and the admin API need of an HTTP server alike: an address taken, and given back in good order. */
-import { createServer, type RequestListener, STATUS_CODES, type ServerResponse } from 'node:http';
+import { createServer, type RequestListener, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { PodiodError } from '../core/errors.ts';
@@ -144,7 +144,9 @@ function answerTo(error: ClientError, unknownMethod: (target: string) => BareAns
 function targetOf({ rawPacket, bytesParsed = 0 }: ClientError): string | undefined {
   const text = rawPacket?.toString('latin1') ?? '';
   const start = bytesParsed === 0 ? 0 : text.lastIndexOf('\n', bytesParsed - 1) + 1;
-  return /^[!#$%&'*+.^_`|~0-9A-Za-z-]+ (\S+) HTTP\/1\.[01]\r?$/m.exec(text.slice(start).split('\n', 1)[0] ?? '')?.[1];
+  return /^[!#$%&'*+.^_`|~0-9A-Za-z-]+ (\S+) HTTP\/1\.[01]\r?$/m.exec(
+    text.slice(start).split('\n', 1)[0] ?? '',
+  )?.[1];
 }
 
 function end(socket: Duplex, { status, headers = {} }: BareAnswer): void {
