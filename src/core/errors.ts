@@ -39,6 +39,8 @@ export const ERROR_CODES = {
   PLUGIN_MESSAGE: 'The step emitted something that is not a message made by message.with().',
   PLUGIN_PERMANENT: 'The plugin said that trying again is of no use.',
   PLUGIN_RETRY_AFTER: 'The plugin asked to be tried again later.',
+  ADMIN_UNAUTHORIZED: 'The admin API wants the token of dataDir/admin-token (or admin.token) as a bearer.',
+  ADMIN_REQUEST: 'The admin API was asked for something it does not have or can not read.',
   ADMIN_UNREACHABLE: 'No podiod is running on this dataDir, or its admin address does not answer.',
   INTERNAL: 'A fault in podiod itself.',
 } as const;

@@ -1,0 +1,175 @@
+/** What `podiod status` and the admin API tell: one shape, put together from what each part knows. Pure. */
+import type { Outcome } from '../core/run.ts';
+import type { RuleStatus as LaneReport, LaneState } from '../dispatch/lane.ts';
+import type { Address } from '../http/server.ts';
+import type { BudgetStatus } from '../podio/contract.ts';
+import type { HookStatus, Leftover, ReconcileStatus } from '../reconcile/status.ts';
+import type { LaneStatus } from '../store/contract.ts';
+
+/** Something outside that fails while the rest goes on. */
+export interface DegradedRef {
+  /** `app/101` */
+  readonly ref: string;
+  readonly error: string;
+  readonly hint?: string;
+  /** ISO 8601, UTC. */
+  readonly since: string;
+}
+
+/** The answer of `/readyz` (contract 9). */
+export interface Readiness {
+  readonly ready: boolean;
+  /** What is not up yet; empty when ready. */
+  readonly reasons: readonly string[];
+  /** Told, but no reason not to be ready. */
+  readonly degraded: readonly DegradedRef[];
+}
+
+export interface RuleStatus {
+  readonly rule: string;
+  /** `gone`: no longer in the config; what it left behind is still told. */
+  readonly state: LaneState | 'gone';
+  /** Why it is halted or not set up yet. */
+  readonly error?: string;
+  /** Entries of the journal that it has not settled. */
+  readonly lag: number;
+  /** Everything up to here is settled. */
+  readonly cursor: number;
+  /** Runs that are being worked on. */
+  readonly inHand: number;
+  /** Runs that wait to try a step again. */
+  readonly waiting: number;
+  readonly parked: number;
+  /** ISO 8601, UTC. */
+  readonly lastRunAt?: string;
+  readonly lastOutcome?: Outcome;
+  /** Runs that ended, by outcome. */
+  readonly counts: Readonly<Record<Outcome, number>>;
+}
+
+export interface HookCounts {
+  readonly active: number;
+  readonly inactive: number;
+  /** Needed and not there. */
+  readonly missing: number;
+}
+
+export interface Status {
+  readonly version: string;
+  readonly pid: number;
+  /** ISO 8601, UTC. */
+  readonly startedAt: string;
+  readonly uptimeMs: number;
+  readonly ready: boolean;
+  readonly reasons: readonly string[];
+  readonly publicUrl: string;
+  readonly ingress: Address;
+  readonly admin: Address;
+  readonly journal: { readonly head: number };
+  readonly rules: readonly RuleStatus[];
+  readonly hooks: HookCounts;
+  readonly degraded: readonly DegradedRef[];
+  /** Hooks of apps that left the config and can't be reached any more. */
+  readonly leftovers: readonly Leftover[];
+  /** Deletions that wait for `podiod apply --allow-deletes`. */
+  readonly refusedDeletions: number;
+  readonly reconcile: {
+    readonly running: boolean;
+    /** ISO 8601, UTC. */
+    readonly lastRunAt?: string;
+    readonly lastError?: string;
+  };
+  readonly podio: readonly BudgetStatus[];
+}
+
+/** What each part of the daemon knows. */
+export interface StatusFacts {
+  readonly version: string;
+  readonly pid: number;
+  /** UTC milliseconds. */
+  readonly startedAt: number;
+  readonly now: number;
+  readonly readiness: Readiness;
+  readonly publicUrl: string;
+  readonly ingress: Address;
+  readonly admin: Address;
+  readonly head: number;
+  /** From the store: every lane that ever was. */
+  readonly lanes: readonly LaneStatus[];
+  /** From the dispatcher: the lanes of this process. */
+  readonly running: readonly LaneReport[];
+  /** By rule. */
+  readonly parked: ReadonlyMap<string, number>;
+  readonly reconcile: ReconcileStatus;
+  readonly budgets: readonly BudgetStatus[];
+}
+
+const NO_RUNS: Readonly<Record<Outcome, number>> = { settled: 0, filtered: 0, parked: 0, dropped: 0 };
+
+export function statusOf(facts: StatusFacts): Status {
+  const { reconcile, readiness } = facts;
+  return {
+    version: facts.version,
+    pid: facts.pid,
+    startedAt: new Date(facts.startedAt).toISOString(),
+    uptimeMs: Math.max(0, facts.now - facts.startedAt),
+    ready: readiness.ready,
+    reasons: readiness.reasons,
+    publicUrl: facts.publicUrl,
+    ingress: facts.ingress,
+    admin: facts.admin,
+    journal: { head: facts.head },
+    rules: rulesOf(facts),
+    hooks: countHooks(reconcile),
+    degraded: readiness.degraded,
+    leftovers: reconcile.leftovers,
+    refusedDeletions: reconcile.refusedDeletions,
+    reconcile: {
+      running: reconcile.running,
+      ...(reconcile.lastRunAt === undefined ? {} : { lastRunAt: reconcile.lastRunAt }),
+      ...(reconcile.lastError === undefined ? {} : { lastError: reconcile.lastError }),
+    },
+    podio: facts.budgets,
+  };
+}
+
+/** The config's rules in its order, then those that left it with something still open. */
+export function rulesOf({ running, lanes, parked }: StatusFacts): readonly RuleStatus[] {
+  const stored = new Map(lanes.map(lane => [lane.rule, lane]));
+  const present = new Set(running.map(({ rule }) => rule));
+  const gone = [...new Set([...parked.keys(), ...stored.keys()])].filter(
+    rule => !present.has(rule) && (parked.get(rule) ?? 0) > 0,
+  );
+  return [
+    ...running.map(report => ruleOf(report.rule, report, stored.get(report.rule), parked)),
+    ...gone.map(rule => ruleOf(rule, undefined, stored.get(rule), parked)),
+  ];
+}
+
+function ruleOf(
+  rule: string,
+  report: LaneReport | undefined,
+  lane: LaneStatus | undefined,
+  parked: ReadonlyMap<string, number>,
+): RuleStatus {
+  return {
+    rule,
+    state: report?.state ?? 'gone',
+    ...(report?.error === undefined ? {} : { error: report.error }),
+    // What has left the config falls behind for ever, which is nobody's lag.
+    lag: report ? (lane?.lag ?? 0) : 0,
+    cursor: lane?.cursor ?? 0,
+    inHand: report?.inHand ?? 0,
+    waiting: report?.waiting ?? 0,
+    parked: parked.get(rule) ?? 0,
+    ...(lane?.lastRunAt === undefined ? {} : { lastRunAt: new Date(lane.lastRunAt).toISOString() }),
+    ...(lane?.lastOutcome === undefined ? {} : { lastOutcome: lane.lastOutcome }),
+    counts: lane?.counts ?? NO_RUNS,
+  };
+}
+
+function countHooks({ hooks, plan }: ReconcileStatus): HookCounts {
+  const count = (status: HookStatus['status']): number =>
+    hooks.filter(hook => hook.owner === 'ours' && hook.status === status).length;
+  return { active: count('active'), inactive: count('inactive'), missing: plan.summary.create };
+}
