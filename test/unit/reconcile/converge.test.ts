@@ -19,7 +19,7 @@ const refs: readonly HookRef[] = [
   { type: 'app_field', id: 1 },
   { type: 'space', id: 2 },
 ];
-const types = ['item.create', 'item.update'];
+const types = ['item.create'];
 
 const urls: Record<string, (ref: HookRef, type: string) => string> = {
   current: (ref, type) => hookUrl(publicUrl, secrets[0], ref, type),
@@ -37,7 +37,8 @@ const worlds = fc.record({
     fc.record({
       ref: fc.constantFrom(...refs),
       type: fc.constantFrom(...types),
-      kind: fc.constantFrom(...Object.keys(urls)),
+      // Mostly ours: it is among these that something can be lost.
+      kind: fc.constantFrom('current', 'previous', 'current', 'previous', ...Object.keys(urls)),
       status: fc.constantFrom('active' as const, 'inactive' as const),
       beyondHelp: fc.boolean(),
     }),
@@ -151,7 +152,7 @@ describe('planning and applying', () => {
           expect(ours.map(({ url }) => url)).to.have.members(declared.map(({ url }) => url));
         }
       }),
-      { numRuns: Number(process.env.PODIOD_PROPERTY_RUNS ?? 300) },
+      { numRuns: 300 },
     );
   });
 });
