@@ -63,6 +63,9 @@ function merge(a: RunRequest, b: RunRequest): RunRequest {
 /** Two wake-ups are never nearer than this, however short a wait Podio or the config tells. */
 const SHORTEST_WAIT = 100;
 
+/** A fault of our own (the store's, say) is no reason to leave the hooks alone for long. */
+const WAIT_AFTER_FAULT = 30_000;
+
 export function makeReconciler(effects: RunnerEffects): Reconciler {
   const { clock, random } = effects;
   const log = effects.log.child({ module: 'reconcile' });
@@ -104,6 +107,7 @@ export function makeReconciler(effects: RunnerEffects): Reconciler {
       const error = coerceError(thrown);
       if (!signal.aborted) {
         lastError = error.message;
+        nextAt = Math.min(nextAt, clock.monotonic() + WAIT_AFTER_FAULT);
         log.error('reconcile broke off', { error });
       }
       done.reject(error);
