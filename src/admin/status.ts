@@ -137,9 +137,7 @@ export function statusOf(facts: StatusFacts): Status {
 export function rulesOf({ running, lanes, parked }: StatusFacts): readonly RuleStatus[] {
   const stored = new Map(lanes.map(lane => [lane.rule, lane]));
   const present = new Set(running.map(({ rule }) => rule));
-  const gone = [...new Set([...parked.keys(), ...stored.keys()])].filter(
-    rule => !present.has(rule) && (parked.get(rule) ?? 0) > 0,
-  );
+  const gone = [...parked.keys()].filter(rule => !present.has(rule));
   return [
     ...running.map(report => ruleOf(report.rule, report, stored.get(report.rule), parked)),
     ...gone.map(rule => ruleOf(rule, undefined, stored.get(rule), parked)),

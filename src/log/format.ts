@@ -15,16 +15,14 @@ export function jsonLine({ time, level, message, fields }: Entry): string {
 }
 
 /** What a line always has can't be covered by a field: such a field gets a name of its own. */
-function withoutReserved(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const renamed = ['time', 'level', 'message'].filter(name => name in fields);
-  if (renamed.length === 0) return fields;
-  const { ...copy } = fields;
-  for (const name of renamed) {
-    copy[`${name}_`] = copy[name];
-    delete copy[name];
-  }
-  return copy;
+function withoutReserved(fields: Entry['fields']): Entry['fields'] {
+  if (!RESERVED.some(name => name in fields)) return fields;
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => [RESERVED.includes(name) ? `${name}_` : name, value]),
+  );
 }
+
+const RESERVED = ['time', 'level', 'message'];
 
 const COLOURS = { error: 'red', warn: 'yellow', info: 'green', debug: 'gray' } as const;
 

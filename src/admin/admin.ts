@@ -1,0 +1,148 @@
+/** Health, metrics and the API that the commands use (contract 9). Everything but health wants the token. */
+import { createHash, timingSafeEqual } from 'node:crypto';
+import Router from '@koa/router';
+import Koa, { type Middleware } from 'koa';
+import { koaBody } from 'koa-body';
+import { coerceError } from '../core/errors.ts';
+import type { Log } from '../core/log.ts';
+import { type Address, type HttpServer, listen } from '../http/server.ts';
+import type { EventQuery, EventWithRuns, Parking } from '../store/contract.ts';
+import { AdminError, answerTo } from './errors.ts';
+import type { MetricsRegistry } from './metrics.ts';
+import {
+  parseEventQuery,
+  parseParkedQuery,
+  parseParkedSelection,
+  parseReconcileRequest,
+  type ReconcileRequest,
+} from './requests.ts';
+import { type Readiness, type StatusFacts, statusOf } from './status.ts';
+
+export interface AdminDeps {
+  readiness(): Readiness;
+  facts(): Promise<StatusFacts>;
+  events(query: EventQuery): Promise<readonly EventWithRuns[]>;
+  readonly parking: Pick<Parking, 'list' | 'retry' | 'drop'>;
+  /** Looks and carries out; resolves with the plan and what became of it, as JSON without keys. */
+  reconcile(request: Omit<ReconcileRequest, 'wait'>): Promise<object>;
+}
+
+export interface AdminOptions {
+  readonly token: string;
+  readonly deps: AdminDeps;
+  readonly metrics: Pick<MetricsRegistry, 'text' | 'contentType'>;
+  readonly log: Log;
+  /** Takes known secrets out of everything that is answered: error texts of plugins may hold some. */
+  readonly mask: (text: string) => string;
+}
+
+export interface Admin {
+  readonly app: Koa;
+  /** Rejects with INGRESS_PORT when the address can't be had. */
+  listen(address: Address): Promise<HttpServer>;
+}
+
+const MAX_BODY = '256kb';
+
+export function makeAdmin({ token, deps, metrics, log: parent, mask }: AdminOptions): Admin {
+  const log = parent.child({ module: 'admin' });
+  const json = (value: unknown): string =>
+    JSON.stringify(value, (_key, part) => (typeof part === 'string' ? mask(part) : part));
+
+  /** Every answer leaves here, so that none has a stack, a secret or a shape of its own. */
+  const answer: Middleware = async (ctx, next) => {
+    try {
+      await next();
+      if (ctx.status === 404 && ctx.body == null) {
+        throw new AdminError('ADMIN_REQUEST', 404, `there is no ${ctx.method} ${ctx.path}`);
+      }
+      if (typeof ctx.body === 'object') ctx.body = json(ctx.body);
+      else return;
+    } catch (thrown) {
+      const { status, body, fault } = answerTo(thrown);
+      if (fault) log.error('request failed', { path: ctx.path, error: coerceError(thrown) });
+      ctx.status = status;
+      ctx.body = json(body);
+    }
+    ctx.type = 'application/json';
+  };
+
+  const wanted = digest(token);
+  const authorize: Middleware = (ctx, next) => {
+    const given = /^Bearer +(\S+)$/i.exec(ctx.get('Authorization'))?.[1];
+    if (given !== undefined && timingSafeEqual(digest(given), wanted)) return next();
+    ctx.set('WWW-Authenticate', 'Bearer');
+    throw new AdminError(
+      'ADMIN_UNAUTHORIZED',
+      401,
+      'a bearer token is missing or wrong',
+      'See dataDir/admin-token.',
+    );
+  };
+
+  const open = new Router();
+  open.get('/healthz', ctx => {
+    ctx.body = { alive: true };
+  });
+  open.get('/readyz', ctx => {
+    const readiness = deps.readiness();
+    ctx.status = readiness.ready ? 200 : 503;
+    ctx.body = readiness;
+  });
+
+  const api = new Router();
+  api.get('/metrics', async ctx => {
+    ctx.body = await metrics.text(await deps.facts());
+    ctx.set('Content-Type', metrics.contentType);
+  });
+  api.get('/api/status', async ctx => {
+    ctx.body = statusOf(await deps.facts());
+  });
+  api.get('/api/hooks', async ctx => {
+    ctx.body = { hooks: (await deps.facts()).reconcile.hooks };
+  });
+  api.get('/api/rules', async ctx => {
+    ctx.body = { rules: statusOf(await deps.facts()).rules };
+  });
+  api.get('/api/events', async ctx => {
+    ctx.body = { events: await deps.events(parseEventQuery(ctx.query)) };
+  });
+  api.get('/api/parked', async ctx => {
+    ctx.body = { parked: await deps.parking.list(parseParkedQuery(ctx.query)) };
+  });
+  api.post('/api/parked/retry', async ctx => {
+    ctx.body = { ids: await deps.parking.retry(parseParkedSelection(ctx.request.body)) };
+  });
+  api.post('/api/parked/drop', async ctx => {
+    ctx.body = { ids: await deps.parking.drop(parseParkedSelection(ctx.request.body)) };
+  });
+  api.post('/api/reconcile', async ctx => {
+    const { wait, ...request } = parseReconcileRequest(ctx.request.body);
+    const done = deps.reconcile(request);
+    if (wait) {
+      ctx.body = await done;
+    } else {
+      done.catch(error => log.error('reconcile failed', { error: coerceError(error) }));
+      ctx.status = 202;
+      ctx.body = { started: true };
+    }
+  });
+
+  const app = new Koa();
+  // An answer that can't be sent (its reader has gone) is no news.
+  app.on('error', error => log.debug('answer not sent', { error: coerceError(error) }));
+  app
+    .use(answer)
+    .use(open.routes())
+    .use(authorize)
+    .use(koaBody({ jsonLimit: MAX_BODY, json: true, urlencoded: false, text: false, multipart: false }))
+    .use(api.routes())
+    .use(api.allowedMethods({ throw: true, methodNotAllowed: notAllowed, notImplemented: notAllowed }));
+
+  return { app, listen: address => listen(app.callback(), address, { name: 'admin' }) };
+}
+
+/** Equal lengths whatever was sent, so that the comparison can take the same time for all. */
+const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
+
+const notAllowed = (): AdminError => new AdminError('ADMIN_REQUEST', 405, 'not with this method');

@@ -1,0 +1,142 @@
+/** How the commands talk to the running daemon of a dataDir. */
+import { join } from 'node:path';
+import type { AdminConfig } from '../config/model.ts';
+import { coerceError, ERROR_CODES, type ErrorCode, PodiodError } from '../core/errors.ts';
+import type { ParkedRun } from '../core/run.ts';
+import type { Address } from '../http/server.ts';
+import type { HookStatus } from '../reconcile/status.ts';
+import type { EventQuery, EventWithRuns, ParkedSelection } from '../store/contract.ts';
+import { readSmallFile } from '../store/files.ts';
+import type { ErrorBody } from './errors.ts';
+import type { ParkedQuery, ReconcileRequest } from './requests.ts';
+import { readRunFile } from './run-file.ts';
+import type { Readiness, RuleStatus, Status } from './status.ts';
+
+/** Every call rejects with ADMIN_UNREACHABLE when no daemon answers, else with the error that the daemon told. */
+export interface AdminClient {
+  readiness(): Promise<Readiness>;
+  status(): Promise<Status>;
+  hooks(): Promise<readonly HookStatus[]>;
+  rules(): Promise<readonly RuleStatus[]>;
+  events(query?: EventQuery): Promise<readonly EventWithRuns[]>;
+  parked(query?: ParkedQuery): Promise<readonly ParkedRun[]>;
+  /** Answers the ids taken. */
+  retryParked(selection: ParkedSelection): Promise<readonly string[]>;
+  dropParked(selection: ParkedSelection): Promise<readonly string[]>;
+  /** With `wait` (the default) this takes as long as the hooks need to become active. */
+  reconcile(request?: Partial<ReconcileRequest>, signal?: AbortSignal): Promise<unknown>;
+}
+
+export interface AdminClientOptions {
+  readonly dataDir: string;
+  readonly admin: AdminConfig;
+  readonly fetch?: typeof globalThis.fetch;
+}
+
+/** Reads come from the store and from memory; a daemon that needs longer does not answer any more. */
+const TIMEOUT_MS = 10_000;
+
+const HINT =
+  "Start it with `podiod run`, or check that the config's dataDir and admin are those of the running one.";
+
+export function adminClient({ dataDir, admin, fetch = globalThis.fetch }: AdminClientOptions): AdminClient {
+  /** Looked up for every call: the daemon may have been restarted on another port meanwhile. */
+  const find = async (): Promise<{ base: string; token: string; pid: number | undefined }> => {
+    const run = await readRunFile(dataDir);
+    const address = run?.admin ?? (admin.port > 0 ? admin : undefined);
+    if (!address) throw unreachable(`no podiod is running on ${dataDir}`);
+    const token = admin.token ?? (await readSmallFile(join(dataDir, 'admin-token')));
+    if (token === undefined) throw unreachable(`there is no admin-token in ${dataDir}`);
+    return { base: `http://${hostOf(address)}:${address.port}`, token, pid: run?.pid };
+  };
+
+  const call = async (
+    path: string,
+    init: RequestInit = {},
+    accept: readonly number[] = [200],
+  ): Promise<unknown> => {
+    const { base, token, pid } = await find();
+    let response: Response;
+    let text: string;
+    try {
+      response = await fetch(`${base}${path}`, {
+        signal: AbortSignal.timeout(TIMEOUT_MS),
+        redirect: 'error',
+        ...init,
+        headers: { Authorization: `Bearer ${token}`, ...init.headers },
+      });
+      text = await response.text();
+    } catch (thrown) {
+      init.signal?.throwIfAborted();
+      const left = pid === undefined ? '' : `; its run.json names process ${pid}, which may have been killed`;
+      throw unreachable(`no podiod answers on ${base}${left}`, coerceError(thrown));
+    }
+    const body = parse(text);
+    if (accept.includes(response.status) && body !== undefined) return body;
+    if (isErrorBody(body)) throw told(body);
+    throw unreachable(`${base} answers ${response.status}, but not as podiod does`);
+  };
+
+  const post = (path: string, body: unknown, init: RequestInit = {}): Promise<unknown> =>
+    call(path, {
+      ...init,
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+  const part = async <T>(answer: Promise<unknown>, key: string): Promise<T> =>
+    ((await answer) as Record<string, T>)[key] as T;
+
+  return {
+    // 503 has the same body.
+    readiness: async () => (await call('/readyz', {}, [200, 503])) as Readiness,
+    status: async () => (await call('/api/status')) as Status,
+    hooks: () => part(call('/api/hooks'), 'hooks'),
+    rules: () => part(call('/api/rules'), 'rules'),
+    events: query => part(call(`/api/events${queryOf(query)}`), 'events'),
+    parked: query => part(call(`/api/parked${queryOf(query)}`), 'parked'),
+    retryParked: selection => part(post('/api/parked/retry', selection), 'ids'),
+    dropParked: selection => part(post('/api/parked/drop', selection), 'ids'),
+    reconcile: (request = {}, signal) =>
+      // No timeout of its own: hooks become active in Podio's time.
+      post('/api/reconcile', request, { signal: signal ?? null }),
+  };
+}
+
+/** An address to listen on may mean all of them, which is none to call. */
+function hostOf({ host }: Pick<Address, 'host'>): string {
+  if (host === '0.0.0.0') return '127.0.0.1';
+  if (host === '::') return '[::1]';
+  return host.includes(':') ? `[${host}]` : host;
+}
+
+function queryOf(query: object = {}): string {
+  const params = new URLSearchParams();
+  for (const [key, value] of Object.entries(query)) if (value !== undefined) params.set(key, String(value));
+  return params.size === 0 ? '' : `?${params}`;
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+const isErrorBody = (body: unknown): body is ErrorBody =>
+  typeof body === 'object' &&
+  body !== null &&
+  'error' in body &&
+  typeof body.error === 'object' &&
+  body.error !== null &&
+  'message' in body.error;
+
+/** A daemon of another version may know codes that this one does not. */
+function told({ error: { code, message, hint } }: ErrorBody): PodiodError {
+  const known: ErrorCode = Object.hasOwn(ERROR_CODES, code) ? code : 'INTERNAL';
+  return new PodiodError(known, message, { hint, retry: 'never' });
+}
+
+const unreachable = (message: string, cause?: unknown): PodiodError =>
+  new PodiodError('ADMIN_UNREACHABLE', message, { hint: HINT, retry: 'never', cause });

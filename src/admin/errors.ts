@@ -1,0 +1,51 @@
+import { type ErrorCode, isPodiodError, PodiodError } from '../core/errors.ts';
+
+/** An answer of the admin API that is not 2xx. */
+export class AdminError extends PodiodError {
+  readonly status: number;
+
+  constructor(code: ErrorCode, status: number, message: string, hint?: string) {
+    super(code, message, { hint, retry: 'never' });
+    this.status = status;
+  }
+}
+
+/** The body of every answer that is not 2xx. */
+export interface ErrorBody {
+  readonly error: { readonly code: ErrorCode; readonly message: string; readonly hint?: string };
+}
+
+/** What the caller gets to see of an error; `fault` when it is podiod's own, which belongs into the log. */
+export function answerTo(thrown: unknown): { status: number; body: ErrorBody; fault: boolean } {
+  if (isPodiodError(thrown)) {
+    const { code, message, hint } = thrown;
+    return {
+      status: statusOf(thrown),
+      body: { error: { code, message, ...(hint === undefined ? {} : { hint }) } },
+      fault: code === 'INTERNAL',
+    };
+  }
+  if (isRequestError(thrown)) {
+    const body: ErrorBody = {
+      error: { code: 'ADMIN_REQUEST', message: `the body can't be read: ${thrown.message}` },
+    };
+    return { status: thrown.status, body, fault: false };
+  }
+  const body: ErrorBody = {
+    error: { code: 'INTERNAL', message: 'a fault in podiod itself', hint: 'See the log.' },
+  };
+  return { status: 500, body, fault: true };
+}
+
+function statusOf(error: PodiodError): number {
+  if (error instanceof AdminError) return error.status;
+  return error.code === 'STORE_UNAVAILABLE' ? 503 : 500;
+}
+
+/** What koa-body throws for a body that is too large or no JSON. */
+const isRequestError = (thrown: unknown): thrown is Error & { status: number } =>
+  thrown instanceof Error &&
+  'status' in thrown &&
+  typeof thrown.status === 'number' &&
+  thrown.status >= 400 &&
+  thrown.status < 500;

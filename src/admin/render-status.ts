@@ -1,0 +1,188 @@
+/** `podiod status` for people. Pure: text in, nothing but text out. */
+import { styleText } from 'node:util';
+import type { BudgetStatus } from '../podio/contract.ts';
+import type { RuleStatus, Status } from './status.ts';
+
+export interface RenderOptions {
+  /** Columns of the terminal. Default: 80. */
+  readonly width?: number;
+  readonly colours?: boolean;
+  /** UTC milliseconds, for times told as ages. */
+  readonly now: number;
+}
+
+type Style = Parameters<typeof styleText>[0];
+type Paint = (style: Style, text: string) => string;
+
+/** One piece of a row, and how it is to look. */
+interface Cell {
+  readonly text: string;
+  readonly style?: Style;
+  readonly right?: boolean;
+}
+
+const RULE_COLUMNS = ['rule', 'state', 'lag', 'in hand', 'parked', 'last run'] as const;
+
+export function renderStatus(status: Status, { width = 80, colours = false, now }: RenderOptions): string {
+  const paint: Paint = (style, text) => (colours ? styleText(style, text, { validateStream: false }) : text);
+  const sections = [
+    head(status, paint),
+    rules(status.rules, width, now, paint),
+    hooks(status, now, paint),
+    troubles(status, width, now, paint),
+    budgets(status.podio, paint),
+  ];
+  return sections
+    .filter(lines => lines.length > 0)
+    .map(lines => lines.join('\n'))
+    .join('\n\n');
+}
+
+function head(status: Status, paint: Paint): string[] {
+  const { ingress, admin } = status;
+  const state = status.ready
+    ? paint('green', 'ready')
+    : paint('yellow', `not ready: ${status.reasons.join(', ')}`);
+  return [
+    `podiod ${status.version}, process ${status.pid}, up ${duration(status.uptimeMs)}, ${state}`,
+    `${paint('dim', 'public ')} ${plain(status.publicUrl)}`,
+    `${paint('dim', 'ingress')} ${ingress.host}:${ingress.port}   ${paint('dim', 'admin')} ${admin.host}:${admin.port}   ` +
+      `${paint('dim', 'journal')} ${status.journal.head} events`,
+  ];
+}
+
+function rules(all: readonly RuleStatus[], width: number, now: number, paint: Paint): string[] {
+  if (all.length === 0) return ['no rules'];
+  const header: Cell[] = RULE_COLUMNS.map(text => ({ text, style: 'dim', right: isCount(text) }));
+  const rows = all.map((rule): Cell[] => [
+    { text: plain(rule.rule) },
+    stateOf(rule),
+    { text: String(rule.lag), right: true, ...(rule.lag > 0 ? { style: 'yellow' } : {}) },
+    { text: String(rule.inHand + rule.waiting), right: true },
+    { text: String(rule.parked), right: true, ...(rule.parked > 0 ? { style: 'red' } : {}) },
+    {
+      text: rule.lastRunAt ? `${age(rule.lastRunAt, now)} ${rule.lastOutcome ?? ''}`.trimEnd() : 'never',
+      ...(rule.lastRunAt ? {} : { style: 'dim' }),
+    },
+  ]);
+  const lines = table([header, ...rows], width, paint);
+  const errors = all
+    .filter(rule => rule.error !== undefined)
+    .map(rule => indented(`${rule.rule}: ${rule.error}`, width, text => paint('red', text)));
+  return [...lines, ...errors];
+}
+
+const isCount = (column: string): boolean => ['lag', 'in hand', 'parked'].includes(column);
+
+function stateOf({ state, waiting }: RuleStatus): Cell {
+  switch (state) {
+    case 'running':
+      return waiting > 0 ? { text: 'retrying', style: 'yellow' } : { text: 'running', style: 'green' };
+    case 'waiting for setup':
+      return { text: 'no set-up', style: 'red' };
+    case 'halted':
+      return { text: 'halted', style: 'red' };
+    case 'stopped':
+    case 'gone':
+      return { text: state, style: 'dim' };
+  }
+}
+
+function hooks({ hooks, reconcile, refusedDeletions }: Status, now: number, paint: Paint): string[] {
+  const counts = [
+    paint(hooks.active > 0 ? 'green' : 'dim', `${hooks.active} active`),
+    ...(hooks.inactive > 0 ? [paint('red', `${hooks.inactive} inactive`)] : []),
+    ...(hooks.missing > 0 ? [paint('red', `${hooks.missing} missing`)] : []),
+  ];
+  const looked = reconcile.lastRunAt ? `looked at ${age(reconcile.lastRunAt, now)}` : 'not looked at yet';
+  return [
+    `hooks: ${counts.join(', ')} ${paint('dim', `(${reconcile.running ? 'looking now' : looked})`)}`,
+    ...(refusedDeletions > 0
+      ? [paint('yellow', `  ${refusedDeletions} deletions wait for: podiod apply --allow-deletes`)]
+      : []),
+  ];
+}
+
+function troubles(status: Status, width: number, now: number, paint: Paint): string[] {
+  const red = (text: string): string => paint('red', text);
+  const told: string[] = [];
+  if (status.reconcile.lastError !== undefined) {
+    told.push(indented(`reconcile: ${status.reconcile.lastError}`, width, red));
+  }
+  for (const { ref, error, hint, since } of status.degraded) {
+    told.push(indented(`${ref}: ${error} (${age(since, now)})`, width, red));
+    if (hint) told.push(indented(`  ${hint}`, width));
+  }
+  for (const { ref, hooks: left, error, hint } of status.leftovers) {
+    told.push(indented(`${ref}: ${left.length} hooks left over, ${error}`, width, red));
+    told.push(indented(`  ${hint}`, width));
+  }
+  return told.length > 0 ? ['degraded:', ...told] : [];
+}
+
+function budgets(all: readonly BudgetStatus[], paint: Paint): string[] {
+  if (all.length === 0) return [];
+  const rows = all.map(({ identity, general, limited, pausedMs }): Cell[] => [
+    { text: `  ${plain(identity)}` },
+    { text: left(general), right: true },
+    { text: left(limited), right: true },
+    pausedMs > 0 ? { text: `paused ${duration(pausedMs)}`, style: 'yellow' } : { text: '' },
+  ]);
+  const header: Cell[] = [
+    { text: 'Podio, calls left this hour' },
+    { text: 'general', style: 'dim', right: true },
+    { text: 'limited', style: 'dim', right: true },
+    { text: '' },
+  ];
+  return table([header, ...rows], 80, paint);
+}
+
+const left = (bucket: BudgetStatus['general']): string =>
+  bucket ? `${bucket.remaining} of ${bucket.limit}` : '-';
+
+/** Columns as wide as they need; where they don't fit the first one gives way. */
+function table(rows: readonly (readonly Cell[])[], width: number, paint: Paint): string[] {
+  const widths = (rows[0] ?? []).map((_, n) => Math.max(...rows.map(row => row[n]?.text.length ?? 0)));
+  const over = widths.reduce((sum, one) => sum + one + 2, -2) - width;
+  if (over > 0) widths[0] = Math.max(8, (widths[0] ?? 0) - over);
+  return rows.map(row =>
+    row
+      .map(({ text, style, right }, n) => {
+        const room = widths[n] ?? 0;
+        const cut = clip(text, room);
+        const padded = right ? cut.padStart(room) : n === row.length - 1 ? cut : cut.padEnd(room);
+        return style ? paint(style, padded) : padded;
+      })
+      .join('  ')
+      .trimEnd(),
+  );
+}
+
+const indented = (text: string, width: number, paint: (text: string) => string = same => same): string =>
+  `  ${paint(clip(plain(text), width - 2))}`;
+
+const clip = (text: string, width: number): string =>
+  text.length <= width ? text : `${text.slice(0, width - 1)}…`;
+
+/** Error texts come from elsewhere: nothing in them may move the cursor. */
+const plain = (text: string): string => text.replace(/\p{Cc}+/gu, ' ');
+
+const age = (iso: string, now: number): string => `${duration(Math.max(0, now - Date.parse(iso)))} ago`;
+
+/** The two largest units: `3d 4h`, `2m 5s`, `12s`. */
+function duration(ms: number): string {
+  const seconds = Math.floor(ms / 1000);
+  const parts: readonly [number, string][] = [
+    [Math.floor(seconds / 86_400), 'd'],
+    [Math.floor(seconds / 3600) % 24, 'h'],
+    [Math.floor(seconds / 60) % 60, 'm'],
+    [seconds % 60, 's'],
+  ];
+  const first = parts.findIndex(([count]) => count > 0);
+  if (first < 0) return '0s';
+  return parts
+    .slice(first, first + 2)
+    .filter(([count]) => count > 0)
+    .map(([count, unit]) => `${count}${unit}`)
+    .join(' ');
+}

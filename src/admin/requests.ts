@@ -1,0 +1,75 @@
+/** What the admin API is asked for: queries and bodies, checked. */
+import { z } from 'zod';
+import type { EventQuery, ParkedSelection } from '../store/contract.ts';
+import { AdminError } from './errors.ts';
+
+/** Queries arrive as text. */
+const count = z.stringFormat('number', /^[0-9]{1,15}$/, 'must be a whole number').transform(Number);
+const name = z.string().min(1).max(500);
+
+const eventQuery = z.strictObject({
+  after: count.optional(),
+  last: count.optional(),
+  limit: count.optional(),
+  rule: name.optional(),
+  itemId: count.optional(),
+  app: name.optional(),
+  type: name.optional(),
+  /** UTC milliseconds. */
+  since: count.optional(),
+});
+
+const parkedQuery = z.strictObject({
+  rule: name.optional(),
+  limit: count.optional(),
+  after: name.optional(),
+});
+
+const parkedSelection = z.union(
+  [
+    z.strictObject({ ids: z.array(name).min(1).max(10_000) }),
+    z.strictObject({ rule: name }),
+    z.strictObject({ all: z.literal(true) }),
+  ],
+  { error: 'want one of {"ids": ["..."]}, {"rule": "..."}, {"all": true}' },
+);
+
+const reconcileRequest = z.strictObject({
+  /** Delete orphans. */
+  prune: z.boolean().default(false),
+  /** Delete hooks under another URL. */
+  move: z.boolean().default(false),
+  /** Carry out deletions over `maxDelete`. */
+  allowDeletes: z.boolean().default(false),
+  /** False: answer at once, go on in the background. */
+  wait: z.boolean().default(true),
+});
+
+export interface ParkedQuery {
+  readonly rule?: string;
+  readonly limit?: number;
+  readonly after?: string;
+}
+
+export type ReconcileRequest = z.output<typeof reconcileRequest>;
+
+export const parseEventQuery = (query: unknown): EventQuery => without(check(eventQuery, query, 'query'));
+export const parseParkedQuery = (query: unknown): ParkedQuery => without(check(parkedQuery, query, 'query'));
+export const parseParkedSelection = (body: unknown): ParkedSelection => check(parkedSelection, body, 'body');
+/** No body at all is fine: everything has a default. */
+export const parseReconcileRequest = (body: unknown): ReconcileRequest =>
+  check(reconcileRequest, body ?? {}, 'body');
+
+function check<Schema extends z.ZodType>(schema: Schema, value: unknown, what: string): z.output<Schema> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const problems = result.error.issues.map(({ path, message }) => `${[what, ...path].join('.')}: ${message}`);
+  const hint = value === undefined ? 'Send JSON, with Content-Type: application/json.' : undefined;
+  throw new AdminError('ADMIN_REQUEST', 400, problems.join('; '), hint);
+}
+
+type Given<T> = { [Key in keyof T]?: Exclude<T[Key], undefined> };
+
+/** `{ rule: undefined }` is not the same as `{}` to whoever gets it. */
+const without = <T extends object>(value: T): Given<T> =>
+  Object.fromEntries(Object.entries(value).filter(([, one]) => one !== undefined)) as Given<T>;
