@@ -496,6 +496,44 @@ describe('Lane', () => {
       expect(ran).to.deep.equal(['a', 'a', 'b']);
     });
 
+    it('finishes a run that was begun, also when the triggers were changed', async () => {
+      const hold = gate();
+      const world = await new World({ rules: [makeRule('r')], work: { work: failing(1).work } }).start();
+      await world.append(itemUpdate(1));
+      const elsewhere = makeRule('r', { triggers: [{ ...APP, apps: ['deals'] }] });
+      await world.crash({ rules: [elsewhere], work: { work: hold.work } });
+      await world.clock.advance(1000);
+      expect(hold.inHand()).to.have.length(1);
+    });
+
+    it('starts no step before the one before it is on disk', async () => {
+      const flushed = Promise.withResolvers<void>();
+      const ran: string[] = [];
+      const note: Work = ({ deliveryKey }) => {
+        ran.push(deliveryKey.split('/').at(-1) ?? '');
+        return undefined;
+      };
+      const world = await new World({
+        rules: [makeRule('r', { steps: [makeStep('a'), makeStep('b')] })],
+        work: { a: note, b: note },
+        wrap: store => ({
+          ...store,
+          lanes: {
+            ...store.lanes,
+            checkpoint: async (...given) => {
+              await flushed.promise;
+              await store.lanes.checkpoint(...given);
+            },
+          },
+        }),
+      }).start();
+      await world.append(itemUpdate(1));
+      expect(ran).to.deep.equal(['a']);
+      flushed.resolve();
+      await world.clock.advance(0);
+      expect(ran).to.deep.equal(['a', 'b']);
+    });
+
     it('moves the cursor over entries that nobody wants, about once a second', async () => {
       let advances = 0;
       const world = await new World({
@@ -666,6 +704,61 @@ describe('Lane', () => {
       await world.crash({ work: { a: note, b: note } });
       expect(ran).to.have.length(3);
       expect(await parkedOf(world)).to.deep.equal([]);
+    });
+
+    it('are found when the wish comes while the lane is being taken over', async () => {
+      const { world, ran, note } = await parked();
+      await world.crash({
+        work: { a: note, b: note },
+        wrap: store => ({
+          ...store,
+          lanes: {
+            ...store.lanes,
+            load: async lease => {
+              const state = await store.lanes.load(lease);
+              await store.parking.retry({ all: true });
+              return state;
+            },
+          },
+        }),
+      });
+      expect(ran).to.have.length(1);
+    });
+
+    it('run once, also when the list of wishes is older than the end of the run', async () => {
+      const { world, ran, note } = await parked();
+      const hold = gate();
+      const late = Promise.withResolvers<void>();
+      let isLate = false;
+      await world.crash({
+        work: {
+          a: note,
+          b: (task, rule) => {
+            note(task);
+            return hold.work(task, rule);
+          },
+        },
+        wrap: store => ({
+          ...store,
+          lanes: {
+            ...store.lanes,
+            requested: async lease => {
+              const list = await store.lanes.requested(lease);
+              if (isLate) await late.promise;
+              return list;
+            },
+          },
+        }),
+      });
+      await retry(world);
+      isLate = true;
+      await retry(world);
+      hold.let('item.update:1:1');
+      await world.clock.advance(0);
+      expect(await world.runs()).to.deep.equal([['r', 1, 'settled']]);
+      late.resolve();
+      await world.clock.advance(0);
+      expect(ran).to.have.length(1);
     });
 
     it('run behind live events, and one that waits to be tried again does not hold the cursor', async () => {

@@ -198,6 +198,9 @@ export class World {
   }
 }
 
+/** Resolves when everything that waits for nothing but promises has happened. */
+export const rest = () => new Promise(resolve => setImmediate(resolve));
+
 /** Lines that were logged, without debug. */
 export function listeningLog(): { log: Log; lines: { level: string; message: string; step?: unknown }[] } {
   const lines: { level: string; message: string; step?: unknown }[] = [];

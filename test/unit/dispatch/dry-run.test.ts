@@ -1,0 +1,86 @@
+import { expect } from 'chai';
+import { type DryRunDeps, dryRun } from '../../../src/dispatch/dry-run.ts';
+import { makeMatcher } from '../../../src/dispatch/match.ts';
+import type { DryRun as Said } from '../../../src/plugin/host.ts';
+import { fakeStep, itemUpdate, known, makeRule, makeStep, type Work } from './support.ts';
+
+const event = { ...itemUpdate(1, 1), seq: 1, receivedAt: '2026-06-01T12:00:00.000Z' };
+
+/** As a plugin host in dry-run mode: `sink` and `mute` only say what they would do. */
+function deps(work: Record<string, Work>, names: readonly string[], trigger = {}): DryRunDeps {
+  let last: Said | undefined;
+  const sayer =
+    (plugin: string, text: string | undefined): Work =>
+    ({ event: about, data }) => {
+      last = { rule: 'r', step: plugin, plugin, event: about, data, text };
+      return undefined;
+    };
+  const all = { sink: sayer('sink', 'would post'), mute: sayer('mute', undefined), ...work };
+  const steps = names.map(name => makeStep(name, name === 'optional' ? { onError: 'continue' } : {}));
+  const rule = makeRule('r', {
+    steps,
+    triggers: [{ kind: 'app', apps: ['leads'], events: ['item.update'], ...trigger }],
+  });
+  return {
+    rule,
+    steps: steps.map(step => fakeStep('r', step, all[step.name as keyof typeof all] ?? (() => undefined))),
+    matcher: makeMatcher(rule, known),
+    reader: { changes: async () => new Map() },
+    said: () => {
+      const told = last;
+      last = undefined;
+      return told;
+    },
+    signal: new AbortController().signal,
+  };
+}
+
+describe('dryRun', () => {
+  it('runs pure steps and says what the others would do, or with which message', async () => {
+    const split: Work = () => [{ n: 1 }, { n: 2 }];
+    const result = await dryRun(deps({ split }, ['split', 'sink', 'mute']), event);
+    expect(result.outcome).to.equal('settled');
+    expect(result.steps.map(({ step, branch, outcome }) => [step, branch, outcome])).to.deep.equal([
+      ['split', undefined, 'done'],
+      ['sink', '0', 'described'],
+      ['mute', '0', 'described'],
+      ['sink', '1', 'described'],
+      ['mute', '1', 'described'],
+    ]);
+    expect(result.steps[1]?.text).to.equal('would post');
+    expect(JSON.parse(result.steps[4]?.text ?? '')).to.deep.equal({ event, data: { n: 2 } });
+  });
+
+  it('tells that the rule does not want the event, or that a step filtered it out', async () => {
+    expect(await dryRun(deps({}, ['sink'], { apps: ['deals'] }), event)).to.deep.equal({
+      rule: 'r',
+      outcome: 'unmatched',
+      steps: [],
+    });
+    const filtered = await dryRun(deps({ filter: () => [] }, ['filter', 'sink']), event);
+    expect(filtered).to.deep.equal({
+      rule: 'r',
+      outcome: 'filtered',
+      steps: [{ step: 'filter', outcome: 'filtered' }],
+    });
+    const onField = { ...event, ref: { type: 'app_field' as const, id: 11 } };
+    const asked = deps({}, ['sink'], { fields: [{ field: 'status', to: ['Won'] }] });
+    expect(await dryRun(asked, onField)).to.deep.equal({ rule: 'r', outcome: 'filtered', steps: [] });
+  });
+
+  it('stops at a step that fails, unless the step says to continue', async () => {
+    const bad: Work = () => {
+      throw new Error('no');
+    };
+    const result = await dryRun(deps({ optional: bad, bad }, ['optional', 'bad', 'sink']), event);
+    expect(result).to.deep.equal({
+      rule: 'r',
+      outcome: 'failed',
+      error: 'no',
+      steps: [
+        { step: 'optional', outcome: 'continued', error: 'no' },
+        { step: 'bad', outcome: 'failed', error: 'no' },
+      ],
+    });
+  });
+});
