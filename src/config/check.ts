@@ -6,6 +6,7 @@ import type { DiagnosticCode } from './codes.ts';
 import { type Explained, explain, type Issue } from './explain.ts';
 import {
   type ConfigNode,
+  keyPlaceAt,
   type MapEntry,
   nodeAt,
   type Path,
@@ -53,7 +54,7 @@ export async function check<T extends ZodType>(
     const at = locate(path);
     const key = String(at.path.at(-1));
     const words = options.onUnknownKey?.(at.path) ?? unknownKey(key, at.path.slice(0, -1), names);
-    const place = keyPlace(at.root, at.path) ?? placeAt(at.root, at.path);
+    const place = keyPlaceAt(at.root, at.path);
     options.report({ severity: 'error', ...words, place, path: at.path });
   });
 
@@ -83,11 +84,6 @@ export async function check<T extends ZodType>(
 /** A value that is not there, or a condition on the whole that it may have fulfilled. */
 const isAboutMissing = (issue: Issue, said: Explained, node: ConfigNode) =>
   said.code === 'CONFIG_MISSING' || (issue.code === 'custom' && nodeAt(node, said.path)?.kind === 'map');
-
-function keyPlace(root: ConfigNode, path: Path) {
-  const parent = nodeAt(root, path.slice(0, -1));
-  return parent?.kind === 'map' ? parent.entries.get(String(path.at(-1)))?.key : undefined;
-}
 
 export function unknownKey(key: string, within: Path, known: Iterable<string>) {
   const code: DiagnosticCode = 'CONFIG_UNKNOWN_KEY';
@@ -168,10 +164,7 @@ function withoutUnknownKeys(
       entries.set(key, { ...entry, value: withoutUnknownKeys(inner, entry.value, at, undefined, report) });
     } else if (objects.some(isOpen)) entries.set(key, entry);
     else if (!ignore?.has(key))
-      report(
-        at,
-        objects.flatMap(def => Object.keys(def.shape)),
-      );
+      report(at, [...objects.flatMap(def => Object.keys(def.shape)), ...(ignore ?? [])]);
   }
   return { ...node, entries };
 }

@@ -1,6 +1,6 @@
 import type { Diagnostic } from '../core/diagnostic.ts';
 import type { DiagnosticCode } from './codes.ts';
-import { type ConfigNode, child, type Path, placeAt, section } from './node.ts';
+import { type ConfigNode, child, keyPlaceAt, type Path, placeAt, section } from './node.ts';
 
 /** What every part of resolving works with. */
 export interface Context {
@@ -17,6 +17,8 @@ export function complain(
   more: {
     hint?: string | undefined;
     related?: Diagnostic['related'];
+    /** The key is wrong, not its value. */
+    atKey?: boolean;
     severity?: Diagnostic['severity'];
   } = {},
 ): void {
@@ -24,7 +26,7 @@ export function complain(
     severity: more.severity ?? 'error',
     code,
     message,
-    place: placeAt(context.root, path),
+    place: more.atKey ? keyPlaceAt(context.root, path) : placeAt(context.root, path),
     path,
     ...(more.hint === undefined ? {} : { hint: more.hint }),
     ...(more.related === undefined ? {} : { related: more.related }),

@@ -28,7 +28,7 @@ export function explain(
   if (node?.kind === 'unknown') return undefined;
   // A refinement of a whole that has unknown parts is not to be trusted either.
   if (issue.code === 'custom' && node && hasUnknown(node)) return undefined;
-  const given = isSecret ? '' : givenWords(node);
+  const given = givenWords(node, isSecret);
 
   switch (issue.code) {
     case 'invalid_type':
@@ -41,9 +41,9 @@ export function explain(
       );
     case 'invalid_value': {
       if (node === undefined) return { path, code: 'CONFIG_MISSING', words: 'is missing' };
-      const words = custom(issue) ?? `must be ${issue.values.map(value => String(value)).join(' or ')}`;
+      const words = custom(issue) ?? `must be ${either(issue.values.map(String))}`;
       const near =
-        node.kind === 'scalar' && !isSecret
+        node.kind === 'scalar' && !isSecret && node.text.length > 3
           ? nearest(
               node.text,
               issue.values.filter(value => typeof value === 'string'),
@@ -67,7 +67,11 @@ export function explain(
       };
     case 'too_small':
     case 'too_big':
-      return { path, code: 'CONFIG_VALUE', words: `${custom(issue) ?? bound(issue)}${given}` };
+      return {
+        path,
+        code: 'CONFIG_VALUE',
+        words: `${custom(issue) ?? bound(issue)}${node?.kind === 'scalar' ? given : ''}`,
+      };
     case 'invalid_format':
       return {
         path,
@@ -76,8 +80,14 @@ export function explain(
       };
     case 'unrecognized_keys':
       return { path, code: 'CONFIG_UNKNOWN_KEY', words: `has unknown keys: ${issue.keys.join(', ')}` };
-    default:
-      return { path, code: 'CONFIG_VALUE', words: `${custom(issue) ?? plain(issue)}${given}` };
+    default: {
+      const words = custom(issue) ?? plain(issue);
+      // A sentence of its own instead of "must be ...": the frame shows what was given.
+      const isWish = words.startsWith('must');
+      const shown = isWish && node?.kind === 'scalar' ? given : '';
+      const isVerb = isWish || /^(needs|has|does|is|can)\b/.test(words);
+      return { path, code: 'CONFIG_VALUE', words: `${isVerb ? '' : 'is wrong: '}${words}${shown}` };
+    }
   }
 }
 
@@ -139,7 +149,7 @@ function explainUnion(
     if (error.code === 'invalid_type') return [KIND[error.expected] ?? error.expected];
     return error.code === 'invalid_value' ? error.values.map(String) : [];
   });
-  return { path, code: 'CONFIG_TYPE', words: `must be ${[...new Set(choices)].join(' or ')}${given}` };
+  return { path, code: 'CONFIG_TYPE', words: `must be ${either([...new Set(choices)])}${given}` };
 }
 
 const isAboutWhole = (issue: Issue) =>
@@ -163,6 +173,9 @@ function bound(issue: Extract<Issue, { code: 'too_small' | 'too_big' }>): string
     : `must be ${limit} ${word}`;
 }
 
+const either = (choices: readonly string[]) =>
+  choices.length < 2 ? choices.join() : `${choices.slice(0, -1).join(', ')} or ${choices.at(-1)}`;
+
 const english = locales.en();
 
 /** What the schema's author wrote for this case, undefined where zod's stock words came. */
@@ -177,12 +190,13 @@ function custom(issue: Issue): string | undefined {
 const plain = (issue: Issue) => `does not fit: ${issue.message}`;
 
 /** ", given "abc"": as written in the file, never what stands behind `${...}`. */
-function givenWords(node: ConfigNode | undefined): string {
+function givenWords(node: ConfigNode | undefined, isSecret: boolean): string {
   if (node === undefined) return '';
   if (node.kind === 'map') return ', given a map';
   if (node.kind === 'list') return ', given a list';
   if (node.kind === 'unknown') return '';
   if (node.value === null) return ', given nothing';
+  if (isSecret) return '';
   return `, given ${showGiven(node)}`;
 }
 

@@ -41,7 +41,7 @@ export interface LoadResult<T> {
 export async function loadConfig(options: LoadOptions): Promise<LoadResult<Config>> {
   const { env } = options;
   const found = await findConfig(options);
-  if ('problem' in found) return result(undefined, [found.problem], new Map());
+  if ('problem' in found) return result<Config>(undefined, [found.problem], new Map());
   const { root, texts, problems } = await loadFiles(found);
   const diagnostics = [...problems];
   const report = (problem: Diagnostic) => void diagnostics.push(problem);
@@ -73,7 +73,7 @@ export type PartialConfig = Pick<Config, 'file' | 'dir' | 'dataDir' | 'admin'>;
 export async function loadPartial(options: FindOptions): Promise<LoadResult<PartialConfig>> {
   const { env } = options;
   const found = await findConfig(options);
-  if ('problem' in found) return result(undefined, [found.problem], new Map());
+  if ('problem' in found) return result<PartialConfig>(undefined, [found.problem], new Map());
   const { root, texts, problems } = await loadFiles(found);
   const diagnostics = root.kind === 'map' ? [] : [...problems];
   const report = (problem: Diagnostic) => void diagnostics.push(problem);

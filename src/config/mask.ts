@@ -4,7 +4,7 @@ const MASK = '***';
 /** `key:` in block or flow style, quoted or not, after the start of a line, `-`, `{` or `,`. */
 const KEY = /(?<=^[ \t]*(?:- +)*|[{,][ \t]*)(["']?)([A-Za-z_$][\w$-]*)\1[ \t]*:(?=[ \t\r\n]|$|["'])[ \t]*/gm;
 /** Says where the secret is, not what it is: worth showing. A default may be the secret itself. */
-const REFERENCE = /^(["']?)\$\{(?:file:|credential:)?[^}:]*\}\1$/;
+const REFERENCE = /^(["']?)\$\{(?:file:|credential:)?[^}:]*\}\1(?:\s+#.*)?$/;
 
 export interface Masked {
   readonly text: string;

@@ -68,7 +68,8 @@ export function nodeAt(node: ConfigNode | undefined, path: Path): ConfigNode | u
  * it hangs on; for a value that is not there, the nearest thing above it.
  */
 export function placeAt(root: ConfigNode, path: Path): Place {
-  let place = root.kind === 'scalar' || root.kind === 'unknown' ? root.place : firstKey(root);
+  let place: Place =
+    isLeaf(root) || path.length === 0 ? startOf(root) : { file: root.place.file, start: 0, end: 0 };
   let at: ConfigNode | undefined = root;
   for (const step of path) {
     if (at?.kind === 'map') {
@@ -79,21 +80,28 @@ export function placeAt(root: ConfigNode, path: Path): Place {
     } else if (at?.kind === 'list' && typeof step === 'number') {
       at = at.items[step];
       if (!at) return place;
-      place = isLeaf(at) ? at.place : firstKey(at);
+      place = isLeaf(at) ? at.place : startOf(at);
     } else return place;
   }
   return place;
 }
 
+/** The key itself, where the key is what is wrong. */
+export function keyPlaceAt(root: ConfigNode, path: Path): Place {
+  const parent = nodeAt(root, path.slice(0, -1));
+  const entry = parent?.kind === 'map' ? parent.entries.get(String(path.at(-1))) : undefined;
+  return entry?.key ?? placeAt(root, path);
+}
+
 const isLeaf = (node: ConfigNode) => node.kind === 'scalar' || node.kind === 'unknown';
 const isEmpty = (place: Place) => place.start === place.end;
 
-/** A map spans lines; its first key is what the eye looks for. */
-function firstKey(node: ConfigNode): Place {
+/** A map spans lines; its first key is what the eye looks for. A list's first entry likewise. */
+function startOf(node: ConfigNode): Place {
   if (node.kind === 'map') {
     for (const entry of node.entries.values()) if (entry.key.file === node.place.file) return entry.key;
   }
-  if (node.kind === 'list' && node.items[0]) return firstKey(node.items[0]);
+  if (node.kind === 'list' && node.items[0]) return startOf(node.items[0]);
   return node.place;
 }
 

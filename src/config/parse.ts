@@ -6,6 +6,7 @@ import {
   isSeq,
   type Node,
   type Pair,
+  visit,
   type YAMLError,
   type YAMLMap,
 } from 'yaml';
@@ -31,9 +32,12 @@ export function parse(file: string, original: string, within?: string): Parsed {
   const problems: Diagnostic[] = [...traps];
   const whole: Place = { file, start: 0, end: 0 };
 
+  const errors = [...document.errors, ...document.warnings];
+  // An open quote swallows the rest: what else the parser says is about text that it took for something else.
+  const quote = errors.filter(({ message }) => UNCLOSED_QUOTE.test(message));
   const syntax = firstOfEachLine(
     text,
-    [...document.errors, ...document.warnings].map(error => syntaxProblem(file, text, error)),
+    (quote.length > 0 ? quote : errors).map(error => syntaxProblem(file, text, error, document)),
   );
   problems.push(...syntax);
 
@@ -45,6 +49,8 @@ export function parse(file: string, original: string, within?: string): Parsed {
   const broken = syntax.length > 0 ? withoutBroken(root, text, syntax) : root;
   return { root: within === undefined ? broken : (child(broken, within) ?? emptyMap(whole)), problems };
 }
+
+const UNCLOSED_QUOTE = /^Missing closing .quote/;
 
 type AnyDocument = ReturnType<typeof parseYaml>;
 
@@ -205,6 +211,10 @@ const IN_WORDS: Partial<Record<YAMLError['code'], { message: string; hint?: stri
     message: 'a key must stand on one line, with a `:` after it',
     hint: 'check the indentation of this line and the one before',
   },
+  UNEXPECTED_TOKEN: {
+    message: 'this does not belong here: the value has ended before it',
+    hint: 'put the whole text in quotes, and look for a quote or bracket that closes too early',
+  },
   MULTIPLE_DOCS: {
     message: 'a second document starts here',
     hint: 'one file holds one config; remove the `---`, or move this to a file of its own and include it',
@@ -215,8 +225,8 @@ const IN_WORDS: Partial<Record<YAMLError['code'], { message: string; hint?: stri
   },
 };
 
-function syntaxProblem(file: string, text: string, error: YAMLError): Diagnostic {
-  const [start, stop] = error.pos;
+function syntaxProblem(file: string, text: string, error: YAMLError, document: AnyDocument): Diagnostic {
+  const [start, stop] = UNCLOSED_QUOTE.test(error.message) ? openQuote(document, error.pos) : error.pos;
   const line = text.indexOf('\n', start);
   // An error may claim half the file; what matters is where it starts.
   const end = Math.min(stop, line < 0 ? text.length : Math.max(line, start + 1));
@@ -224,10 +234,22 @@ function syntaxProblem(file: string, text: string, error: YAMLError): Diagnostic
   return { severity: 'error', code: 'CONFIG_SYNTAX', ...words, place: { file, start, end } };
 }
 
+/** Of a quote that is never closed, the end of the file says little: where it opens is what helps. */
+function openQuote(document: AnyDocument, pos: readonly [number, number]): readonly [number, number] {
+  let found = pos;
+  visit(document, {
+    Scalar(_, { type, range }) {
+      if (type?.startsWith('QUOTE') && range && range[0] < pos[0] && pos[0] <= range[2])
+        found = [range[0], range[1]];
+    },
+  });
+  return found;
+}
+
 /** What was opened and never closed. */
 function closing(message: string): { message: string; hint: string } | undefined {
-  if (/^Missing closing/.test(message)) {
-    return { message: 'a quote that was opened is not closed', hint: 'look for where it opens, above' };
+  if (UNCLOSED_QUOTE.test(message)) {
+    return { message: 'this quote is not closed', hint: 'end the text with the same quote' };
   }
   const bracket = /sufficiently indented and end with a (.)/.exec(message)?.[1];
   if (bracket)

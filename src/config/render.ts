@@ -75,7 +75,8 @@ function renderFrame(
   style: Style,
 ): string[] {
   const text = sources.texts.get(place.file);
-  if (text === undefined || text === '') return [];
+  // A place without extent says "this file".
+  if (text === undefined || place.start === place.end) return [];
   const masked = maskSecrets(text, sources.secrets);
   const { line } = lineColumn(masked.text, masked.move(place.start));
   const source = (masked.text.split('\n')[line - 1] ?? '').replace(/\r$/, '').replaceAll('\t', ' ');

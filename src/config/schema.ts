@@ -25,7 +25,7 @@ const DURATION_WORDS = 'must be a duration with a unit, like 250ms, 30s, 10m, 1h
 const duration = (atLeast = '0s') =>
   z
     .string(DURATION_WORDS)
-    .regex(DURATION, DURATION_WORDS)
+    .regex(DURATION, { error: DURATION_WORDS, abort: true })
     .refine(value => parseDuration(value) >= parseDuration(atLeast), `must be ${atLeast} or longer`)
     .transform(parseDuration);
 
@@ -33,7 +33,7 @@ const SIZE_WORDS = 'must be a size with a unit, like 512b, 64kb, 10mb or 2gb';
 const size = () =>
   z
     .string(SIZE_WORDS)
-    .regex(SIZE, SIZE_WORDS)
+    .regex(SIZE, { error: SIZE_WORDS, abort: true })
     .refine(value => parseSize(value) > 0, 'must be more than nothing')
     .transform(parseSize);
 
@@ -44,8 +44,11 @@ const BACKOFF_WORDS = 'must be the first and the longest wait, like 1s..10m';
 const backoff = () =>
   z
     .string(BACKOFF_WORDS)
-    .regex(BACKOFF, BACKOFF_WORDS)
-    .refine(value => parseBackoff(value).fromMs > 0, 'must start with a wait longer than 0')
+    .regex(BACKOFF, { error: BACKOFF_WORDS, abort: true })
+    .refine(value => parseBackoff(value).fromMs > 0, {
+      error: 'must start with a wait longer than 0',
+      abort: true,
+    })
     .refine(
       value => parseBackoff(value).fromMs <= parseBackoff(value).toMs,
       'must go from a shorter wait to a longer one',

@@ -18,7 +18,7 @@ import {
 } from './node.ts';
 import { reservedKey } from './reserved.ts';
 import { NAME, PluginUseSchema, type StepDeliverySchema, StepHeadSchema } from './schema.ts';
-import { suggestion } from './suggest.ts';
+import { didYouMean, suggestion } from './suggest.ts';
 
 /** A plugin as the config needs to know it. */
 export interface PluginInfo {
@@ -96,9 +96,8 @@ export function makePluginTable(context: StepContext): PluginTable {
   const loadFrom = async (use: string, entry: Resolved['entry']): Promise<Resolved | undefined> => {
     const plugin = await context.loadPlugin(use, context.dir);
     if (!('error' in plugin)) return { use, plugin, ...(entry ? { entry } : {}) };
-    const builtIn = suggestion(use, context.builtIns, 'built in are');
     complain(context, 'CONFIG_PLUGIN_LOAD', entry ? [...entry.path, 'use'] : ['plugins'], plugin.error, {
-      hint: plugin.hint ?? (builtIn?.startsWith('did') ? builtIn : undefined),
+      hint: didYouMean(use, context.builtIns) ?? plugin.hint,
     });
     return undefined;
   };
@@ -185,7 +184,8 @@ async function resolveStep(
   if (node.kind === 'unknown') return undefined;
   if (node.kind === 'scalar' && typeof node.value === 'string') {
     const resolved = await plugins.find(node.value, path);
-    const options = resolved && (await checkOptions(context, resolved, undefined, path, false));
+    const options =
+      resolved && (await checkOptions(context, resolved, undefined, [...path, node.value], false));
     if (!options) return undefined;
     return {
       id: undefined,
@@ -258,9 +258,11 @@ async function onePlugin(
   keys: readonly string[],
   path: Path,
 ): Promise<string | undefined> {
-  const known = new Set([...(namesOf(context.root, 'plugins') ?? []), ...context.builtIns]);
+  const configured = namesOf(context.root, 'plugins');
+  const known = new Set([...(configured ?? []), ...context.builtIns]);
   const [first] = keys;
   if (first !== undefined && keys.length === 1) return first;
+  if (configured === undefined) return undefined;
   if (first === undefined) {
     complain(context, 'CONFIG_STEP', path, `\`${showPath(path)}\` names no plugin`, {
       hint: `plugins: ${[...known].join(', ')}`,
@@ -281,6 +283,7 @@ async function onePlugin(
       `\`${strangers[0]}\` is not inside \`${plugin}\``,
       {
         hint: `indent the options of ${plugin} further than its name`,
+        atKey: true,
       },
     );
     return undefined;
@@ -289,13 +292,13 @@ async function onePlugin(
     for (const key of strangers) {
       complain(context, 'CONFIG_STEP', [...path, key], `unknown key \`${key}\` in \`${showPath(path)}\``, {
         hint:
-          suggestion(key, HEAD, '') ??
-          `options stand inside \`${plugin}\`; a step of its own starts with \`- \``,
+          didYouMean(key, HEAD) ?? `options stand inside \`${plugin}\`; a step of its own starts with \`- \``,
+        atKey: true,
       });
     }
     return plugin;
   }
-  complain(context, 'CONFIG_STEP', path, `a step has one plugin, this one has ${keys.join(', ')}`, {
+  complain(context, 'CONFIG_STEP', path, `a step has one plugin, this one has ${keys.join(' and ')}`, {
     hint: 'make a step of its own for each, starting with `- `',
   });
   return undefined;

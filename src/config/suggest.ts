@@ -38,11 +38,14 @@ export function nearest(given: string, known: Iterable<string>): string | undefi
   return best?.name;
 }
 
-/** "did you mean `port`?", else the known names where they are few enough to read, else nothing. */
+export function didYouMean(given: string, known: Iterable<string>): string | undefined {
+  const near = nearest(given, known);
+  return near === undefined ? undefined : `did you mean \`${near}\`?`;
+}
+
+/** "did you mean `port`?", else the known names behind `what` where they are few enough to read, else nothing. */
 export function suggestion(given: string, known: Iterable<string>, what: string): string | undefined {
   const names = [...known];
-  const near = nearest(given, names);
-  if (near !== undefined) return `did you mean \`${near}\`?`;
-  if (names.length === 0) return undefined;
-  return names.length <= 15 ? `${what}: ${names.join(', ')}` : undefined;
+  const isReadable = names.length > 0 && names.length <= 15;
+  return didYouMean(given, names) ?? (isReadable ? `${what}: ${names.join(', ')}` : undefined);
 }

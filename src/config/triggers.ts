@@ -14,7 +14,7 @@ import { showGiven } from './explain.ts';
 import { type ConfigNode, child, type Path, showPath } from './node.ts';
 import { notSupported, reservedKey } from './reserved.ts';
 import { AppTriggerSchema, ScheduleTriggerSchema, SpaceTriggerSchema } from './schema.ts';
-import { suggestion } from './suggest.ts';
+import { didYouMean, suggestion } from './suggest.ts';
 
 const KINDS = ['app', 'space', 'schedule'] as const;
 
@@ -64,7 +64,7 @@ async function resolveTrigger(
         : `one trigger cannot have ${kinds.join(' and ')}`;
     const near =
       kind === undefined
-        ? given.map(key => suggestion(key, KINDS, '')).find(hint => hint?.startsWith('did'))
+        ? given.map(key => didYouMean(key, KINDS)).find(hint => hint !== undefined)
         : undefined;
     complain(context, 'CONFIG_TRIGGER', path, said, {
       hint:
@@ -88,7 +88,10 @@ async function resolveApp(context: Context, node: ConfigNode, path: Path): Promi
   const withFields = child(node, 'fields') !== undefined;
   const known = Object.keys(withFields ? HOOK_EVENTS.app_field : HOOK_EVENTS.app);
   const written = child(node, 'events');
-  if (parsed && !written && !withFields) {
+  const isReserved = [...(node.kind === 'map' ? node.entries.keys() : [])].some(key =>
+    reservedKey([...path, key]),
+  );
+  if (parsed && !written && !withFields && !isReserved) {
     complain(
       context,
       'CONFIG_TRIGGER',
@@ -152,19 +155,22 @@ async function resolveSchedule(
   timezone: string,
 ): Promise<ScheduleTrigger | undefined> {
   const parsed = await check(ScheduleTriggerSchema, node, { ...context, path, onUnknownKey: reservedKey });
-  if (!parsed) return undefined;
-  const cron = parsed.schedule.trim().replace(/\s+/g, ' ');
-  const problem = scheduleProblem(cron);
+  const written = child(node, 'schedule');
+  const isText = written?.kind === 'scalar' && typeof written.value === 'string';
+  // Also where another key is wrong: all problems at once.
+  const cron = isText ? String(written.value).trim().replace(/\s+/g, ' ') : '';
+  const problem = cron === '' ? undefined : scheduleProblem(cron);
   if (problem !== undefined) {
     complain(context, 'CONFIG_SCHEDULE', [...path, 'schedule'], problem, {
       hint: 'minute, hour, day of month, month, day of week: "0 9 * * 1-5" is 9:00 on working days',
     });
   }
+  const own = child(node, 'timezone');
   const zone =
-    parsed.timezone === undefined
-      ? timezone
-      : checkTimezone(context, parsed.timezone, child(node, 'timezone'), [...path, 'timezone']);
-  if (problem !== undefined || zone === undefined) return undefined;
+    own?.kind === 'scalar' && typeof own.value === 'string' && own.value !== ''
+      ? checkTimezone(context, own.value, own, [...path, 'timezone'])
+      : timezone;
+  if (!parsed || problem !== undefined || zone === undefined) return undefined;
   return { kind: 'schedule', cron, timezone: zone, missed: parsed.missed };
 }
 
@@ -196,8 +202,7 @@ export function checkTimezone(
     const given = node ? showGiven(node) : zone;
     complain(context, 'CONFIG_TIMEZONE', path, `${given} is not a time zone`, {
       hint:
-        suggestion(zone, Intl.supportedValuesOf('timeZone'), '') ??
-        'write an IANA name like Europe/Copenhagen',
+        didYouMean(zone, Intl.supportedValuesOf('timeZone')) ?? 'write an IANA name like Europe/Copenhagen',
     });
     return undefined;
   }

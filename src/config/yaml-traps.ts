@@ -5,6 +5,7 @@
 import { type Document, isAlias, isCollection, type LineCounter, parseDocument, visit } from 'yaml';
 import type { Diagnostic, Place } from '../core/diagnostic.ts';
 import type { DiagnosticCode } from './codes.ts';
+import { maskSecrets } from './mask.ts';
 
 export interface Repaired {
   /** As long as the original. */
@@ -25,11 +26,13 @@ export const parseYaml = (text: string, lines?: LineCounter) =>
     ...(lines ? { lineCounter: lines } : {}),
   });
 
+/** `start` to `end` are to be quoted as a whole. */
 interface Trap {
   readonly code: DiagnosticCode;
   readonly start: number;
   readonly end: number;
   readonly message: string;
+  /** Instead of what to quote. */
   readonly hint?: string;
   /** What to put there; letters by default. */
   readonly fill?: string;
@@ -51,7 +54,7 @@ export function repairTraps(file: string, original: string): Repaired {
       code: trap.code,
       message: trap.message,
       place,
-      ...(trap.hint === undefined ? {} : { hint: trap.hint }),
+      hint: trap.hint ?? quotingHint(original, trap),
     });
     if (trap.fill === undefined) filled.push(place);
     const length = trap.end - trap.start;
@@ -66,13 +69,13 @@ function findTrap(text: string, document: Document.Parsed): Trap | undefined {
     const at = error.pos[0];
     const trap =
       (error.code === 'TAB_AS_INDENT' ? tabs(text, at) : undefined) ??
+      (/compact mappings/.test(error.message) ? colon(text, at) : undefined) ??
       template(text, lineStart(text, at)) ??
       interpolation(text, at) ??
       (error.code === 'BAD_ALIAS' || /alias/.test(error.message)
         ? alias(text, lineStart(text, at))
         : undefined) ??
-      (error.code === 'BAD_SCALAR_START' ? reserved(text, at) : undefined) ??
-      (/compact mappings/.test(error.message) ? colon(text, at) : undefined);
+      (error.code === 'BAD_SCALAR_START' ? reserved(text, at) : undefined);
     if (trap) return trap;
   }
   return silentTrap(text, document);
@@ -130,7 +133,6 @@ function template(text: string, from: number): Trap | undefined {
     start: match,
     end,
     message: 'a text that starts with `{{` is a map to YAML',
-    hint: `put the whole text in quotes: ${quote(text.slice(match, end))}`,
   };
 }
 
@@ -148,7 +150,6 @@ function interpolation(text: string, at: number): Trap | undefined {
       start: from,
       end: flowEnd(text, end),
       message: `\`\${\` between { } or [ ] starts a map to YAML`,
-      hint: `put it in quotes: ${quote(text.slice(from, flowEnd(text, end)))}`,
     };
   }
   return undefined;
@@ -164,7 +165,6 @@ function alias(text: string, from: number): Trap | undefined {
     start,
     end,
     message: 'a text that starts with `*` is an alias to YAML',
-    hint: `put it in quotes: ${quote(text.slice(start, end))}`,
   };
 }
 
@@ -175,7 +175,6 @@ function reserved(text: string, start: number): Trap {
     start,
     end,
     message: `a text cannot start with \`${text[start]}\` in YAML`,
-    hint: `put it in quotes: ${quote(text.slice(start, end))}`,
   };
 }
 
@@ -189,7 +188,6 @@ function colon(text: string, start: number): Trap | undefined {
     start,
     end,
     message: 'a text with `: ` in it is a map to YAML',
-    hint: `put it in quotes: ${quote(value)}`,
   };
 }
 
@@ -252,7 +250,11 @@ function isInFlow(text: string, at: number): boolean {
 
 const isQuoted = (before: string) => /["']/.test(before.replace(/"[^"]*"|'[^']*'/g, ''));
 
-function quote(text: string): string {
-  const short = text.length > 60 ? `${text.slice(0, 57)}...` : text;
-  return short.includes('"') ? `'${short.replaceAll("'", "''")}'` : `"${short}"`;
+/** What to write instead, with the file's own text, unless that is a secret. */
+function quotingHint(text: string, { start, end }: Trap): string {
+  const masked = maskSecrets(text, new Set());
+  const value = text.slice(start, end);
+  if (masked.text.slice(masked.move(start), masked.move(end)) !== value) return 'put it in quotes';
+  const short = value.length > 60 ? `${value.slice(0, 57)}...` : value;
+  return `put it in quotes: ${short.includes('"') ? `'${short.replaceAll("'", "''")}'` : `"${short}"`}`;
 }

@@ -1,0 +1,38 @@
+import { z } from 'podiod/plugin';
+import fieldChangeFilter from '../../../plugins/field-change-filter/index.ts';
+import fileLogger from '../../../plugins/file-logger/index.ts';
+import slackNotifier from '../../../plugins/slack-notifier/index.ts';
+import type { LoadPlugin, PluginInfo } from '../../../src/config/load.ts';
+
+export const builtIns = ['field-change-filter', 'file-logger', 'slack-notifier'];
+
+/** A plugin of somebody else: options of every kind, none of them strict, with a secret and a number. */
+const invoice: PluginInfo = {
+  name: 'invoice',
+  options: z.object({
+    url: z.url(),
+    retries: z.number().int().min(0).default(3),
+    live: z.boolean().default(false),
+    pass: z.string().min(8).meta({ secret: true }).optional(),
+    lines: z.array(z.object({ sku: z.string(), amount: z.number().positive() })).optional(),
+    mode: z.union([z.literal('draft'), z.object({ send: z.email() })]).optional(),
+  }),
+};
+
+const known = new Map<string, PluginInfo>([
+  ['field-change-filter', fieldChangeFilter],
+  ['file-logger', fileLogger],
+  ['slack-notifier', slackNotifier],
+  ['acme-invoice', invoice],
+]);
+
+/** The built-ins as they are, the package `acme-invoice`, and nothing else. */
+export const loadPlugin: LoadPlugin = async use => {
+  const plugin = known.get(use);
+  if (plugin) return plugin;
+  if (use.endsWith('invoice.ts')) return invoice;
+  return {
+    error: `plugin ${use.split('/').at(-1)} can't be loaded: there is no such file`,
+    hint: 'install it',
+  };
+};
