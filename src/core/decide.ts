@@ -3,7 +3,7 @@
  * no other place where a repeat is told from news.
  */
 
-/** What the decision looks at. `ref` is refKey() of the event's ref. */
+/** What the decision looks at. `ref` is the event's ref as one string. */
 export interface Candidate {
   readonly id: string;
   readonly ref: string;

@@ -268,5 +268,6 @@ export interface StoreReader {
   readonly journal: Pick<Journal, 'read' | 'list' | 'latest'>;
   readonly lanes: Pick<Lanes, 'status'>;
   readonly parking: Pick<Parking, 'list' | 'counts'>;
+  readonly settings: Pick<Settings, 'get' | 'list'>;
   close(): Promise<void>;
 }

@@ -7,7 +7,7 @@ import { Subject } from 'rxjs';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { decide, type Standing } from '../core/decide.ts';
 import { StoreError } from '../core/errors.ts';
-import { type NewEvent, refKey } from '../core/event.ts';
+import type { NewEvent } from '../core/event.ts';
 import type { Outcome, ParkedRun, RunRecord } from '../core/run.ts';
 import {
   type AppendResult,
@@ -32,6 +32,7 @@ import {
   type Tries,
 } from './contract.ts';
 import { Leases, laneKey, staleLease } from './leases.ts';
+import { refText } from './refs.ts';
 import { elapsed, storeClock } from './time.ts';
 
 interface StoredRun {
@@ -118,7 +119,7 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
   // ------------------------------------------------------------------------------------------ journal
 
   const append = (batch: readonly NewEvent[]): readonly AppendResult[] => {
-    const candidates = batch.map(event => ({ id: event.id, ref: refKey(event.ref) }));
+    const candidates = batch.map(event => ({ id: event.id, ref: refText(event.ref) }));
     const known = new Map<string, Standing[]>();
     for (const { id } of candidates) {
       const standings = data.standings.get(id);
@@ -134,7 +135,7 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
         data.entries.push({ event: copy({ seq, ...event, receivedAt }), twin });
         data.standings.set(event.id, [
           ...(data.standings.get(event.id) ?? []),
-          { ref: refKey(event.ref), seq },
+          { ref: refText(event.ref), seq },
         ]);
       }
       return { id: event.id, status: decision.status, seq: decision.seq };
@@ -392,7 +393,7 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
         call(() =>
           data.entries
             .map(entry => entry.event)
-            .findLast(event => event.type === type && refKey(event.ref) === refKey(ref)),
+            .findLast(event => event.type === type && refText(event.ref) === refText(ref)),
         ),
     },
     lanes: {

@@ -5,6 +5,7 @@ import { errorOf, failureOf } from './failure.ts';
 import { databaseFile } from './files.ts';
 import { inSnapshot, makeReads } from './reads/index.ts';
 import { openForReading } from './schema.ts';
+import { fromText } from './values.ts';
 
 /**
  * Reads the data of a daemon from another process, running or not. In the calling thread: a command has nothing else to
@@ -44,6 +45,11 @@ export function openReader(dataDir: string): StoreReader {
     parking: {
       list: (query = {}) => read(() => reads.parked(query)),
       counts: () => read(reads.parkedCounts),
+    },
+    settings: {
+      get: key => read(() => fromText(reads.setting(key))),
+      list: prefix =>
+        read(() => new Map([...reads.settings(prefix)].map(([key, text]) => [key, fromText(text)]))),
     },
     async close() {
       if (db.isOpen) db.close();

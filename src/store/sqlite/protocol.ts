@@ -8,11 +8,15 @@ export type Command = readonly [operation: string, ...args: unknown[]];
 
 export type Answer = { readonly value: unknown } | { readonly failure: Failure };
 
-/** A thread's first message: it has opened the database, or could not. */
+/** The answer to OPEN: the thread has opened the database, or could not. */
 export type Hello = { readonly head: number } | { readonly failure: Failure };
 
+/** Asks a thread to open the database: threads start at the same time, but the tables must be there for the reader. */
+export const OPEN = 'open';
 /** Asks a thread to close the database and end. */
 export const CLOSE = 'close';
+
+export type Request = typeof OPEN | typeof CLOSE | readonly Command[];
 
 export interface ThreadData {
   /** The database's file. */

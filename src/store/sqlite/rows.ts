@@ -1,8 +1,9 @@
 /** How values stand in rows. The numbers in here are a file format: lists grow at their end only. */
 import type { SQLOutputValue } from 'node:sqlite';
-import type { EventSource, PodioEvent, Ref } from '../../core/event.ts';
+import type { EventSource, PodioEvent } from '../../core/event.ts';
 import type { Outcome, StepVerdict } from '../../core/run.ts';
 import type { Entry } from '../contract.ts';
+import { refOf } from '../refs.ts';
 import type { Names } from './names.ts';
 
 export type Row = Record<string, SQLOutputValue>;
@@ -21,13 +22,6 @@ const sourceOf = (stored: SQLOutputValue | undefined): EventSource => {
   const source = SOURCES[Number(stored)];
   if (!source) throw new Error(`no source has the number ${stored}`);
   return source;
-};
-
-/** Not `type/id`: 7 and "7" are two ids. */
-export const refText = ({ type, id }: Ref): string => JSON.stringify([type, id]);
-const refOf = (text: string): Ref => {
-  const [type, id] = JSON.parse(text) as [Ref['type'], Ref['id']];
-  return { type, id };
 };
 
 /** A verdict as a short tuple: a run record is written for every event and rule, and its keys would be half of it. */

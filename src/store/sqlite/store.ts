@@ -38,12 +38,15 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   try {
     makeDataDir(dataDir);
     makePrivateFile(path);
-    // The writer first: it makes the tables that the reader prepares its statements for.
-    const { thread: writer, head } = await Thread.start<Writes>('writer', { path }, log);
+    const writer = new Thread<Writes>('writer', { path }, log);
+    const reader = new Thread<Reads>('reader', { path }, log);
     try {
-      const { thread: reader } = await Thread.start<Reads>('reader', { path }, log);
+      // The writer first: it makes the tables that the reader prepares its statements for.
+      const head = await writer.open();
+      await reader.open();
       return makeStore({ writer, reader, head, clock, maxWaiting, release: () => ownLock?.release() });
     } catch (error) {
+      await reader.close();
       await writer.close();
       throw error;
     }

@@ -8,7 +8,9 @@ import {
   CLOSE,
   type Command,
   type Hello,
+  OPEN,
   type Operations,
+  type Request,
   type ThreadData,
 } from './protocol.ts';
 
@@ -30,31 +32,12 @@ export class Thread<Ops extends Operations> {
   #closed = false;
   #drained: (() => void) | undefined;
 
-  /** Resolves when the thread has opened the database, with what it said; rejects when it could not. */
-  static async start<Ops extends Operations>(
-    name: 'writer' | 'reader',
-    data: ThreadData,
-    log: Log,
-  ): Promise<{ thread: Thread<Ops>; head: number }> {
+  constructor(name: 'writer' | 'reader', data: ThreadData, log: Log) {
     // Sources run as they are, so the thread's file ends as this one does: .ts there, .js in dist.
     const file = new URL(`./${name}${extname(import.meta.filename)}`, import.meta.url);
     // Flags that the process was started with are for its main thread; some (--input-type) would stop this one.
     const worker = new Worker(file, { workerData: data, name: `podiod-${name}`, execArgv: [] });
-    const hello = await new Promise<Hello>((resolve, reject) => {
-      worker.once('message', resolve);
-      worker.once('error', reject);
-    });
-    if ('failure' in hello) {
-      await worker.terminate();
-      throw errorOf(hello.failure);
-    }
-    worker.removeAllListeners('error');
-    return { thread: new Thread<Ops>(name, worker, log), head: hello.head };
-  }
-
-  private constructor(name: string, worker: Worker, log: Log) {
     this.#worker = worker;
-    worker.on('message', (answers: readonly Answer[]) => this.#settle(answers));
     this.#ended = new Promise(resolve => {
       let cause: unknown;
       worker.once('error', error => {
@@ -66,6 +49,18 @@ export class Thread<Ops extends Operations> {
         resolve();
       });
     });
+  }
+
+  /** Resolves with the journal's head when the thread has opened the database. */
+  async open(): Promise<number> {
+    const hello = await new Promise<Hello>((resolve, reject) => {
+      this.#worker.once('message', resolve);
+      void this.#ended.then(() => reject(this.#refusal));
+      this.#worker.postMessage(OPEN satisfies Request);
+    });
+    if ('failure' in hello) throw errorOf(hello.failure);
+    this.#worker.on('message', (answers: readonly Answer[]) => this.#settle(answers));
+    return hello.head;
   }
 
   call<K extends keyof Ops & string>(operation: K, ...args: Parameters<Ops[K]>): Promise<ReturnType<Ops[K]>> {
@@ -90,7 +85,7 @@ export class Thread<Ops extends Operations> {
       });
     }
     this.#closed = true;
-    this.#worker.postMessage(CLOSE);
+    this.#worker.postMessage(CLOSE satisfies Request);
     await this.#ended;
   }
 
@@ -103,7 +98,7 @@ export class Thread<Ops extends Operations> {
       this.#sent = this.#waiting;
       this.#waiting = [];
       try {
-        this.#worker.postMessage(this.#sent.map(call => call.command));
+        this.#worker.postMessage(this.#sent.map(call => call.command) satisfies Request);
       } catch (error) {
         // Something that can't be cloned has slipped through the types. Nothing was sent.
         const failure = errorOf({ code: 'INTERNAL', message: coerceError(error).message });

@@ -5,7 +5,7 @@ import type { Writes } from './writes/index.ts';
 
 /** Undefined is what is not there; JSON has no word for it. */
 const toText = (value: unknown): string | null => (value === undefined ? null : JSON.stringify(value));
-const fromText = (text: string | null): unknown => (text === null ? undefined : JSON.parse(text));
+export const fromText = (text: string | null): unknown => (text === null ? undefined : JSON.parse(text));
 
 export function makeValues(writer: Thread<Writes>, reader: Thread<Reads>): Values {
   return {

@@ -1,8 +1,9 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import type { PodioEvent, Ref } from '../../../core/event.ts';
 import { DEFAULT_LIMIT, type EventQuery, type EventWithRuns, type ReadResult } from '../../contract.ts';
+import { refText } from '../../refs.ts';
 import { type Names, NO_NAME } from '../names.ts';
-import { entryOf, eventOf, outcomeOf, type Row, refText, stepsOf } from '../rows.ts';
+import { entryOf, eventOf, outcomeOf, type Row, stepsOf } from '../rows.ts';
 
 export interface JournalReads {
   read(after: number, limit: number): ReadResult;

@@ -46,7 +46,8 @@ export function makeLaneReads(db: DatabaseSync, names: Names): LaneReads {
     'SELECT (SELECT min(seq) FROM event) AS first, (SELECT max(seq) FROM event) AS last',
   );
   const selectLanes = db.prepare(
-    'SELECT lane.rule, min(cursor) AS cursor, tally.* FROM lane LEFT JOIN tally USING (rule) GROUP BY lane.rule',
+    `SELECT lane.rule, min(cursor) AS cursor, settled, filtered, parked, dropped, last_at, last_outcome
+     FROM lane LEFT JOIN tally USING (rule) GROUP BY lane.rule`,
   );
   const countDone = db.prepare('SELECT count(*) AS n FROM run WHERE rule = ? AND seq > ? AND replay = 0');
 

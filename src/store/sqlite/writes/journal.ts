@@ -1,8 +1,9 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { type Decision, decide, type Standing } from '../../../core/decide.ts';
 import type { NewEvent } from '../../../core/event.ts';
+import { refText } from '../../refs.ts';
 import type { Names } from '../names.ts';
-import { refText, sourceNumber } from '../rows.ts';
+import { sourceNumber } from '../rows.ts';
 
 /** An event as it comes to the writer: `params` is JSON already, since SQL never looks inside. */
 export interface NewRow extends Omit<NewEvent, 'params'> {

@@ -1,0 +1,38 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { failureOf } from './failure.ts';
+import { type Answer, CLOSE, type Hello, OPEN, type Request, type ThreadData } from './protocol.ts';
+
+/** An opened database as a thread serves it. */
+export interface Served {
+  /** The journal's head at opening. */
+  readonly head: number;
+  /** Answers all commands in their order, in as many parts as it likes. */
+  answer(commands: Exclude<Request, string>, reply: (answers: readonly Answer[]) => void): void;
+  close(): void;
+}
+
+/** The life of a thread: opens when told, answers, closes when told. */
+export function serve(open: (path: string) => Served): void {
+  const port = parentPort;
+  if (!port) throw new Error('this file is a thread of the store');
+  const { path } = workerData as ThreadData;
+  let served: Served | undefined;
+
+  const hello = (): Hello => {
+    try {
+      served = open(path);
+      return { head: served.head };
+    } catch (error) {
+      return { failure: failureOf(error) };
+    }
+  };
+
+  port.on('message', (request: Request) => {
+    if (request === OPEN) return port.postMessage(hello());
+    if (request === CLOSE) {
+      served?.close();
+      return port.close();
+    }
+    return served?.answer(request, answers => port.postMessage(answers));
+  });
+}
