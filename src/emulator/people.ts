@@ -110,7 +110,7 @@ export function startPeople(world: World, options: PeopleOptions = {}): People {
     return { who: by, what: 'create', appId: app.appId, itemId, fields: Object.keys(fields) };
   }
 
-  /** To the next stage as a rule, to any other at times. */
+  /** To the next stage half of the time, else to any other. */
   function move(app: App, item: Item, by: string): Deed | undefined {
     const field = random.pick(writable(app).filter(isStage));
     if (!field) return undefined;
@@ -118,7 +118,7 @@ export function startPeople(world: World, options: PeopleOptions = {}): People {
     const [current] = item.values.get(field.fieldId)?.values ?? [];
     const at = options.findIndex(option => option.id === current);
     const others = options.filter(option => option.id !== current);
-    const target = random.chance(0.6) && at >= 0 ? options[at + 1] : random.pick(others);
+    const target = random.chance(0.5) && at >= 0 ? options[at + 1] : random.pick(others);
     if (!target) return undefined;
     world.updateItem(item.itemId, { fields: { [field.externalId]: target.id } }, { by });
     return { who: by, what: 'move', appId: app.appId, itemId: item.itemId, fields: [field.externalId] };
