@@ -1,4 +1,4 @@
-import { coerceError, isPodiodError, PodiodError, unreachable } from '../core/errors.ts';
+import { coerceError, type ErrorCode, isPodiodError, PodiodError, unreachable } from '../core/errors.ts';
 import { refKey } from '../core/event.ts';
 import type { Log } from '../core/log.ts';
 import type { CallOptions, Identities, PodioClient } from '../podio/contract.ts';
@@ -86,6 +86,9 @@ async function carryOut(action: HookChange, effects: ApplyEffects): Promise<Acti
   }
 }
 
+/** Podio's answers to a request for verification that speak of this hook, not of the moment or the token. */
+const BEYOND_HELP: readonly ErrorCode[] = ['PODIO_NOT_FOUND', 'PODIO_INVALID', 'PODIO_CONFLICT'];
+
 /** Answers the id of the hook that is active now, or gone with `delete`. */
 async function execute(action: HookChange, effects: ApplyEffects): Promise<number> {
   const { podio, identities, verifier, limit, pingWithinMs, mayDelete, signal, log, onProgress } = effects;
@@ -124,13 +127,14 @@ async function execute(action: HookChange, effects: ApplyEffects): Promise<numbe
     return hookId;
   };
 
-  /** Whether a hook that Podio switched off came back. One that is gone meanwhile did not. */
+  /** Whether a hook that Podio switched off came back: it may take the code and leave the hook as it is. */
   const isRevived = async (hookId: number): Promise<boolean> => {
     onProgress?.({ action, state: 'waiting' });
     try {
-      return (await requestVerification(hookId)).active || (await isActiveAtPodio(hookId));
+      await requestVerification(hookId);
+      return await isActiveAtPodio(hookId);
     } catch (thrown) {
-      if (isPodiodError(thrown) && thrown.code === 'PODIO_NOT_FOUND') return false;
+      if (isPodiodError(thrown) && BEYOND_HELP.includes(thrown.code)) return false;
       throw thrown;
     }
   };

@@ -212,7 +212,7 @@ function refuseTooMany(
   const owned = observed.filter(hook => ownerOf(hook, options.publicUrl, options.secrets) === 'ours').length;
   if (losses <= DELETE_FREELY || losses <= owned * options.maxDelete) return actions;
   const share = `${Number((options.maxDelete * 100).toFixed(2))}%`;
-  const why = `refused: ${losses} of our ${owned} hooks is more than ${share}; podiod apply --allow-deletes deletes them`;
+  const why = `refused: ${losses} of our ${owned} is over maxDelete ${share}`;
   return actions.map(action =>
     isLoss(action) ? { ...action, reason: `${action.reason}; ${why}`, refused: true } : action,
   );

@@ -44,7 +44,7 @@ export interface RenderOptions {
   /** Columns of the terminal. Default: 80. */
   readonly width?: number;
   readonly colours?: boolean;
-  /** A name for people: `leads`, `leads.status`. */
+  /** A name for people: `leads`, `leads.status`. Default: `app/101`. */
   readonly nameOf?: (ref: HookRef) => string | undefined;
 }
 
@@ -61,10 +61,11 @@ const LOOK: Readonly<Record<ActionKind, { sign: string; style: Style }>> = {
   foreign: { sign: ' ', style: 'dim' },
 };
 
-/** Narrower than this, an action takes two lines. */
-const WIDE = 100;
+/** What the last column needs at least; where that isn't there, an action takes two lines. */
+const LAST_COLUMN = 24;
+const GAP = '  ';
 
-/** A plan for people: a line an action (two where it is narrow), what could not be looked at, and a summary. */
+/** A plan for people: a table where there is room for one, what could not be looked at, and a summary. */
 export function renderPlan(plan: HookPlan, options: RenderOptions = {}): string {
   const { width = 80, nameOf } = options;
   const style = (as: Style, text: string) =>
@@ -72,44 +73,55 @@ export function renderPlan(plan: HookPlan, options: RenderOptions = {}): string 
 
   const rows = plan.actions.map(action => ({
     ...LOOK[action.action],
-    action: action.refused ? 'refused' : action.action,
-    place: placeOf(action, nameOf),
+    cells: cellsOf(action, nameOf),
     why: whyOf(action),
   }));
-  const verbWidth = Math.max(0, ...rows.map(({ action }) => action.length));
-  const placeWidth = Math.max(0, ...rows.map(({ place }) => place.length));
-  const isWide = width >= WIDE && placeWidth <= width / 2;
+  const columns = [0, 1, 2].map(i => Math.max(0, ...rows.map(({ cells }) => cells[i]?.length ?? 0)));
+  const tableWidth = columns.reduce((sum, column) => sum + column + GAP.length, 0);
+  const isTable = tableWidth + LAST_COLUMN <= width;
+  const indent = ' '.repeat(isTable ? tableWidth : (columns[0] ?? 0) + GAP.length);
 
-  const lines = rows.flatMap(row => {
-    const head = `${row.sign} ${row.action.padEnd(verbWidth)}`;
-    const place = isWide ? row.place.padEnd(placeWidth) : row.place;
-    const indent = isWide ? verbWidth + placeWidth + 6 : verbWidth + 3;
-    const why = wrap(row.why, Math.max(width - indent, 20));
-    const start = `${style(row.style, head)} ${place}`;
-    const rest = why.map(line => style('dim', line));
-    return isWide
-      ? [`${start}  ${rest[0]}`, ...rest.slice(1).map(line => ' '.repeat(indent) + line)]
-      : [start, ...rest.map(line => ' '.repeat(indent) + line)];
+  const lines = rows.flatMap(({ cells: [action, place, event], why, style: as }) => {
+    const [wide = 0, far = 0, deep = 0] = columns;
+    const start = style(as, action.padEnd(wide)) + GAP;
+    const room = Math.max(width - indent.length, LAST_COLUMN);
+    const [first = '', ...rest] = wrap(isTable ? why : `${event}: ${why}`, room).map(text =>
+      style('dim', text),
+    );
+    return isTable
+      ? [[start + place.padEnd(far), event.padEnd(deep), first].join(GAP), ...rest.map(line => indent + line)]
+      : [start + place, ...[first, ...rest].map(line => indent + line)];
   });
-  const troubles = [
-    ...plan.failed.map(({ ref, error }) => `${nameOf?.(ref) ?? refKey(ref)}: ${error.message}`),
-    ...plan.unresolved.map(({ rule, error }) => `rule ${rule}: ${error.message}`),
-  ].map(text => style('red', wrap(`! ${text}`, width).join('\n  ')));
-
+  const troubles = troublesOf(plan, nameOf).map(text =>
+    style('red', wrap(`! ${text}`, width - 2).join('\n  ')),
+  );
   return [...lines, ...troubles, style('bold', wrap(summaryOf(plan), width).join('\n'))].join('\n');
 }
 
-function placeOf({ ref, type, hookId }: HookAction, nameOf: RenderOptions['nameOf']): string {
-  const name = nameOf?.(ref);
-  const place = name ? `${name} (${refKey(ref)})` : refKey(ref);
-  return `${place} ${type}${hookId === undefined ? '' : ` #${hookId}`}`;
+/** What is done, where, and of which event. */
+function cellsOf({ action, refused, ref, type, hookId }: HookAction, nameOf: RenderOptions['nameOf']) {
+  return [
+    `${LOOK[action].sign} ${refused ? 'refused' : action}`,
+    nameOf?.(ref) ?? refKey(ref),
+    printable(hookId === undefined ? type : `${type} #${hookId}`),
+  ] as const;
 }
 
-/** Whose hook it is matters most with what is not ours, who needs it with what is. */
-function whyOf({ rules, reason, url, action }: HookAction): string {
-  const who = rules.length > 0 ? `${rules.join(', ')}: ` : '';
-  const isOurs = action !== 'foreign' && action !== 'orphan' && action !== 'elsewhere';
-  return isOurs ? `${who}${reason}` : `${reason}: ${maskHookUrl(url)}`;
+/** Who needs it, with what is ours; what it is, with what isn't. */
+function whyOf({ action, rules, reason, url }: HookAction): string {
+  if (action === 'foreign' || action === 'orphan' || action === 'elsewhere')
+    return `${reason}: ${maskHookUrl(url)}`;
+  return rules.length > 0 ? `${reason}, for ${rules.join(', ')}` : reason;
+}
+
+function troublesOf({ actions, failed, unresolved }: HookPlan, nameOf: RenderOptions['nameOf']): string[] {
+  const refused = actions.filter(action => action.refused).length;
+  const many = `${refused} deletions are more than reconcile.maxDelete lets through; podiod apply --allow-deletes carries them out`;
+  return [
+    ...(refused > 0 ? [many] : []),
+    ...failed.map(({ ref, error }) => `${nameOf?.(ref) ?? refKey(ref)}: ${error.message}`),
+    ...unresolved.map(({ rule, error }) => `rule ${rule}: ${error.message}`),
+  ];
 }
 
 const VERBS: Readonly<Record<ActionKind, string>> = {
@@ -125,19 +137,20 @@ const VERBS: Readonly<Record<ActionKind, string>> = {
 
 function summaryOf({ actions, failed }: HookPlan): string {
   const counts = summarize(actions);
-  const refused = actions.filter(action => action.refused).length;
   const parts = ACTIONS.filter(kind => counts[kind] > 0).map(kind => `${counts[kind]} ${VERBS[kind]}`);
-  if (refused > 0) parts.push(`${refused} of the deletions refused`);
   if (failed.length > 0) parts.push(`${failed.length} not looked at`);
   const isConverged = counts.create + counts.verify + counts.replace + counts.delete === 0;
   return `${isConverged ? 'Nothing to do' : 'Plan'}: ${parts.join(', ') || 'no hooks'}.`;
 }
 
+/** Types and URLs of foreign hooks are other people's text: none of it may steer the terminal. */
+const printable = (text: string): string => text.replaceAll(/\p{Cc}/gu, '?');
+
 /** Breaks at spaces; a word that is too long is left whole, since URLs are for copying. */
 function wrap(text: string, width: number): string[] {
   const lines: string[] = [];
   let line = '';
-  for (const word of text.split(' ')) {
+  for (const word of printable(text).split(' ')) {
     if (line && line.length + 1 + word.length > width) {
       lines.push(line);
       line = word;

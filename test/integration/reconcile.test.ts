@@ -127,7 +127,7 @@ describe('reconciling with Podio', () => {
   });
 
   /** A daemon's start on what the store has, as far as it concerns hooks. */
-  const start = async (change: Partial<ReconcileConfig> = {}): Promise<Reconciler> => {
+  const start = async (change: Partial<ReconcileConfig> = {}, pingWithinMs = 5000): Promise<Reconciler> => {
     config = { ...config, ...change };
     const podio = makePodioClient({
       apiUrl: emulator.url,
@@ -156,7 +156,7 @@ describe('reconciling with Podio', () => {
       clock: systemClock,
       log: silentLog,
       random: Math.random,
-      pingWithinMs: 300,
+      pingWithinMs,
     });
     open.push(reconciler);
     emulator.world.clearLogs();
@@ -237,7 +237,7 @@ describe('reconciling with Podio', () => {
 
   it('asks again for pings that got lost', async () => {
     emulator.world.setFaults({ dropRate: 1 });
-    const running = await start();
+    const running = await start({}, 300);
     const done = running.now();
     await emulator.world.until(() => emulator.world.hooks().length === 5);
     emulator.world.clearFaults();
@@ -330,7 +330,7 @@ describe('reconciling with Podio', () => {
     const { port } = closed.address() as AddressInfo;
     await new Promise(resolve => closed.close(resolve));
     const publicUrl = `http://127.0.0.1:${port}/podio`;
-    const reconciler = await start({ publicUrl, rules: [rule('all', onApp('deals', 'item.create'))] });
+    const reconciler = await start({ publicUrl, rules: [rule('all', onApp('deals', 'item.create'))] }, 200);
     await reconciler.now();
     const { results } = await reconciler.now();
     expect(results.map(({ outcome }) => outcome)).to.deep.equal(['failed']);

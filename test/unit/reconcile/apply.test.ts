@@ -110,6 +110,30 @@ describe('applyPlan', () => {
     expect(podio.shown(other)).to.deep.equal(['item.create active']);
   });
 
+  it('does the same where Podio takes the code and leaves the hook inactive', async () => {
+    const { podio, apply } = setUp();
+    const dead = podio.put(ref, { type, url: urlOf(ref), status: 'inactive' });
+    const { validate } = podio.client.hooks;
+    podio.client.hooks.validate = async (as, hookId, code) => {
+      if (hookId !== dead) await validate(as, hookId, code);
+    };
+    expect(outcomes(await apply(action('verify', dead)))).to.deep.equal(['done']);
+    expect(podio.hooks.has(dead)).to.equal(false);
+    expect(podio.shown(ref)).to.deep.equal(['item.create active']);
+  });
+
+  it('does the same where Podio refuses to verify it', async () => {
+    const { podio, apply } = setUp();
+    const dead = podio.put(ref, { type, url: urlOf(ref), status: 'inactive' });
+    podio.fault = operation =>
+      operation === 'requestVerify'
+        ? new PodioError('PODIO_INVALID', 'the hook was switched off', { retry: 'never' })
+        : undefined;
+    expect(outcomes(await apply(action('verify', dead)))).to.deep.equal(['done']);
+    expect(podio.hooks.has(dead)).to.equal(false);
+    expect(podio.shown(ref)).to.deep.equal(['item.create active']);
+  });
+
   it('does not pile up dead hooks where none can be verified', async () => {
     const { podio, apply } = setUp();
     podio.pings = () => 0;

@@ -170,7 +170,7 @@ describe('planHooks', () => {
       ]);
       const actions = planHooks([spec('file.change')], four, options);
       expect(changesOf(actions).map(({ action }) => action)).to.deep.equal(['create']);
-      expect(actions.at(-1)?.reason).to.contain('--allow-deletes').and.to.contain('20%');
+      expect(actions.at(-1)?.reason).to.contain('4 of our 4').and.to.contain('20%');
     });
 
     it('lets them through when told so', () => {
