@@ -26,13 +26,14 @@ const NO_TICKS: readonly number[] = [];
 export function makeCron({ cron, timezone }: Pick<ScheduleTrigger, 'cron' | 'timezone'>): Cron {
   const offsetAt = makeOffset(timezone);
   const fitsDay = makeDayTest(cron);
-  const { hour, minute } = parse(cron);
+  const { hour, minute, month } = parse(cron);
   /** Minutes of the day. */
   const times = hour.flatMap(h => minute.map(m => h * 60 + m)).sort((a, b) => a - b);
 
   /** The ticks of one calendar day, in order of time. `day` is its midnight as if the zone were UTC. */
   const findTicks = (day: number): readonly number[] => {
-    if (!fitsDay(day)) return NO_TICKS;
+    // Months first: node-cron takes long over a day, and a rare one is looked for over years.
+    if (!month.includes(new Date(day).getUTCMonth() + 1) || !fitsDay(day)) return NO_TICKS;
     const locals = times.map(time => day + time * MINUTE_MS);
     // Nearly every day: nothing changes around it. Asking the zone for each minute is slow.
     const offset = offsetAt(day);

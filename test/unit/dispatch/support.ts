@@ -3,7 +3,7 @@ import type { Clock } from '../../../src/core/clock.ts';
 import type { NewEvent } from '../../../src/core/event.ts';
 import { type Log, silentLog } from '../../../src/core/log.ts';
 import { noMetrics } from '../../../src/core/metrics.ts';
-import type { DeliveryPolicy, Rule, Step, Trigger } from '../../../src/core/rule.ts';
+import type { AppTrigger, DeliveryPolicy, Rule, Step } from '../../../src/core/rule.ts';
 import { type Dispatcher, makeDispatcher } from '../../../src/dispatch/dispatcher.ts';
 import type { Known } from '../../../src/dispatch/match.ts';
 import type { WindowLimits } from '../../../src/dispatch/window.ts';
@@ -21,7 +21,7 @@ export const POLICY: DeliveryPolicy = {
   whenExhausted: 'park',
 };
 
-export const APP: Trigger = { kind: 'app', apps: ['leads'], events: ['item.create', 'item.update'] };
+export const APP: AppTrigger = { kind: 'app', apps: ['leads'], events: ['item.create', 'item.update'] };
 
 export const makeStep = (name: string, step: Partial<Step> = {}): Step => ({
   name,
