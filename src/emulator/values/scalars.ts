@@ -122,7 +122,12 @@ export const location: Kind<Readonly<Record<string, unknown>> & { readonly value
     const parts = Object.fromEntries(
       PARTS.filter(part => input[part] !== undefined).map(part => [part, input[part]]),
     );
-    const typed = input.value ?? parts.formatted ?? Object.values(parts).join(', ');
+    const typed =
+      input.value ??
+      parts.formatted ??
+      Object.values(parts)
+        .filter(part => typeof part === 'string')
+        .join(', ');
     if (typeof typed !== 'string') throw badValue(field, input, 'text or an object');
     return { formatted: typed, ...parts, value: typed };
   },

@@ -162,9 +162,20 @@ describe('emulator: items', () => {
     expect((await bot.get(`/item/${itemId}`)).status).to.equal(200);
     expect((await bot.get('/item/1')).status).to.equal(404);
     expect((await bot.get('/item/x')).status).to.equal(404);
-    scene.world.addUser({ name: 'Guest', username: 'guest', password: 'x', spaces: [] });
-    scene.world.removeMember(7, 5);
-    expect((await bot.get(`/item/${itemId}`)).status).to.equal(200);
+  });
+
+  it('shows users the spaces that they are members of', async () => {
+    const itemId = await create({ fields: { title: 'Alder' } });
+    const { userId } = scene.world.addUser({ name: 'Guest', username: 'guest', password: 'x', spaces: [7] });
+    const guest = await scene.asUser('guest', 'x');
+    expect((await guest.get(`/item/${itemId}`)).status).to.equal(200);
+    expect((await guest.get('/org/')).body[0].spaces).to.have.lengthOf(1);
+    scene.world.removeMember(7, userId);
+    for (const path of [`/item/${itemId}`, '/space/7', '/app/space/7/', `/app/${LEADS}`])
+      expect((await guest.get(path)).status, path).to.equal(403);
+    expect((await guest.get('/org/')).body[0].spaces).to.deep.equal([]);
+    scene.world.addMember(7, userId);
+    expect((await guest.get('/space/7')).status).to.equal(200);
   });
 
   it('deletes; what is deleted answers as switched', async () => {

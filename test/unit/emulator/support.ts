@@ -99,6 +99,7 @@ export interface Scene {
   readonly api: Api;
   asApp(appId?: number): Promise<Api>;
   asBot(): Promise<Api>;
+  asUser(username: string, password: string): Promise<Api>;
 }
 
 const stops: (() => Promise<void>)[] = [];
@@ -127,6 +128,7 @@ export async function setUp(options: EmulatorOptions = {}): Promise<Scene> {
     asApp: (appId = LEADS) =>
       login({ grant_type: 'app', app_id: appId, app_token: emulator.world.app(appId)?.token }),
     asBot: () => login({ grant_type: 'password', ...BOT }),
+    asUser: (username, password) => login({ grant_type: 'password', username, password }),
   };
 }
 

@@ -51,8 +51,8 @@ describe('emulator: field values', () => {
       { city: 'Lyon', country: 'France', lat: 45.7 },
       [
         {
-          value: 'Lyon, France, 45.7',
-          formatted: 'Lyon, France, 45.7',
+          value: 'Lyon, France',
+          formatted: 'Lyon, France',
           city: 'Lyon',
           country: 'France',
           lat: 45.7,
