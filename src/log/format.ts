@@ -34,7 +34,7 @@ export function textLine({ time, level, message, fields }: Entry, colours: boole
   const words = [
     paint('gray', time.toISOString().slice(11, 23)),
     paint(COLOURS[level], level.padEnd(5)),
-    `${typeof module === 'string' ? `${module}: ` : ''}${printable(message)}`,
+    printable(`${typeof module === 'string' ? `${module}: ` : ''}${message}`),
   ];
   for (const [key, value] of Object.entries(rest)) {
     if (value !== undefined) words.push(`${paint('gray', `${printable(key)}=`)}${textOf(value)}`);

@@ -14,6 +14,8 @@ export interface LogOptions {
   readonly secrets?: Iterable<string>;
   /** The wall clock, UTC milliseconds. */
   readonly now?: () => number;
+  /** NO_COLOR and TERM are looked at. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
 export interface RootLog extends Log {
@@ -34,9 +36,10 @@ export function makeLog({
   stream = process.stderr,
   secrets,
   now = Date.now,
+  env = process.env,
 }: LogOptions): RootLog {
   const mask = makeMask(secrets);
-  const colours = format === 'text' && hasColours(stream);
+  const colours = format === 'text' && hasColours(stream, env);
   const line = winston.format(info => {
     const entry = {
       time: new Date(now()),
@@ -81,5 +84,5 @@ export function makeLog({
   });
 }
 
-const hasColours = (stream: NodeJS.WritableStream): boolean =>
-  'isTTY' in stream && Boolean(stream.isTTY) && !process.env.NO_COLOR && process.env.TERM !== 'dumb';
+const hasColours = (stream: NodeJS.WritableStream, env: NonNullable<LogOptions['env']>): boolean =>
+  'isTTY' in stream && Boolean(stream.isTTY) && !env.NO_COLOR && env.TERM !== 'dumb';

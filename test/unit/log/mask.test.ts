@@ -1,0 +1,117 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { hookUrl } from '../../../src/core/hook.ts';
+import { isSecretKey, makeMask } from '../../../src/log/mask.ts';
+
+const KEY = 'AbCdEfGhIjKlMnOpQrSt_-';
+
+describe('makeMask', () => {
+  const mask = makeMask();
+
+  it('hides the key of a hook, in URLs and paths', () => {
+    const url = hookUrl(
+      'https://hooks.example.com/podio',
+      'a-secret-of-the-tests',
+      { type: 'app', id: 101 },
+      'item.update',
+    );
+    expect(mask(`create ${url}.`)).to.equal(
+      'create https://hooks.example.com/podio/***/app/101/item.update.',
+    );
+    expect(mask(`POST /${KEY}/app_field/9/item.create`)).to.equal('POST /***/app_field/9/item.create');
+  });
+
+  const cases: Record<string, readonly [text: string, shown: string]> = {
+    'the query of a URL': ['see https://a.example/b?c=d&e=f.', 'see https://a.example/b?***'],
+    'the query of a path': ['GET /item/1?token=x failed', 'GET /item/1?*** failed'],
+    'user and password of a URL': ['at https://me:pw@a.example/b', 'at https://***@a.example/b'],
+    "Slack's webhook URLs": ['"https://hooks.slack.com/services/T0/B0/xyz"', '"https://hooks.slack.com/***"'],
+    'what stands after Bearer': ['authorization: Bearer abcdefgh.ijk', 'authorization: Bearer ***'],
+    'what stands after OAuth2': ['OAuth2 0123456789abcdef', 'OAuth2 ***'],
+    'secrets of a form': ['a=1&client_secret=xyz&app_token=uvw', 'a=1&client_secret=***&app_token=***'],
+    'secrets of JSON': ['{"refresh_token": "xyz", "a": 1}', '{"refresh_token": "***", "a": 1}'],
+  };
+  for (const [name, [text, shown]] of Object.entries(cases)) {
+    it(`hides ${name}`, () => expect(mask(text)).to.equal(shown));
+  }
+
+  it('leaves other text as it is', () => {
+    for (const text of [
+      'item 4711 was deleted',
+      'https://a.example/b/c#d',
+      'rules.won-leads.on.app must be a name?',
+      'no token is known for app/101',
+      '/var/lib/podiod/podiod.db',
+      'won-leads/item.update:501:26/tell',
+    ]) {
+      expect(mask(text)).to.equal(text);
+    }
+  });
+
+  it('hides a known secret anywhere, also written for URLs, forms and JSON', () => {
+    const quote = {
+      quiet: (text: string) => text,
+      uri: encodeURIComponent,
+      json: (text: string) => JSON.stringify(text).slice(1, -1),
+    };
+    fc.assert(
+      fc.property(
+        fc.string({ minLength: 6, maxLength: 40 }),
+        fc.string(),
+        fc.string(),
+        fc.constantFrom(...Object.values(quote)),
+        (secret, before, after, write) => {
+          fc.pre(!'***'.includes(secret));
+          const shown = makeMask([secret])(`${before}${write(secret)}${after}`);
+          expect(shown).to.not.include(secret);
+        },
+      ),
+    );
+  });
+
+  it('hides the longer one of two secrets that begin alike as a whole', () => {
+    expect(makeMask(['secret-one', 'secret-one-and-more'])('x secret-one-and-more y')).to.equal('x *** y');
+  });
+
+  it('learns secrets later, and does not blank out short words', () => {
+    const learning = makeMask(['bot']);
+    expect(learning('robot fetched-token')).to.equal('robot fetched-token');
+    learning.add(['fetched-token']);
+    expect(learning('robot fetched-token')).to.equal('robot ***');
+  });
+
+  it('can leave everything but known secrets and keys alone', () => {
+    const { known } = makeMask(['known-secret']);
+    expect(known(`/a?b=c known-secret /${KEY}/app/1/item.update`)).to.equal(
+      '/a?b=c *** /***/app/1/item.update',
+    );
+  });
+});
+
+describe('isSecretKey', () => {
+  it('goes by the last word of a key', () => {
+    for (const key of [
+      'token',
+      'appToken',
+      'client_secret',
+      'PASSWORD',
+      'Authorization',
+      'webhookUrl',
+      'api-key',
+      'hookKey',
+    ]) {
+      expect(isSecretKey(key), key).to.equal(true);
+    }
+    for (const key of [
+      'tokenEndpoint',
+      'secretary',
+      'key',
+      'deliveryKey',
+      'url',
+      'code',
+      'passwordless_user',
+    ]) {
+      expect(isSecretKey(key), key).to.equal(false);
+    }
+  });
+});
