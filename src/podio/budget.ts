@@ -15,7 +15,7 @@ const LIMITED_OPERATIONS: ReadonlySet<string> = new Set(['items.filter', 'reques
 /** A window is an hour long, but when it began can't be seen. */
 const WINDOW_MS = 3_600_000;
 
-/** How often a call may try out whether a window that looked used up has been renewed. */
+/** How often a call may try out whether a window that looked used up has been renewed; asking is free, so no wait is longer. */
 const PROBE_MS = 300_000;
 
 /**
@@ -60,7 +60,7 @@ interface Known {
   remaining: number;
   /** Which call that answer belonged to: answers to earlier calls are older news. */
   asOf: number;
-  /** By then the window is another one. */
+  /** By then the window is another one, whenever it began: an hour after the latest answer. */
   renewedBy: number;
   /** The latest grant out of what is kept back, to see whether the window was renewed. */
   probedAt: number;
@@ -127,13 +127,11 @@ export function makeBudget(options: {
     const left = known.remaining - account.onTheWay[bucket];
     if (left > Math.ceil(known.limit * KEPT[priority])) return { ms: 0, probe: false };
     const now = clock.monotonic();
-    const renewal = known.renewedBy - now;
     const untouchable = priority === 'live' ? 0 : Math.ceil(known.limit * KEPT.live);
-    if (left <= untouchable) return { ms: renewal, probe: false };
     // Something is left, only not for this priority. The window may have been renewed long ago: now and then one call
     // finds out, since no header comes without a call.
-    const probe = Math.max(0, known.probedAt + PROBE_MS - now);
-    return { ms: Math.min(renewal, probe), probe: probe === 0 };
+    const probe = left > untouchable ? Math.max(0, known.probedAt + PROBE_MS - now) : PROBE_MS;
+    return { ms: Math.min(known.renewedBy - now, probe), probe: probe === 0 };
   };
 
   const look = (identity: string, operation: string, priority: Priority) => {
@@ -217,20 +215,14 @@ function classify(account: Account, operation: string, assumed: Bucket, limit: n
 
 function learn(account: Account, bucket: Bucket, told: RateLimit, call: number, now: number): void {
   const known = account.known.get(bucket);
+  const renewedBy = now + WINDOW_MS;
   if (!known || known.renewedBy <= now || known.limit !== told.limit) {
-    account.known.set(bucket, {
-      ...told,
-      asOf: call,
-      renewedBy: now + WINDOW_MS,
-      probedAt: now,
-    });
+    account.known.set(bucket, { ...told, asOf: call, renewedBy, probedAt: now });
     return;
   }
-  // Answers overtake each other: more left is news only from a call made later, less left always is.
-  if (told.remaining > known.remaining) {
-    if (call < known.asOf) return;
-    known.renewedBy = now + WINDOW_MS;
-  }
+  known.renewedBy = renewedBy;
+  // Answers overtake each other: less left is news from any call, more left only from one made later.
+  if (told.remaining > known.remaining && call < known.asOf) return;
   known.remaining = told.remaining;
   known.asOf = Math.max(known.asOf, call);
 }

@@ -87,7 +87,7 @@ describe('podio budget', () => {
     it('and a used up one does not hold back the other', () => {
       const { budget } = setUp();
       call(budget, 250, 0, { operation: 'items.filter' });
-      expect(budget.wait(ID, 'items.filter', 'live')).to.equal(HOUR);
+      expect(budget.wait(ID, 'items.filter', 'live')).to.equal(5 * MINUTE);
       expect(budget.wait(ID, 'items.get', 'live')).to.equal(0);
     });
   });
@@ -142,15 +142,16 @@ describe('podio budget', () => {
     const { budget, clock } = setUp();
     call(budget, 1_000, 15);
     await clock.advance(5 * MINUTE);
-    expect(budget.wait(ID, 'items.get', 'background')).to.equal(55 * MINUTE);
+    expect(budget.wait(ID, 'items.get', 'background')).to.equal(5 * MINUTE);
     expect(budget.wait(ID, 'items.get', 'live')).to.equal(0);
   });
 
   it('forgets a window after an hour', async () => {
     const { budget, clock } = setUp();
     call(budget, 1_000, 0);
-    expect(budget.wait(ID, 'items.get', 'handshake')).to.equal(HOUR);
-    await clock.advance(HOUR);
+    await clock.advance(HOUR - 1);
+    expect(budget.wait(ID, 'items.get', 'handshake')).to.equal(1);
+    await clock.advance(1);
     expect(budget.wait(ID, 'items.get', 'background')).to.equal(0);
   });
 
@@ -184,29 +185,30 @@ describe('podio budget', () => {
     expect(budget.status()[0]?.pausedMs).to.equal(0);
   });
 
-  it('law: stays inside fixed windows, and background inside its share of any hour', async () => {
+  it('law: stays inside fixed windows, and background inside its share of any hour', () => {
     const step = fc.record({
       gap: fc.integer({ min: 0, max: 4 * MINUTE }),
       burst: fc.integer({ min: 1, max: 6 }),
       priority: fc.constantFrom<Priority>('handshake', 'live', 'live', 'recovery', 'background'),
       answersReversed: fc.boolean(),
     });
-    await fc.assert(
-      fc.asyncProperty(
+    fc.assert(
+      fc.property(
         fc.integer({ min: 40, max: 200 }),
         fc.double({ min: 0.1, max: 0.9, noNaN: true }),
         fc.integer({ min: 0, max: HOUR }),
-        fc.array(step, { maxLength: 150 }),
-        async (limit, share, phase, steps) => {
-          const { budget, clock } = setUp(share);
+        fc.array(step, { minLength: 100, maxLength: 150 }),
+        (limit, share, phase, steps) => {
+          let now = 0;
+          const budget = makeBudget({ clock: { monotonic: () => now }, backgroundShare: share });
           const used = new Map<number, number>();
           const background: number[] = [];
           // The documented limit is the guess until the first answer.
           call(budget, limit, limit - 1);
           used.set(Math.floor(phase / HOUR), 1);
           for (const { gap, burst, priority, answersReversed } of steps) {
-            await clock.advance(gap);
-            const window = Math.floor((clock.monotonic() + phase) / HOUR);
+            now += gap;
+            const window = Math.floor((now + phase) / HOUR);
             const answers: (() => void)[] = [];
             for (let n = 0; n < burst; n++) {
               const { grant } = budget.take(ID, 'items.get', priority);
@@ -214,7 +216,7 @@ describe('podio budget', () => {
               const spent = (used.get(window) ?? 0) + 1;
               used.set(window, spent);
               expect(spent, 'calls in one window').to.be.at.most(limit);
-              if (priority === 'background') background.push(clock.monotonic());
+              if (priority === 'background') background.push(now);
               answers.push(() => grant.answered({ limit, remaining: limit - spent }));
             }
             if (answersReversed) answers.reverse();
@@ -227,7 +229,7 @@ describe('podio budget', () => {
           }
         },
       ),
-      { numRuns: 60 },
+      { numRuns: 200 },
     );
-  }).timeout(60_000);
+  });
 });

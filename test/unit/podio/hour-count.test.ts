@@ -9,7 +9,7 @@ describe('podio hour count', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 12 }),
-        fc.array(fc.integer({ min: 0, max: 900_000 }), { maxLength: 80 }),
+        fc.array(fc.integer({ min: 0, max: 900_000 }), { minLength: 40, maxLength: 80 }),
         (cap, gaps) => {
           let now = 0;
           const count = makeHourCount({ monotonic: () => now });
