@@ -188,10 +188,11 @@ export const DELIVERY_DEFAULTS = {
   whenExhausted: 'park',
 } as const satisfies z.input<typeof DeliverySchema>;
 
-const timezone = () => text().describe("An IANA name like Europe/Copenhagen. Default: the machine's.");
+const timezone = (fallback: string) =>
+  text().optional().describe(`An IANA name like Europe/Copenhagen. Default: ${fallback}.`);
 
 export const DefaultsSchema = z.strictObject({
-  timezone: timezone().optional(),
+  timezone: timezone("the machine's"),
   delivery: DeliverySchema.prefault({})
     .meta({ default: DELIVERY_DEFAULTS })
     .describe('How steps are tried, for every rule that does not say otherwise.'),
@@ -254,7 +255,7 @@ export const ScheduleTriggerSchema = z.strictObject({
   schedule: text().describe(
     'A cron expression of five fields: minute, hour, day of month, month, day of week.',
   ),
-  timezone: timezone().optional(),
+  timezone: timezone("the rule's"),
   missed: z
     .enum(['skip', 'run'])
     .default('skip')
@@ -289,14 +290,14 @@ export const RuleHeadSchema = z.strictObject({
     .enum(['head', 'earliest'])
     .default('head')
     .describe('Where a new rule starts: with events from now on, or with the oldest in the journal.'),
-  timezone: timezone().optional(),
+  timezone: timezone('`defaults.timezone`'),
   delivery: DeliverySchema.optional().describe('How the steps are tried, over `defaults`.'),
   recovered: z
     .union(
       [z.enum(['run', 'skip']), z.strictObject({ maxAge: duration() })],
       'must be run, skip or { maxAge: 1d }',
     )
-    .default('run')
+    .prefault('run')
     .describe('Whether changes found later (missed while podiod was down) run too, or how old they may be.'),
 });
 

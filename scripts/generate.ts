@@ -1,0 +1,39 @@
+// Writes what is derived from the config's zod schema: config/podiorc.schema.json for editors, docs/config.md for people.
+// With --check it writes nothing and fails when a file is out of date.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { configReference } from './generate/config-reference.ts';
+import { editorSchema } from './generate/editor-schema.ts';
+
+const files: Readonly<Record<string, string>> = {
+  'config/podiorc.schema.json': `${JSON.stringify(editorSchema(), null, 2)}\n`,
+  'docs/config.md': configReference(),
+};
+
+const read = (file: string): string => {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+};
+
+/** The first line that differs says more than "out of date". */
+function firstDifference(file: string, wanted: string): string {
+  const [is, should] = [read(file).split('\n'), wanted.split('\n')];
+  const line = should.findIndex((text, index) => text !== is[index]);
+  const at = line < 0 ? should.length : line;
+  return `${file}:${at + 1}\n  is:     ${is[at] ?? '(end of file)'}\n  should: ${should[at] ?? '(end of file)'}`;
+}
+
+const stale = Object.entries(files).filter(([file, text]) => read(file) !== text);
+if (process.argv.includes('--check')) {
+  for (const [file, text] of stale) console.error(firstDifference(file, text));
+  if (stale.length > 0)
+    console.error('generated files are out of date: run `npm run generate` and commit the result');
+  process.exitCode = stale.length > 0 ? 1 : 0;
+} else {
+  for (const [file, text] of stale) {
+    writeFileSync(file, text);
+    console.log(`wrote ${file}`);
+  }
+}
