@@ -21,7 +21,8 @@ export function lockDataDir(dataDir: string): DataLock {
     const path = join(dataDir, 'lock.db');
     makePrivateFile(path);
     db = new DatabaseSync(path, { timeout: 0 });
-    db.exec('BEGIN EXCLUSIVE');
+    // Nothing is ever written to it, so it needs no journal beside it.
+    db.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
   } catch (error) {
     db?.close();
     const failure = failureOf(error);

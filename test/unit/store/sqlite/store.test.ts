@@ -1,0 +1,230 @@
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { expect } from 'chai';
+import { lockDataDir, openReader, openStore } from '../../../../src/store/index.ts';
+import { appended, codeOf, itemEvent, keyOf, lane, settled, tries } from '../../../contract/store/worlds.ts';
+import { temporaryFolder } from '../../../support/folder.ts';
+
+const pragma = (path: string, name: string): unknown => {
+  const db = new DatabaseSync(path);
+  const row = db.prepare(`PRAGMA ${name}`).get();
+  db.close();
+  return row?.[name];
+};
+
+describe('the database file', () => {
+  it('and its companions are made for the owner only, whatever the umask', async () => {
+    using folder = temporaryFolder();
+    const dataDir = join(folder.path, 'data');
+    const before = process.umask(0);
+    const store = await openStore({ dataDir }).finally(() => process.umask(before));
+    await store.journal.append([itemEvent(1, 1)]);
+    const modes = Object.fromEntries(
+      readdirSync(dataDir).map(file => [file, (statSync(join(dataDir, file)).mode & 0o777).toString(8)]),
+    );
+    await store.close();
+    expect(modes).to.deep.equal({
+      'lock.db': '600',
+      'podiod.db': '600',
+      'podiod.db-shm': '600',
+      'podiod.db-wal': '600',
+    });
+    expect((statSync(dataDir).mode & 0o777).toString(8)).to.equal('700');
+  });
+
+  it('says whose it is and which form it has, and nothing is left beside it after a close', async () => {
+    using folder = temporaryFolder();
+    const store = await openStore({ dataDir: folder.path });
+    await store.close();
+    const path = join(folder.path, 'podiod.db');
+    expect(pragma(path, 'application_id')).to.equal(Buffer.from('Podi').readUInt32BE());
+    expect(pragma(path, 'user_version')).to.equal(1);
+    expect(readdirSync(folder.path).sort()).to.deep.equal(['lock.db', 'podiod.db']);
+  });
+
+  const foreign: Record<string, (path: string) => void> = {
+    'is no database': path => writeFileSync(path, 'Dear diary, '.repeat(1000)),
+    'is the database of another program': path => {
+      const db = new DatabaseSync(path);
+      db.exec('CREATE TABLE bookmarks (url TEXT)');
+      db.close();
+    },
+    'is cut off': path => {
+      const db = new DatabaseSync(path);
+      db.exec('CREATE TABLE a (b TEXT); PRAGMA application_id = 1349477481');
+      db.close();
+      writeFileSync(path, readFileSync(path).subarray(0, 1000));
+    },
+  };
+  for (const [what, make] of Object.entries(foreign)) {
+    it(`is refused and left as it is when it ${what}`, async () => {
+      using folder = temporaryFolder();
+      const path = join(folder.path, 'podiod.db');
+      make(path);
+      const before = readFileSync(path);
+      expect(await codeOf(openStore({ dataDir: folder.path }))).to.equal('STORE_CORRUPT');
+      expect(await codeOf((async () => openReader(folder.path))())).to.equal('STORE_CORRUPT');
+      expect(readFileSync(path).equals(before)).to.equal(true);
+      lockDataDir(folder.path).release();
+    });
+  }
+
+  it('of a newer podiod is refused and left as it is', async () => {
+    using folder = temporaryFolder();
+    const path = join(folder.path, 'podiod.db');
+    await (await openStore({ dataDir: folder.path })).close();
+    const db = new DatabaseSync(path);
+    db.exec('PRAGMA user_version = 99');
+    db.close();
+    const before = readFileSync(path);
+    const error = await openStore({ dataDir: folder.path }).then(
+      () => undefined,
+      (thrown: { code: string; message: string; hint: string }) => thrown,
+    );
+    expect(error?.code).to.equal('STORE_VERSION');
+    expect(error?.message).to.contain('form 99');
+    expect(error?.hint).to.contain('newer podiod');
+    expect(await codeOf((async () => openReader(folder.path))())).to.equal('STORE_VERSION');
+    expect(readFileSync(path).equals(before)).to.equal(true);
+  });
+
+  it('holds an event with its indexes in at most 400 bytes, and a run record in 100', async () => {
+    using folder = temporaryFolder();
+    const store = await openStore({ dataDir: folder.path });
+    const path = join(folder.path, 'podiod.db');
+    const count = 5000;
+    const size = async () => {
+      await store.probe();
+      return Number(pragma(path, 'page_count')) * 4096;
+    };
+    const empty = await size();
+    const item = (i: number) => 3_000_000_000 + ((i * 7919) % count);
+    await store.journal.append(
+      Array.from({ length: count }, (_, i) =>
+        itemEvent(item(i), 12, {
+          params: {
+            hook_id: '21004711',
+            type: 'item.update',
+            item_id: String(item(i)),
+            item_revision_id: '12',
+            external_id: `customer-${i}`,
+          },
+          externalId: `customer-${i}`,
+        }),
+      ),
+    );
+    const withEvents = await size();
+    const rules = await Promise.all(
+      ['a', 'b', 'c', 'd'].map(rule => store.lanes.acquire(lane(rule), 'earliest')),
+    );
+    const events = (await store.journal.read({ after: 0, limit: count })).entries;
+    for (const lease of rules)
+      await Promise.all(events.map(({ event }) => store.lanes.finish(lease, settled(event), event.seq)));
+    const withRuns = await size();
+    await store.close();
+    expect((withEvents - empty) / count).to.be.lessThan(400);
+    expect((withRuns - withEvents) / count / rules.length).to.be.lessThan(100);
+  }).timeout(30_000);
+});
+
+describe('the writer', () => {
+  it('refuses events beyond what may wait, and takes more when they are on disk', async () => {
+    using folder = temporaryFolder();
+    const store = await openStore({ dataDir: folder.path, maxWaiting: 10 });
+    const codes = await Promise.all(
+      Array.from({ length: 12 }, (_, i) => codeOf(store.journal.append([itemEvent(i, 1)]))),
+    );
+    expect(codes).to.deep.equal([...Array(10).fill(undefined), 'STORE_UNAVAILABLE', 'STORE_UNAVAILABLE']);
+    await store.journal.append(Array.from({ length: 25 }, (_, i) => itemEvent(i, 2)));
+    expect(store.journal.head()).to.equal(35);
+    await store.close();
+  });
+
+  it('fails the one command that is at fault, and not those that share its flush', async () => {
+    using folder = temporaryFolder();
+    const store = await openStore({ dataDir: folder.path });
+    const [event] = await appended(store, 1);
+    if (!event) throw new Error('one was appended');
+    const lease = await store.lanes.acquire(lane(), 'earliest');
+    const codes = await Promise.all([
+      codeOf(store.journal.append([itemEvent(8, 1, { app: 'new' })])),
+      codeOf(store.lanes.tried(lease, keyOf(event), 'print', tries('tell', { attempts: 1.5 }))),
+      codeOf(store.journal.append([itemEvent(9, 1, { app: 'new' })])),
+      codeOf(store.lanes.finish(lease, settled(event), 1)),
+    ]);
+    expect(codes).to.deep.equal([undefined, 'INTERNAL', undefined, undefined]);
+    expect((await store.journal.list({ app: 'new' })).map(row => row.event.seq)).to.deep.equal([2, 3]);
+    expect((await store.lanes.status())[0]?.counts.settled).to.equal(1);
+    await store.close();
+  });
+
+  it('survives what can not be sent to it', async () => {
+    using folder = temporaryFolder();
+    const store = await openStore({ dataDir: folder.path });
+    const unsendable = itemEvent(1, 1, { app: (() => {}) as never });
+    expect(await codeOf(store.journal.append([unsendable]))).to.equal('INTERNAL');
+    expect((await store.journal.append([itemEvent(1, 1)]))[0]?.seq).to.equal(1);
+    await store.close();
+  });
+});
+
+describe('a lock that the caller holds', () => {
+  it("is used and stays the caller's", async () => {
+    using folder = temporaryFolder();
+    const lock = lockDataDir(folder.path);
+    const store = await openStore({ dataDir: folder.path, lock });
+    await store.close();
+    expect(() => lockDataDir(folder.path)).to.throw('uses');
+    lock.release();
+  });
+});
+
+describe('reading from outside', () => {
+  it('works beside the daemon and without it', async () => {
+    using folder = temporaryFolder();
+    const store = await openStore({ dataDir: folder.path });
+    const events = await appended(store, 3);
+    const lease = await store.lanes.acquire(lane(), 'earliest');
+    if (!events[0]) throw new Error('three were appended');
+    await store.lanes.finish(lease, settled(events[0]), 1);
+    const look = async () => {
+      const reader = openReader(folder.path);
+      const seen = [
+        (await reader.journal.list({ last: 2 })).map(({ event }) => event.seq),
+        (await reader.journal.read({ after: 2, limit: 5 })).upTo,
+        (await reader.lanes.status()).map(({ rule, lag }) => [rule, lag]),
+        await reader.parking.list(),
+        (await reader.parking.counts()).size,
+      ];
+      await reader.close();
+      expect(await codeOf(reader.journal.list({}))).to.equal('STORE_UNAVAILABLE');
+      return seen;
+    };
+    const wanted = [[2, 3], 3, [['won-leads', 2]], [], 0];
+    expect(await look()).to.deep.equal(wanted);
+    await store.journal.append([itemEvent(3, 1)]);
+    await store.close();
+    expect(await look()).to.deep.equal(wanted);
+    expect(readdirSync(folder.path).sort()).to.deep.equal(['lock.db', 'podiod.db']);
+  });
+
+  it('follows what the daemon appends', async () => {
+    using folder = temporaryFolder();
+    const store = await openStore({ dataDir: folder.path });
+    const reader = openReader(folder.path);
+    for (let i = 1; i <= 3; i++) {
+      await store.journal.append([itemEvent(i, 1)]);
+      expect((await reader.journal.list({ after: i - 1 })).length).to.equal(1);
+    }
+    await reader.close();
+    await store.close();
+  });
+
+  it('says so when no daemon has run yet', () => {
+    using folder = temporaryFolder();
+    expect(() => openReader(folder.path))
+      .to.throw('there is no journal')
+      .with.property('code', 'STORE_UNAVAILABLE');
+  });
+});
