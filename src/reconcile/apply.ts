@@ -80,7 +80,8 @@ async function carryOut(action: HookChange, effects: ApplyEffects): Promise<Acti
   } catch (thrown) {
     signal.throwIfAborted();
     const error = coerceError(thrown);
-    log.warn('hook could not be changed', { ...facts, hookId: action.hookId, error });
+    // Told as its ref's trouble by the reconciler, once; an outage fails hundreds of these.
+    log.debug('hook could not be changed', { ...facts, hookId: action.hookId, error });
     onProgress?.({ action, state: 'failed', error });
     return { action, outcome: 'failed', error };
   }

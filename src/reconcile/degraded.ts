@@ -23,6 +23,8 @@ export interface Trouble {
 
 interface Entry {
   readonly shown: Degraded;
+  /** What tells one trouble from the next. */
+  readonly kind: string;
   readonly failures: number;
   /** By the clock's monotonic time. */
   readonly dueAt: number;
@@ -77,14 +79,16 @@ export class DegradedSet {
     const told = isPodiodError(error) && typeof error.retry === 'object' ? error.retry.afterMs : undefined;
     const wait = told ?? whole * (0.5 + this.#random() / 2);
     const hint = isPodiodError(error) ? error.hint : undefined;
+    const kind = isPodiodError(error) ? error.code : error.message;
     const since = before?.shown.since ?? new Date(this.#clock.now()).toISOString();
     this.#entries.set(key, {
       shown: { ref, error: error.message, hint, since, rules },
+      kind,
       failures,
       dueAt: this.#clock.monotonic() + wait,
     });
-    // One line an outage, not one a try.
-    if (before?.shown.error !== error.message) this.#log.warn('ref degraded', { ref, rules, error, hint });
+    // One line an outage, not one a try: messages name the hook that happened to fail, codes don't.
+    if (before?.kind !== kind) this.#log.warn('ref degraded', { ref, rules, error, hint });
   }
 
   recovered(key: string): void {

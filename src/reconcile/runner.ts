@@ -8,7 +8,7 @@ import type { Settings } from '../store/contract.ts';
 import { type ActionResult, applyPlan, type Progress } from './apply.ts';
 import type { Declaration, FieldLookups } from './declare.ts';
 import { DegradedSet } from './degraded.ts';
-import { makeHookedRefs, namesOf } from './hooked-refs.ts';
+import { type HookedRef, makeHookedRefs, namesOf } from './hooked-refs.ts';
 import { makeLimit } from './limit.ts';
 import { distinctRefs, type Observation, observeHooks } from './observe.ts';
 import { type ApplyOptions, changesOf, type HookAction } from './plan.ts';
@@ -21,6 +21,7 @@ export interface RunnerEffects {
   /** Asked for at each run, so that a reload needs no more than another run. */
   readonly config: () => ReconcileConfig;
   readonly podio: PodioClient;
+  /** Asked at each call: after a reload it has to answer from the new config. */
   readonly identities: Identities;
   readonly fields: FieldDirectory;
   readonly settings: Settings;
@@ -161,6 +162,17 @@ export function makeRunner(effects: RunnerEffects, signal: AbortSignal): Runner 
     return removed;
   };
 
+  const tellLeftovers = (removed: readonly HookedRef[]) => {
+    const told = new Set(leftovers.map(({ ref }) => ref));
+    leftovers = removed.flatMap(({ ref, hooks }) => {
+      const trouble = degraded.get(refKey(ref));
+      return trouble ? [{ ref: refKey(ref), hooks, error: trouble.error, hint: REMOVED_HINT }] : [];
+    });
+    for (const leftover of leftovers) {
+      if (!told.has(leftover.ref)) log.warn('hooks left over at Podio', { ...leftover });
+    }
+  };
+
   const remember = async ({ config, observation, refs, hooked, configured }: Survey) => {
     const before = new Map(hooked.map(({ ref, hooks }) => [refKey(ref), hooks]));
     for (const key of observation.observed) {
@@ -203,10 +215,7 @@ export function makeRunner(effects: RunnerEffects, signal: AbortSignal): Runner 
       judgeRefs(survey, errors);
       judgeFields(before, survey.config.reconcile.everyMs);
       await remember(survey);
-      leftovers = removed.flatMap(({ ref, hooks }) => {
-        const trouble = degraded.get(refKey(ref));
-        return trouble ? [{ ref: refKey(ref), hooks, error: trouble.error, hint: REMOVED_HINT }] : [];
-      });
+      tellLeftovers(removed);
       const { unresolved } = declaration;
       return { plan: { actions, unresolved, failed: observation.failed }, results, remaining };
     },
