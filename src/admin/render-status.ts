@@ -26,11 +26,11 @@ const RULE_COLUMNS = ['rule', 'state', 'lag', 'in hand', 'parked', 'last run'] a
 export function renderStatus(status: Status, { width = 80, colours = false, now }: RenderOptions): string {
   const paint: Paint = (style, text) => (colours ? styleText(style, text, { validateStream: false }) : text);
   const sections = [
-    head(status, paint),
+    head(status, width, paint),
     rules(status.rules, width, now, paint),
     hooks(status, now, paint),
     troubles(status, width, now, paint),
-    budgets(status.podio, paint),
+    budgets(status.podio, width, paint),
   ];
   return sections
     .filter(lines => lines.length > 0)
@@ -38,14 +38,13 @@ export function renderStatus(status: Status, { width = 80, colours = false, now 
     .join('\n\n');
 }
 
-function head(status: Status, paint: Paint): string[] {
+function head(status: Status, width: number, paint: Paint): string[] {
   const { ingress, admin } = status;
-  const state = status.ready
-    ? paint('green', 'ready')
-    : paint('yellow', `not ready: ${status.reasons.join(', ')}`);
+  const state = status.ready ? paint('green', 'ready') : paint('yellow', 'not ready');
   return [
     `podiod ${status.version}, process ${status.pid}, up ${duration(status.uptimeMs)}, ${state}`,
-    `${paint('dim', 'public ')} ${plain(status.publicUrl)}`,
+    ...status.reasons.map(reason => indented(reason, width, text => paint('yellow', text))),
+    `${paint('dim', 'public ')} ${clip(plain(status.publicUrl), width - 8)}`,
     `${paint('dim', 'ingress')} ${ingress.host}:${ingress.port}   ${paint('dim', 'admin')} ${admin.host}:${admin.port}   ` +
       `${paint('dim', 'journal')} ${status.journal.head} events`,
   ];
@@ -120,7 +119,7 @@ function troubles(status: Status, width: number, now: number, paint: Paint): str
   return told.length > 0 ? ['degraded:', ...told] : [];
 }
 
-function budgets(all: readonly BudgetStatus[], paint: Paint): string[] {
+function budgets(all: readonly BudgetStatus[], width: number, paint: Paint): string[] {
   if (all.length === 0) return [];
   const rows = all.map(({ identity, general, limited, pausedMs }): Cell[] => [
     { text: `  ${plain(identity)}` },
@@ -134,7 +133,7 @@ function budgets(all: readonly BudgetStatus[], paint: Paint): string[] {
     { text: 'limited', style: 'dim', right: true },
     { text: '' },
   ];
-  return table([header, ...rows], 80, paint);
+  return table([header, ...rows], width, paint);
 }
 
 const left = (bucket: BudgetStatus['general']): string =>

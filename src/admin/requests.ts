@@ -35,6 +35,8 @@ const parkedSelection = z.union(
 );
 
 const reconcileRequest = z.strictObject({
+  /** Look and tell, change nothing. */
+  dryRun: z.boolean().default(false),
   /** Delete orphans. */
   prune: z.boolean().default(false),
   /** Delete hooks under another URL. */

@@ -57,12 +57,14 @@ export function makeLog({
     transports: [new winston.transports.Stream({ stream })],
   });
 
+  let closed = false;
   const at = (own: LogFields): Log => {
     const write =
       (level: LogLevel) =>
       (message: string, fields?: LogFields): void => {
         // Asked before anything is put together: most debug lines are never wanted.
-        if (logger.isLevelEnabled(level)) logger.log({ level, message, fields: { ...own, ...fields } });
+        if (!closed && logger.isLevelEnabled(level))
+          logger.log({ level, message, fields: { ...own, ...fields } });
       };
     return {
       error: write('error'),
@@ -78,6 +80,8 @@ export function makeLog({
     mask,
     close: () =>
       new Promise<void>(resolve => {
+        if (closed) return resolve();
+        closed = true;
         logger.once('finish', () => stream.write('', () => resolve()));
         logger.end();
       }),

@@ -1,0 +1,98 @@
+import type { StatusFacts } from '../../../src/admin/status.ts';
+
+/** A daemon of two rules, in which all is well but what a test says. */
+export function makeFacts(but: Partial<StatusFacts> = {}): StatusFacts {
+  const now = Date.UTC(2026, 0, 10, 12);
+  return {
+    version: '1.2.3',
+    pid: 4711,
+    startedAt: now - 90_000_000,
+    now,
+    readiness: { ready: true, reasons: [], degraded: [] },
+    publicUrl: 'https://hooks.example.com/podio',
+    ingress: { host: '127.0.0.1', port: 8080 },
+    admin: { host: '127.0.0.1', port: 8081 },
+    head: 1234,
+    lanes: [
+      {
+        rule: 'won-leads',
+        cursor: 1231,
+        lag: 3,
+        lastRunAt: now - 65_000,
+        lastOutcome: 'settled',
+        counts: { settled: 900, filtered: 300, parked: 2, dropped: 1 },
+      },
+      {
+        rule: 'old',
+        cursor: 10,
+        lag: 1224,
+        lastRunAt: now - 864_000_000,
+        lastOutcome: 'parked',
+        counts: { settled: 0, filtered: 0, parked: 1, dropped: 0 },
+      },
+    ],
+    running: [
+      { rule: 'won-leads', state: 'running', inHand: 1, waiting: 1, position: 1234 },
+      {
+        rule: 'morning',
+        state: 'waiting for setup',
+        error: 'no such file',
+        inHand: 0,
+        waiting: 0,
+        position: 0,
+      },
+    ],
+    parked: new Map([
+      ['won-leads', 2],
+      ['old', 1],
+    ]),
+    reconcile: {
+      running: false,
+      lastRunAt: new Date(now - 300_000).toISOString(),
+      lastError: undefined,
+      hooks: [
+        hook(1, 'active', 'ours'),
+        hook(2, 'active', 'ours'),
+        hook(3, 'inactive', 'ours'),
+        hook(4, 'active', 'foreign'),
+      ],
+      degraded: [],
+      leftovers: [],
+      plan: {
+        actions: [],
+        summary: {
+          create: 1,
+          verify: 1,
+          replace: 0,
+          delete: 0,
+          keep: 2,
+          orphan: 0,
+          elsewhere: 0,
+          foreign: 1,
+        },
+      },
+      refusedDeletions: 0,
+    },
+    budgets: [
+      { identity: 'app/101', general: { limit: 1000, remaining: 980 }, limited: undefined, pausedMs: 0 },
+      {
+        identity: 'login/bot@example.com',
+        general: { limit: 1000, remaining: 0 },
+        limited: { limit: 250, remaining: 12 },
+        pausedMs: 90_000,
+      },
+    ],
+    ...but,
+  };
+}
+
+const hook = (hookId: number, status: 'active' | 'inactive', owner: 'ours' | 'foreign') =>
+  ({
+    ref: { type: 'app', id: 101 },
+    type: 'item.update',
+    hookId,
+    status,
+    owner,
+    url: 'https://hooks.example.com/podio/***/app/101/item.update',
+    rules: ['won-leads'],
+  }) as const;

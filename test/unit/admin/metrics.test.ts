@@ -1,0 +1,56 @@
+import { expect } from 'chai';
+import { makeMetrics } from '../../../src/admin/metrics.ts';
+import { makeFacts } from './facts.ts';
+
+const linesOf = (text: string) => text.split('\n').filter(line => line !== '' && !line.startsWith('#'));
+
+describe('makeMetrics', () => {
+  it('shows what was counted and what is, under the names of the contract', async () => {
+    const metrics = makeMetrics();
+    metrics.received('item.update', 0.002);
+    metrics.received('item.update', 20);
+    metrics.received('item.create', 0.0001);
+    metrics.refused('INGRESS_BODY');
+    metrics.delivered('won-leads', 'settled');
+    metrics.apiCalled('items.get', 200);
+    metrics.apiCalled('items.get', 0);
+    const text = await metrics.text(makeFacts());
+    expect(linesOf(text)).to.include.members([
+      'podiod_events_received_total{type="item.update"} 2',
+      'podiod_events_received_total{type="item.create"} 1',
+      'podiod_requests_refused_total{code="INGRESS_BODY"} 1',
+      'podiod_deliveries_total{rule="won-leads",outcome="settled"} 1',
+      'podiod_api_calls_total{operation="items.get",status="200"} 1',
+      'podiod_api_calls_total{operation="items.get",status="0"} 1',
+      'podiod_ingest_seconds_bucket{le="0.0025"} 2',
+      'podiod_ingest_seconds_count 3',
+      'podiod_parked{rule="won-leads"} 2',
+      'podiod_parked{rule="old"} 1',
+      'podiod_lane_lag_events{rule="won-leads"} 3',
+      'podiod_api_remaining{identity="app/101",class="general"} 980',
+      'podiod_api_remaining{identity="login/bot@example.com",class="limited"} 12',
+      'podiod_hooks{status="active"} 2',
+      'podiod_hooks{status="inactive"} 1',
+      'podiod_hooks{status="missing"} 1',
+      'podiod_refs_degraded 0',
+    ]);
+    expect(text).to.not.include('podiod_lane_lag_events{rule="old"}');
+  });
+
+  it('counts on from scrape to scrape, and forgets gauges that are gone', async () => {
+    const metrics = makeMetrics();
+    metrics.received('item.update', 0.1);
+    await metrics.text(makeFacts());
+    metrics.received('item.update', 0.1);
+    const text = await metrics.text(makeFacts({ parked: new Map(), budgets: [] }));
+    expect(linesOf(text)).to.include('podiod_events_received_total{type="item.update"} 2');
+    expect(text).to.not.match(/podiod_parked\{rule="old"\}|podiod_api_remaining\{/);
+    expect(linesOf(text)).to.include('podiod_parked{rule="won-leads"} 0');
+  });
+
+  it('keeps the counts of two daemons in one process apart', async () => {
+    const [one, other] = [makeMetrics(), makeMetrics()];
+    one.received('item.update', 0.1);
+    expect(await other.text(makeFacts())).to.not.include('podiod_events_received_total{');
+  });
+});

@@ -1,0 +1,99 @@
+import { stripVTControlCharacters } from 'node:util';
+import { expect } from 'chai';
+import { renderStatus } from '../../../src/admin/render-status.ts';
+import { statusOf } from '../../../src/admin/status.ts';
+import { makeFacts } from './facts.ts';
+
+describe('statusOf', () => {
+  it('joins what the store and the lanes know of each rule, in the order of the config', () => {
+    const { rules } = statusOf(makeFacts());
+    expect(rules.map(({ rule, state, lag, parked }) => [rule, state, lag, parked])).to.deep.equal([
+      ['won-leads', 'running', 3, 2],
+      ['morning', 'waiting for setup', 0, 0],
+      ['old', 'gone', 0, 1],
+    ]);
+    expect(rules[0]).to.include({
+      cursor: 1231,
+      lastRunAt: '2026-01-10T11:58:55.000Z',
+      lastOutcome: 'settled',
+    });
+    expect(rules[1]).to.include({ error: 'no such file' });
+    expect(rules[1]).to.not.have.any.keys('lastRunAt', 'lastOutcome');
+  });
+
+  it('counts the hooks that are ours, and the ones that are not there', () => {
+    expect(statusOf(makeFacts()).hooks).to.deep.equal({ active: 2, inactive: 1, missing: 1 });
+  });
+
+  it('survives a trip through JSON', () => {
+    const status = statusOf(makeFacts());
+    expect(JSON.parse(JSON.stringify(status))).to.deep.equal(JSON.parse(JSON.stringify({ ...status })));
+    expect(JSON.parse(JSON.stringify(status)).uptimeMs).to.equal(90_000_000);
+  });
+});
+
+describe('renderStatus', () => {
+  const troubled = makeFacts({
+    readiness: {
+      ready: false,
+      reasons: ['the first reconcile has not ended'],
+      degraded: [
+        {
+          ref: 'app/102',
+          error: `the token was refused ${'again and '.repeat(20)}`,
+          hint: 'Copy it from the app.',
+          since: '2026-01-10T10:30:00.000Z',
+        },
+      ],
+    },
+    reconcile: { ...makeFacts().reconcile, refusedDeletions: 12, lastError: 'disk\u001b[2J full' },
+  });
+  const render = (width: number, colours = false, facts = troubled) =>
+    renderStatus(statusOf(facts), { width, colours, now: facts.now });
+
+  it('reads well at 80 columns', () => {
+    expect(render(80, false, makeFacts()).split('\n')).to.deep.equal([
+      'podiod 1.2.3, process 4711, up 1d 1h, ready',
+      'public  https://hooks.example.com/podio',
+      'ingress 127.0.0.1:8080   admin 127.0.0.1:8081   journal 1234 events',
+      '',
+      'rule       state      lag  in hand  parked  last run',
+      'won-leads  retrying     3        2       2  1m 5s ago settled',
+      'morning    no set-up    0        0       0  never',
+      'old        gone         0        0       1  10d ago parked',
+      '  morning: no such file',
+      '',
+      'hooks: 2 active, 1 inactive, 1 missing (looked at 5m ago)',
+      '',
+      'Podio, calls left this hour      general    limited',
+      '  app/101                    980 of 1000          -',
+      '  login/bot@example.com        0 of 1000  12 of 250  paused 1m 30s',
+    ]);
+  });
+
+  it('tells what is wrong and what to do', () => {
+    const text = render(80);
+    expect(text).to.include('not ready\n  the first reconcile has not ended\n');
+    expect(text).to.include('12 deletions wait for: podiod apply --allow-deletes');
+    expect(text).to.include('app/102: the token was refused');
+    expect(text).to.include('    Copy it from the app.');
+  });
+
+  it('keeps to the width, and lets nothing of others move the cursor', () => {
+    for (const width of [72, 80, 120]) {
+      const long = makeFacts({
+        running: [{ rule: 'r'.repeat(200), state: 'running', inHand: 0, waiting: 0, position: 0 }],
+      });
+      for (const line of [...render(width).split('\n'), ...render(width, false, long).split('\n')]) {
+        expect(line.length).to.be.at.most(width);
+        expect(line).to.not.match(/\p{Cc}/u);
+      }
+    }
+  });
+
+  it('has colours only when told to, and says the same without them', () => {
+    expect(render(80)).to.not.include('\u001b[3');
+    expect(render(80, true)).to.include('\u001b[3');
+    expect(stripVTControlCharacters(render(80, true))).to.equal(render(80));
+  });
+});
