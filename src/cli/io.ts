@@ -57,12 +57,11 @@ export interface CommonOptions {
 
 /** Text of others (item titles, error messages) on a terminal: one line, no control characters. */
 export function plain(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is to be taken out
-  return stripVTControlCharacters(text).replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ');
+  return stripVTControlCharacters(text).replace(/\p{Cc}+/gu, ' ');
 }
 
 /** Cuts at `width` columns, with an ellipsis where something is left out. */
-export function fit(text: string, width: number): string {
+export function clip(text: string, width: number): string {
   const characters = [...text];
   return characters.length <= width ? text : `${characters.slice(0, Math.max(width - 1, 0)).join('')}…`;
 }

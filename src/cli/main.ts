@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { coerceError, isPodiodError } from '../core/errors.ts';
+import type { CommandContext } from './command.ts';
 import { defineApply } from './commands/apply.ts';
 import { defineCheck } from './commands/check.ts';
 import { defineDemo } from './commands/demo.ts';
@@ -13,7 +13,7 @@ import { defineRun } from './commands/run.ts';
 import { defineStatus } from './commands/status.ts';
 import { EXIT } from './exit.ts';
 import { type Cli, type Io, makeCli } from './io.ts';
-import { packageFile } from './package.ts';
+import { version } from './package.ts';
 
 /** Each adds one command; what it needs is imported when it runs, so that `--help` is quick. */
 const COMMANDS = [
@@ -50,7 +50,13 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
       getOutHasColors: () => cli.colors,
     })
     .exitOverride();
-  const context = { program, cli, exit: (status: number) => void (code = status) };
+  const context: CommandContext = {
+    program,
+    cli,
+    exit(status) {
+      code = status;
+    },
+  };
   for (const define of COMMANDS) define(context);
   program.addHelpText(
     'after',
@@ -76,10 +82,6 @@ export async function main(argv: readonly string[]): Promise<void> {
   const code = await run(argv, { stdin, stdout, stderr, env, cwd: process.cwd() });
   await Promise.all([stdout, stderr].map(stream => new Promise(done => stream.write('', done))));
   process.exit(code);
-}
-
-function version(): string {
-  return (JSON.parse(readFileSync(packageFile('package.json'), 'utf8')) as { version: string }).version;
 }
 
 /** What, and what next; under --json as a document. Answers the exit code. */

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 /** The folder of podiod's own package.json: one level up from src/, two from dist/src/. */
@@ -10,3 +10,7 @@ function packageRoot(): string {
 
 /** A file that ships with podiod, by its path in the package. */
 export const packageFile = (path: string): string => join(packageRoot(), path);
+
+/** Of podiod. */
+export const version = (): string =>
+  (JSON.parse(readFileSync(packageFile('package.json'), 'utf8')) as { version: string }).version;

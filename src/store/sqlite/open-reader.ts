@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { isPodiodError, StoreError } from '../../core/errors.ts';
+import { StoreError } from '../../core/errors.ts';
 import type { StoreReader } from '../contract.ts';
 import { errorOf, failureOf } from './failure.ts';
 import { databaseFile } from './files.ts';
@@ -23,7 +23,7 @@ export function openReader(dataDir: string): StoreReader {
     try {
       return work();
     } catch (error) {
-      throw isPodiodError(error) ? error : errorOf(failureOf(error));
+      throw errorOf(failureOf(error));
     }
   };
   const { db, reads } = inTerms(() => {

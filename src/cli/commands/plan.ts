@@ -1,0 +1,64 @@
+import { type CommandContext, withCommonOptions } from '../command.ts';
+import { EXIT } from '../exit.ts';
+import type { CommonOptions } from '../io.ts';
+
+interface PlanOptions extends CommonOptions {
+  readonly detailedExitcode?: boolean;
+  readonly prune?: boolean;
+  readonly move?: boolean;
+  readonly allowDeletes?: boolean;
+}
+
+/** terraform's: 2 tells that there is something to do. Only with --detailed-exitcode. */
+const NOT_EMPTY = 2;
+
+export function definePlan({ program, cli, exit }: CommandContext): void {
+  withCommonOptions(program.command('plan'), { json: 'the plan as one JSON document' })
+    .summary('what would change at Podio, and why; changes nothing')
+    .description(
+      'Compares the hooks that the rules need with those that exist at Podio, and shows what `apply` (and a running daemon)\nwould create, verify, replace, delete or leave alone. Reads only.',
+    )
+    .option('--detailed-exitcode', 'exit with 2 when the plan is not empty')
+    .option('--prune', 'plan to delete hooks of podiod whose key nobody knows any more')
+    .option('--move', 'plan to delete hooks with a valid key under another public URL')
+    .option('--allow-deletes', 'plan deletions beyond reconcile.maxDelete')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  podiod plan\n  podiod plan --detailed-exitcode || echo "there is something to do"\n  podiod plan --json | jq .summary',
+    )
+    .action(
+      async ({
+        detailedExitcode,
+        prune = false,
+        move = false,
+        allowDeletes = false,
+        ...options
+      }: PlanOptions) => {
+        const [
+          { loadConfigOrFail, makeCommandLog },
+          { openHooksForReading },
+          { isChange, planToJson, renderPlan },
+          { namesOf },
+        ] = await Promise.all([
+          import('../setup.ts'),
+          import('../../daemon/index.ts'),
+          import('../../reconcile/index.ts'),
+          import('../names.ts'),
+        ]);
+        const { config, secrets } = await loadConfigOrFail(cli, options);
+        const log = makeCommandLog(cli, options, secrets, 'error');
+        await using hooks = await openHooksForReading(config, { log });
+        const plan = await hooks.reconciler.plan({ prune, move, allowDeletes });
+        if (options.json) {
+          cli.printJson(planToJson(plan.actions));
+          for (const { ref, error } of plan.failed)
+            cli.note(`podiod: ${ref.type}/${ref.id}: ${error.message}`);
+          for (const { rule, error } of plan.unresolved) cli.note(`podiod: rule ${rule}: ${error.message}`);
+        } else {
+          cli.print(renderPlan(plan, { width: cli.width, colours: cli.colors, nameOf: namesOf(config) }));
+        }
+        if (plan.failed.length + plan.unresolved.length > 0) exit(EXIT.failed);
+        else if (detailedExitcode && plan.actions.some(isChange)) exit(NOT_EMPTY);
+      },
+    );
+}

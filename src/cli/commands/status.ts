@@ -1,0 +1,27 @@
+import { type CommandContext, withCommonOptions } from '../command.ts';
+import { EXIT } from '../exit.ts';
+import type { CommonOptions } from '../io.ts';
+
+export function defineStatus({ program, cli, exit }: CommandContext): void {
+  withCommonOptions(program.command('status'), { json: 'the status as one JSON document' })
+    .summary('what the running daemon is doing')
+    .description(
+      'Shows rules (lag, last run, failures), hooks, degraded refs and the Podio budget of the running daemon.',
+    )
+    .option('--ready', 'exit with 1 when the daemon is not ready')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  podiod status\n  podiod status --ready && echo up\n  podiod status --json | jq .hooks\n\nExit codes: 0, or 1 when none runs (with --ready: or is not ready).',
+    )
+    .action(async (options: CommonOptions & { ready?: boolean }) => {
+      const [{ loadPartialOrFail }, { adminClient }, { renderStatus }] = await Promise.all([
+        import('../setup.ts'),
+        import('../../admin/client.ts'),
+        import('../../admin/render-status.ts'),
+      ]);
+      const status = await adminClient(await loadPartialOrFail(cli, options)).status();
+      if (options.json) cli.printJson(status);
+      else cli.print(renderStatus(status, { width: cli.width, colours: cli.colors, now: Date.now() }));
+      if (options.ready && !status.ready) exit(EXIT.failed);
+    });
+}

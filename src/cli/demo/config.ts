@@ -1,0 +1,53 @@
+import { join } from 'node:path';
+import type { Config } from '../../config/model.ts';
+import type { Step } from '../../core/rule.ts';
+import type { Cli, CommonOptions } from '../io.ts';
+import { packageFile } from '../package.ts';
+import { type LoadedConfig, loadConfigOrFail, readConfig } from '../setup.ts';
+
+const EXAMPLE = '.podiorc.example.yml';
+
+/** The example that ships with podiod, by its own defaults: what this shell has set must not lead it out of the machine. */
+export const loadExample = (cli: Cli): Promise<LoadedConfig> =>
+  loadConfigOrFail({ ...cli, io: { ...cli.io, env: {} } }, { config: packageFile(EXAMPLE) });
+
+/** The config that is named or found, else the example. */
+export async function readConfigOrExample(cli: Cli, options: CommonOptions): Promise<Config> {
+  if (options.config === undefined) {
+    const { diagnostics } = await readConfig(cli, options);
+    if (diagnostics.some(({ code }) => code === 'CONFIG_NOT_FOUND')) return (await loadExample(cli)).config;
+  }
+  return (await loadConfigOrFail(cli, options)).config;
+}
+
+export interface LocalPlaces {
+  readonly podioUrl: string;
+  readonly slackUrl: string;
+  /** Everything that is written goes here. */
+  readonly dataDir: string;
+}
+
+/** The same config with everything outside of this machine replaced: Podio, Slack, URLs, ports, and where files go. */
+export function localized(config: Config, { podioUrl, slackUrl, dataDir }: LocalPlaces): Config {
+  const localize = (step: Step): Step => {
+    const options = step.options as Record<string, unknown>;
+    return {
+      ...step,
+      options: {
+        ...options,
+        ...(typeof options.webhookUrl === 'string' && { webhookUrl: slackUrl }),
+        ...(typeof options.path === 'string' && {
+          path: join(dataDir, options.path.split(/[\\/]/).at(-1) ?? 'events.log'),
+        }),
+      },
+    };
+  };
+  return {
+    ...config,
+    server: { ...config.server, host: '127.0.0.1', port: 0, secret: undefined, allowNonPublicUrl: true },
+    admin: { host: '127.0.0.1', port: 0, token: undefined },
+    podio: { ...config.podio, apiUrl: podioUrl },
+    dataDir,
+    rules: config.rules.map(rule => ({ ...rule, steps: rule.steps.map(localize) })),
+  };
+}

@@ -1,0 +1,100 @@
+import type { Config } from '../config/model.ts';
+import { type Clock, systemClock } from '../core/clock.ts';
+import type { Secrets } from '../core/hook.ts';
+import type { Log } from '../core/log.ts';
+import type { Metrics } from '../core/metrics.ts';
+import type { Address, HttpServer } from '../http/server.ts';
+import { makeIngress } from '../ingress/ingress.ts';
+import type { RootLog } from '../log/log.ts';
+import { makeReconciler, makeVerifier, type Reconciler } from '../reconcile/index.ts';
+import { ensureSecretFile } from '../store/files.ts';
+import { lockDataDir, openStore, type Store } from '../store/index.ts';
+import { type Connection, connect } from './connect.ts';
+import { placeOf } from './place.ts';
+
+export interface BaseOptions {
+  readonly log: Log & Partial<Pick<RootLog, 'addSecrets' | 'mask'>>;
+  readonly clock?: Clock;
+  readonly fetch?: typeof globalThis.fetch;
+  /** What Podio is to call, where that is known only once the ingress listens. Default: `server.publicUrl`. */
+  readonly publicUrl?: (ingress: Address) => string;
+}
+
+/** What everything that works on a dataDir stands on. */
+export interface Base extends Connection {
+  readonly config: Config;
+  readonly options: BaseOptions;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly fetch: typeof globalThis.fetch;
+  readonly metrics: Metrics;
+  readonly store: Store;
+  readonly secrets: Secrets;
+}
+
+/** Takes the lock on dataDir and opens the store. What has to be closed is left with `closing`. */
+export async function openBase(
+  config: Config,
+  options: BaseOptions,
+  metrics: Metrics,
+  closing: AsyncDisposableStack,
+): Promise<Base> {
+  const { log, clock = systemClock, fetch = globalThis.fetch } = options;
+  const { dataDir, server } = config;
+  const lock = lockDataDir(dataDir);
+  closing.defer(() => lock.release());
+  const store = await openStore({ dataDir, lock, clock, maxWaiting: server.maxWaiting });
+  closing.defer(() => store.close());
+
+  const secret = server.secret ?? (await ensureSecretFile(dataDir, 'secret'));
+  log.addSecrets?.([secret]);
+  const connection = await connect(config, { settings: store.settings, log, clock, fetch, metrics });
+  const secrets: Secrets = [secret, ...server.previousSecrets];
+  return { ...connection, config, options, log, clock, fetch, metrics, store, secrets };
+}
+
+/** The side that Podio sees: where its deliveries come in, and what keeps its hooks right. */
+export interface Front {
+  readonly ingress: HttpServer;
+  readonly reconciler: Reconciler;
+  readonly publicUrl: string;
+}
+
+/** How long the ingress may take to answer what it holds when it closes, milliseconds. */
+const CLOSE_MS = 2000;
+
+/** Listens, so that hooks can be verified. The reconciler does nothing until it is told to. */
+export async function openFront(base: Base, closing: AsyncDisposableStack): Promise<Front> {
+  const { config, options, podio, identities, fields, names, store, secrets, log, clock, metrics } = base;
+  const { server } = config;
+  const verifier = makeVerifier({ podio, identities, clock, log });
+  closing.defer(() => verifier.stop());
+  const ingress = await makeIngress({
+    path: server.path,
+    secrets: () => secrets,
+    journal: store.journal,
+    verify: verifier.verified,
+    resolve: (ref, params) => placeOf(ref, params, names),
+    maxBody: server.maxBody,
+    maxWaiting: server.maxWaiting,
+    log,
+    metrics,
+    clock,
+  }).listen(server);
+  closing.defer(() => ingress.close(CLOSE_MS));
+
+  const publicUrl = options.publicUrl?.(ingress.address) ?? server.publicUrl;
+  const reconciler = makeReconciler({
+    config: () => ({ ...config, publicUrl, secrets }),
+    podio,
+    identities,
+    fields,
+    settings: store.settings,
+    verifier,
+    clock,
+    log,
+    random: Math.random,
+  });
+  closing.defer(() => reconciler.stop());
+  return { ingress, reconciler, publicUrl };
+}

@@ -1,0 +1,213 @@
+/**
+ * The composition root: builds every part, joins them, and owns the order in which they start and stop. Nothing else in
+ * podiod knows all of it.
+ */
+import { type Observable, Subject } from 'rxjs';
+import { makeAdmin } from '../admin/admin.ts';
+import { makeMetrics } from '../admin/metrics.ts';
+import { removeRunFile, writeRunFile } from '../admin/run-file.ts';
+import type { StatusFacts } from '../admin/status.ts';
+import type { Config } from '../config/model.ts';
+import type { PodioEvent } from '../core/event.ts';
+import type { RunRecord } from '../core/run.ts';
+import { type Dispatcher, makeDispatcher } from '../dispatch/dispatcher.ts';
+import type { Address, HttpServer } from '../http/server.ts';
+import { type Attribution, makeAttribution } from '../plugin/attribution.ts';
+import { makePluginHost } from '../plugin/host.ts';
+import { makePluginLoader } from '../plugin/load.ts';
+import type { ItemReader } from '../podio/contract.ts';
+import { makeItemReader, makePluginPodio } from '../podio/index.ts';
+import type { Reconciler } from '../reconcile/index.ts';
+import { makeScheduler } from '../schedule/scheduler.ts';
+import { ensureSecretFile } from '../store/files.ts';
+import { type Base, type BaseOptions, openBase, openFront } from './base.ts';
+import { makeReadiness } from './readiness.ts';
+import { reconcile } from './reconcile.ts';
+import { tapLanes } from './tap.ts';
+
+export interface DaemonOptions extends BaseOptions {
+  /** Of podiod, for `status` and run.json. */
+  readonly version: string;
+  /** `loop` (default): at boot and again and again. `asked`: only through {@link Daemon.reconciler}, as the demo does. */
+  readonly reconcile?: 'loop' | 'asked';
+}
+
+export interface Daemon {
+  /** Hot: every event as it is released to the rules. Completes when the daemon stops. */
+  readonly events$: Observable<PodioEvent>;
+  /** Hot: every run's record once it is on disk. */
+  readonly runs$: Observable<RunRecord>;
+  readonly ingress: Address;
+  readonly admin: Address;
+  readonly reader: ItemReader;
+  readonly reconciler: Reconciler;
+  /** Resolves when `/readyz` says so. */
+  readonly ready: Promise<void>;
+  /** For the process's `uncaughtException`: true when it was a plugin's, whose try has failed by it. */
+  attributeUncaught(thrown: unknown): boolean;
+  /**
+   * Takes no more in, finishes what is in hand within `stopTimeout`, closes everything. Resolves with how many runs were
+   * left unfinished (they go on at the next start). A second call answers the same.
+   */
+  stop(): Promise<number>;
+}
+
+/** How long the admin API may take to answer what it holds when it closes, milliseconds. */
+const ADMIN_CLOSE_MS = 500;
+
+/** What of `stopTimeout` the lanes leave for everything else, milliseconds. */
+const REST_MS = 3000;
+
+/**
+ * Starts in this order: lock, store, plugins, ingress, admin, lanes, schedules, hooks. Rejects when a part can't start,
+ * after undoing those before it. That Podio is away is no reason not to start.
+ */
+export async function startDaemon(config: Config, options: DaemonOptions): Promise<Daemon> {
+  // Whatever is deferred here ends in reverse: on stop, or when a later part can't start.
+  await using starting = new AsyncDisposableStack();
+  const metrics = makeMetrics();
+  const base = await openBase(config, options, metrics, starting);
+  const { store, log, clock } = base;
+  const startedAt = clock.now();
+
+  // The admin API starts late, when there is something to tell, and ends late, to tell of the end.
+  let admin: HttpServer | undefined;
+  starting.defer(async () => {
+    await admin?.close(ADMIN_CLOSE_MS);
+    await removeRunFile(config.dataDir);
+  });
+
+  const runs$ = new Subject<RunRecord>();
+  starting.defer(() => runs$.complete());
+  const attribution = makeAttribution(log);
+  const { dispatcher, reader } = buildLanes(base, attribution, run => runs$.next(run), starting);
+  let left = 0;
+  starting.defer(async () => {
+    left = await dispatcher.stop(Math.max(config.stopTimeoutMs - REST_MS, config.stopTimeoutMs / 2));
+  });
+
+  const { ingress, reconciler, publicUrl } = await openFront(base, starting);
+  const scheduler = makeScheduler({
+    ...base,
+    rules: config.rules,
+    journal: store.journal,
+    settings: store.settings,
+  });
+  starting.defer(() => scheduler.stop());
+  const readiness = makeReadiness(clock, reconciler);
+  starting.defer(readiness.waitForHooks());
+  const lanesUp = readiness.wait('the lanes are starting');
+
+  const token = config.admin.token ?? (await ensureSecretFile(config.dataDir, 'admin-token'));
+  options.log.addSecrets?.([token]);
+  const facts = async (adminAddress: Address): Promise<StatusFacts> => ({
+    version: options.version,
+    pid: process.pid,
+    startedAt,
+    now: clock.now(),
+    readiness: readiness.status(),
+    publicUrl,
+    ingress: ingress.address,
+    admin: adminAddress,
+    head: store.journal.head(),
+    lanes: await store.lanes.status(),
+    running: dispatcher.status(),
+    parked: await store.parking.counts(),
+    reconcile: reconciler.status(),
+    budgets: base.podio.budgets(),
+  });
+  admin = await makeAdmin({
+    token,
+    deps: {
+      readiness: readiness.status,
+      facts: () => facts(admin?.address ?? config.admin),
+      events: store.journal.list,
+      parking: store.parking,
+      reconcile: request => reconcile(reconciler, request),
+    },
+    metrics,
+    log,
+    mask: options.log.mask ?? (text => text),
+  }).listen(config.admin);
+  await writeRunFile(config.dataDir, {
+    pid: process.pid,
+    version: options.version,
+    startedAt: new Date(startedAt).toISOString(),
+    ingress: ingress.address,
+    admin: admin.address,
+  });
+
+  await dispatcher.start();
+  lanesUp();
+  await scheduler.start();
+  if (options.reconcile !== 'asked') reconciler.start();
+  const { version } = options;
+  log.info('podiod is up', {
+    version,
+    ingress: ingress.address,
+    admin: admin.address,
+    rules: config.rules.length,
+  });
+
+  const running = starting.move();
+  let stopped: Promise<number> | undefined;
+  return {
+    events$: dispatcher.events$,
+    runs$: runs$.asObservable(),
+    ingress: ingress.address,
+    admin: admin.address,
+    reader,
+    reconciler,
+    ready: readiness.ready,
+    attributeUncaught: attribution.attributeUncaught,
+    stop() {
+      stopped ??= running.disposeAsync().then(() => {
+        log.info('podiod has stopped', { left });
+        return left;
+      });
+      return stopped;
+    },
+  };
+}
+
+/** The side that rules see: plugins set up for their steps, and a lane for each rule. */
+function buildLanes(
+  base: Base,
+  attribution: Attribution,
+  onRun: (run: RunRecord) => void,
+  closing: AsyncDisposableStack,
+): { dispatcher: Dispatcher; reader: ItemReader } {
+  const { config, podio, identities, fields, names, store, log, clock, fetch, metrics } = base;
+  const reader = makeItemReader({ items: podio.items, identities, log });
+  const pluginPodio = makePluginPodio({
+    client: podio,
+    identities,
+    names,
+    logins: [...config.logins.values()].map(login => ({ kind: 'login', ...login })),
+    appOfItem: reader.appOfItem,
+    current: attribution.current,
+  });
+  const plugins = makePluginHost({
+    loader: makePluginLoader({ configDir: config.dir, attribution, clock }),
+    reader,
+    podioFor: () => pluginPodio,
+    values: store.values,
+    log,
+    clock,
+    fetch,
+    attribution,
+    apps: name => config.apps.get(name),
+  });
+  closing.defer(() => plugins.dispose());
+  const dispatcher = makeDispatcher({
+    rules: config.rules,
+    store: { ...store, lanes: tapLanes(store.lanes, store.now, onRun) },
+    plugins,
+    reader,
+    known: { apps: config.apps, spaces: config.spaces, fields },
+    clock,
+    log,
+    metrics,
+  });
+  return { dispatcher, reader };
+}

@@ -1,0 +1,112 @@
+/** Hooks without a daemon: what `podiod plan` and `podiod apply` do where none is running. */
+import { makeMetrics } from '../admin/metrics.ts';
+import type { Config } from '../config/model.ts';
+import { systemClock } from '../core/clock.ts';
+import { isPodiodError } from '../core/errors.ts';
+import type { Secrets } from '../core/hook.ts';
+import { noMetrics } from '../core/metrics.ts';
+import type { Address } from '../http/server.ts';
+import { makeReconciler, makeVerifier, type Reconciler } from '../reconcile/index.ts';
+import type { Settings } from '../store/contract.ts';
+import { readSmallFile } from '../store/files.ts';
+import { openReader } from '../store/index.ts';
+import { type BaseOptions, openBase, openFront } from './base.ts';
+import { type Connection, connect } from './connect.ts';
+
+export interface OfflineHooks extends AsyncDisposable {
+  readonly reconciler: Reconciler;
+}
+
+/** With an ingress of its own. */
+export interface ListeningHooks extends OfflineHooks {
+  readonly ingress: Address;
+}
+
+/**
+ * A reconciler with an ingress of its own under the data lock, so that new hooks can be verified; what arrives meanwhile
+ * is taken in for the daemon to come. Rejects with STORE_LOCKED when a daemon runs.
+ */
+export async function openHooks(config: Config, options: BaseOptions): Promise<ListeningHooks> {
+  await using starting = new AsyncDisposableStack();
+  const base = await openBase(config, options, makeMetrics(), starting);
+  const { reconciler, ingress } = await openFront(base, starting);
+  const running = starting.move();
+  return { reconciler, ingress: ingress.address, [Symbol.asyncDispose]: () => running.disposeAsync() };
+}
+
+/** A reconciler that can only look: it writes nothing, at Podio or here, and a running daemon does not mind it. */
+export async function openHooksForReading(
+  config: Config,
+  { log, clock = systemClock, fetch = globalThis.fetch }: BaseOptions,
+): Promise<OfflineHooks> {
+  const settings = overlay(await keptSettings(config.dataDir));
+  const { podio, identities, fields } = await connect(config, {
+    settings,
+    log,
+    clock,
+    fetch,
+    metrics: noMetrics,
+  });
+  const verifier = makeVerifier({ podio, identities, clock, log });
+  // Without a secret there can be no hooks of ours yet: any secret tells the same.
+  const secret = config.server.secret ?? (await readSmallFile(`${config.dataDir}/secret`)) ?? 'not-made-yet';
+  const secrets: Secrets = [secret, ...config.server.previousSecrets];
+  const { publicUrl } = config.server;
+  const reconciler = makeReconciler({
+    config: () => ({ ...config, publicUrl, secrets }),
+    podio,
+    identities,
+    fields,
+    settings,
+    verifier,
+    clock,
+    log,
+    random: Math.random,
+  });
+  return {
+    reconciler,
+    async [Symbol.asyncDispose]() {
+      await reconciler.stop();
+      verifier.stop();
+    },
+  };
+}
+
+/** Podio, for a command that asks it something; tokens that a daemon has kept are used again. */
+export async function connectForReading(
+  config: Config,
+  { log, clock = systemClock, fetch = globalThis.fetch }: BaseOptions,
+): Promise<Connection> {
+  const settings = overlay(await keptSettings(config.dataDir));
+  return connect(config, { settings, log, clock, fetch, metrics: noMetrics });
+}
+
+/** Tokens, field ids and refs that a daemon has kept; nothing where none has run. */
+async function keptSettings(dataDir: string): Promise<ReadonlyMap<string, unknown>> {
+  try {
+    const reader = openReader(dataDir);
+    try {
+      return await reader.settings.list('');
+    } finally {
+      await reader.close();
+    }
+  } catch (error) {
+    if (isPodiodError(error) && error.code === 'STORE_UNAVAILABLE') return new Map();
+    throw error;
+  }
+}
+
+/** Settings that are there for as long as the command. */
+function overlay(kept: ReadonlyMap<string, unknown>): Settings {
+  const values = new Map(kept);
+  return {
+    get: async key => values.get(key),
+    async set(key, value) {
+      values.set(key, value);
+    },
+    async delete(key) {
+      values.delete(key);
+    },
+    list: async prefix => new Map([...values].filter(([key]) => key.startsWith(prefix))),
+  };
+}

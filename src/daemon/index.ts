@@ -1,0 +1,9 @@
+export { type Daemon, type DaemonOptions, startDaemon } from './daemon.ts';
+export {
+  connectForReading,
+  type ListeningHooks,
+  type OfflineHooks,
+  openHooks,
+  openHooksForReading,
+} from './hooks.ts';
+export { type ReconcileAnswer, reconcile } from './reconcile.ts';

@@ -1,0 +1,1 @@
+export { startDaemon } from './daemon/index.ts';
