@@ -75,27 +75,24 @@ export function makeAuth(options: {
         log.warn('Podio asks to wait with logins', { identity: key, waitMs });
         pace.limited(key, waitMs);
       }
+      if (kind === 'login' && isRefusal(error)) pace.refused(key, error);
       throw error;
     }
   };
 
-  const login = async (identity: Identity, key: string, flight: Flight) => {
-    try {
-      return await request(key, 'login', flight, () => grants.login(identity));
-    } catch (error) {
-      if (isRefusal(error)) pace.refused(key, error);
-      throw error;
-    }
-  };
+  const login = (identity: Identity, key: string, flight: Flight) =>
+    request(key, 'login', flight, () => grants.login(identity));
 
   const refreshOrLogin = async (identity: Identity, key: string, flight: Flight) => {
-    const { refresh } = holderOf(key).token ?? {};
+    const holder = holderOf(key);
+    const { refresh } = holder.token ?? {};
     if (refresh === undefined) return login(identity, key, flight);
     try {
       return await request(key, 'refresh', flight, () => grants.refresh(identity, refresh));
     } catch (error) {
       if (!isRefusal(error)) throw error;
       log.info('refresh token refused, logging in', { identity: key });
+      holder.token = undefined;
       if (!hasCredential(identity)) await keep.remove(key);
       return login(identity, key, flight);
     }

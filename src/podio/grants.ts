@@ -121,21 +121,28 @@ function read(path: string, identity: Identity, answer: Answer, asked: number): 
   };
 }
 
-/** Everything that the token endpoint refuses is about credentials, whatever its status. */
+/**
+ * Whatever the status, what the token endpoint refuses is about credentials. Above all, its 404 must not pass for a 404
+ * of the object that the call is about: that one counts as deleted.
+ */
 function refusalOf(path: string, identity: Identity, answer: Answer, tokenEndpoint: 'v1' | 'v2'): PodioError {
-  const call = { method: 'POST', path, quotable: false };
-  const { error, detail } = complaintOf(answer.body);
   const { status } = answer;
-  if (isRateLimit(status) || status >= 500) return errorOf(call, answer);
-  const other = tokenEndpoint === 'v2' ? 'v1' : 'v2';
-  if (status === 404 || status < 400 || error === 'invalid_value') {
-    return errorOf({ ...call, hint: `Try podio.tokenEndpoint: ${other}, and check podio.apiUrl.` }, answer);
-  }
+  if (isRateLimit(status) || status < 400) return errorOf({ method: 'POST', path, quotable: false }, answer);
+  // The description may quote what was sent, so only the codes are told.
+  const { error, detail } = complaintOf(answer.body);
   const said = [error, detail].filter(Boolean).join(', ');
+  const isEndpoint = status === 404 || error === 'invalid_value';
   return new PodioError(
     'PODIO_UNAUTHORIZED',
     `POST ${path} refused ${nameOf(identity)} with ${status}${said && `: ${said}`}`,
-    { status, error, retry: 'backoff', hint: hintFor(identity, error) },
+    {
+      status,
+      error,
+      retry: 'backoff',
+      hint: isEndpoint
+        ? `Try podio.tokenEndpoint: ${tokenEndpoint === 'v2' ? 'v1' : 'v2'}, and check podio.apiUrl.`
+        : hintFor(identity, error),
+    },
   );
 }
 

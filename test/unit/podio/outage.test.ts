@@ -1,0 +1,67 @@
+import { expect } from 'chai';
+import { PodioError } from '../../../src/core/errors.ts';
+import { makeOutageGuard } from '../../../src/podio/outage.ts';
+import { makeVirtualClock } from '../../support/virtual-clock.ts';
+import { makeLines } from './support.ts';
+
+const down = new PodioError('PODIO_UNAVAILABLE', 'GET /x answered 503', { status: 503, retry: 'backoff' });
+const failing = new PodioError('PODIO_UNAVAILABLE', 'GET /x answered 500', { status: 500, retry: 'backoff' });
+
+const setUp = () => {
+  const clock = makeVirtualClock();
+  const { log, lines } = makeLines();
+  const guard = makeOutageGuard(clock, log);
+  const refusal = () => {
+    try {
+      guard.admit();
+      return undefined;
+    } catch (error) {
+      return (error as PodioError).retry;
+    }
+  };
+  return { clock, guard, lines, refusal };
+};
+
+describe('podio outage', () => {
+  it('takes two failures in a row for bad luck and the third for an outage', () => {
+    const { guard, lines, refusal } = setUp();
+    expect(guard.admit().failed(down).retry).to.equal('backoff');
+    expect(guard.admit().failed(down).retry).to.equal('backoff');
+    expect(guard.admit().failed(down).retry).to.deep.equal({ afterMs: 1_000 });
+    expect(refusal()).to.deep.equal({ afterMs: 1_000 });
+    expect(lines.map(({ message }) => message)).to.deep.equal(['Podio is down']);
+  });
+
+  it('lets one call at a time try, less and less often, and says so once', async () => {
+    const { clock, guard, lines, refusal } = setUp();
+    for (let n = 0; n < 3; n++) guard.admit().failed(down);
+    const waits: number[] = [];
+    for (let n = 0; n < 8; n++) {
+      await clock.advance((refusal() as { afterMs: number }).afterMs);
+      const probe = guard.admit();
+      expect(refusal(), 'beside the probe').to.be.an('object');
+      waits.push((probe.failed(down).retry as { afterMs: number }).afterMs / 1_000);
+    }
+    expect(waits).to.deep.equal([2, 4, 8, 16, 32, 60, 60, 60]);
+    await clock.advance(60_000);
+    guard.admit().succeeded();
+    expect(refusal()).to.equal(undefined);
+    expect(lines.map(({ message }) => message)).to.deep.equal(['Podio is down', 'Podio answers again']);
+  });
+
+  it('counts calls that failed together once', () => {
+    const { guard, refusal } = setUp();
+    const together = Array.from({ length: 6 }, () => guard.admit());
+    for (const admission of together) admission.failed(down);
+    expect(refusal()).to.deep.equal({ afterMs: 1_000 });
+  });
+
+  it('does not take a 500 for an outage: Podio has answered', () => {
+    const { guard, refusal } = setUp();
+    guard.admit().failed(down);
+    guard.admit().failed(down);
+    expect(guard.admit().failed(failing)).to.equal(failing);
+    guard.admit().failed(down);
+    expect(refusal()).to.equal(undefined);
+  });
+});
