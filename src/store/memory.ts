@@ -242,7 +242,9 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
       cursor,
       done: doneAbove(rule, cursor),
       open: [...data.runs.values()]
-        .filter(run => run.rule === rule && !parkedRowOf(rule, run.key))
+        .filter(
+          run => run.rule === rule && !data.records.has(runId(rule, run.key)) && !parkedRowOf(rule, run.key),
+        )
         .sort((a, b) => a.key.seq - b.key.seq || a.key.replay - b.key.replay)
         .map(openRun),
       requested: requested(rule),

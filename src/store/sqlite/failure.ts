@@ -20,7 +20,7 @@ export function failureOf(thrown: unknown): Failure {
   const primary = errcode & 0xff;
   if (CORRUPT.has(primary)) return { code: 'STORE_CORRUPT', message: `the database is damaged: ${message}` };
   if (UNWRITABLE.has(primary))
-    return { code: 'STORE_WRITE_FAILED', message: `the database can't be written: ${message}` };
+    return { code: 'STORE_WRITE_FAILED', message: `the database can't be opened or written: ${message}` };
   if (BUSY.has(primary)) return { code: 'STORE_UNAVAILABLE', message: `the database is busy: ${message}` };
   return { code: 'INTERNAL', message };
 }

@@ -128,6 +128,8 @@ const MIGRATIONS: readonly string[] = [
 
 /** How much log gathers before it is moved into the database: fewer, larger moves write pages that change often once. */
 const CHECKPOINT_PAGES = 4000;
+/** A log that a long read has made larger than this is cut once it was moved; bytes. */
+const MAX_IDLE_LOG = 64 * 1024 * 1024;
 const CACHE_KIB = 16 * 1024;
 
 const pragma = (db: DatabaseSync, name: string): number => Number(db.prepare(`PRAGMA ${name}`).get()?.[name]);
@@ -144,6 +146,7 @@ export function openForWriting(path: string): DatabaseSync {
       PRAGMA journal_mode = WAL;
       PRAGMA synchronous = FULL;
       PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES};
+      PRAGMA journal_size_limit = ${MAX_IDLE_LOG};
       PRAGMA cache_size = -${CACHE_KIB};
     `);
     MIGRATIONS.slice(version).forEach((sql, i) => {
@@ -162,13 +165,19 @@ export function openForWriting(path: string): DatabaseSync {
   }
 }
 
-/** Opens the database for reading. A file that is not podiod's or of another form is refused as in writing. */
+/** Opens the database for reading. Refuses what writing refuses, and with STORE_UNAVAILABLE one of an older form. */
 export function openForReading(path: string): DatabaseSync {
   // Not SQLite's read-only mode: that can't read a database whose log is gone or was left behind by a crash.
   const db = new DatabaseSync(path, { timeout: 5000 });
   try {
     db.exec('PRAGMA query_only = ON');
-    if (knownVersion(db, path) === 0) throw notOurs(path);
+    const version = knownVersion(db, path);
+    if (version < MIGRATIONS.length) {
+      throw new StoreError(
+        'STORE_UNAVAILABLE',
+        `${path} has form ${version}, older than the ${MIGRATIONS.length} of this podiod; its next start brings it up to date`,
+      );
+    }
     return db;
   } catch (error) {
     db.close();

@@ -219,6 +219,17 @@ for (const { name, make } of WORLDS) {
       expect(await store.lanes.load(lease)).to.deep.equal({ cursor: 2, done: [], open: [], requested: [] });
     });
 
+    it('do not take up again a finished run of which a late word came', async () => {
+      await using world = make();
+      const store = await world.open();
+      const [event] = await appended(store, 1);
+      if (!event) throw new Error('one was appended');
+      const lease = await store.lanes.acquire(lane(), 'earliest');
+      await store.lanes.finish(lease, settled(event), 0);
+      await store.lanes.tried(lease, keyOf(event), 'print', tries('tell'));
+      expect(await store.lanes.load(lease)).to.deep.equal({ cursor: 0, done: [1], open: [], requested: [] });
+    });
+
     it('take the same end of a run twice without counting it twice', async () => {
       await using world = make();
       const store = await world.open();

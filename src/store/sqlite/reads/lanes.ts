@@ -26,7 +26,9 @@ export function makeLaneReads(db: DatabaseSync, names: Names): LaneReads {
   const selectDone = db.prepare('SELECT seq FROM run WHERE rule = ? AND seq > ? AND replay = 0 ORDER BY seq');
   const selectOpen = db.prepare(
     `SELECT open_run.id, seq, replay, fingerprint, event.id AS event_id FROM open_run JOIN event USING (seq)
-     WHERE rule = ? AND NOT EXISTS (SELECT 1 FROM parked WHERE parked.rule = open_run.rule AND parked.seq = open_run.seq AND parked.replay = open_run.replay)
+     WHERE rule = ?
+       AND NOT EXISTS (SELECT 1 FROM run WHERE run.rule = open_run.rule AND run.seq = open_run.seq AND run.replay = open_run.replay)
+       AND NOT EXISTS (SELECT 1 FROM parked WHERE parked.rule = open_run.rule AND parked.seq = open_run.seq AND parked.replay = open_run.replay)
      ORDER BY seq, replay`,
   );
   const selectRequested = db.prepare(

@@ -1,7 +1,9 @@
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import type { Worker } from 'node:worker_threads';
 import { expect } from 'chai';
+import { type Log, silentLog } from '../../../../src/core/log.ts';
 import { lockDataDir, openReader, openStore } from '../../../../src/store/index.ts';
 import { appended, codeOf, itemEvent, keyOf, lane, settled, tries } from '../../../contract/store/worlds.ts';
 import { temporaryFolder } from '../../../support/folder.ts';
@@ -169,6 +171,34 @@ describe('the writer', () => {
   });
 });
 
+describe('a thread of the store that ends', () => {
+  it('fails what was asked of it, is told in the log, and still lets the store close', async () => {
+    using folder = temporaryFolder();
+    const workers: Worker[] = [];
+    const collect = (worker: Worker) => workers.push(worker);
+    process.on('worker', collect);
+    const lines: unknown[] = [];
+    const log: Log = { ...silentLog, error: (message, fields) => lines.push([message, fields?.thread]) };
+    const store = await openStore({ dataDir: folder.path, log }).finally(() =>
+      process.off('worker', collect),
+    );
+    await store.journal.append([itemEvent(1, 1)]);
+    const asked = Promise.all([
+      codeOf(store.journal.append([itemEvent(2, 1)])),
+      codeOf(store.parking.list()),
+    ]);
+    await Promise.all(workers.map(worker => worker.terminate()));
+    expect(await asked).to.deep.equal(['STORE_UNAVAILABLE', 'STORE_UNAVAILABLE']);
+    expect(await codeOf(store.journal.append([itemEvent(3, 1)]))).to.equal('STORE_UNAVAILABLE');
+    expect(lines).to.have.deep.members([
+      ['a thread of the store has ended', 'writer'],
+      ['a thread of the store has ended', 'reader'],
+    ]);
+    await store.close();
+    lockDataDir(folder.path).release();
+  });
+});
+
 describe('a lock that the caller holds', () => {
   it("is used and stays the caller's", async () => {
     using folder = temporaryFolder();
@@ -219,6 +249,14 @@ describe('reading from outside', () => {
     }
     await reader.close();
     await store.close();
+  });
+
+  it('refuses a database that no daemon has brought to its form', () => {
+    using folder = temporaryFolder();
+    writeFileSync(join(folder.path, 'podiod.db'), '');
+    expect(() => openReader(folder.path))
+      .to.throw('has form 0')
+      .with.property('code', 'STORE_UNAVAILABLE');
   });
 
   it('says so when no daemon has run yet', () => {
