@@ -11,7 +11,8 @@ export interface Switches {
   hookCreateStatus: 200 | 201;
   /** Of hook delete, verify/request and verify/validate. */
   hookWriteStatus: 200 | 204;
-  codeLifetimeMs: number | undefined;
+  /** Of verification codes. 0: for ever. */
+  codeLifetimeMs: number;
   codeSingleUse: boolean;
   newCodeCancelsOld: boolean;
   /** A hook that was switched off after failures comes back by verification alone. */
@@ -45,8 +46,8 @@ export interface Switches {
   /** Changes besides field values that make a revision and an item.update. */
   bumps: readonly ('tags' | 'external_id' | 'files' | 'comments')[];
   deletedItem: 403 | 404 | 410;
-  /** How many revisions of an item are kept. Undefined: all. */
-  keptRevisions: number | undefined;
+  /** How many revisions of an item are kept. 0: all. */
+  keptRevisions: number;
   /** The answer for a revision that is no longer kept. */
   prunedRevision: 404 | 410;
   revisionOrder: 'newest-first' | 'oldest-first';
@@ -78,7 +79,7 @@ export const DEFAULT_SWITCHES: Readonly<Switches> = {
   duplicateHooks: 'allow',
   hookCreateStatus: 200,
   hookWriteStatus: 204,
-  codeLifetimeMs: undefined,
+  codeLifetimeMs: 0,
   codeSingleUse: false,
   newCodeCancelsOld: false,
   reverifyRevives: true,

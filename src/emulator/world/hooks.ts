@@ -154,7 +154,7 @@ export function makeHooks(context: Context, accounts: Accounts, deliveries: Log<
       const hook = byId.get(hookId);
       const known = hook?.codes.find(each => each.code === code);
       const { codeLifetimeMs, codeSingleUse, reverifyRevives } = switches;
-      const isOld = known && codeLifetimeMs !== undefined && clock.now() - known.on > codeLifetimeMs;
+      const isOld = known && codeLifetimeMs > 0 && clock.now() - known.on > codeLifetimeMs;
       if (!hook || !known || isOld) throw invalid('The verification code is not valid');
       if (hook.switchedOff && !reverifyRevives) throw invalid('The hook was switched off');
       if (codeSingleUse) hook.codes.splice(hook.codes.indexOf(known), 1);

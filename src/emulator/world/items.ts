@@ -82,7 +82,7 @@ export function makeItems(
       values: item.values,
     });
     const { keptRevisions } = context.switches;
-    if (keptRevisions !== undefined) item.revisions.splice(0, item.revisions.length - keptRevisions);
+    if (keptRevisions > 0) item.revisions.splice(0, item.revisions.length - keptRevisions);
     item.lastEdit = authorship;
   }
 

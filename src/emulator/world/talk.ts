@@ -47,6 +47,8 @@ export interface Talk {
 
 export function makeTalk(context: Context, accounts: Accounts, apps: Apps, items: Items): Talk {
   const comments = new Map<number, Comment>();
+  /** Every read of an item shows its own. */
+  const commentsOn = new Map<number, Comment[]>();
   const files = new Map<number, File>();
   const tasks = new Map<number, Task>();
   const embeds = new Map<number, Embed>();
@@ -120,6 +122,7 @@ export function makeTalk(context: Context, accounts: Accounts, apps: Apps, items
         deleted: false,
       };
       comments.set(comment.commentId, comment);
+      commentsOn.set(itemId, [...(commentsOn.get(itemId) ?? []), comment]);
       tellComment('comment.create', comment, options);
       return comment;
     },
@@ -129,7 +132,7 @@ export function makeTalk(context: Context, accounts: Accounts, apps: Apps, items
       tellComment('comment.delete', comment, options);
     },
     comment: commentId => comments.get(commentId),
-    comments: itemId => [...comments.values()].filter(each => each.itemId === itemId && !each.deleted),
+    comments: itemId => (commentsOn.get(itemId) ?? []).filter(({ deleted }) => !deleted),
 
     addFile({ name, mimetype = 'application/octet-stream', content = new Uint8Array() }, options = {}) {
       const file: File = {

@@ -53,7 +53,7 @@ describe('emulator: revisions', () => {
     expect(body.initial_revision).to.include({ revision: 4, type: 'update' });
     expect((await app.get(`/item/${itemId}/revision/3/4`)).status).to.equal(404);
     expect((await app.get(`/item/${itemId}/revision/4/5`)).status).to.equal(200);
-    scene.world.setSwitches({ prunedRevision: 410, keptRevisions: undefined });
+    scene.world.setSwitches({ prunedRevision: 410, keptRevisions: 0 });
     expect((await app.get(`/item/${itemId}/revision/3`)).status).to.equal(410);
     for (let value = 40; value <= 80; value += 1) scene.world.updateItem(itemId, { fields: { value } });
     expect((await app.get(`/item/${itemId}/revision/`)).body).to.have.lengthOf(71);
