@@ -14,30 +14,35 @@ export interface Limiter {
   takeLogin(caller: string): Standing;
 }
 
-/** Calls of one caller: their times in a sliding window, or the start of a fixed one and a count. */
-interface Count {
-  times: number[];
-}
-
 type Class = 'general' | 'limited';
 
-export function makeLimiter(context: Context): Limiter {
-  const counts = new Map<string, Count>();
+const full = (limit: number, waitMs: number): Standing => ({
+  limit,
+  remaining: 0,
+  waitSeconds: Math.ceil(waitMs / 1000),
+});
 
-  /** Ages the count, and adds this call if there is room. */
+export function makeLimiter(context: Context): Limiter {
+  /** The calls that still count: one entry a call in a sliding window, the window's start and a sum in a fixed one. */
+  const sliding = new Map<string, number[]>();
+  const fixed = new Map<string, { start: number; used: number }>();
+
+  /** Counts this call if there is room. */
   function add(key: string, limit: number, windowMs: number, window: 'fixed' | 'sliding'): Standing {
     const now = context.clock.now();
-    const count = counts.get(key) ?? { times: [] };
-    counts.set(key, count);
-    const isOver = (time: number): boolean => now - time >= windowMs;
-    const [start] = count.times;
-    if (window === 'sliding') count.times = count.times.filter(time => !isOver(time));
-    else if (start !== undefined && isOver(start)) count.times = [];
-    const [oldest = now] = count.times;
-    if (count.times.length >= limit)
-      return { limit, remaining: 0, waitSeconds: Math.ceil((oldest + windowMs - now) / 1000) };
-    count.times.push(now);
-    return { limit, remaining: limit - count.times.length, waitSeconds: undefined };
+    if (window === 'sliding') {
+      const times = (sliding.get(key) ?? []).filter(time => now - time < windowMs);
+      sliding.set(key, times);
+      if (times.length >= limit) return full(limit, (times[0] ?? now) + windowMs - now);
+      times.push(now);
+      return { limit, remaining: limit - times.length, waitSeconds: undefined };
+    }
+    const known = fixed.get(key);
+    const count = known && now - known.start < windowMs ? known : { start: now, used: 0 };
+    fixed.set(key, count);
+    if (count.used >= limit) return full(limit, count.start + windowMs - now);
+    count.used += 1;
+    return { limit, remaining: limit - count.used, waitSeconds: undefined };
   }
 
   /** When a caller has used up a count, everything is blocked until then, if the settings say so. */
@@ -48,12 +53,7 @@ export function makeLimiter(context: Context): Limiter {
       const { limits, clock } = context;
       const kind: Class = limits.limitedOperations.includes(operation) ? 'limited' : 'general';
       const until = blocked.get(caller) ?? 0;
-      if (limits.exceeded === 'all' && until > clock.now())
-        return {
-          limit: limits[kind],
-          remaining: 0,
-          waitSeconds: Math.ceil((until - clock.now()) / 1000),
-        };
+      if (limits.exceeded === 'all' && until > clock.now()) return full(limits[kind], until - clock.now());
       const standing = add(`${kind} ${caller}`, limits[kind], limits.windowMs, limits.window);
       if (standing.waitSeconds !== undefined) blocked.set(caller, clock.now() + standing.waitSeconds * 1000);
       return standing;

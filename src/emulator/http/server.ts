@@ -38,14 +38,11 @@ export function makeServer(podio: Internals): Server {
       clientId: undefined,
       status: undefined,
     };
-    response.on('close', () => {
-      podio.requestLog.add(progress);
-      context.changed();
-    });
     void answer(request, progress).then(
       given => {
-        if (given === 'cut') response.destroy();
-        else write(response, given, progress);
+        if (given !== 'cut') return write(response, given, progress);
+        log(progress);
+        response.destroy();
       },
       (error: unknown) => {
         // A defect of the emulator: Podio's clients see a 500, its author sees the message.
@@ -190,8 +187,15 @@ export function makeServer(podio: Internals): Server {
     }
   }
 
+  /** Before the answer leaves, so that whoever has it finds the call in the log. */
+  function log(progress: Progress): void {
+    podio.requestLog.add(progress);
+    context.changed();
+  }
+
   function write(response: ServerResponse, { status, body, headers }: Answer, progress: Progress): void {
     progress.status = status;
+    log(progress);
     const isRaw = Buffer.isBuffer(body);
     const bytes = isRaw ? body : Buffer.from(body === undefined ? '' : JSON.stringify(body));
     response.writeHead(status, {
