@@ -156,6 +156,11 @@ const UNITS = new Map([
   [config.NAME.source, 'name'],
 ]);
 
+const FORMATS = new Map([
+  ['uri', 'URL'],
+  ['path', 'path'],
+]);
+
 function typeOf(schema: JsonSchema): string {
   if (schema.enum) return schema.enum.map(value => `\`${String(value)}\``).join(' | ');
   if (schema.const !== undefined) return `\`${String(schema.const)}\``;
@@ -166,7 +171,7 @@ function typeOf(schema: JsonSchema): string {
   }
   switch (schema.type) {
     case 'string':
-      return (schema.pattern && UNITS.get(schema.pattern)) ?? (schema.format === 'uri' ? 'URL' : 'text');
+      return (schema.pattern && UNITS.get(schema.pattern)) ?? FORMATS.get(schema.format ?? '') ?? 'text';
     case 'integer':
       return 'whole number';
     case 'boolean':

@@ -57,7 +57,7 @@ export async function loadFiles(found: Found): Promise<Loaded> {
     }
     return root;
   };
-  const root = await load(found.file, found.within);
+  const root = withoutOwn(await load(found.file, found.within));
   return { root, texts, problems };
 }
 
@@ -104,6 +104,12 @@ function expand(pattern: string, folder: string): string[] {
 
 /** Settings that stay with their file. */
 const isOwn = (key: string) => key === 'include' || key === '$schema' || key.startsWith('x-');
+
+/** They have done their work: anchors are followed, includes read. */
+function withoutOwn(root: ConfigNode): ConfigNode {
+  if (root.kind !== 'map') return root;
+  return { ...root, entries: new Map([...root.entries].filter(([key]) => !isOwn(key))) };
+}
 
 function merge(into: ConfigNode, from: ConfigNode, report: (problem: Diagnostic) => void): ConfigNode {
   // A broken file hides what it has; only what is known can be checked.

@@ -27,16 +27,7 @@ export async function interpolate(
   sources: ValueSources,
   report: (problem: Diagnostic) => void,
 ): Promise<ConfigNode> {
-  // Aliased nodes stand in several places of the tree: each is read, and complained about, once.
-  const done = new Map<ConfigNode, Promise<ConfigNode>>();
-  const walk = (at: ConfigNode): Promise<ConfigNode> => {
-    const known = done.get(at);
-    if (known) return known;
-    const result = replace(at);
-    done.set(at, result);
-    return result;
-  };
-  const replace = async (at: ConfigNode): Promise<ConfigNode> => {
+  const walk = async (at: ConfigNode): Promise<ConfigNode> => {
     switch (at.kind) {
       case 'unknown':
         return at;

@@ -134,11 +134,10 @@ export async function resolveConfig(context: ResolveContext): Promise<Config | u
   };
 }
 
-/** Unknown keys only: each section is checked by itself. `x-*` is free for anchors. */
+/** Unknown keys only: each section is checked by itself. */
 async function checkTopLevel(context: ResolveContext, root: MapNode): Promise<void> {
   const shape = Object.fromEntries(Object.keys(ConfigSchema.shape).map(key => [key, z.unknown()]));
-  const extensions = new Set([...root.entries.keys()].filter(key => key.startsWith('x-')));
-  await check(z.strictObject(shape).partial(), root, { ...context, path: [], ignore: extensions });
+  await check(z.strictObject(shape).partial(), root, { ...context, path: [] });
 }
 
 /** One section; left out (or left empty) it consists of its defaults. */

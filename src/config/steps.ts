@@ -368,15 +368,21 @@ function absolutePaths(
   return result;
 }
 
-/** The options of a plugin whose schema has `.meta({ path: true })` or `.meta({ secret: true })`. */
-export function markedOptions(schema: core.$ZodType, mark: 'path' | 'secret'): ReadonlySet<string> {
+/** What `pathOption()` and `secretOption()` of podiod/plugin write on a schema. */
+const MARKS = {
+  path: (meta: Readonly<Record<string, unknown>> | undefined) => meta?.format === 'path',
+  secret: (meta: Readonly<Record<string, unknown>> | undefined) => meta?.secret === true,
+} as const;
+
+/** The options of a plugin that are marked so. */
+export function markedOptions(schema: core.$ZodType, mark: keyof typeof MARKS): ReadonlySet<string> {
   const { def } = (schema as core.$ZodTypes)._zod;
   const shape = def.type === 'object' ? def.shape : {};
   return new Set(Object.keys(shape).filter(key => isMarked(shape[key] as core.$ZodType, mark)));
 }
 
-function isMarked(schema: core.$ZodType, mark: 'path' | 'secret'): boolean {
-  if ((schema as ZodType).meta?.()?.[mark] === true) return true;
+function isMarked(schema: core.$ZodType, mark: keyof typeof MARKS): boolean {
+  if (MARKS[mark]((schema as ZodType).meta?.())) return true;
   const { def } = (schema as core.$ZodTypes)._zod;
   return 'innerType' in def && isMarked(def.innerType as core.$ZodType, mark);
 }

@@ -2,7 +2,7 @@
  * What YAML does to the unwary. Each trap is told in words of its own and then filled with harmless letters of the same
  * length, so that the rest of the file can still be read and every later place stays true.
  */
-import { type Document, isAlias, isCollection, type LineCounter, parseDocument, visit } from 'yaml';
+import { type Document, isAlias, isCollection, parseDocument, visit } from 'yaml';
 import type { Diagnostic, Place } from '../core/diagnostic.ts';
 import type { DiagnosticCode } from './codes.ts';
 import { maskSecrets } from './mask.ts';
@@ -16,14 +16,13 @@ export interface Repaired {
 }
 
 /** The values that YAML 1.2's core schema knows, so `yes`, `no` and `on` are text. Duplicate keys and `<<` are ours. */
-export const parseYaml = (text: string, lines?: LineCounter) =>
+export const parseYaml = (text: string) =>
   parseDocument(text, {
     version: '1.2',
     schema: 'core',
     uniqueKeys: false,
     prettyErrors: false,
     logLevel: 'error',
-    ...(lines ? { lineCounter: lines } : {}),
   });
 
 /** `start` to `end` are to be quoted as a whole. */

@@ -1,0 +1,362 @@
+import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'chai';
+import { loadConfig, loadPartial } from '../../../src/config/load.ts';
+import type { Config } from '../../../src/config/model.ts';
+import { builtIns, loadPlugin } from './support.ts';
+
+const BASE = `server: { publicUrl: https://hooks.example.com/podio/ }
+podio: { clientId: podiod, clientSecret: secret-of-podio }
+apps:
+  leads: { id: 101, token: t1, fields: { value: deal-value } }
+  client-a: { id: 102, token: t2 }
+  client-b: { id: 103, token: t3 }
+logins: { bot: { username: bot@example.com, password: pw } }
+spaces: { sales: { id: 7, login: bot } }
+plugins:
+  audit: { use: file-logger, path: ./events.ndjson, maxFiles: 3 }
+  invoice: { use: ./my-plugins/invoice.ts, url: https://erp.example.com }
+`;
+const RULE = { on: '{ app: leads, events: item.update }', steps: '[audit]' };
+const withRule = (rule: Partial<typeof RULE & { more: string }>) => {
+  const { on, steps, more = '' } = { ...RULE, ...rule };
+  return `${BASE}rules:\n  a:\n    on: ${on}\n    steps: ${steps}\n${more}`;
+};
+
+describe('config: load', () => {
+  let dir: string;
+  const put = async (file: string, text: string) => {
+    const path = join(dir, file);
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, text);
+    return path;
+  };
+  const options = (env: Record<string, string> = {}) => ({ cwd: dir, env, builtIns, loadPlugin });
+  const load = async (text: string, env: Record<string, string> = {}): Promise<Config> => {
+    const file = await put('podiorc.yml', text);
+    const { config, diagnostics } = await loadConfig({ ...options(env), file });
+    expect(diagnostics).to.deep.equal([]);
+    return config as Config;
+  };
+  const rule = async (given: Parameters<typeof withRule>[0]) => (await load(withRule(given))).rules[0];
+
+  beforeEach(async () => {
+    dir = await realpath(await mkdtemp(join(tmpdir(), 'podiod-config-')));
+  });
+  afterEach(() => rm(dir, { recursive: true }));
+
+  it('fills in what is left out', async () => {
+    const config = await load(BASE);
+    expect(config).to.deep.include({
+      dir,
+      dataDir: join(dir, 'data'),
+      server: {
+        publicUrl: 'https://hooks.example.com/podio',
+        path: '/podio',
+        host: '127.0.0.1',
+        port: 8080,
+        secret: undefined,
+        previousSecrets: [],
+        maxBody: 65_536,
+        maxWaiting: 10_000,
+        allowNonPublicUrl: false,
+      },
+      admin: { host: '127.0.0.1', port: 8081, token: undefined },
+      podio: {
+        apiUrl: 'https://api.podio.com',
+        clientId: 'podiod',
+        clientSecret: 'secret-of-podio',
+        tokenEndpoint: 'v2',
+        backgroundShare: 0.3,
+      },
+      rules: [],
+      reconcile: { everyMs: 900_000, mode: 'apply', delete: 'owned', maxDelete: 0.2 },
+      catchUp: { everyMs: 3_600_000, overlapMs: 300_000, onStart: true, unhooked: 'run' },
+      retention: { eventsMs: 90 * 86_400_000, runsMs: 30 * 86_400_000, size: 2 * 1024 ** 3 },
+      stopTimeoutMs: 30_000,
+    });
+  });
+
+  it('takes sections that are left empty for ones that are left out', async () => {
+    const config = await load(`${BASE}rules:\nreconcile:\ninclude:\ndataDir:\n`);
+    expect(config.rules).to.deep.equal([]);
+  });
+
+  it('keeps data where systemd says', async () => {
+    expect(await load(BASE, { STATE_DIRECTORY: '/var/lib/podiod:/var/lib/other' })).to.have.property(
+      'dataDir',
+      '/var/lib/podiod',
+    );
+    expect(await load(`${BASE}dataDir: ../data`, { STATE_DIRECTORY: '/x' })).to.have.property(
+      'dataDir',
+      join(dir, '../data'),
+    );
+  });
+
+  it('converts what was interpolated where a number or a boolean is wanted, and nowhere else', async () => {
+    const text = `${withRule({
+      steps: `[{ invoice: { retries: "\${N}", live: "\${B}", mode: draft } }]`,
+      more: `    enabled: \${B}\n`,
+    })}admin: { port: "\${N}", token: "\${N}12345678901" }\nretention: { size: "\${N}mb" }\n`;
+    const fine = await load(text, { N: '12345', B: 'true' });
+    expect(fine.admin).to.deep.include({ port: 12_345, token: '1234512345678901' });
+    expect(fine.rules[0]?.steps[0]?.options).to.deep.equal({
+      url: 'https://erp.example.com',
+      retries: 12_345,
+      live: true,
+      mode: 'draft',
+    });
+  });
+
+  describe('triggers', () => {
+    it('expands names and events', async () => {
+      const made = await rule({
+        on: '[{ app: ["client-*", leads], events: ["item.*", file.change] }, { space: sales, events: "*" }]',
+      });
+      expect(made?.triggers).to.deep.equal([
+        {
+          kind: 'app',
+          apps: ['client-a', 'client-b', 'leads'],
+          events: ['item.create', 'item.update', 'item.delete', 'file.change'],
+        },
+        {
+          kind: 'space',
+          spaces: ['sales'],
+          events: ['app.create', 'task.create', 'task.update', 'task.delete', 'member.add', 'member.remove'],
+        },
+      ]);
+    });
+
+    it('reads fields as a list and as a map', async () => {
+      const made = await rule({
+        on: '[{ app: leads, fields: [value, 4711] }, { app: leads, fields: { status: { from: null, to: [Won, 3] }, value: { to: { value: 5, currency: EUR } }, due: }, events: item.update }]',
+      });
+      expect(made?.triggers).to.deep.equal([
+        {
+          kind: 'app',
+          apps: ['leads'],
+          events: ['item.create', 'item.update'],
+          fields: [{ field: 'value' }, { field: '4711' }],
+        },
+        {
+          kind: 'app',
+          apps: ['leads'],
+          events: ['item.update'],
+          fields: [
+            { field: 'status', from: [null], to: ['Won', 3] },
+            { field: 'value', to: [{ value: 5, currency: 'EUR' }] },
+            { field: 'due' },
+          ],
+        },
+      ]);
+    });
+
+    it('takes the time zone from the trigger, the rule, the defaults', async () => {
+      const on =
+        '[{ schedule: " 0  9 * * MON-FRI ", timezone: Asia/Tokyo }, { schedule: "*/5 * * * *", missed: run }]';
+      const zones = async (more: string) =>
+        (await rule({ on, more }))?.triggers.map(trigger => trigger.kind === 'schedule' && trigger.timezone);
+      expect(await zones('    timezone: UTC\n')).to.deep.equal(['Asia/Tokyo', 'UTC']);
+      expect(await zones('defaults: { timezone: Europe/Oslo }\n')).to.deep.equal([
+        'Asia/Tokyo',
+        'Europe/Oslo',
+      ]);
+      expect((await rule({ on }))?.triggers[0]).to.deep.include({ cron: '0 9 * * MON-FRI', missed: 'skip' });
+    });
+
+    it('allows ten hooks of one type on an app, an alias and its field being one', async () => {
+      const fields = 'deal-value, value, a, b, c, d, e, f, g, h, i';
+      expect(await rule({ on: `{ app: leads, fields: [${fields}] }` })).to.have.property('name', 'a');
+    });
+  });
+
+  describe('steps', () => {
+    it('merges options over those of the plugin, and makes paths absolute from their own file', async () => {
+      const made = await rule({ steps: '[{ audit: { format: text } }, { audit: { path: /tmp/x } }]' });
+      expect(made?.steps.map(({ options }) => options)).to.deep.equal([
+        { path: join(dir, 'events.ndjson'), format: 'text', maxFiles: 3 },
+        { path: '/tmp/x', format: 'ndjson', maxFiles: 3 },
+      ]);
+    });
+
+    it('resolves what to load', async () => {
+      const made = await rule({
+        steps: '[audit, file-logger: { path: x }, invoice]'.replace(
+          'file-logger: { path: x }',
+          '{ file-logger: { path: x } }',
+        ),
+      });
+      expect(made?.steps.map(({ plugin, use }) => [plugin, use])).to.deep.equal([
+        ['audit', 'file-logger'],
+        ['file-logger', 'file-logger'],
+        ['invoice', join(dir, 'my-plugins/invoice.ts')],
+      ]);
+    });
+
+    it('names steps by id, else by plugin, counting among equals', async () => {
+      const made = await rule({
+        steps: '[audit, { audit: {}, id: tell }, audit, { audit: {}, id: audit-2 }, audit]',
+      });
+      expect(made?.steps.map(({ name }) => name)).to.deep.equal([
+        'audit',
+        'tell',
+        'audit-3',
+        'audit-2',
+        'audit-4',
+      ]);
+    });
+
+    it('takes each setting of delivery from the innermost that has it', async () => {
+      const config = await load(
+        withRule({
+          steps: '[{ audit: {}, delivery: { deadline: 1s, attempts: 2 } }, audit]',
+          more: '    delivery: { retryFor: 2h, concurrency: 8 }\ndefaults: { delivery: { retryFor: 1h, deadline: 5s, whenExhausted: halt } }\n',
+        }),
+      );
+      const common = {
+        retryForMs: 7_200_000,
+        backoff: { fromMs: 1000, toMs: 600_000 },
+        whenExhausted: 'halt',
+      };
+      expect(config.rules[0]?.concurrency).to.equal(8);
+      expect(config.rules[0]?.steps.map(({ delivery }) => delivery)).to.deep.equal([
+        { ...common, attempts: 2, deadlineMs: 1000 },
+        { ...common, deadlineMs: 5000 },
+      ]);
+    });
+
+    it('has another fingerprint when the steps are changed, not when a secret or a waiting time is', async () => {
+      const steps = `[{ invoice: { pass: "\${P:-longenough}", retries: 1 } }]`;
+      const print = async (given: Parameters<typeof withRule>[0], env = {}) =>
+        (await load(withRule(given), env)).rules[0]?.fingerprint;
+      const first = await print({ steps });
+      expect(await print({ steps }, { P: 'another-secret' })).to.equal(first);
+      expect(await print({ steps, more: '    delivery: { retryFor: 2h }\n' })).to.equal(first);
+      expect(await print({ steps, on: '{ app: leads, events: item.create }' })).to.equal(first);
+      expect(await print({ steps: steps.replace('1', '2') })).not.to.equal(first);
+      expect(await print({ steps: steps.replace(']', ', audit]') })).not.to.equal(first);
+    });
+  });
+
+  it('leaves out rules that are disabled, but checks them', async () => {
+    expect((await load(withRule({ more: '    enabled: false\n' }))).rules).to.deep.equal([]);
+    const file = await put('podiorc.yml', withRule({ steps: '[nope]', more: '    enabled: false\n' }));
+    const { diagnostics } = await loadConfig({ ...options(), file });
+    expect(diagnostics.map(({ code }) => code)).to.deep.equal(['CONFIG_UNKNOWN_PLUGIN']);
+  });
+
+  it('merges included files, whose paths are their own', async () => {
+    await put(
+      'teams/sales/rules.yml',
+      'rules:\n  b:\n    on: { app: leads, events: item.create }\n    steps: [{ file-logger: { path: ./b.log } }, own]\nplugins: { own: { use: ../invoice.ts, url: https://x.example.com } }\ninclude: [more.yml]\n',
+    );
+    await put(
+      'teams/sales/more.yml',
+      `apps: { extra: { id: 900, token: "\${file:./token}" } }\ninclude: [rules.yml]\n`,
+    );
+    await put('teams/sales/token', 'from-a-file\n');
+    const config = await load(`include: ["teams/*/rules.yml"]\n${withRule({})}`);
+    expect(config.rules.map(({ name }) => name)).to.deep.equal(['a', 'b']);
+    expect(config.rules[1]?.steps[0]?.options).to.have.property('path', join(dir, 'teams/sales/b.log'));
+    expect(config.rules[1]?.steps[1]?.use).to.equal(join(dir, 'teams/invoice.ts'));
+    expect(config.apps.get('extra')?.token).to.equal('from-a-file');
+  });
+
+  it('finds its places inside package.json', async () => {
+    await put('package.json', '{\n  "name": "x",\n  "podio": {\n    "sever": {}\n  }\n}\n');
+    const { diagnostics, sources } = await loadConfig(options());
+    const unknown = diagnostics.find(({ code }) => code === 'CONFIG_UNKNOWN_KEY');
+    const text = sources.texts.get(join(dir, 'package.json')) ?? '';
+    expect(text.slice(unknown?.place?.start, unknown?.place?.end)).to.equal('"sever"');
+  });
+
+  it('reports a file that can not be read', async () => {
+    await mkdir(join(dir, 'folder.yml'));
+    const { diagnostics } = await loadConfig({ ...options(), file: 'folder.yml' });
+    expect(diagnostics.map(({ code }) => code)).to.deep.equal(['CONFIG_UNREADABLE']);
+  });
+
+  describe('without secrets', () => {
+    const check = async (text: string) => {
+      const file = await put('podiorc.yml', text);
+      return loadConfig({ ...options(), file, withoutSecrets: true });
+    };
+
+    it('tolerates values that are missing, wherever they stand', async () => {
+      const text = withRule({
+        steps: `[{ invoice: { retries: "\${N}", pass: "\${P}", url: "\${U}" } }, { slack-notifier: { text: hi, webhookUrl: "\${W}" } }]`,
+      })
+        .replace('101', `"\${ID}"`)
+        .replace('secret-of-podio', `"\${credential:x}"`)
+        .replace('https://hooks.example.com/podio/', `"\${file:/nowhere/url}"`);
+      const { config, diagnostics } = await check(text);
+      expect(diagnostics).to.deep.equal([]);
+      expect(config).to.equal(undefined);
+    });
+
+    it('still finds everything else', async () => {
+      const text = withRule({ steps: `[{ invoice: { pass: "\${P}", uri: x } }]` })
+        .replace('token: t1', `token: "\${T}"`)
+        .replace('app: leads', 'app: laeds')
+        .replace('example.com/podio/ }', `example.com:99/podio/, secret: "\${S}" }`);
+      const { diagnostics } = await check(`${text}stopTimeout: \${bad form}\n`);
+      expect(diagnostics.map(({ code }) => code)).to.have.members([
+        'CONFIG_PUBLIC_URL',
+        'CONFIG_UNKNOWN_APP',
+        'CONFIG_UNKNOWN_KEY',
+        'CONFIG_INTERPOLATION',
+      ]);
+    });
+  });
+
+  describe('in part', () => {
+    const part = async (text: string, env: Record<string, string> = {}) => {
+      const file = await put('podiorc.yml', text);
+      return loadPartial({ cwd: dir, env, file });
+    };
+
+    it('reads admin and dataDir, whatever the rest is like', async () => {
+      const { config, diagnostics } = await part(
+        `admin: { port: 9000, token: "\${T}" }\ndataDir: d\nserver: { nonsense: 1 }\npodio: \${MISSING}\nrules: { a: { steps: [none] } }\n`,
+      );
+      expect(diagnostics).to.deep.equal([]);
+      expect(config).to.deep.equal({
+        file: join(dir, 'podiorc.yml'),
+        dir,
+        dataDir: join(dir, 'd'),
+        admin: { host: '127.0.0.1', port: 9000, token: undefined },
+      });
+    });
+
+    it('takes the token where it is there', async () => {
+      const { config } = await part(`admin: { token: "\${T}" }\n`, { T: '0123456789abcdef' });
+      expect(config?.admin.token).to.equal('0123456789abcdef');
+    });
+
+    it('reads what included files say', async () => {
+      await put('admin.yml', 'admin: { port: 9001 }\n');
+      expect((await part('include: [admin.yml]\n')).config?.admin.port).to.equal(9001);
+    });
+
+    it('reports a problem with what it needs', async () => {
+      const { config, diagnostics } = await part(`admin: { port: many }\ndataDir: \${DATA}\n`);
+      expect(config).to.equal(undefined);
+      expect(diagnostics.map(({ code }) => code)).to.deep.equal(['CONFIG_TYPE', 'CONFIG_MISSING_VALUE']);
+    });
+  });
+
+  it('finds nothing wrong with the example, in an empty environment', async () => {
+    const file = fileURLToPath(new URL('../../../.podiorc.example.yml', import.meta.url));
+    const { config, diagnostics } = await loadConfig({ ...options(), file });
+    expect(diagnostics).to.deep.equal([]);
+    expect(config?.rules.map(({ name }) => name)).to.deep.equal([
+      'won-leads',
+      'large-deals',
+      'everything',
+      'tasks',
+      'good-morning',
+    ]);
+  });
+});
