@@ -41,7 +41,7 @@ export interface FeedLimits {
   readonly bytes: number;
 }
 
-const LIMITS: FeedLimits = { entries: 512, chunks: 64, bytes: 16 * 1024 * 1024 };
+const LIMITS: FeedLimits = { entries: 256, chunks: 16, bytes: 16 * 1024 * 1024 };
 
 export function makeFeed(journal: Pick<Journal, 'read' | 'head'>, limits: FeedLimits = LIMITS): Feed {
   /** The least recently used first. */

@@ -63,6 +63,9 @@ interface Run {
 /** Bounds what a rule that gets nothing done holds in memory, however long that lasts. */
 const LIMITS: WindowLimits = { entries: 1000, bytes: 8 * 1024 * 1024 };
 
+/** A lane with little concurrency still takes its entries a handful at a time. */
+const MIN_AHEAD = 32;
+
 /** The cursor is only a lower bound, so it may be late: entries nobody wants cost one small write a second. */
 const ADVANCE_MS = 1000;
 
@@ -82,8 +85,9 @@ export class Lane {
   readonly #deps: LaneDeps;
   readonly #context: DeliveryContext;
   readonly #log: Log;
-  readonly #limits: WindowLimits;
   readonly #window: Window<Run>;
+  /** How many entries may lie ready to run. */
+  readonly #ahead: number;
   readonly #abort = new AbortController();
   readonly #outages: Outages;
   readonly #walk = makeWake(() => this.#read());
@@ -113,8 +117,8 @@ export class Lane {
     this.#deps = deps;
     this.#log = deps.log.child({ rule: deps.rule.name });
     this.#outages = new Outages(this.#log, deps.clock);
-    this.#limits = deps.limits ?? LIMITS;
-    this.#window = new Window(this.#limits);
+    this.#window = new Window(deps.limits ?? LIMITS);
+    this.#ahead = Math.max(2 * deps.rule.concurrency, MIN_AHEAD);
     this.#context = {
       rule: deps.rule,
       steps: deps.steps,
@@ -209,7 +213,7 @@ export class Lane {
 
   async #read(): Promise<void> {
     const { feed, reliably } = this.#deps;
-    while (this.#taking && this.#window.hasRoom) {
+    while (this.#taking && this.#canTake) {
       const found = feed.read(this.#upTo);
       const chunk =
         found instanceof Promise
@@ -227,7 +231,7 @@ export class Lane {
     const { entries } = chunk;
     for (let at = firstAbove(chunk, this.#upTo); at < entries.length; at++) {
       const entry = entries[at];
-      if (entry === undefined || !this.#window.hasRoom) return;
+      if (entry === undefined || !this.#canTake) return;
       const { event, twin, order, bytes } = entry;
       this.#upTo = event.seq;
       if (this.#done.delete(event.seq)) continue;
@@ -326,7 +330,7 @@ export class Lane {
         break;
     }
     this.#startRuns();
-    if (this.#wantsMore()) this.#walk();
+    if (this.#wantsMore) this.#walk();
     if (this.#active === 0) this.#onIdle?.();
   }
 
@@ -408,11 +412,15 @@ export class Lane {
     this.#log.error('rule halted, restart podiod to go on', { seq, event: eventId, step, reason: error });
   }
 
-  #wantsMore(): boolean {
-    const { hasRoom, entries, runnable } = this.#window;
-    if (!hasRoom || this.#deps.feed.head() <= this.#upTo) return false;
-    // Not for each single entry that leaves, unless there is nothing else to do.
-    return entries * 2 <= this.#limits.entries || runnable < this.#deps.rule.concurrency;
+  /** Only so much is read ahead: what waits in memory for long is what the garbage collector works hardest for. */
+  get #canTake(): boolean {
+    return this.#window.hasRoom && this.#window.runnable < this.#ahead;
+  }
+
+  /** Not for each single entry that leaves. */
+  get #wantsMore(): boolean {
+    const { hasRoom, runnable } = this.#window;
+    return hasRoom && runnable < this.#deps.rule.concurrency && this.#upTo < this.#deps.feed.head();
   }
 
   // -------------------------------------------------------------------------------------------- keeping
