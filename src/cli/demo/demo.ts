@@ -25,6 +25,9 @@ export interface DemoSettings {
   readonly seed: number;
 }
 
+/** People here do in an hour what would cost a real app its budget, and somebody may leave the demo on all day. */
+const NO_LIMITS = { general: 1_000_000, limited: 1_000_000, logins: 1000 };
+
 /** Much longer than anything takes here: only a fault makes it wait that long. */
 const PATIENCE_MS = 60_000;
 
@@ -39,7 +42,7 @@ export async function runDemo(cli: Cli, options: CommonOptions, settings: DemoSe
   const { config: example, secrets } = await loadExample(cli);
   const dataDir = await mkdtemp(join(tmpdir(), 'podiod-demo-'));
   ending.defer(() => rm(dataDir, { recursive: true, force: true }));
-  const podio = await startEmulatedPodio(example, { seed: settings.seed });
+  const podio = await startEmulatedPodio(example, { seed: settings.seed, limits: NO_LIMITS });
   ending.defer(() => podio.stop());
   let slackLine = (_text: string): void => {};
   const slack = await startLocalSlack(text => slackLine(text));

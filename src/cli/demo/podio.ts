@@ -1,6 +1,12 @@
 import type { AppConfig, Config } from '../../config/model.ts';
 import type { FieldValue } from '../../core/rule.ts';
-import { buildWorld, startEmulator, startPeople, type World } from '../../emulator/index.ts';
+import {
+  buildWorld,
+  type EmulatorOptions,
+  startEmulator,
+  startPeople,
+  type World,
+} from '../../emulator/index.ts';
 
 /** An emulated Podio in which everything that a config speaks of exists. */
 export interface EmulatedPodio {
@@ -14,11 +20,10 @@ export interface EmulatedPodio {
 
 export async function startEmulatedPodio(
   config: Config,
-  options: { readonly host?: string; readonly port?: number; readonly seed: number },
+  options: Pick<EmulatorOptions, 'host' | 'port' | 'limits'> & { readonly seed: number },
 ): Promise<EmulatedPodio> {
-  const { seed, ...address } = options;
   // Everything runs on ports that Podio itself would refuse.
-  const emulator = await startEmulator({ ...address, seed, allowAnyPort: true });
+  const emulator = await startEmulator({ ...options, allowAnyPort: true });
   const { world } = emulator;
   buildWorld(world, {
     clientId: config.podio.clientId,
@@ -38,7 +43,7 @@ export async function startEmulatedPodio(
     world,
     apps: world.apps().map(({ appId, name, token }) => ({ name, id: appId, token })),
     startPeople(everyMs) {
-      people = startPeople(world, { seed, everyMs });
+      people = startPeople(world, { seed: options.seed, everyMs });
     },
     async stop() {
       people?.stop();
