@@ -93,7 +93,8 @@ export async function listen(
   });
 
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (cause: NodeJS.ErrnoException) => reject(cannotListen(name, wanted, cause)));
+    // For good: later ones tell of a connection that could not be accepted, which is its client's trouble.
+    server.on('error', (cause: NodeJS.ErrnoException) => reject(cannotListen(name, wanted, cause)));
     server.listen(wanted.port, wanted.host, resolve);
   });
 

@@ -75,11 +75,12 @@ export function makeIngress(options: IngressOptions): Ingress {
   const refusals = makeRefusals(log, clock);
   let waiting = 0;
 
-  const hookAt = (path: string): HookPath => {
+  const hookAt = (path: string): HookPath | undefined => {
     const hook = parseHookPath(base, path);
-    if (!hook || !isValid(hook)) throw notFound();
-    return hook;
+    return hook && isValid(hook) ? hook : undefined;
   };
+  /** For what is no POST. The key comes first, so that nobody learns which hooks there are. */
+  const refusalAt = (path: string): IngressError => (hookAt(path) ? notAllowed() : notFound());
 
   const append = async (hook: HookPath, params: Params): Promise<void> => {
     const event = toEvent(hook, params, options.resolve(hook.ref, params), makeId);
@@ -103,6 +104,7 @@ export function makeIngress(options: IngressOptions): Ingress {
   const deliver: Middleware = async ctx => {
     const begin = clock.monotonic();
     const hook = hookAt(ctx.path);
+    if (!hook) throw notFound();
     ctx.state.hook = hook;
     const body = await readBody(ctx.req, maxBody);
     const media = mediaTypeOf(ctx.req.headers['content-type']);
@@ -123,42 +125,36 @@ export function makeIngress(options: IngressOptions): Ingress {
     ctx.res.end();
   };
 
-  /** What is no POST, or lies elsewhere: the key first, so that nobody learns which hooks there are. */
-  const refuse: Middleware = ctx => {
-    hookAt(ctx.path);
-    throw notAllowed();
-  };
-
   const router = new Router();
   // Whether a path is a hook's is one question with whether its key is valid, so the route takes every path.
   router.post(/^\//, deliver);
   const app = new Koa();
   // In place of `allowedMethods`, which would answer OPTIONS with 200 and PURGE with 501.
-  app.use(router.routes()).use(refuse);
+  app.use(router.routes()).use(ctx => {
+    throw refusalAt(ctx.path);
+  });
 
-  app.on('error', (thrown: unknown, ctx?: Context) => {
-    if (!(thrown instanceof IngressError)) {
-      log.error('request failed', { error: coerceError(thrown) });
-      return;
-    }
-    metrics.refused(thrown.code);
+  const tell = (error: IngressError, hook?: HookPath): void => {
+    metrics.refused(error.code);
     // An outage has its own lines.
-    if (thrown.code === 'INGRESS_UNAVAILABLE') return;
-    const hook: HookPath | undefined = ctx?.state.hook;
-    refusals.add(thrown.code, {
-      status: thrown.status,
-      ...(thrown.message ? { reason: thrown.message } : {}),
+    if (error.code === 'INGRESS_UNAVAILABLE') return;
+    refusals.add(error.code, {
+      status: error.status,
+      ...(error.message ? { reason: error.message } : {}),
       ...(hook ? { ref: refKey(hook.ref), type: hook.type } : {}),
     });
+  };
+  app.on('error', (thrown: unknown, ctx?: Context) => {
+    if (thrown instanceof IngressError) tell(thrown, ctx?.state.hook);
+    // The caller has gone: anyone can do that as often as they like.
+    else if (ctx && !ctx.writable) log.debug('answer not sent', { error: coerceError(thrown) });
+    else log.error('request failed', { error: coerceError(thrown) });
   });
 
   const unknownMethod = (target: string): BareAnswer => {
-    try {
-      hookAt(target.split('?', 1)[0] ?? '');
-      return notAllowed();
-    } catch {
-      return notFound();
-    }
+    const refusal = refusalAt(target.split('?', 1)[0] ?? '');
+    tell(refusal);
+    return refusal;
   };
 
   return {

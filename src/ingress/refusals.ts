@@ -21,7 +21,12 @@ export function makeRefusals(log: Log, clock: Clock): Refusals {
         kind.untold += 1;
         return;
       }
-      log.warn('request refused', { code, ...fields, ...(kind.untold > 0 ? { untold: kind.untold } : {}) });
+      // Strangers knock at every door; what has a valid key is Podio's, and may be an event that is lost.
+      log[code === 'INGRESS_NOT_FOUND' ? 'info' : 'warn']('request refused', {
+        code,
+        ...fields,
+        ...(kind.untold > 0 ? { untold: kind.untold } : {}),
+      });
       kind.toldAt = now;
       kind.untold = 0;
     },

@@ -353,8 +353,9 @@ describe('ingress', () => {
     ];
     for (const method of [...methods, 'CONNECT', 'UNHEARDOF', 'post', 'X']) {
       it(method, async () => {
-        const { request } = await start();
+        const { request, counted } = await start();
         const answer = await request(`${method} ${pathOf()} HTTP/1.1\r\nHost: x\r\n\r\n`);
+        expect(counted).to.deep.equal(['INGRESS_METHOD']);
         expect(answer.status).to.equal(405);
         expect(answer.headers.allow).to.equal('POST');
         expect(isBare(answer)).to.equal(true);
@@ -567,13 +568,29 @@ describe('ingress', () => {
     const timeouts = { headers: 200, request: 400, keepAlive: 60_000 };
 
     it('that go away in the middle of a body leave nothing behind', async () => {
-      const { port, deliver, stored } = await start();
+      const { port, deliver, stored, lines } = await start();
       const connection = await rawConnection(port);
       connection.send(delivery(update(1)).slice(0, -10));
-      connection.socket.destroy();
+      connection.socket.resetAndDestroy();
       await connection.closed;
       expect((await deliver(update(2))).status).to.equal(200);
       expect(stored.map(({ revision }) => revision)).to.deep.equal([2]);
+      expect(lines.filter(({ level }) => level === 'error')).to.deep.equal([]);
+    });
+
+    it('that go away before their answer have their event stored, and are no error', async () => {
+      const { port, hold, asked, stored, lines, deliver } = await start();
+      const release = hold();
+      const connection = await rawConnection(port);
+      connection.send(delivery(update(1)));
+      await until(() => asked() === 1, 'the event to be on its way');
+      connection.socket.resetAndDestroy();
+      await connection.closed;
+      release();
+      await until(() => stored.length === 1, 'the event to be stored');
+      expect((await deliver(update(1))).status).to.equal(200);
+      expect(stored).to.have.length(1);
+      expect(lines.filter(({ level }) => level === 'error')).to.deep.equal([]);
     });
 
     it('that stop in the middle of a body are cut off with 408', async () => {
