@@ -1,6 +1,6 @@
 /**
- * The store in memory, for tests: the same semantics as sqlite/ and the same conformance suite. What a disk would hold is
- * in `MemoryData`, so that a test can crash and go on with another handle on it.
+ * The store in memory, for tests and dry runs: the same semantics as sqlite/ and the same conformance suite. What a disk
+ * would hold is in `MemoryData`, so that a test can crash and go on with another handle on it.
  */
 import { randomUUID } from 'node:crypto';
 import { Subject } from 'rxjs';
