@@ -18,6 +18,9 @@ const WINDOW_MS = 3_600_000;
 /** How often a call may try out whether a window that looked used up has been renewed; asking is free, so no wait is longer. */
 const PROBE_MS = 300_000;
 
+/** About how long a call that is on its way takes: its answer may change everything. */
+const ANSWER_MS = 1_000;
+
 /**
  * The part of a budget that each priority leaves for those before it. Live work leaves enough for a handshake, without
  * which a hook stays dead, and for probes; the rest leaves room for live work.
@@ -53,16 +56,16 @@ export interface Budget {
   status(): readonly BudgetStatus[];
 }
 
-/** What is known of one bucket's present window. */
+/** What is known of one bucket. */
 interface Known {
   limit: number;
   /** At the latest answer; calls on their way are not taken off. */
   remaining: number;
-  /** Which call that answer belonged to: answers to earlier calls are older news. */
+  /** Which of the bucket's calls that answer belonged to: answers to earlier calls are older news. */
   asOf: number;
-  /** By then the window is another one, whenever it began: an hour after the latest answer. */
+  /** By then the window is another one: an hour after the first answer that belongs to it. */
   renewedBy: number;
-  /** The latest grant out of what is kept back, to see whether the window was renewed. */
+  /** The latest grant that was made only to see whether the window was renewed. */
   probedAt: number;
 }
 
@@ -70,7 +73,9 @@ interface Account {
   readonly known: Map<Bucket, Known>;
   /** Where a header has shown an operation to belong. */
   readonly bucketOf: Map<string, Bucket>;
-  /** Calls without an answer yet. */
+  /** Calls granted so far. */
+  readonly granted: Record<Bucket, number>;
+  /** Of these, the ones without an answer yet. */
   readonly onTheWay: Record<Bucket, number>;
   readonly background: Readonly<Record<Bucket, HourCount>>;
   pausedUntil: number;
@@ -83,7 +88,6 @@ export function makeBudget(options: {
 }): Budget {
   const { clock, backgroundShare } = options;
   const accounts = new Map<string, Account>();
-  let calls = 0;
 
   const accountOf = (identity: string): Account => {
     let account = accounts.get(identity);
@@ -91,6 +95,7 @@ export function makeBudget(options: {
       account = {
         known: new Map(),
         bucketOf: new Map(),
+        granted: { general: 0, limited: 0 },
         onTheWay: { general: 0, limited: 0 },
         background: { general: makeHourCount(clock), limited: makeHourCount(clock) },
         pausedUntil: Number.NEGATIVE_INFINITY,
@@ -102,12 +107,6 @@ export function makeBudget(options: {
 
   const bucketOf = (account: Account, operation: string): Bucket =>
     account.bucketOf.get(operation) ?? (LIMITED_OPERATIONS.has(operation) ? 'limited' : 'general');
-
-  /** What is known of the present window; a window that has run out says nothing of the next. */
-  const present = (account: Account, bucket: Bucket): Known | undefined => {
-    const known = account.known.get(bucket);
-    return known && known.renewedBy > clock.monotonic() ? known : undefined;
-  };
 
   const shareWait = (account: Account, bucket: Bucket): number => {
     const limit = account.known.get(bucket)?.limit ?? DOCUMENTED[bucket];
@@ -122,16 +121,22 @@ export function makeBudget(options: {
     bucket: Bucket,
     priority: Priority,
   ): { readonly ms: number; readonly probe: boolean } => {
-    const known = present(account, bucket);
+    const known = account.known.get(bucket);
     if (!known) return { ms: 0, probe: false };
     const left = known.remaining - account.onTheWay[bucket];
     if (left > Math.ceil(known.limit * KEPT[priority])) return { ms: 0, probe: false };
+    // It looks used up, but no header comes without a call: one finds out at the time when the window must have been
+    // renewed, and now and then before that, as long as what is kept back lasts.
     const now = clock.monotonic();
+    const untilNextProbe = Math.max(0, known.probedAt + PROBE_MS - now);
+    if (untilNextProbe > 0 && account.onTheWay[bucket] > 0) return { ms: ANSWER_MS, probe: false };
+    if (now >= known.renewedBy) {
+      const ms = known.probedAt < known.renewedBy ? 0 : untilNextProbe;
+      return { ms, probe: ms === 0 };
+    }
     const untouchable = priority === 'live' ? 0 : Math.ceil(known.limit * KEPT.live);
-    // Something is left, only not for this priority. The window may have been renewed long ago: now and then one call
-    // finds out, since no header comes without a call.
-    const probe = left > untouchable ? Math.max(0, known.probedAt + PROBE_MS - now) : PROBE_MS;
-    return { ms: Math.min(known.renewedBy - now, probe), probe: probe === 0 };
+    const untilProbe = left > untouchable ? untilNextProbe : PROBE_MS;
+    return { ms: Math.min(known.renewedBy - now, untilProbe), probe: untilProbe === 0 };
   };
 
   const look = (identity: string, operation: string, priority: Priority) => {
@@ -153,14 +158,14 @@ export function makeBudget(options: {
       if (probed) probed.probedAt = clock.monotonic();
       if (priority === 'background') account.background[bucket].add();
       account.onTheWay[bucket] += 1;
-      calls += 1;
-      const call = calls;
+      account.granted[bucket] += 1;
+      const call = account.granted[bucket];
       const answered = (rateLimit: RateLimit | undefined) => {
         account.onTheWay[bucket] -= 1;
         if (rateLimit) {
           const told = classify(account, operation, bucket, rateLimit.limit);
           account.bucketOf.set(operation, told);
-          learn(account, told, rateLimit, call, clock.monotonic());
+          learn(account, told, rateLimit, told === bucket ? call : account.granted[told], clock.monotonic());
           return;
         }
         // No header tells, so it is counted here: too low is safe, and the next header puts it right.
@@ -173,9 +178,10 @@ export function makeBudget(options: {
     pause(identity, ms) {
       const account = accountOf(identity);
       account.pausedUntil = Math.max(account.pausedUntil, clock.monotonic() + ms);
-      // A 420 shows that what was believed to be left is wrong, and at its end the windows are others.
+      // A 420 shows that what was believed to be left is wrong. At its end one call finds out what is.
       for (const known of account.known.values()) {
-        known.renewedBy = Math.min(known.renewedBy, account.pausedUntil);
+        known.remaining = 0;
+        known.renewedBy = account.pausedUntil;
       }
     },
 
@@ -215,14 +221,17 @@ function classify(account: Account, operation: string, assumed: Bucket, limit: n
 
 function learn(account: Account, bucket: Bucket, told: RateLimit, call: number, now: number): void {
   const known = account.known.get(bucket);
-  const renewedBy = now + WINDOW_MS;
-  if (!known || known.renewedBy <= now || known.limit !== told.limit) {
-    account.known.set(bucket, { ...told, asOf: call, renewedBy, probedAt: now });
+  if (!known || known.limit !== told.limit) {
+    account.known.set(bucket, { ...told, asOf: call, renewedBy: now + WINDOW_MS, probedAt: now });
     return;
   }
-  known.renewedBy = renewedBy;
   // Answers overtake each other: less left is news from any call, more left only from one made later.
-  if (told.remaining > known.remaining && call < known.asOf) return;
+  if (call < known.asOf) {
+    known.remaining = Math.min(known.remaining, told.remaining);
+    return;
+  }
+  // Each call since takes one. Where more is left than that leaves, the window is another one.
+  if (told.remaining > known.remaining - (call - known.asOf)) known.renewedBy = now + WINDOW_MS;
   known.remaining = told.remaining;
-  known.asOf = Math.max(known.asOf, call);
+  known.asOf = call;
 }

@@ -1,5 +1,7 @@
-// What the composition root builds Podio from; types for everyone else stand in contract.ts.
+// What the composition root builds Podio from.
+
 export { makePodioClient, type PodioClientOptions } from './client.ts';
+export type { Identity, PodioClient } from './contract.ts';
 export { makeFieldDirectory } from './fields.ts';
 export { makeIdentities } from './identities.ts';
 export { makeNames } from './names.ts';
