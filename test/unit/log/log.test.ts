@@ -158,6 +158,16 @@ describe('log', () => {
     expect(fields).to.not.have.property('nothing');
   });
 
+  it('may be spoken to and closed after it was closed', async () => {
+    let late = (): void => {};
+    const lines = await linesOf(log => {
+      late = () => log.info('late');
+      log.info('in time');
+    });
+    late();
+    expect(lines).to.have.length(1);
+  });
+
   it('cuts long values', async () => {
     const { text } = await shown({ text: 'a'.repeat(100_000) });
     expect(text).to.have.length.below(2_100);
