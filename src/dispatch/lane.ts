@@ -1,5 +1,4 @@
 import { type Cancel, type Clock, sleep } from '../core/clock.ts';
-import { isPodiodError } from '../core/errors.ts';
 import type { PodioEvent } from '../core/event.ts';
 import { orderKey } from '../core/event.ts';
 import type { Log } from '../core/log.ts';
@@ -7,9 +6,10 @@ import type { Metrics } from '../core/metrics.ts';
 import type { Rule } from '../core/rule.ts';
 import type { PreparedStep } from '../plugin/host.ts';
 import type { ItemReader } from '../podio/contract.ts';
-import type { Finished, Lanes, Lease, OpenRun, RequestedRun, RunKey } from '../store/contract.ts';
+import type { Finished, Lanes, OpenRun, RequestedRun, RunKey } from '../store/contract.ts';
 import { Delivery, type DeliveryContext, type Pause, type Resume } from './deliver.ts';
 import { type Chunk, type Feed, firstAbove } from './feed.ts';
+import { HeldLane } from './held-lane.ts';
 import type { Matcher } from './match.ts';
 import { Outages } from './outages.ts';
 import type { Reliably } from './reliably.ts';
@@ -66,9 +66,6 @@ const LIMITS: WindowLimits = { entries: 1000, bytes: 8 * 1024 * 1024 };
 /** A lane with little concurrency still takes its entries a handful at a time. */
 const MIN_AHEAD = 32;
 
-/** The cursor is only a lower bound, so it may be late: entries nobody wants cost one small write a second. */
-const ADVANCE_MS = 1000;
-
 /** How long aborted work may take to come to an end. */
 const LET_GO_MS = 1000;
 
@@ -94,20 +91,18 @@ export class Lane {
   /** Parked runs that a person wants tried again. */
   readonly lookForRequests = makeWake(() => this.#readRequests());
 
-  #lease: Lease | undefined;
+  #held: HeldLane | undefined;
   /** Above the cursor, but settled before the last restart. */
   #done = new Set<number>();
   /** Begun before the last restart, by seq. */
   #begun = new Map<number, Resume>();
   #upTo = 0;
-  #savedCursor = 0;
   #isSetUp = false;
   #taking = false;
   #halted: string | undefined;
   /** Runs that hold a slot. */
   #active = 0;
   readonly #timers = new Map<Slot<Run>, Cancel>();
-  #advanceTimer: Cancel | undefined;
   readonly #retrying = new Set<string>();
   /** Retries that ended while the list of requests was being read, and may stand in it yet. */
   readonly #justRetried = new Set<string>();
@@ -125,33 +120,42 @@ export class Lane {
       clock: deps.clock,
       random: deps.random,
       signal: this.#abort.signal,
-      usable: () => this.#lease?.usable() ?? false,
+      usable: () => this.#held?.usable() ?? false,
       outages: this.#outages,
     };
   }
 
   /** Takes the lane over from whoever had it and reads where it stands. Rejects with a StoreError. */
   async open(): Promise<void> {
-    const { lanes, rule, clock } = this.#deps;
+    const { clock, lanes, reliably, rule } = this.#deps;
     const lease = await lanes.acquire({ rule: rule.name, shard: 0, of: 1 }, rule.startAt);
     const state = await lanes.load(lease);
     const readAt = clock.monotonic();
-    this.#lease = lease;
-    this.#upTo = this.#savedCursor = state.cursor;
+    this.#upTo = state.cursor;
     this.#done = new Set(state.done);
     for (const run of state.open) {
       const resume = this.#resume(run, readAt);
       if (resume) this.#begun.set(run.key.seq, resume);
     }
     this.#addRequested(state.requested, readAt);
-    if (lease.signal.aborted) this.#lose();
-    else lease.signal.addEventListener('abort', () => this.#lose(), { once: true });
+    this.#held = new HeldLane({
+      lanes,
+      lease,
+      fingerprint: rule.fingerprint,
+      reliably,
+      clock,
+      signal: this.#abort.signal,
+      savedCursor: state.cursor,
+      cursor: () => this.#window.cursor(this.#upTo),
+      onLost: () => this.#lose(),
+    });
   }
 
   /** Begins to work; its steps are set up meanwhile. */
   start(): void {
-    this.#taking = true;
     const { signal } = this.#abort;
+    if (signal.aborted) return;
+    this.#taking = true;
     Promise.all(this.#deps.steps.map(step => step.ready(signal))).then(
       () => {
         this.#isSetUp = true;
@@ -188,24 +192,15 @@ export class Lane {
    * last finished step at the next start. Resolves with how many runs that were.
    */
   async stop(deadlineMs: number): Promise<number> {
-    const { clock, lanes } = this.#deps;
-    this.#taking = false;
-    for (const cancel of this.#timers.values()) cancel();
-    this.#timers.clear();
+    this.#letGo();
     await this.#idle(deadlineMs);
     const left = this.#active;
     this.#abort.abort(new Error('podiod is stopping'));
     await this.#idle(LET_GO_MS);
-    this.#advanceTimer?.();
-    this.#advanceTimer = undefined;
-    const cursor = this.#window.cursor(this.#upTo);
-    if (this.#lease?.usable() && cursor > this.#savedCursor) {
-      const advanced = lanes.advance(this.#lease, cursor).catch(error => {
-        // A lower bound that is lower than need be: the next start looks at some entries again.
-        this.#log.debug('cursor not saved', { error });
-      });
-      await within(clock, LET_GO_MS, advanced);
-    }
+    this.#held?.end();
+    // A cursor that is lower than need be costs the next start some looking, no more.
+    const saved = this.#held?.saveCursor().catch(error => this.#log.debug('cursor not saved', { error }));
+    if (saved) await within(this.#deps.clock, LET_GO_MS, saved);
     return left;
   }
 
@@ -222,7 +217,7 @@ export class Lane {
       if (chunk === undefined || !this.#taking) return;
       this.#take(chunk);
       this.#startRuns();
-      this.#advanceSoon();
+      this.#held?.advanceSoon();
     }
   }
 
@@ -254,13 +249,11 @@ export class Lane {
   }
 
   async #readRequests(): Promise<void> {
-    const { lanes, reliably, clock } = this.#deps;
-    const lease = this.#lease;
-    if (lease === undefined || !this.#taking) return;
+    if (!this.#taking) return;
     this.#justRetried.clear();
-    const requested = await this.#guard(() => reliably(() => lanes.requested(lease), this.#abort.signal));
+    const requested = await this.#held?.requested();
     if (requested === undefined || !this.#taking) return;
-    this.#addRequested(requested.value, clock.monotonic());
+    this.#addRequested(requested, this.#deps.clock.monotonic());
     this.#startRuns();
   }
 
@@ -337,7 +330,8 @@ export class Lane {
   async #goOn(run: Run): Promise<Pause | typeof REPEAT> {
     if (run.delivery === undefined) {
       if (run.twin) {
-        const ran = await this.#hasRun(run.key.eventId);
+        // The twin shares this entry's chain, so when it ran at all it has its record by now.
+        const ran = await this.#held?.hasRun(run.key.eventId);
         if (ran === undefined) return ABORTED;
         if (ran) return REPEAT;
       }
@@ -346,24 +340,16 @@ export class Lane {
     return run.delivery.go();
   }
 
-  /** Undefined: given up. The twin shares this entry's chain, so when it ran at all it has its record by now. */
-  async #hasRun(eventId: string): Promise<boolean | undefined> {
-    const { lanes } = this.#deps;
-    const settled = await this.#withLease(lease => lanes.settled(lease, [eventId]));
-    return settled?.value.has(eventId);
-  }
-
   #begin(run: Run): Delivery {
-    const { lanes, matcher, reader, rule } = this.#deps;
+    const { matcher, reader } = this.#deps;
     const { event, key, asks, resume } = run;
     return new Delivery(
       this.#context,
       {
         event,
         condition: asks ? async () => matcher.decide(event, await reader.changes(event)) : undefined,
-        checkpoint: checkpoint =>
-          this.#reach(lease => lanes.checkpoint(lease, key, rule.fingerprint, checkpoint)),
-        tried: tries => this.#reach(lease => lanes.tried(lease, key, rule.fingerprint, tries)),
+        checkpoint: async checkpoint => (await this.#held?.checkpoint(key, checkpoint)) ?? false,
+        tried: async tries => (await this.#held?.tried(key, tries)) ?? false,
       },
       resume,
     );
@@ -371,7 +357,6 @@ export class Lane {
 
   /** True when the end of the run is on disk. */
   async #record(slot: Slot<Run>, pause: Pause & { kind: 'ended' }): Promise<boolean> {
-    const { lanes } = this.#deps;
     const { key, parkedId } = slot.value;
     const { outcome, steps, error, park } = pause;
     const finished: Finished = {
@@ -379,10 +364,7 @@ export class Lane {
       ...(park && { park }),
       ...(parkedId !== undefined && { parkedId }),
     };
-    const cursor = this.#window.cursor(this.#upTo, slot);
-    const recorded = await this.#reach(lease => lanes.finish(lease, finished, cursor));
-    if (recorded) this.#savedCursor = Math.max(this.#savedCursor, cursor);
-    return recorded;
+    return (await this.#held?.finish(finished, this.#window.cursor(this.#upTo, slot))) ?? false;
   }
 
   #settle(slot: Slot<Run>): void {
@@ -392,7 +374,7 @@ export class Lane {
       this.#justRetried.add(parkedId);
     }
     this.#window.settle(slot);
-    this.#advanceSoon();
+    this.#held?.advanceSoon();
   }
 
   /** The slot is free meanwhile; the run keeps its place at the head of its item's chain. */
@@ -423,54 +405,22 @@ export class Lane {
     return hasRoom && runnable < this.#deps.rule.concurrency && this.#upTo < this.#deps.feed.head();
   }
 
-  // -------------------------------------------------------------------------------------------- keeping
-
-  #advanceSoon(): void {
-    if (this.#advanceTimer || !this.#taking) return;
-    if (this.#window.cursor(this.#upTo) <= this.#savedCursor) return;
-    this.#advanceTimer = this.#deps.clock.after(ADVANCE_MS, () => void this.#advance());
-  }
-
-  async #advance(): Promise<void> {
-    const cursor = this.#window.cursor(this.#upTo);
-    if (cursor > this.#savedCursor) {
-      const advanced = await this.#reach(lease => this.#deps.lanes.advance(lease, cursor));
-      if (advanced) this.#savedCursor = Math.max(this.#savedCursor, cursor);
-    }
-    this.#advanceTimer = undefined;
-    this.#advanceSoon();
-  }
-
-  async #reach(write: (lease: Lease) => Promise<void>): Promise<boolean> {
-    return (await this.#withLease(write)) !== undefined;
-  }
-
-  #withLease<T>(work: (lease: Lease) => Promise<T>): Promise<{ readonly value: T } | undefined> {
-    const lease = this.#lease;
-    if (lease === undefined) return Promise.resolve(undefined);
-    return this.#guard(() => this.#deps.reliably(() => work(lease), this.#abort.signal));
-  }
-
-  async #guard<T>(work: () => Promise<T | undefined>): Promise<T | undefined> {
-    try {
-      return await work();
-    } catch (error) {
-      if (!isPodiodError(error) || error.code !== 'STORE_STALE_LEASE') throw error;
-      this.#lose();
-      return undefined;
-    }
-  }
+  // -------------------------------------------------------------------------------------------- ending
 
   /** Someone else has the lane now: what is in hand here no longer counts. */
   #lose(): void {
     if (this.#abort.signal.aborted) return;
     this.#log.warn('lane taken over by another owner');
+    this.#letGo();
+    this.#held?.end();
+    this.#abort.abort(new Error('the lane has another owner now'));
+  }
+
+  /** Takes no more. What waits to try again waits on disk. */
+  #letGo(): void {
     this.#taking = false;
     for (const cancel of this.#timers.values()) cancel();
     this.#timers.clear();
-    this.#advanceTimer?.();
-    this.#advanceTimer = undefined;
-    this.#abort.abort(new Error('the lane has another owner now'));
   }
 
   #state(): LaneState {

@@ -1,0 +1,119 @@
+import type { Cancel, Clock } from '../core/clock.ts';
+import { isPodiodError } from '../core/errors.ts';
+import type { Checkpoint, Finished, Lanes, Lease, RequestedRun, RunKey, Tries } from '../store/contract.ts';
+import type { Reliably } from './reliably.ts';
+
+export interface HeldLaneDeps {
+  readonly lanes: Lanes;
+  readonly lease: Lease;
+  /** The rule's now. */
+  readonly fingerprint: string;
+  readonly reliably: Reliably;
+  readonly clock: Clock;
+  /** Aborted when the work in hand is let go: calls that wait for the store end with that. */
+  readonly signal: AbortSignal;
+  /** Where the cursor stands in the store. */
+  readonly savedCursor: number;
+  /** How far it could go by now. */
+  readonly cursor: () => number;
+  /** Someone else has the lane. */
+  readonly onLost: () => void;
+}
+
+/** The cursor is only a lower bound, so it may be late: entries nobody wants cost one small write a second. */
+const ADVANCE_MS = 1000;
+
+/**
+ * The store's side of a lane, while its lease is held. Each call is tried until it succeeds; one that answers undefined
+ * or false was let go, and then nothing more is to be done for the lane.
+ */
+export class HeldLane {
+  readonly #deps: HeldLaneDeps;
+  #savedCursor: number;
+  #timer: Cancel | undefined;
+
+  constructor(deps: HeldLaneDeps) {
+    this.#deps = deps;
+    this.#savedCursor = deps.savedCursor;
+    const { signal } = deps.lease;
+    if (signal.aborted) deps.onLost();
+    else signal.addEventListener('abort', deps.onLost, { once: true });
+  }
+
+  /** Whether work may be started: false when another owner may have the lane. */
+  usable(): boolean {
+    return this.#deps.lease.usable();
+  }
+
+  checkpoint(run: RunKey, checkpoint: Checkpoint): Promise<boolean> {
+    const { lanes, lease, fingerprint } = this.#deps;
+    return this.#write(() => lanes.checkpoint(lease, run, fingerprint, checkpoint));
+  }
+
+  tried(run: RunKey, tries: Tries): Promise<boolean> {
+    const { lanes, lease, fingerprint } = this.#deps;
+    return this.#write(() => lanes.tried(lease, run, fingerprint, tries));
+  }
+
+  async finish(finished: Finished, cursor: number): Promise<boolean> {
+    const { lanes, lease } = this.#deps;
+    const written = await this.#write(() => lanes.finish(lease, finished, cursor));
+    if (written) this.#savedCursor = Math.max(this.#savedCursor, cursor);
+    return written;
+  }
+
+  /** Whether the rule has a record of a run for this change. */
+  async hasRun(eventId: string): Promise<boolean | undefined> {
+    const { lanes, lease } = this.#deps;
+    return (await this.#do(() => lanes.settled(lease, [eventId])))?.value.has(eventId);
+  }
+
+  async requested(): Promise<readonly RequestedRun[] | undefined> {
+    const { lanes, lease } = this.#deps;
+    return (await this.#do(() => lanes.requested(lease)))?.value;
+  }
+
+  /** Sees to it that the cursor is saved before long, if it has moved. */
+  advanceSoon(): void {
+    const { clock, cursor, signal } = this.#deps;
+    if (this.#timer || signal.aborted || cursor() <= this.#savedCursor) return;
+    this.#timer = clock.after(ADVANCE_MS, () => void this.#advance());
+  }
+
+  /** No cursor is saved any more but by `saveCursor`. */
+  end(): void {
+    this.#timer?.();
+    this.#timer = undefined;
+  }
+
+  /** Saves the cursor once more. Rejects with a StoreError: it is not tried again. */
+  async saveCursor(): Promise<void> {
+    const { lanes, lease } = this.#deps;
+    const cursor = this.#deps.cursor();
+    if (lease.usable() && cursor > this.#savedCursor) await lanes.advance(lease, cursor);
+  }
+
+  async #advance(): Promise<void> {
+    const { lanes, lease } = this.#deps;
+    const cursor = this.#deps.cursor();
+    if (cursor > this.#savedCursor && (await this.#write(() => lanes.advance(lease, cursor)))) {
+      this.#savedCursor = Math.max(this.#savedCursor, cursor);
+    }
+    this.#timer = undefined;
+    this.advanceSoon();
+  }
+
+  async #write(work: () => Promise<void>): Promise<boolean> {
+    return (await this.#do(work)) !== undefined;
+  }
+
+  async #do<T>(work: () => Promise<T>): Promise<{ readonly value: T } | undefined> {
+    try {
+      return await this.#deps.reliably(work, this.#deps.signal);
+    } catch (error) {
+      if (!isPodiodError(error) || error.code !== 'STORE_STALE_LEASE') throw error;
+      this.#deps.onLost();
+      return undefined;
+    }
+  }
+}
