@@ -43,7 +43,7 @@ export async function openBase(
   const { dataDir, server } = config;
   const lock = lockDataDir(dataDir);
   closing.defer(() => lock.release());
-  const store = await openStore({ dataDir, lock, clock, maxWaiting: server.maxWaiting });
+  const store = await openStore({ dataDir, lock, clock, maxWaiting: server.maxWaiting, log });
   closing.defer(() => store.close());
 
   const secret = server.secret ?? (await ensureSecretFile(dataDir, 'secret'));
