@@ -127,7 +127,7 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
     },
     metrics,
     log,
-    mask: options.log.mask ?? (text => text),
+    mask: options.log.mask?.known ?? (text => text),
   }).listen(config.admin);
   await writeRunFile(config.dataDir, {
     pid: process.pid,
