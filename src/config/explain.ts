@@ -1,7 +1,7 @@
 /** Says what zod found in words that fit behind "`server.port` ...". Values themselves are shown as written, if at all. */
 import { locales, type z } from 'zod';
 import type { DiagnosticCode } from './codes.ts';
-import { type ConfigNode, nodeAt, type Path } from './node.ts';
+import { type ConfigNode, isInterpolated, nodeAt, type Path } from './node.ts';
 import { isSecretKey } from './secret-keys.ts';
 import { nearest } from './suggest.ts';
 
@@ -82,10 +82,12 @@ export function explain(
       return { path, code: 'CONFIG_UNKNOWN_KEY', words: `has unknown keys: ${issue.keys.join(', ')}` };
     default: {
       const words = custom(issue) ?? plain(issue);
-      // A sentence of its own instead of "must be ...": the frame shows what was given.
       const isWish = words.startsWith('must');
-      const shown = isWish && node?.kind === 'scalar' ? given : '';
       const isVerb = isWish || /^(needs|has|does|is|can)\b/.test(words);
+      // A sentence of the plugin's own may quote the value, and that may come from `${...}`.
+      if (!isVerb && (isSecret || isInterpolated(node)))
+        return { path, code: 'CONFIG_VALUE', words: 'does not fit' };
+      const shown = isWish && node?.kind === 'scalar' ? given : '';
       return { path, code: 'CONFIG_VALUE', words: `${isVerb ? '' : 'is wrong: '}${words}${shown}` };
     }
   }

@@ -7,12 +7,12 @@ import { loadFiles, type Sources } from './include.ts';
 import { interpolate } from './interpolate.ts';
 import type { AdminConfig, Config } from './model.ts';
 import { type ConfigNode, child, emptyMap, type MapEntry } from './node.ts';
+import type { LoadPlugin } from './plugins.ts';
 import { defaultDataDir, resolveConfig } from './resolve.ts';
 import { AdminSchema, ConfigSchema } from './schema.ts';
-import type { LoadPlugin } from './steps.ts';
 
 export type { Sources } from './include.ts';
-export type { LoadPlugin, PluginInfo } from './steps.ts';
+export type { LoadPlugin, PluginInfo } from './plugins.ts';
 
 export interface FindOptions {
   /** From `--config`; relative to `cwd`. */

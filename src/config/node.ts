@@ -105,6 +105,9 @@ function startOf(node: ConfigNode): Place {
   return node.place;
 }
 
+export const isInterpolated = (node: ConfigNode | undefined): boolean =>
+  node?.kind === 'scalar' && node.interpolated;
+
 /** Plain data. Unknown values become undefined, as if they were not there. */
 export function toPlain(node: ConfigNode): unknown {
   switch (node.kind) {

@@ -52,6 +52,9 @@ export function parse(file: string, original: string, within?: string): Parsed {
 
 const UNCLOSED_QUOTE = /^Missing closing .quote/;
 
+/** Aliases of aliases multiply: a page of them can stand for more than fits into memory. */
+const MAX_ALIASES = 10_000;
+
 type AnyDocument = ReturnType<typeof parseYaml>;
 
 function makeConverter(
@@ -100,9 +103,22 @@ function makeConverter(
     return { kind: 'unknown', place };
   };
 
+  let aliases = 0;
   const convertAlias = (node: Alias, place: Place): ConfigNode => {
     const target = node.resolve(document);
-    if (target && !open.has(target)) return convert(target);
+    if (target && !open.has(target)) {
+      if (++aliases <= MAX_ALIASES) return convert(target);
+      if (aliases === MAX_ALIASES + 1) {
+        report({
+          severity: 'error',
+          code: 'CONFIG_SYNTAX',
+          message: `the aliases up to here stand for more than ${MAX_ALIASES} others`,
+          hint: 'use fewer aliases of what holds aliases itself',
+          place,
+        });
+      }
+      return { kind: 'unknown', place };
+    }
     const near = target ? undefined : nearest(node.source, anchorsOf(text));
     report({
       severity: 'error',

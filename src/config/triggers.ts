@@ -11,7 +11,7 @@ import type {
 import { check } from './check.ts';
 import { type Context, complain, each, namesOf, wildcard } from './context.ts';
 import { showGiven } from './explain.ts';
-import { type ConfigNode, child, type Path, showPath } from './node.ts';
+import { type ConfigNode, child, isInterpolated, type Path, showPath } from './node.ts';
 import { notSupported, reservedKey } from './reserved.ts';
 import { AppTriggerSchema, ScheduleTriggerSchema, SpaceTriggerSchema } from './schema.ts';
 import { didYouMean, suggestion } from './suggest.ts';
@@ -159,7 +159,7 @@ async function resolveSchedule(
   const isText = written?.kind === 'scalar' && typeof written.value === 'string';
   // Also where another key is wrong: all problems at once.
   const cron = isText ? String(written.value).trim().replace(/\s+/g, ' ') : '';
-  const problem = cron === '' ? undefined : scheduleProblem(cron);
+  const problem = cron === '' ? undefined : scheduleProblem(cron, !isInterpolated(written));
   if (problem !== undefined) {
     complain(context, 'CONFIG_SCHEDULE', [...path, 'schedule'], problem, {
       hint: 'minute, hour, day of month, month, day of week: "0 9 * * 1-5" is 9:00 on working days',
@@ -174,7 +174,7 @@ async function resolveSchedule(
   return { kind: 'schedule', cron, timezone: zone, missed: parsed.missed };
 }
 
-function scheduleProblem(cron: string): string | undefined {
+function scheduleProblem(cron: string, isShown: boolean): string | undefined {
   const fields = cron.split(' ').length;
   if (fields !== 5) return `a schedule has five fields, this one has ${fields}`;
   const result = validateDetailed(cron);
@@ -182,9 +182,8 @@ function scheduleProblem(cron: string): string | undefined {
   const [error] = result.errors;
   const names: Readonly<Record<string, string>> = { dayOfMonth: 'day of month', dayOfWeek: 'day of week' };
   const where = error === undefined ? '' : ` in the field ${names[error.field] ?? error.field}`;
-  return `not a schedule: ${error?.value === undefined ? 'there is a mistake' : `\`${error.value}\``}${where}${
-    error?.value === undefined ? '' : ' means nothing'
-  }`;
+  const what = isShown && error?.value !== undefined ? `\`${error.value}\`` : 'something';
+  return `not a schedule: ${what}${where} means nothing`;
 }
 
 /** The zone, or undefined when it is none (reported). */

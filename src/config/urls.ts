@@ -36,19 +36,23 @@ export function isLoopback(url: URL): boolean {
   return host === 'localhost' || host.endsWith('.localhost') || host === '::1' || /^127\./.test(host);
 }
 
-/** Why Podio can't call this URL. Each is overruled by `allowNonPublicUrl`. */
-export function publicUrlProblems(url: URL): { message: string; hint: string }[] {
+/**
+ * Why Podio can't call this URL. Each is overruled by `allowNonPublicUrl`.
+ *
+ * @param isShown False where the URL comes from `${...}`, whose values are not shown.
+ */
+export function publicUrlProblems(url: URL, isShown: boolean): { message: string; hint: string }[] {
   const problems: { message: string; hint: string }[] = [];
   // URL leaves out the port that belongs to the protocol.
   if (url.port !== '') {
     problems.push({
-      message: `Podio does not call port ${url.port}, only 443 (https) and 80 (http)`,
+      message: `Podio does not call ${isShown ? `port ${url.port}` : 'the port of this URL'}, only 443 (https) and 80 (http)`,
       hint: 'put a proxy in front and name its URL here; `port` says where podiod itself listens',
     });
   }
   if (isPrivateHost(url)) {
     problems.push({
-      message: `Podio cannot reach ${url.hostname}: it is a private host`,
+      message: `Podio cannot reach ${isShown ? url.hostname : 'the host of this URL'}: it is a private host`,
       hint: 'name a host that the internet can reach, or a tunnel',
     });
   }

@@ -75,7 +75,7 @@ function findTrap(text: string, document: Document.Parsed): Trap | undefined {
         ? alias(text, lineStart(text, at))
         : undefined) ??
       (error.code === 'BAD_SCALAR_START' ? reserved(text, at) : undefined);
-    if (trap) return trap;
+    if (trap && trap.end > trap.start) return trap;
   }
   return silentTrap(text, document);
 }
@@ -142,7 +142,7 @@ function interpolation(text: string, at: number): Trap | undefined {
     const start = line + match.index;
     const end = start + match[0].length;
     // Only the brace itself tells: elsewhere on the line `${X}` may stand in a text that is quoted well.
-    if (at !== start + 1 || !isInFlow(text, start)) continue;
+    if (at !== start + 1) continue;
     const from = flowStart(text, start);
     return {
       code: 'CONFIG_YAML_INTERPOLATION',
@@ -167,7 +167,9 @@ function alias(text: string, from: number): Trap | undefined {
   };
 }
 
-function reserved(text: string, start: number): Trap {
+/** `@`, `` ` `` and `%` mean nothing yet, but YAML keeps them for itself. */
+function reserved(text: string, start: number): Trap | undefined {
+  if (!/[@`%]/.test(text[start] ?? '')) return undefined;
   const end = isInFlow(text, start) ? flowEnd(text, start) : valueEnd(text, start);
   return {
     code: 'CONFIG_YAML_QUOTE',
@@ -237,10 +239,13 @@ function flowStart(text: string, at: number): number {
   return at - (/[^,[{\s]*$/.exec(before)?.[0].length ?? 0);
 }
 
-/** Judged by the line alone: brackets left open before `at`. A flow map over several lines is rare in a config. */
+/** Whether brackets are open at `at`, counted from the last line that is not indented. */
 function isInFlow(text: string, at: number): boolean {
+  const lines = text.slice(0, at).split('\n');
+  const section = lines.slice(lines.findLastIndex(line => /^\S/.test(line))).join('\n');
+  const code = section.replace(/"(?:[^"\\]|\\.)*"|'[^']*'|\s#.*$|\{\{.*?\}\}|\$\{[^}\n]*\}/gm, '');
   let depth = 0;
-  for (const char of text.slice(lineStart(text, at), at).replace(/"[^"]*"|'[^']*'/g, '')) {
+  for (const char of code) {
     if (char === '{' || char === '[') depth++;
     if (char === '}' || char === ']') depth--;
   }

@@ -77,6 +77,22 @@ describe('config: find', () => {
     expect(globalThis).not.to.have.property('podiodRanConfig');
   });
 
+  it('does not let the search be set up by code either', async () => {
+    await put('a/b/.config/config.cjs', 'globalThis.podiodRanSettings = true; module.exports = {};');
+    const file = await put('a/b/.podiorc.yml');
+    const before = process.cwd();
+    process.chdir(cwd);
+    try {
+      expect(await find())
+        .to.have.nested.property('problem.message')
+        .that.contains('config.cjs');
+      expect(await find({ file: '.podiorc.yml' })).to.deep.equal({ file });
+    } finally {
+      process.chdir(before);
+    }
+    expect(globalThis).not.to.have.property('podiodRanSettings');
+  });
+
   it('says where it has looked', async () => {
     const found = await find();
     expect(found).to.have.nested.property('problem.code', 'CONFIG_NOT_FOUND');

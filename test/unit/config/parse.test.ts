@@ -70,6 +70,19 @@ describe('config: parse', () => {
     expect(value).to.deep.include({ b: 1, c: { d: undefined, e: 2 }, f: [undefined, 3] });
   });
 
+  it('knows a trap in brackets that go over several lines', () => {
+    const text = `a: {\n  b: \${X},\n  c: {{ x }} y,\n  d: [ *, 3 ],\n  e: 1\n}\nf: 2\n`;
+    const { value, codes } = plain(text);
+    expect(codes).to.deep.equal(['CONFIG_YAML_INTERPOLATION', 'CONFIG_YAML_TEMPLATE', 'CONFIG_YAML_ALIAS']);
+    expect(value).to.deep.include({ f: 2 }).and.to.have.nested.property('a.e', 1);
+  });
+
+  it('is not drowned by aliases of aliases', () => {
+    const lines = ['x-0: &a0 [1]'];
+    for (let n = 1; n < 30; n++) lines.push(`x-${n}: &a${n} [*a${n - 1}, *a${n - 1}, *a${n - 1}]`);
+    expect(plain(lines.join('\n')).codes).to.deep.equal(['CONFIG_SYNTAX']);
+  });
+
   it('gives up only the section that a syntax error is in', () => {
     const { root } = parse('f.yml', 'a:\n  b: 1\n   c: 2\nd: 3\n');
     expect(nodeAt(root, ['a'])?.kind).to.equal('unknown');

@@ -1,0 +1,114 @@
+import type { z } from 'zod';
+import type { DeliveryPolicy, Rule } from '../core/rule.ts';
+import { check } from './check.ts';
+import { type Context, complain } from './context.ts';
+import { countHooks } from './hook-limit.ts';
+import { type ConfigNode, child, type Path, replaceAt, section, showPath } from './node.ts';
+import { makePluginTable, type PluginTable } from './plugins.ts';
+import { notSupported, reservedKey } from './reserved.ts';
+import { DELIVERY_DEFAULTS, DefaultsSchema, DeliverySchema, RuleHeadSchema } from './schema.ts';
+import { entriesOf, part, type ResolveContext } from './sections.ts';
+import { resolveSteps } from './steps.ts';
+import { checkTimezone, resolveTriggers } from './triggers.ts';
+
+type DeliveryPart = z.output<typeof DeliverySchema>;
+
+export async function resolveRules(context: ResolveContext): Promise<readonly Rule[] | undefined> {
+  const defaults = await part(context, DefaultsSchema, 'defaults');
+  const timezone =
+    resolveTimezone(context, section(context.root, 'defaults'), ['defaults', 'timezone']) ??
+    machineTimezone();
+  const plugins = makePluginTable(context);
+  const entries = entriesOf(context, 'rules');
+  const rules: Rule[] = [];
+  let whole = entries !== undefined && defaults !== undefined;
+  const hooks = countHooks(context);
+  for (const [name, node] of entries ?? []) {
+    const rule = await resolveRule(context, plugins, name, node, timezone, defaults?.delivery ?? {});
+    if (!rule) whole = false;
+    else if (rule !== 'disabled') {
+      rules.push(rule);
+      hooks.add(rule.triggers, ['rules', name, 'on']);
+    }
+  }
+  await plugins.checkUnused();
+  return whole ? rules : undefined;
+}
+
+async function resolveRule(
+  context: ResolveContext,
+  plugins: PluginTable,
+  name: string,
+  written: ConfigNode,
+  fallbackZone: string,
+  defaults: DeliveryPart,
+): Promise<Rule | 'disabled' | undefined> {
+  const path = ['rules', name];
+  let node = written;
+  const enabled = child(node, 'enabled');
+  if (enabled?.kind === 'scalar' && enabled.value === 'shadow') {
+    context.report({
+      severity: 'error',
+      ...notSupported('`enabled: shadow`'),
+      hint: 'write `enabled: true` or `enabled: false`',
+      place: enabled.place,
+      path: [...path, 'enabled'],
+    });
+    node = replaceAt(node, ['enabled'], { ...enabled, value: true });
+  }
+  const head = await check(RuleHeadSchema, node, {
+    ...context,
+    path,
+    ignore: new Set(['on', 'steps']),
+    onUnknownKey: reservedKey,
+  });
+  const timezone = resolveTimezone(context, node, [...path, 'timezone']) ?? fallbackZone;
+  if (node.kind !== 'map') return undefined;
+  for (const key of ['on', 'steps']) {
+    if (node.entries.has(key)) continue;
+    const near = key === 'on' ? 'say what starts the rule' : 'say what to do: a list of plugins';
+    complain(context, 'CONFIG_MISSING', path, `\`${showPath([...path, key])}\` is missing`, { hint: near });
+  }
+  const on = child(node, 'on');
+  const stepsNode = child(node, 'steps');
+  const triggers = on && (await resolveTriggers(context, on, [...path, 'on'], timezone));
+  const ruleDelivery = head?.delivery ?? {};
+  const policy = (step: DeliveryPart): DeliveryPolicy => makePolicy(defaults, ruleDelivery, step);
+  const steps = stepsNode && (await resolveSteps(context, plugins, stepsNode, [...path, 'steps'], policy));
+  if (!head || !triggers || !steps) return undefined;
+  if (!head.enabled) return 'disabled';
+  return {
+    name,
+    triggers,
+    steps: steps.steps,
+    concurrency: ruleDelivery.concurrency ?? defaults.concurrency ?? DELIVERY_DEFAULTS.concurrency,
+    startAt: head.startAt,
+    timezone,
+    fingerprint: steps.fingerprint,
+  };
+}
+
+const BUILT_IN_POLICY = DeliverySchema.required().omit({ attempts: true }).parse(DELIVERY_DEFAULTS);
+
+/** Each setting from the innermost that says it: step, rule, defaults, podiod's own. */
+function makePolicy(...outerToInner: readonly DeliveryPart[]): DeliveryPolicy {
+  const said: DeliveryPart = Object.assign({}, ...outerToInner.map(definedOnly));
+  return {
+    ...(said.attempts === undefined ? {} : { attempts: said.attempts }),
+    retryForMs: said.retryFor ?? BUILT_IN_POLICY.retryFor,
+    backoff: said.backoff ?? BUILT_IN_POLICY.backoff,
+    deadlineMs: said.deadline ?? BUILT_IN_POLICY.deadline,
+    whenExhausted: said.whenExhausted ?? BUILT_IN_POLICY.whenExhausted,
+  };
+}
+
+const definedOnly = (part: DeliveryPart) =>
+  Object.fromEntries(Object.entries(part).filter(([, value]) => value !== undefined));
+
+function resolveTimezone(context: Context, node: ConfigNode | undefined, path: Path): string | undefined {
+  const zone = child(node, 'timezone');
+  if (zone?.kind !== 'scalar' || typeof zone.value !== 'string' || zone.value === '') return undefined;
+  return checkTimezone(context, zone.value, zone, path);
+}
+
+const machineTimezone = () => Intl.DateTimeFormat().resolvedOptions().timeZone;
