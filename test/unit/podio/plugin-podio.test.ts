@@ -1,0 +1,181 @@
+import { expect } from 'chai';
+import { PodioError } from '../../../src/core/errors.ts';
+import type { PodioEvent } from '../../../src/core/event.ts';
+import { type Call, type Identity, identityKey, type PodioClient } from '../../../src/podio/contract.ts';
+import { makePluginPodio, type PluginCallScope } from '../../../src/podio/plugin-podio.ts';
+
+const identity = (name: string): Identity => ({ kind: 'login', name, username: name, password: 'hush' });
+
+const event = (more: Partial<PodioEvent>): PodioEvent => ({
+  seq: 1,
+  id: 'x',
+  type: 'item.update',
+  source: 'webhook',
+  ref: { type: 'app', id: 101 },
+  params: {},
+  receivedAt: '2026-01-01T00:00:00.000Z',
+  ...more,
+});
+
+function setUp(options: { scope?: PluginCallScope; logins?: readonly Identity[] } = {}) {
+  const sent: string[] = [];
+  const signals: (AbortSignal | undefined)[] = [];
+  let answer: unknown = { item_id: 55, revision: 2, comment_id: 3, task_id: 4, app_id: 101 };
+  const request = async (as: Identity, call: Call): Promise<unknown> => {
+    const query = new URLSearchParams(
+      Object.entries(call.query ?? {}).map(([name, value]): [string, string] => [name, String(value)]),
+    ).toString();
+    const body = call.body === undefined ? '' : ` ${JSON.stringify(call.body)}`;
+    sent.push(`${identityKey(as)}: ${call.method} ${call.path}${query && `?${query}`}${body}`);
+    signals.push(call.signal);
+    if (answer instanceof PodioError) throw answer;
+    return answer;
+  };
+  const read = (method: Call['method'], path: string) => (as: Identity, id: number) =>
+    request(as, { method, path: `${path}${id}`, operation: 'x' });
+  const client = {
+    request,
+    items: { get: read('GET', '/item/'), filter: read('POST', '/filter/') },
+    apps: { get: read('GET', '/app/') },
+  } as unknown as PodioClient;
+  const podio = makePluginPodio({
+    client,
+    identities: {
+      forApp: app => ({ leads: identity('leads'), 101: identity('leads'), 102: identity('deals') })[app],
+      forRef: ref => (ref.type === 'space' && ref.id === 7 ? identity('space-bot') : undefined),
+    },
+    names: { appId: name => ({ leads: 101, deals: 102 })[name] },
+    logins: options.logins ?? [],
+    appOfItem: itemId => (itemId === 9 ? 102 : undefined),
+    current: () => options.scope,
+  });
+  return {
+    podio,
+    sent,
+    signals,
+    reply: (value: unknown) => {
+      answer = value;
+    },
+  };
+}
+
+const codeOf = (promise: Promise<unknown>) =>
+  promise.then(
+    () => 'none',
+    error => error.code,
+  );
+
+describe('podio for plugins', () => {
+  it('sends writes without hooks, unless asked', async () => {
+    const { podio, sent } = setUp();
+    await podio.items.create('leads', { fields: {} });
+    await podio.items.create(101, { fields: {} }, { hook: true, silent: true });
+    await podio.items.update(9, { fields: {} }, { silent: true });
+    await podio.items.delete(9, { hook: false });
+    await podio.comments.create('item', 9, { value: 'hi' });
+    await podio.tasks.create({ text: 'call', ref: { type: 'app', id: 102 } }, { hook: true });
+    expect(sent).to.deep.equal([
+      'login/leads: POST /item/app/101/?hook=false {"fields":{}}',
+      'login/leads: POST /item/app/101/?hook=true&silent=true {"fields":{}}',
+      'login/deals: PUT /item/9?hook=false&silent=true {"fields":{}}',
+      'login/deals: DELETE /item/9?hook=false',
+      'login/deals: POST /comment/item/9?hook=false {"value":"hi"}',
+      'login/deals: POST /task/?hook=true {"text":"call","ref":{"type":"app","id":102}}',
+    ]);
+  });
+
+  it('reads', async () => {
+    const { podio, sent } = setUp();
+    await podio.items.get(9);
+    await podio.items.filter('deals', {});
+    await podio.apps.get('leads');
+    expect(sent).to.deep.equal([
+      'login/deals: GET /item/9',
+      'login/deals: POST /filter/102',
+      'login/leads: GET /app/101',
+    ]);
+  });
+
+  describe('picks who calls', () => {
+    it('by the app an item was made in or read from', async () => {
+      const { podio, sent, reply } = setUp();
+      await podio.items.create('leads', {});
+      await podio.items.update(55, {});
+      expect(sent[1]).to.match(/^login\/leads: PUT/);
+      reply({ item_id: 9, fields: [], app: { app_id: 101 } });
+      await podio.items.get(9);
+      reply({ revision: 2 });
+      await podio.items.update(9, {});
+      expect(sent.slice(2).map(call => call.split(':')[0])).to.deep.equal(['login/deals', 'login/leads']);
+    });
+
+    it('by the event in hand where nothing is known of the item', async () => {
+      const byApp = setUp({ scope: { event: event({ app: 'leads' }) } });
+      await byApp.podio.items.update(1, {});
+      expect(byApp.sent[0]).to.match(/^login\/leads/);
+      const bySpace = setUp({ scope: { event: event({ ref: { type: 'space', id: 7 } }) } });
+      await bySpace.podio.tasks.create({ text: 'call' });
+      expect(bySpace.sent[0]).to.match(/^login\/space-bot/);
+    });
+
+    it('else the only login', async () => {
+      const { podio, sent } = setUp({ logins: [identity('bot')] });
+      await podio.items.update(1, {});
+      await podio.items.create(999, {});
+      await podio.request('GET', '/org/');
+      expect(sent.map(call => call.split(':')[0])).to.deep.equal(['login/bot', 'login/bot', 'login/bot']);
+    });
+
+    it('and says so where nobody is left', async () => {
+      for (const logins of [[], [identity('a'), identity('b')]]) {
+        const { podio, sent } = setUp({ logins, scope: { event: event({ app: 'gone' }) } });
+        for (const call of [
+          podio.items.get(1),
+          podio.items.create('nameless', {}),
+          podio.items.create(999, {}),
+          podio.tasks.create({}),
+          podio.request('GET', '/org/'),
+        ]) {
+          expect(await codeOf(call)).to.equal('PODIO_NO_IDENTITY');
+        }
+        expect(sent).to.deep.equal([]);
+      }
+    });
+  });
+
+  it("passes the try's signal on", async () => {
+    const { signal } = new AbortController();
+    const { podio, signals } = setUp({ scope: { signal } });
+    await podio.items.update(9, {});
+    await podio.items.delete(9);
+    await podio.request('GET', '/item/9/value');
+    expect(signals).to.deep.equal([signal, signal, signal]);
+  });
+
+  it('takes the delete of an item that is gone for done', async () => {
+    const { podio, reply } = setUp();
+    reply(new PodioError('PODIO_NOT_FOUND', 'gone'));
+    expect(await codeOf(podio.items.delete(9))).to.equal('none');
+    reply(new PodioError('PODIO_FORBIDDEN', 'no'));
+    expect(await codeOf(podio.items.delete(9))).to.equal('PODIO_FORBIDDEN');
+  });
+
+  it('does not take an answer without its id for a success', async () => {
+    const { podio, reply } = setUp();
+    reply({ ok: true });
+    expect(await codeOf(podio.items.create('leads', {}))).to.equal('PODIO_UNAVAILABLE');
+    expect(await codeOf(podio.items.update(9, {}))).to.equal('PODIO_UNAVAILABLE');
+  });
+
+  it('sends any other request as what it is about', async () => {
+    const { podio, sent } = setUp();
+    await podio.request('put', '/item/9/value/status', { body: { value: 1 } });
+    await podio.request('GET', '/app/101/field/5?x=1', { query: { y: 2 } });
+    await podio.request('POST', '/item/app/102/filter/', { body: {}, query: { hook: true } });
+    expect(sent).to.deep.equal([
+      'login/deals: PUT /item/9/value/status?hook=false {"value":1}',
+      'login/leads: GET /app/101/field/5?x=1&y=2',
+      'login/deals: POST /item/app/102/filter/?hook=true {}',
+    ]);
+  });
+});

@@ -1,0 +1,249 @@
+import { expect } from 'chai';
+import { PodioError } from '../../../src/core/errors.ts';
+import type { PodioEvent } from '../../../src/core/event.ts';
+import { silentLog } from '../../../src/core/log.ts';
+import type { FieldDifference, Item, ItemField } from '../../../src/core/podio.ts';
+import type { CallOptions, Identity } from '../../../src/podio/contract.ts';
+import { makeItemReader } from '../../../src/podio/reader.ts';
+
+const LEADS: Identity = { kind: 'app', appId: 101, token: 't' };
+
+const event = (type: string, revision?: number, more: Partial<PodioEvent> = {}): PodioEvent => ({
+  seq: 1,
+  id: `${type}:7:${revision}`,
+  type,
+  source: 'webhook',
+  ref: { type: 'app', id: 101 },
+  app: 'leads',
+  itemId: 7,
+  ...(revision !== undefined && { revision }),
+  params: {},
+  receivedAt: '2026-01-01T00:00:00.000Z',
+  ...more,
+});
+
+const field = (external_id: string, ...values: readonly string[]): ItemField => ({
+  field_id: external_id.length,
+  external_id,
+  type: 'text',
+  label: external_id.toUpperCase(),
+  values: values.map(value => ({ value })),
+});
+
+const item = (revision: number, ...fields: readonly ItemField[]): Item => ({
+  item_id: 7,
+  title: `at ${revision}`,
+  revision,
+  app: { app_id: 101 },
+  fields,
+});
+
+const changed = (external_id: string, from: readonly string[], to: readonly string[]): FieldDifference => ({
+  field_id: external_id.length,
+  external_id,
+  type: 'text',
+  label: external_id.toUpperCase(),
+  from: from.map(value => ({ value })),
+  to: to.map(value => ({ value })),
+  config: { settings: {} },
+});
+
+const error = (code: 'PODIO_FORBIDDEN' | 'PODIO_NOT_FOUND' | 'PODIO_UNAVAILABLE' | 'PODIO_INVALID') =>
+  new PodioError(code, code);
+
+/** A Podio with one item; what it is asked for stands in `asked`. */
+function setUp() {
+  const podio = {
+    now: item(0) as Item | PodioError,
+    differences: new Map<string, readonly FieldDifference[] | PodioError>(),
+    asked: [] as string[],
+    options: [] as (CallOptions | undefined)[],
+  };
+  const reader = makeItemReader({
+    items: {
+      async get(as, itemId, options) {
+        podio.asked.push(`${as.kind} item ${itemId}`);
+        podio.options.push(options);
+        if (podio.now instanceof PodioError) throw podio.now;
+        return podio.now;
+      },
+      async difference(_as, itemId, from, to) {
+        podio.asked.push(`difference ${itemId} ${from} ${to}`);
+        const answer = podio.differences.get(`${from}/${to}`) ?? error('PODIO_NOT_FOUND');
+        if (answer instanceof PodioError) throw answer;
+        return answer;
+      },
+    },
+    identities: {
+      forApp: app => (app === 'leads' ? LEADS : undefined),
+      forRef: ref => (ref.type === 'app_field' && ref.id === 9 ? LEADS : undefined),
+    },
+    log: silentLog,
+  });
+  return { podio, reader };
+}
+
+const shown = (changes: Awaited<ReturnType<ReturnType<typeof setUp>['reader']['changes']>>) =>
+  Object.fromEntries(
+    Array.from(changes, ([name, { from, to }]) => [
+      name,
+      `${from.map(({ value }) => value)} -> ${to.map(({ value }) => value)}`,
+    ]),
+  );
+
+describe('podio item reader', () => {
+  it('reads an item once for all that ask for the same revision', async () => {
+    const { podio, reader } = setUp();
+    podio.now = item(3);
+    const asks = Array.from({ length: 20 }, () => reader.item(event('item.update', 3)));
+    expect(new Set(await Promise.all(asks))).to.deep.equal(new Set([podio.now]));
+    await reader.item(event('item.update', 3));
+    expect(podio.asked).to.deep.equal(['app item 7']);
+    expect(reader.appOfItem(7)).to.equal(101);
+    expect(reader.appOfItem(8)).to.equal(undefined);
+  });
+
+  it('reads anew for a later revision, and not for one that is seen already', async () => {
+    const { podio, reader } = setUp();
+    podio.now = item(3);
+    await reader.item(event('item.update', 3));
+    podio.now = item(5);
+    expect(await reader.item(event('item.update', 4))).to.include({ revision: 5 });
+    expect(await reader.item(event('item.update', 5))).to.include({ revision: 5 });
+    expect(podio.asked).to.have.length(2);
+  });
+
+  it('reads anew for each event that makes no revision', async () => {
+    const { podio, reader } = setUp();
+    const comment = (id: string) => event('comment.create', undefined, { id });
+    await Promise.all([reader.item(comment('c1')), reader.item(comment('c1')), reader.item(comment('c2'))]);
+    expect(podio.asked).to.have.length(2);
+  });
+
+  it('lets what was missed go behind live work', async () => {
+    const { podio, reader } = setUp();
+    podio.now = item(1);
+    await reader.item(event('item.update', 1, { source: 'recovered' }));
+    podio.now = item(2);
+    await reader.item(event('item.update', 2));
+    expect(podio.options).to.deep.equal([{ priority: 'recovery' }, { priority: 'live' }]);
+  });
+
+  it('asks as the app of a field hook, too', async () => {
+    const { app: _, ...fromField } = event('item.update', 1, { ref: { type: 'app_field', id: 9 } });
+    const { podio, reader } = setUp();
+    await reader.item(fromField);
+    expect(podio.asked).to.deep.equal(['app item 7']);
+  });
+
+  it('rejects where nobody reaches the item', async () => {
+    const { reader } = setUp();
+    const lost = event('item.update', 1, { app: 'other' });
+    expect(await reader.item(lost).catch(error => error.code)).to.equal('PODIO_NO_IDENTITY');
+  });
+
+  for (const code of ['PODIO_FORBIDDEN', 'PODIO_NOT_FOUND'] as const) {
+    it(`answers the last known item when it is gone (${code}), else an empty one`, async () => {
+      const { podio, reader } = setUp();
+      podio.now = error(code);
+      expect(await reader.item(event('item.delete', 1))).to.deep.equal({ item_id: 7, title: '', fields: [] });
+      podio.now = item(2);
+      await reader.item(event('item.update', 2));
+      podio.now = error(code);
+      expect(await reader.item(event('item.delete', 3))).to.include({ title: 'at 2' });
+    });
+  }
+
+  it('rejects when Podio is down, and keeps nothing of it', async () => {
+    const { podio, reader } = setUp();
+    podio.now = error('PODIO_UNAVAILABLE');
+    expect(await reader.item(event('item.update', 0)).catch(error => error.code)).to.equal(
+      'PODIO_UNAVAILABLE',
+    );
+    podio.now = item(0);
+    expect(await reader.item(event('item.update', 0))).to.include({ title: 'at 0' });
+    podio.differences.set('0/1', error('PODIO_UNAVAILABLE'));
+    const update = event('item.update', 1);
+    expect(await reader.changes(update).catch(error => error.code)).to.equal('PODIO_UNAVAILABLE');
+    podio.differences.set('0/1', []);
+    expect(await reader.changes(update)).to.deep.equal(new Map());
+  });
+
+  it('has an empty item and no changes for an event without one', async () => {
+    const { podio, reader } = setUp();
+    const { itemId: _, ...tick } = event('schedule.fire');
+    expect(await reader.item(tick)).to.deep.equal({ item_id: 0, title: '', fields: [] });
+    expect(await reader.changes(tick)).to.deep.equal(new Map());
+    expect(podio.asked).to.deep.equal([]);
+  });
+
+  describe('changes', () => {
+    it('of an update are the difference to the revision before, read once; the first edit is 0 to 1', async () => {
+      const { podio, reader } = setUp();
+      podio.differences.set('0/1', [changed('status', ['Open'], ['Won'])]);
+      const [one, two] = await Promise.all([
+        reader.changes(event('item.update', 1)),
+        reader.changes(event('item.update', 1)),
+      ]);
+      expect(one).to.equal(two);
+      expect(one.get('status')).to.deep.equal({
+        fieldId: 6,
+        type: 'text',
+        label: 'STATUS',
+        from: [{ value: 'Open' }],
+        to: [{ value: 'Won' }],
+        config: { settings: {} },
+      });
+      expect(podio.asked).to.deep.equal(['difference 7 0 1']);
+    });
+
+    it('of a creation are all its fields from empty', async () => {
+      const { podio, reader } = setUp();
+      podio.now = item(0, field('title', 'A'), field('status', 'Open'));
+      expect(shown(await reader.changes(event('item.create', 0)))).to.deep.equal({
+        title: ' -> A',
+        status: ' -> Open',
+      });
+      expect(podio.asked).to.deep.equal(['app item 7']);
+    });
+
+    it('of a creation are as it was created, however far the item has gone on', async () => {
+      const { podio, reader } = setUp();
+      podio.now = item(4, field('title', 'B'), field('status', 'Won'), field('value', '9'));
+      podio.differences.set('0/4', [
+        changed('title', ['A'], ['B']),
+        changed('value', [], ['9']),
+        changed('tag', ['new'], []),
+      ]);
+      expect(shown(await reader.changes(event('item.create', 0)))).to.deep.equal({
+        title: ' -> A',
+        status: ' -> Won',
+        tag: ' -> new',
+      });
+    });
+
+    it('of a creation whose history is forgotten are as the item is now', async () => {
+      const { podio, reader } = setUp();
+      podio.now = item(40, field('title', 'B'));
+      expect(shown(await reader.changes(event('item.create', 0)))).to.deep.equal({ title: ' -> B' });
+    });
+
+    it('are none where they are forgotten, gone, or not a matter of fields', async () => {
+      const { podio, reader } = setUp();
+      podio.differences.set('1/2', error('PODIO_INVALID'));
+      podio.differences.set('2/3', error('PODIO_FORBIDDEN'));
+      podio.now = error('PODIO_NOT_FOUND');
+      for (const none of [
+        event('item.update', 2),
+        event('item.update', 3),
+        event('item.update'),
+        event('item.update', 0),
+        event('item.create', 0),
+        event('item.delete', 4),
+        event('comment.create'),
+      ]) {
+        expect(await reader.changes(none), none.id).to.deep.equal(new Map());
+      }
+    });
+  });
+});
