@@ -3,7 +3,7 @@ import type { Clock } from '../core/clock.ts';
 import { PluginError } from '../core/errors.ts';
 import type { PodioEvent } from '../core/event.ts';
 import type { Log } from '../core/log.ts';
-import type { Attribution } from './attribution.ts';
+import type { Attribution, PluginScope } from './attribution.ts';
 import type { Data, Message, PluginInstance } from './contract.ts';
 import { type At, attributed } from './failure.ts';
 import { isMessageOf, type MessageWorld, makeMessage, type Origin } from './message.ts';
@@ -114,7 +114,14 @@ export function attempt(
       end(error, () => reject(error));
     };
     const onStop = () => end(task.signal.reason, () => reject(task.signal.reason));
-    const scope = { ...at, event: task.event, fail };
+    const scope: PluginScope = {
+      ...at,
+      event: task.event,
+      fail,
+      get signal() {
+        return origin.signal;
+      },
+    };
 
     const taken = (emitted: unknown, index: number): Data => {
       if (index >= MAX_OUTPUT) {

@@ -11,8 +11,10 @@ export interface PluginScope {
   readonly step?: string;
   /** The event in hand, while one is. */
   readonly event?: PodioEvent;
+  /** Aborted when the try is over. */
+  readonly signal?: AbortSignal;
   /** Ends what is being done with this error. Does nothing when it is over. */
-  fail?(error: Error): void;
+  fail?(error: unknown): void;
 }
 
 /** Knows which plugin the code that runs belongs to, across timers, promises and callbacks. */

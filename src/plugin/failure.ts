@@ -52,34 +52,39 @@ export function explain(error: Error): string {
   return parts.join(': ');
 }
 
-/**
- * Waits for `work`, but not longer than `ms`: then rejects with `late()`. `work` can be ended from outside through what
- * it is given. What it comes to after its end goes to `orphan`; an error then is dropped, since one was told already.
- */
+export interface Bounds<T> {
+  readonly clock: Clock;
+  readonly ms: number;
+  /** What it rejects with after `ms`. */
+  readonly late: () => Error;
+  /** Ends the wait with its reason. */
+  readonly signal?: AbortSignal;
+  /** Gets what the work comes to after its end. An error then is dropped: one was told already. */
+  readonly orphan?: (result: T) => void;
+}
+
+/** Waits for `work`, but no longer than its bounds allow. `work` can be ended from outside through what it is given. */
 export function withDeadline<T>(
-  clock: Clock,
-  ms: number,
-  late: () => Error,
-  work: (end: (error: Error) => void) => T | PromiseLike<T>,
-  orphan: (result: T) => void = () => {},
+  { clock, ms, late, signal, orphan }: Bounds<T>,
+  work: (end: (error: unknown) => void) => T | PromiseLike<T>,
 ): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     let over = false;
-    const end = (error: unknown) => {
+    const settle = (how: () => void) => {
+      if (over) return;
       over = true;
       cancel();
-      reject(error);
+      signal?.removeEventListener('abort', onAbort);
+      how();
     };
+    const end = (error: unknown) => settle(() => reject(error));
+    const onAbort = () => end(signal?.reason);
     const cancel = clock.after(ms, () => end(late()));
-    new Promise<T>(settle => settle(work(end))).then(
-      result => {
-        if (over) return orphan(result);
-        cancel();
-        resolve(result);
-      },
-      error => {
-        if (!over) end(error);
-      },
+    if (signal?.aborted) return onAbort();
+    signal?.addEventListener('abort', onAbort);
+    new Promise<T>(begin => begin(work(end))).then(
+      result => (over ? orphan?.(result) : settle(() => resolve(result))),
+      end,
     );
   });
 }

@@ -155,10 +155,12 @@ class SteppedPlugin implements PreparedStep {
     const late = () =>
       new PluginError('PLUGIN_DEADLINE', `describe() took longer than ${task.deadlineMs} ms`, at);
     try {
-      return await withDeadline(this.#deps.clock, task.deadlineMs, late, fail =>
-        this.#deps.attribution.run({ ...at, event: task.event, fail }, () =>
-          describe(message, this.step.options),
-        ),
+      return await withDeadline(
+        { clock: this.#deps.clock, ms: task.deadlineMs, late, signal: task.signal },
+        fail =>
+          this.#deps.attribution.run({ ...at, event: task.event, fail }, () =>
+            describe(message, this.step.options),
+          ),
       );
     } catch (error) {
       throw attributed(error, at);
@@ -222,15 +224,18 @@ class SteppedPlugin implements PreparedStep {
     const at = this.#at('setup');
     const deadlineMs = this.#deps.setupDeadlineMs ?? 30_000;
     const instance = await withDeadline<PluginInstance>(
-      this.#deps.clock,
-      deadlineMs,
-      () => new PluginError('PLUGIN_SETUP', `setup() did not end within ${deadlineMs} ms`, at),
+      {
+        clock: this.#deps.clock,
+        ms: deadlineMs,
+        late: () => new PluginError('PLUGIN_SETUP', `setup() did not end within ${deadlineMs} ms`, at),
+        signal: this.#lifetime,
+        // It came too late to be used.
+        orphan: late => void this.#disposeOf(late),
+      },
       fail =>
         this.#deps.attribution.run({ ...at, fail }, () =>
           definition.setup(this.step.options, this.#context()),
         ),
-      // It came too late to be used: the next set-up makes another one.
-      late => void this.#disposeOf(late),
     );
     if (typeof instance?.operator !== 'function') {
       throw new PluginError('PLUGIN_SETUP', 'setup() did not return { operator }', at, {
@@ -249,11 +254,10 @@ class SteppedPlugin implements PreparedStep {
     const at = this.#at('dispose');
     const deadlineMs = this.#deps.disposeDeadlineMs ?? 5000;
     try {
-      await withDeadline<unknown>(
-        this.#deps.clock,
-        deadlineMs,
-        () => new PluginError('PLUGIN_DEADLINE', `dispose() did not end within ${deadlineMs} ms`, at),
-        fail => this.#deps.attribution.run({ ...at, fail }, () => instance?.dispose?.()),
+      const late = () =>
+        new PluginError('PLUGIN_DEADLINE', `dispose() did not end within ${deadlineMs} ms`, at);
+      await withDeadline<unknown>({ clock: this.#deps.clock, ms: deadlineMs, late }, fail =>
+        this.#deps.attribution.run({ ...at, fail }, () => instance?.dispose?.()),
       );
     } catch (error) {
       this.#log.warn('plugin failed to dispose', { error: attributed(error, at) });

@@ -15,9 +15,18 @@ export interface PluginLoader {
   readonly builtIns: readonly string[];
   /**
    * Loads a built-in by name, a file by path, or an installed package by name; a second call answers the same plugin.
-   * Rejects with a PluginError PLUGIN_LOAD that says what is wrong and what to do.
+   * Packages and relative paths are looked up from `fromDir`, by default the config's folder. Rejects with a PluginError
+   * PLUGIN_LOAD that says what is wrong and what to do.
    */
-  load(use: string): Promise<PluginDefinition>;
+  load(use: string, fromDir?: string): Promise<PluginDefinition>;
+  /** As `load`, but what is wrong comes back in words: for whoever reports it together with other problems. */
+  inspect(use: string, fromDir?: string): Promise<PluginDefinition | LoadProblem>;
+}
+
+export interface LoadProblem {
+  /** Without the plugin's name. */
+  readonly error: string;
+  readonly hint?: string;
 }
 
 export interface LoaderDeps {
@@ -39,38 +48,49 @@ export function makePluginLoader(deps: LoaderDeps = {}): PluginLoader {
   const builtIns = findBuiltIns();
   const loaded = new Map<string, Promise<PluginDefinition>>();
 
-  async function load(use: string): Promise<PluginDefinition> {
+  async function loadFresh(use: string, fromDir: string): Promise<PluginDefinition> {
     installHooks();
-    const url = await locate(use, configDir, builtIns);
+    const url = await locate(use, fromDir, builtIns);
     const at = { plugin: use, phase: 'load' } as const;
     const late = () =>
-      problem(
+      new LoadError(
         use,
         `it was not loaded within ${deadlineMs} ms`,
         'A module must not wait for something at its top level.',
       );
     let module: unknown;
     try {
-      const work = (fail: (error: Error) => void): Promise<unknown> =>
+      const work = (fail: (error: unknown) => void): Promise<unknown> =>
         attribution ? attribution.run({ ...at, fail }, () => import(url)) : import(url);
-      module = await withDeadline(clock, deadlineMs, late, work);
+      module = await withDeadline({ clock, ms: deadlineMs, late }, work);
     } catch (error) {
-      if (error instanceof PluginError) throw error;
+      if (error instanceof LoadError) throw error;
       throw importProblem(use, url, error);
     }
     return definitionIn(use, module);
   }
 
+  function load(use: string, fromDir = configDir): Promise<PluginDefinition> {
+    const key = `${fromDir}\n${use}`;
+    const known = loaded.get(key);
+    if (known) return known;
+    const loading = loadFresh(use, fromDir);
+    loaded.set(key, loading);
+    // The reason may be gone the next time: a package that was installed meanwhile.
+    loading.catch(() => loaded.delete(key));
+    return loading;
+  }
+
   return {
     builtIns: [...builtIns.keys()],
-    load(use) {
-      const known = loaded.get(use);
-      if (known) return known;
-      const loading = load(use);
-      loaded.set(use, loading);
-      // The reason may be gone the next time: a package that was installed meanwhile.
-      loading.catch(() => loaded.delete(use));
-      return loading;
+    load,
+    async inspect(use, fromDir) {
+      try {
+        return await load(use, fromDir);
+      } catch (error) {
+        if (!(error instanceof LoadError)) throw error;
+        return { error: error.reason, ...(error.hint !== undefined && { hint: error.hint }) };
+      }
     },
   };
 }
@@ -98,7 +118,7 @@ async function locate(
   if (isPath(use)) return locateFile(use, resolve(configDir, use));
   const url = locatePackage(use, configDir);
   if (url === undefined) {
-    throw problem(
+    throw new LoadError(
       use,
       `no built-in plugin and no package has this name, looked up from ${configDir}`,
       `Built in are ${[...builtIns.keys()].join(', ')}. A package has to be installed (npm install ${use}), a file named with its path (./${use}.ts).`,
@@ -111,7 +131,7 @@ async function locateFile(use: string, file: string): Promise<string> {
   const found = await stat(file).catch(() => undefined);
   if (found?.isFile()) {
     if (EXTENSIONS.includes(extname(file))) return pathToFileURL(file).href;
-    throw problem(
+    throw new LoadError(
       use,
       'it is neither TypeScript nor JavaScript',
       `Name a file that ends in ${EXTENSIONS.join(', ')}.`,
@@ -119,7 +139,7 @@ async function locateFile(use: string, file: string): Promise<string> {
   }
   const guesses = EXTENSIONS.flatMap(ext => [`${file}${ext}`, join(file, `index${ext}`)]);
   const near = guesses.find(existsSync);
-  throw problem(
+  throw new LoadError(
     use,
     found ? 'it is a folder' : `there is no file ${file}`,
     near === undefined
@@ -134,7 +154,7 @@ function locatePackage(use: string, configDir: string): string | undefined {
     try {
       const url = resolveFrom(use, parent);
       if (/\.[cm]?tsx?$/.test(url) && url.includes('/node_modules/')) {
-        throw problem(
+        throw new LoadError(
           use,
           'the package is TypeScript, and Node runs no TypeScript under node_modules',
           'Publish it as JavaScript, or name its file by path outside node_modules.',
@@ -152,17 +172,17 @@ function locatePackage(use: string, configDir: string): string | undefined {
 function definitionIn(use: string, module: unknown): PluginDefinition {
   const exported = defaultOf(module);
   if (exported === undefined) {
-    throw problem(use, 'it has no default export', 'Write `export default definePlugin({ ... })`.');
+    throw new LoadError(use, 'it has no default export', 'Write `export default definePlugin({ ... })`.');
   }
   if (!isPlugin(exported)) {
-    throw problem(
+    throw new LoadError(
       use,
       'its default export is not a plugin',
       'Wrap it: `export default definePlugin({ ... })`, with definePlugin from podiod/plugin.',
     );
   }
   const wrong = shapeProblem(exported);
-  if (wrong !== undefined) throw problem(use, wrong, 'docs/plugins.md shows what a plugin looks like.');
+  if (wrong !== undefined) throw new LoadError(use, wrong, 'docs/plugins.md shows what a plugin looks like.');
   return exported;
 }
 
@@ -173,27 +193,26 @@ function defaultOf(module: unknown): unknown {
   return isPlugin(inner) ? inner : outer;
 }
 
-const problem = (use: string, what: string, hint: string, cause?: unknown): PluginError =>
-  new PluginError(
-    'PLUGIN_LOAD',
-    `plugin ${use} can't be loaded: ${what}`,
-    { plugin: use, phase: 'load' },
-    {
-      hint,
-      retry: 'never',
-      ...(cause === undefined ? {} : { cause }),
-    },
-  );
+class LoadError extends PluginError {
+  /** What is wrong, without the plugin's name. */
+  readonly reason: string;
+
+  constructor(use: string, reason: string, hint: string, cause?: unknown) {
+    const at = { plugin: use, phase: 'load' } as const;
+    super('PLUGIN_LOAD', `the plugin ${use} can't be loaded: ${reason}`, at, { hint, retry: 'never', cause });
+    this.reason = reason;
+  }
+}
 
 /** Something went wrong inside the module or what it imports. */
-function importProblem(use: string, url: string | undefined, thrown: unknown): PluginError {
+function importProblem(use: string, url: string | undefined, thrown: unknown): LoadError {
   const error = coerceError(thrown);
   const what = `${explain(error)}${placeIn(error)}`;
   const code = 'code' in error ? String(error.code) : '';
   if (isNotFound(error))
-    return problem(use, what, 'Install what it imports, in its own folder or the config’s.', error);
+    return new LoadError(use, what, 'Install what it imports, in its own folder or the config’s.', error);
   if (code === 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX') {
-    return problem(
+    return new LoadError(
       use,
       what,
       'Only TypeScript that can be erased runs as it is: no enum, namespace or parameter property.',
@@ -201,7 +220,7 @@ function importProblem(use: string, url: string | undefined, thrown: unknown): P
     );
   }
   if (code === 'ERR_UNSUPPORTED_NODE_MODULES_TYPE_STRIPPING') {
-    return problem(
+    return new LoadError(
       use,
       what,
       'Node runs no TypeScript under node_modules: publish the package as JavaScript.',
@@ -209,14 +228,14 @@ function importProblem(use: string, url: string | undefined, thrown: unknown): P
     );
   }
   if (error instanceof SyntaxError && url !== undefined) {
-    return problem(
+    return new LoadError(
       use,
       what,
       `\`node --check ${relative(process.cwd(), fileURLToPath(url))}\` shows the place.`,
       error,
     );
   }
-  return problem(use, what, 'The module threw while it was loaded: work belongs into setup().', error);
+  return new LoadError(use, what, 'The module threw while it was loaded: work belongs into setup().', error);
 }
 
 /** Node puts the place of a syntax error above the stack, for some. */

@@ -4,7 +4,7 @@ import { isPodiodError } from '../core/errors.ts';
 import { compileTemplate } from './template.ts';
 
 /** A file or folder. The config makes it absolute, relative to the file it stands in. */
-export const pathOption = (): ZodType<string, string> => z.string().min(1).meta({ path: true });
+export const pathOption = (): ZodType<string, string> => z.string().min(1).meta({ format: 'path' });
 
 /** A text that no log, frame or error may show. */
 export const secretOption = <Schema extends ZodType<string, string>>(schema: Schema): Schema =>

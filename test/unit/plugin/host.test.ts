@@ -1,0 +1,278 @@
+import { expect } from 'chai';
+import { concatMap, map } from 'rxjs';
+import type { Message, PluginContext, PluginDefinition } from '../../../src/plugin/contract.ts';
+import type { DryRun, PluginHost } from '../../../src/plugin/host.ts';
+import { definePlugin, PermanentError, RetryAfter, z } from '../../../src/plugin/index.ts';
+import { pluginWorld, rule, step, task } from '../../support/plugin-world.ts';
+import { makeVirtualClock } from '../../support/virtual-clock.ts';
+
+const passing = { operator: map((m: Message) => m) };
+
+const define = (over: Partial<PluginDefinition>): PluginDefinition =>
+  definePlugin({ name: 'probe', options: z.looseObject({}), setup: () => passing, ...over });
+
+const hosts: PluginHost[] = [];
+afterEach(async () => {
+  for (const host of hosts.splice(0)) await host.dispose();
+});
+
+const prepare = (plugin: PluginDefinition | Error, over: Parameters<typeof pluginWorld>[1] = {}) => {
+  const world = pluginWorld(plugin, over);
+  hosts.push(world.host);
+  const one = step({ options: { greeting: 'hello' } });
+  return { ...world, prepared: world.host.prepare(rule([one]), one) };
+};
+
+/** Fails as long as the list lasts, then works. */
+const failing = (...errors: unknown[]) => {
+  let calls = 0;
+  const plugin = define({
+    setup: async () => {
+      const error = errors[calls++];
+      if (error !== undefined) throw error;
+      return passing;
+    },
+  });
+  return { plugin, calls: () => calls };
+};
+
+describe('plugin host', () => {
+  describe('setting a step up', () => {
+    it('gives the plugin its options and its context', async () => {
+      let given: { options: unknown; context: PluginContext } | undefined;
+      const { prepared, values, log } = prepare(
+        define({
+          setup: (options, context) => {
+            given = { options, context };
+            return passing;
+          },
+        }),
+      );
+      await prepared.ready();
+      expect(prepared.state).to.deep.equal({ state: 'ready' });
+      expect(given?.options).to.deep.equal({ greeting: 'hello' });
+      expect(given?.context).to.include({ rule: 'won', step: 'probe', fetch: globalThis.fetch });
+      await given?.context.store.set('n', 1);
+      expect(values.get('won/probe:n')).to.equal(1);
+      expect(await given?.context.store.update('n', n => Number(n) + 1)).to.equal(2);
+      given?.context.log.info('said', { more: 1 });
+      expect(log.lines.at(-1)?.fields).to.deep.equal({
+        plugin: 'probe',
+        rule: 'won',
+        step: 'probe',
+        more: 1,
+      });
+    });
+
+    it('is tried again with backoff; runs wait, one line is logged for the outage', async () => {
+      const clock = makeVirtualClock();
+      const { plugin, calls } = failing(new Error('no disk'), 'a string', new PermanentError('never'));
+      const { prepared, log } = prepare(plugin, { clock });
+      const output = prepared.run(task());
+      await clock.advance(0);
+      expect(prepared.state).to.deep.equal({ state: 'failing', error: 'no disk' });
+      await clock.advance(999);
+      expect(calls()).to.equal(1);
+      await clock.advance(1);
+      expect(calls()).to.equal(2);
+      await clock.advance(2000);
+      expect(prepared.state).to.deep.equal({ state: 'failing', error: 'never' });
+      await clock.advance(4000);
+      expect(prepared.state).to.deep.equal({ state: 'ready' });
+      expect(await output).to.deep.equal([{}]);
+      expect(log.lines.map(({ level, message }) => `${level} ${message}`)).to.deep.equal([
+        'error plugin set-up failed, events of its rule wait',
+        'info plugin is set up again',
+      ]);
+    });
+
+    it('waits as long as the plugin asks for', async () => {
+      const clock = makeVirtualClock();
+      const { plugin, calls } = failing(new RetryAfter(90_000));
+      const { prepared } = prepare(plugin, { clock });
+      await clock.advance(89_999);
+      expect(calls()).to.equal(1);
+      await clock.advance(1);
+      expect(prepared.state.state).to.equal('ready');
+    });
+
+    it('has a deadline, and disposes of what comes after it', async () => {
+      const clock = makeVirtualClock();
+      const late = Promise.withResolvers<void>();
+      let setups = 0;
+      const disposed: number[] = [];
+      const { prepared } = prepare(
+        define({
+          setup: async () => {
+            const n = ++setups;
+            if (n === 1) await late.promise;
+            return { ...passing, dispose: () => void disposed.push(n) };
+          },
+        }),
+        { clock },
+      );
+      await clock.advance(30_000);
+      expect(prepared.state).to.deep.equal({
+        state: 'failing',
+        error: 'setup() did not end within 30000 ms',
+      });
+      await clock.advance(1000);
+      expect(prepared.state.state).to.equal('ready');
+      late.resolve();
+      await clock.advance(0);
+      expect(disposed).to.deep.equal([1]);
+    });
+
+    it('says when setup() returned no operator', async () => {
+      for (const nothing of [undefined, null, {}, { operator: 1 }]) {
+        const clock = makeVirtualClock();
+        const { prepared } = prepare(define({ setup: (() => nothing) as never }), { clock });
+        await clock.advance(0);
+        expect(prepared.state.error).to.equal('setup() did not return { operator }');
+      }
+    });
+
+    it('counts a plugin that cannot be loaded any more as failing', async () => {
+      const clock = makeVirtualClock();
+      const { prepared } = prepare(new Error('file is gone'), { clock });
+      await clock.advance(0);
+      expect(prepared.state).to.deep.equal({ state: 'failing', error: 'file is gone' });
+    });
+
+    it('lets go of those who wait, when told to or disposed', async () => {
+      const clock = makeVirtualClock();
+      const { plugin } = failing(...Array(100).fill(new Error('never works')));
+      const { prepared, host } = prepare(plugin, { clock });
+      const reason = new Error('stopping');
+      const stop = new AbortController();
+      const waiting = prepared.ready(stop.signal).catch(error => error);
+      const disposed = prepared.ready().catch(error => error);
+      await clock.advance(10);
+      stop.abort(reason);
+      expect(await waiting).to.equal(reason);
+      await host.dispose();
+      expect((await disposed).message).to.equal('the plugin host is disposed');
+      expect(() => host.prepare(rule([]), step())).to.throw('disposed');
+    });
+  });
+
+  describe('disposing', () => {
+    it('goes in reverse order and survives what fails or hangs', async () => {
+      const clock = makeVirtualClock();
+      const order: string[] = [];
+      const { host, log } = pluginWorld(
+        define({
+          setup: (_options, { step: name }) => ({
+            ...passing,
+            dispose() {
+              order.push(name);
+              if (name === 'b') throw new Error('broken');
+              return name === 'c' ? new Promise<void>(() => {}) : undefined;
+            },
+          }),
+        }),
+        { clock },
+      );
+      const steps = ['a', 'b', 'c'].map(name => step({ name }));
+      const prepared = steps.map(one => host.prepare(rule(steps), one));
+      await Promise.all(prepared.map(one => one.ready()));
+      const disposed = host.dispose();
+      await clock.advance(5000);
+      await disposed;
+      expect(order).to.deep.equal(['c', 'b', 'a']);
+      expect(log.lines.map(({ message, fields }) => [message, fields.step])).to.deep.equal([
+        ['plugin failed to dispose', 'c'],
+        ['plugin failed to dispose', 'b'],
+      ]);
+      await host.dispose();
+      expect(order).to.have.length(3);
+    });
+
+    it('disposes of an instance whose set-up was under way', async () => {
+      const begun = Promise.withResolvers<void>();
+      const slow = Promise.withResolvers<void>();
+      const disposed = Promise.withResolvers<void>();
+      const { prepared, host } = prepare(
+        define({
+          setup: async () => {
+            begun.resolve();
+            await slow.promise;
+            return { ...passing, dispose: () => disposed.resolve() };
+          },
+        }),
+      );
+      await begun.promise;
+      await host.dispose();
+      slow.resolve();
+      await disposed.promise;
+      expect(prepared.state.state).to.equal('setting-up');
+    });
+  });
+
+  describe('describing', () => {
+    it('asks the plugin, with its options, without setting it up', async () => {
+      const { prepared } = prepare(
+        define({
+          setup: () => new Promise(() => {}),
+          describe: async (message, options) =>
+            `${(options as { greeting: string }).greeting} ${(await message.item()).title}`,
+        }),
+      );
+      expect(await prepared.describe(task())).to.equal('hello Acme & Sons');
+    });
+
+    it('is undefined for a plugin that says nothing, and a PluginError for one that fails or hangs', async () => {
+      const clock = makeVirtualClock();
+      expect(await prepare(define({})).prepared.describe(task())).to.equal(undefined);
+      const broken = prepare(
+        define({
+          describe: () => {
+            throw new Error('dumb');
+          },
+        }),
+      );
+      expect(await broken.prepared.describe(task()).catch(e => [e.step, e.message])).to.deep.equal([
+        'probe',
+        'dumb',
+      ]);
+      const hung = prepare(define({ describe: () => new Promise(() => {}) }), { clock });
+      const failed = hung.prepared.describe(task()).catch(e => e.code);
+      await clock.advance(5000);
+      expect(await failed).to.equal('PLUGIN_DEADLINE');
+    });
+  });
+
+  describe('in a dry run', () => {
+    const said: DryRun[] = [];
+    const dryRun = (one: DryRun) => void said.push(one);
+    beforeEach(() => {
+      said.length = 0;
+    });
+
+    it('neither sets up nor runs what has effects, tells what it would do and passes the message on', async () => {
+      const { prepared } = prepare(
+        define({
+          setup: () => {
+            throw new Error('must not be set up');
+          },
+          describe: () => 'posts',
+        }),
+        { dryRun },
+      );
+      expect(await prepared.run(task({ data: { a: 1 } }))).to.deep.equal([{ a: 1 }]);
+      expect(said).to.have.length(1);
+      expect(said[0]).to.include({ rule: 'won', step: 'probe', plugin: 'probe', text: 'posts' });
+    });
+
+    it('tells also of a plugin that has no words', async () => {
+      await prepare(define({}), { dryRun }).prepared.run(task());
+      expect(said[0]?.text).to.equal(undefined);
+    });
+
+    it('runs what is pure', async () => {
+      const pure = define({ pure: true, setup: () => ({ operator: concatMap(() => []) }) });
+      expect(await prepare(pure, { dryRun }).prepared.run(task())).to.deep.equal([]);
+      expect(said).to.deep.equal([]);
+    });
+  });
+});
