@@ -154,7 +154,8 @@ export function makeBudget(options: {
     take(identity, operation, priority) {
       const { account, bucket, waitMs, probe } = look(identity, operation, priority);
       if (waitMs > 0) return { waitMs: Math.ceil(waitMs) };
-      const probed = probe && account.known.get(bucket);
+      const probed = probe ? account.known.get(bucket) : undefined;
+      const probedBefore = probed?.probedAt;
       if (probed) probed.probedAt = clock.monotonic();
       if (priority === 'background') account.background[bucket].add();
       account.onTheWay[bucket] += 1;
@@ -171,6 +172,8 @@ export function makeBudget(options: {
         // No header tells, so it is counted here: too low is safe, and the next header puts it right.
         const known = account.known.get(bucket);
         if (known) known.remaining -= 1;
+        // A probe that brought no news leaves the question open.
+        if (probed && probedBefore !== undefined) probed.probedAt = probedBefore;
       };
       return { grant: { answered } };
     },

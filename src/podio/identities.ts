@@ -90,22 +90,23 @@ export async function makeIdentities(
     }
   };
 
-  for (const ref of [
-    ...Array.from(apps.keys(), id => ({ type: 'app', id }) as const),
-    ...Array.from(spaces.keys(), id => ({ type: 'space', id }) as const),
-  ]) {
+  const remember = async (ref: HookRef): Promise<void> => {
     const identity = forRef(ref);
-    if (!identity) continue;
+    if (!identity) return;
     const key = `${PREFIX}${ref.type}/${ref.id}`;
     const now: Remembered = {
       identity: identityKey(identity),
       ...(identity.kind === 'login' && { login: identity.name }),
     };
     const before = remembered.get(key);
-    if (!isRemembered(before) || before.identity !== now.identity || before.login !== now.login) {
-      await settings.set(key, now);
-    }
-  }
+    if (isRemembered(before) && before.identity === now.identity && before.login === now.login) return;
+    await settings.set(key, now);
+  };
+  // Together, so that they share a flush.
+  await Promise.all([
+    ...Array.from(apps.keys(), id => remember({ type: 'app', id })),
+    ...Array.from(spaces.keys(), id => remember({ type: 'space', id })),
+  ]);
 
   return {
     forRef,

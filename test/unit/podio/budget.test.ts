@@ -138,6 +138,14 @@ describe('podio budget', () => {
     expect(budget.wait(ID, 'items.get', 'live')).to.equal(0);
   });
 
+  it('tries again soon when a probe brought no news', async () => {
+    const { budget, clock } = setUp();
+    call(budget, 1_000, 20);
+    await clock.advance(5 * MINUTE);
+    budget.take(ID, 'items.get', 'live').grant?.answered(undefined);
+    expect(budget.wait(ID, 'items.get', 'live')).to.equal(0);
+  });
+
   it('leaves the last ones to live probes', async () => {
     const { budget, clock } = setUp();
     call(budget, 1_000, 15);
