@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { coerceError, isPodiodError } from '../core/errors.ts';
+import { version } from '../daemon/package.ts';
 import type { CommandContext } from './command.ts';
 import { defineApply } from './commands/apply.ts';
 import { defineCheck } from './commands/check.ts';
@@ -13,7 +14,6 @@ import { defineRun } from './commands/run.ts';
 import { defineStatus } from './commands/status.ts';
 import { EXIT } from './exit.ts';
 import { type Cli, type Io, makeCli } from './io.ts';
-import { version } from './package.ts';
 
 /** Each adds one command; what it needs is imported when it runs, so that `--help` is quick. */
 const COMMANDS = [

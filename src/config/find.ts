@@ -10,6 +10,8 @@ export interface Found {
   readonly file: string;
   /** The key under which the config stands in that file. */
   readonly within?: string;
+  /** Given where there is no such file: a config that a program made. */
+  readonly text?: string;
 }
 
 const MODULE = 'podio';

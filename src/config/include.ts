@@ -30,7 +30,7 @@ export async function loadFiles(found: Found): Promise<Loaded> {
     const place = { file, start: 0, end: 0 };
     let text: string;
     try {
-      text = await readFile(file, 'utf8');
+      text = file === found.file && found.text !== undefined ? found.text : await readFile(file, 'utf8');
     } catch (error) {
       report(unreadable(file, (error as NodeJS.ErrnoException).code ?? 'unknown error', from));
       return { kind: 'unknown', place };

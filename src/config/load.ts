@@ -22,6 +22,8 @@ export interface FindOptions {
 }
 
 export interface LoadOptions extends FindOptions {
+  /** The config itself, YAML or JSON, in place of what stands in a file; `file` is then where its paths are relative to. */
+  readonly text?: string;
   readonly loadPlugin: LoadPlugin;
   /** Names of the plugins that steps may use without an entry in `plugins`. */
   readonly builtIns: readonly string[];
@@ -39,8 +41,8 @@ export interface LoadResult<T> {
 
 /** Finds, reads and checks the config with all its includes and plugins. All problems at once; never rejects for one. */
 export async function loadConfig(options: LoadOptions): Promise<LoadResult<Config>> {
-  const { env } = options;
-  const found = await findConfig(options);
+  const { env, text, file = 'config', cwd } = options;
+  const found = text === undefined ? await findConfig(options) : { file: resolve(cwd, file), text };
   if ('problem' in found) return result<Config>(undefined, [found.problem], new Map());
   const { root, texts, problems } = await loadFiles(found);
   const diagnostics = [...problems];

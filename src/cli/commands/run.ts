@@ -1,8 +1,8 @@
+import { version } from '../../daemon/package.ts';
 import type { CommandContext } from '../command.ts';
 import { withCommonOptions } from '../command.ts';
 import { EXIT } from '../exit.ts';
 import type { CommonOptions } from '../io.ts';
-import { version } from '../package.ts';
 
 export function defineRun({ program, cli, exit }: CommandContext): void {
   withCommonOptions(program.command('run', { isDefault: true }))

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import type { Config } from '../../config/model.ts';
 import type { Step } from '../../core/rule.ts';
+import { packageFile } from '../../daemon/package.ts';
 import type { Cli, CommonOptions } from '../io.ts';
-import { packageFile } from '../package.ts';
 import { type LoadedConfig, loadConfigOrFail, readConfig } from '../setup.ts';
 
 const EXAMPLE = '.podiorc.example.yml';

@@ -1,0 +1,61 @@
+import { type FindOptions, type LoadResult, loadConfig } from '../config/load.ts';
+import type { Config } from '../config/model.ts';
+import { type RenderOptions, renderDiagnostics } from '../config/render.ts';
+import type { Diagnostic } from '../core/diagnostic.ts';
+import { coerceError, isPodiodError, PodiodError } from '../core/errors.ts';
+import { makePluginLoader, type PluginLoader } from '../plugin/load.ts';
+
+/** The config has problems; the message shows each with its place. Exit code 78. */
+export class ConfigError extends PodiodError {
+  readonly diagnostics: readonly Diagnostic[];
+
+  constructor(diagnostics: readonly Diagnostic[], rendered: string) {
+    const errors = diagnostics.filter(({ severity }) => severity === 'error').length;
+    super(
+      'CONFIG_INVALID',
+      `${rendered}\n\n${errors === 1 ? 'one problem' : `${errors} problems`} in the config`,
+      {
+        hint: 'podiod check looks at it without starting anything.',
+        retry: 'never',
+      },
+    );
+    this.diagnostics = diagnostics;
+  }
+}
+
+export interface ReadOptions extends FindOptions {
+  /** The config itself in place of a file's. */
+  readonly text?: string;
+  readonly withoutSecrets?: boolean;
+}
+
+/** Reads and checks the whole config, plugins and their options included. */
+export function readConfig(options: ReadOptions): Promise<LoadResult<Config>> {
+  const loaders = new Map<string, PluginLoader>();
+  const loaderFor = (configDir: string) => {
+    const loader = loaders.get(configDir) ?? makePluginLoader({ configDir });
+    loaders.set(configDir, loader);
+    return loader;
+  };
+  return loadConfig({
+    ...options,
+    builtIns: loaderFor(options.cwd).builtIns,
+    async loadPlugin(use, fromDir) {
+      try {
+        return await loaderFor(fromDir).load(use);
+      } catch (thrown) {
+        const error = coerceError(thrown);
+        return {
+          error: error.message,
+          ...(isPodiodError(error) && error.hint !== undefined && { hint: error.hint }),
+        };
+      }
+    },
+  });
+}
+
+/** Throws a ConfigError with every problem rendered. */
+export function configOrFail<T>({ config, diagnostics, sources }: LoadResult<T>, look: RenderOptions): T {
+  if (config !== undefined) return config;
+  throw new ConfigError(diagnostics, renderDiagnostics(diagnostics, sources, look));
+}
