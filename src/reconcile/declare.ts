@@ -3,7 +3,7 @@ import { coerceError, PodioError } from '../core/errors.ts';
 import { type HookRefType, refKey } from '../core/event.ts';
 import { type HookRef, type HookSpec, hookUrl } from '../core/hook.ts';
 import type { AppTrigger, Rule } from '../core/rule.ts';
-import type { FieldDirectory, Identities } from '../podio/contract.ts';
+import type { FieldDirectory, Identities, Priority } from '../podio/contract.ts';
 import { identityFor } from './identity.ts';
 import type { Limit } from './limit.ts';
 
@@ -85,10 +85,11 @@ export async function resolveFields(
     readonly identities: Identities;
     readonly limit: Limit;
     readonly signal: AbortSignal;
+    readonly priority: Priority;
     readonly hold?: (key: string) => FieldLookup | undefined;
   },
 ): Promise<FieldLookups> {
-  const { fields, identities, limit, signal, hold } = effects;
+  const { fields, identities, limit, signal, priority, hold } = effects;
   const look = async ({ app, field }: WantedField): Promise<FieldLookup> => {
     const known = fields.known(app.id, field);
     if (known) return { fieldId: known.fieldId };
@@ -96,7 +97,7 @@ export async function resolveFields(
     if (held) return held;
     try {
       const as = identityFor(identities, { type: 'app', id: app.id });
-      const found = await limit(() => fields.find(as, app.id, field, { priority: 'background', signal }));
+      const found = await limit(() => fields.find(as, app.id, field, { priority, signal }));
       return found ? { fieldId: found.fieldId } : { error: noSuchField(app.name, field) };
     } catch (thrown) {
       signal.throwIfAborted();

@@ -26,10 +26,10 @@ export async function observeHooks(
     readonly identities: Identities;
     readonly limit: Limit;
     readonly signal: AbortSignal;
+    readonly priority: Priority;
   },
-  priority: Priority = 'background',
 ): Promise<Observation> {
-  const { podio, identities, limit, signal } = effects;
+  const { podio, identities, limit, signal, priority } = effects;
   const answers = await Promise.all(
     refs.map(async ref => {
       try {

@@ -187,13 +187,17 @@ export function makeRunner(effects: RunnerEffects, signal: AbortSignal): Runner 
   return {
     async run({ options, apply, scope, onProgress }) {
       const before = lookups;
-      const survey = await takeSurvey(effects.config(), surveying, {
-        ref: key =>
-          scope !== 'everything' &&
-          (degraded.get(key) ? !degraded.isDue(key) : scope === 'retries' && world.has(key)),
-        field: key =>
-          scope === 'everything' || degraded.isDue(fieldTrouble(key)) ? undefined : before.get(key),
-      });
+      const survey = await takeSurvey(
+        effects.config(),
+        { ...surveying, priority: scope === 'everything' ? 'live' : 'background' },
+        {
+          ref: key =>
+            scope !== 'everything' &&
+            (degraded.get(key) ? !degraded.isDue(key) : scope === 'retries' && world.has(key)),
+          field: key =>
+            scope === 'everything' || degraded.isDue(fieldTrouble(key)) ? undefined : before.get(key),
+        },
+      );
       take(survey);
       const { observation } = survey;
 
@@ -204,7 +208,13 @@ export function makeRunner(effects: RunnerEffects, signal: AbortSignal): Runner 
       const results = mayApply ? await carryOut(actions, survey, onProgress) : [];
 
       const touched = distinctRefs(results.map(({ action }) => action.ref));
-      const after = await observeHooks(touched, { podio, identities, limit, signal }, 'handshake');
+      const after = await observeHooks(touched, {
+        podio,
+        identities,
+        limit,
+        signal,
+        priority: 'handshake',
+      });
       see(after);
       const remaining = planWorld(survey.config, declaration, world, fields, {}).filter(({ ref }) =>
         after.observed.has(refKey(ref)),
@@ -221,7 +231,7 @@ export function makeRunner(effects: RunnerEffects, signal: AbortSignal): Runner 
     },
 
     async plan(options) {
-      const survey = await takeSurvey(effects.config(), surveying);
+      const survey = await takeSurvey(effects.config(), { ...surveying, priority: 'live' });
       const { hooks, observed, failed } = survey.observation;
       const byRef = Map.groupBy(hooks, ({ ref }) => refKey(ref));
       const seen = new Map([...observed].map(key => [key, byRef.get(key) ?? []]));

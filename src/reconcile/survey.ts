@@ -1,7 +1,7 @@
 import type { Config } from '../config/model.ts';
 import { refKey } from '../core/event.ts';
 import type { HookRef, ObservedHook, Secrets } from '../core/hook.ts';
-import type { FieldDirectory, Identities, PodioClient } from '../podio/contract.ts';
+import type { FieldDirectory, Identities, PodioClient, Priority } from '../podio/contract.ts';
 import {
   type Declaration,
   declareHooks,
@@ -29,6 +29,8 @@ export interface SurveyEffects {
   readonly hookedRefs: HookedRefs;
   readonly limit: Limit;
   readonly signal: AbortSignal;
+  /** The daemon's own rounds are background work; what somebody waits for (a person, readiness) is not. */
+  readonly priority: Priority;
 }
 
 /** What failed lately and isn't looked at again yet. */

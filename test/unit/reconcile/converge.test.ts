@@ -102,7 +102,13 @@ describe('planning and applying', () => {
         const { signal } = new AbortController();
         const limit = makeLimit(4);
         const look = async () => {
-          const { hooks, observed } = await observeHooks(refs, { podio: client, identities, limit, signal });
+          const { hooks, observed } = await observeHooks(refs, {
+            podio: client,
+            identities,
+            limit,
+            signal,
+            priority: 'live',
+          });
           return planHooks(declared, hooks, {
             publicUrl,
             secrets,

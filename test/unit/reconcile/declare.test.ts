@@ -19,6 +19,7 @@ async function declare(rules: readonly Rule[], podio = new ModelPodio()) {
     identities: podio.identities,
     limit: makeLimit(2),
     signal: new AbortController().signal,
+    priority: 'live',
   });
   return declareHooks(rules, apps, spaces, lookups, publicUrl, secret);
 }
