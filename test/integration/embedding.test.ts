@@ -1,0 +1,72 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { firstValueFrom, lastValueFrom, toArray } from 'rxjs';
+import { silentLog } from '../../src/core/log.ts';
+import { ConfigError, startDaemon } from '../../src/index.ts';
+import { startEmulator } from '../../src/testing.ts';
+import { temporaryFolder } from '../support/folder.ts';
+
+/** An emulated Podio with one app, and a config for it, as a program would write it. */
+async function world(dataDir: string) {
+  const emulator = await startEmulator({ allowAnyPort: true });
+  emulator.world.addClient({ clientId: 'client', clientSecret: 'client-secret' });
+  const { spaceId } = emulator.world.addSpace({ name: 'Sales' });
+  const app = emulator.world.addApp({
+    spaceId,
+    name: 'Leads',
+    fields: [{ externalId: 'title', type: 'text' }],
+  });
+  // Podio must know the URL before the ingress has a port, so a free one is looked for first.
+  const { createServer } = await import('node:net');
+  const port = await new Promise<number>(resolve => {
+    const probe = createServer().listen(0, '127.0.0.1', () => {
+      const address = probe.address();
+      probe.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
+    });
+  });
+  const config = {
+    server: { publicUrl: `http://127.0.0.1:${port}/podio`, port, allowNonPublicUrl: true },
+    admin: { port: 0 },
+    podio: { apiUrl: emulator.url, clientId: 'client', clientSecret: 'client-secret' },
+    dataDir,
+    apps: { leads: { id: app.appId, token: app.token } },
+    rules: {
+      all: { on: { app: 'leads', events: 'item.*' }, steps: [{ 'file-logger': { path: './out.ndjson' } }] },
+    },
+  };
+  return { emulator, app, config };
+}
+
+describe('podiod in another program', () => {
+  it('streams events, runs rules, and completes when it is stopped', async () => {
+    using folder = temporaryFolder();
+    const { emulator, app, config } = await world(join(folder.path, 'data'));
+    const daemon = await startDaemon(config, { cwd: folder.path, log: silentLog });
+    const all = lastValueFrom(daemon.events$.pipe(toArray()));
+    await daemon.ready;
+    const first = firstValueFrom(daemon.events$);
+    const item = emulator.world.createItem(app.appId, { fields: { title: 'Alpha' } });
+    expect(await first).to.include({ type: 'item.create', app: 'leads', itemId: item.itemId, revision: 0 });
+    expect(await daemon.stop()).to.equal(0);
+    expect((await all).map(({ type }) => type)).to.deep.equal(['item.create']);
+    const [line = ''] = readFileSync(join(folder.path, 'out.ndjson'), 'utf8').split('\n');
+    expect(JSON.parse(line)).to.include({ type: 'item.create', rule: 'all' });
+    await emulator.stop();
+  });
+
+  it('refuses a config with every problem in the message', async () => {
+    using folder = temporaryFolder();
+    const error = await startDaemon(
+      { server: { publicUrl: 'https://example.com', prot: 1 }, apps: { leads: {} } },
+      {
+        cwd: folder.path,
+        log: silentLog,
+      },
+    ).catch((thrown: unknown) => thrown);
+    expect(error).to.be.instanceOf(ConfigError);
+    const { diagnostics, message } = error as ConfigError;
+    expect(diagnostics.length).to.be.greaterThan(1);
+    expect(message).to.include('did you mean `port`');
+  });
+});
