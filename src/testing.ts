@@ -1,4 +1,4 @@
-/** `podiod/testing`: a Podio of one's own, for tests of plugins and of whatever else calls Podio. */
+/** `podiod/testing`: a bench for plugins, and a Podio of one's own for whatever else calls Podio. */
 export {
   type Actor,
   type ApiRequest,
@@ -46,3 +46,4 @@ export {
   type WorldOptions,
   type WorldPlan,
 } from './emulator/index.ts';
+export { type PluginUnderTest, type TestBench, type TestEvent, testPlugin } from './plugin/testing.ts';

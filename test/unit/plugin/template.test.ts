@@ -37,6 +37,7 @@ describe('template', () => {
     ['{% assign t = item.title | upcase %}{{ t }}', 'A & <B>'],
     ['{{ app.name }} {{ app.id }} {{ event.type }} {{ event.params.item_id }}', 'leads 101 item.update 4711'],
     ['{{ now }} {{ now | date: "%Y" }}', '2026-01-31T12:00:00.000Z 2026'],
+    ['{{ now | date: "%H:%M", "Europe/Copenhagen" }}', '13:00'],
     ['{{ item.constructor }}{{ item.__proto__ }}.', '.'],
   ] as const) {
     it(`renders ${JSON.stringify(text)}`, async () => {
