@@ -240,6 +240,6 @@ function importProblem(use: string, url: string | undefined, thrown: unknown): L
 
 /** Node puts the place of a syntax error above the stack, for some. */
 function placeIn({ stack = '' }: Error): string {
-  const place = /^(?:file:\/\/)?(\S+:\d+)\r?\n/.exec(stack);
+  const place = /^(?:file:\/\/)?((?:\/|[A-Za-z]:[\\/]).*:\d+)\r?\n/.exec(stack);
   return place ? ` (${place[1]})` : '';
 }

@@ -1,6 +1,10 @@
-import { Liquid, LiquidError, type Template as Parsed } from 'liquidjs';
+import { createRequire } from 'node:module';
+import type * as liquidjs from 'liquidjs';
 import { PodiodError } from '../core/errors.ts';
 import type { View } from './contract.ts';
+
+/** 8 MB that a daemon without templates need not carry. Compiling is synchronous, so import() would not do. */
+const liquid = (): typeof liquidjs => createRequire(import.meta.url)('liquidjs') as typeof liquidjs;
 
 /** What a template may name at its start. */
 export const TEMPLATE_NAMES = [
@@ -32,7 +36,10 @@ export interface Template {
  * unknown variable; a field that an item does not have is no error, since Podio leaves out the empty ones.
  */
 export function compileTemplate(text: string, options: TemplateOptions = {}): Template {
+  // Most strings of a block or an option are no templates, and an engine for each would cost more than all else.
+  if (!/\{[{%]/.test(text)) return { names: [], render: async () => text };
   const encode = options.escape ?? (value => value);
+  const { Liquid } = liquid();
   const engine = new Liquid({
     strictFilters: true,
     ownPropertyOnly: true,
@@ -62,11 +69,11 @@ export function compileTemplate(text: string, options: TemplateOptions = {}): Te
 
 const isName = (name: string): name is Name => (TEMPLATE_NAMES as readonly string[]).includes(name);
 
-function parse(engine: Liquid, text: string): Parsed[] {
+function parse(engine: liquidjs.Liquid, text: string): liquidjs.Template[] {
   try {
     return engine.parse(text);
   } catch (error) {
-    if (!LiquidError.is(error)) throw error;
+    if (!liquid().LiquidError.is(error)) throw error;
     throw new PodiodError('PLUGIN_OPTIONS', error.message, { retry: 'never', cause: error });
   }
 }
