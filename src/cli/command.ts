@@ -1,5 +1,7 @@
 import { type Command, Option } from 'commander';
-import type { Cli } from './io.ts';
+import { UsageError } from '../core/errors.ts';
+import type { LogLevel } from '../core/log.ts';
+import type { Cli, CommonOptions } from './io.ts';
 
 /** What a command's file gets to add itself to the command line. */
 export interface CommandContext {
@@ -9,20 +11,64 @@ export interface CommandContext {
   exit(code: number): void;
 }
 
-/** The options of (nearly) every command, so that they can stand behind its name. */
-export function withCommonOptions(command: Command, options: { json?: string } = {}): Command {
-  command.option(
+const LEVELS: readonly LogLevel[] = ['error', 'warn', 'info', 'debug'];
+
+export const configOption = (): Option =>
+  new Option(
     '-c, --config <file>',
-    'the config (else $PODIOD_CONFIG, .podiorc and its like upwards, /etc/podiod)',
+    'the config; else $PODIOD_CONFIG, .podiorc upwards from here, /etc/podiod',
   );
-  command.addOption(
-    new Option('--log-level <level>', 'what the log on stderr tells (or PODIOD_LOG_LEVEL)').choices([
-      'error',
-      'warn',
-      'info',
-      'debug',
-    ]),
-  );
-  if (options.json) command.option('--json', options.json);
+
+export const logLevelOption = (): Option =>
+  new Option('--log-level <level>', 'what the log on stderr tells (or PODIOD_LOG_LEVEL)').choices(LEVELS);
+
+export const jsonOption = (description: string): Option => new Option('--json', description);
+
+/** The options of (nearly) every command, so that they can stand behind its name as well as before it. */
+export function withCommonOptions(command: Command, { json }: { json?: string } = {}): Command {
+  command.addOption(configOption()).addOption(logLevelOption());
+  if (json !== undefined) command.addOption(jsonOption(json));
   return command;
+}
+
+/** The end of a command's help: what people will copy. */
+export function withExamples(
+  command: Command,
+  examples: readonly (readonly [line: string, what: string])[],
+  ...notes: readonly string[]
+): Command {
+  const wide = Math.max(...examples.map(([line]) => line.length));
+  const lines = examples.map(([line, what]) => `  ${line.padEnd(wide)}  # ${what}`);
+  return command.addHelpText(
+    'after',
+    ['', 'Examples:', ...lines, ...notes.flatMap(note => ['', note])].join('\n'),
+  );
+}
+
+/** Hands down what stands before the command's name: `podiod --config x plan` means `podiod plan --config x`. */
+export function inheritOptions(command: Command): void {
+  for (let parent = command.parent; parent; parent = parent.parent) {
+    for (const option of parent.options) {
+      const key = option.attributeName();
+      if (parent.getOptionValueSource(key) !== 'cli') continue;
+      const own = command.options.find(one => one.attributeName() === key);
+      if (!own) throw new UsageError(`podiod ${pathOf(command)} has no ${option.long}`);
+      if (command.getOptionValueSource(key) !== 'cli') {
+        command.setOptionValueWithSource(key, parent.getOptionValue(key), 'cli');
+      }
+    }
+  }
+}
+
+/** `parked retry` */
+const pathOf = (command: Command): string =>
+  command.parent?.parent ? `${pathOf(command.parent)} ${command.name()}` : command.name();
+
+/** `--log-level`, else PODIOD_LOG_LEVEL, which has to be right too. */
+export function logLevelOf({ io }: Cli, { logLevel }: CommonOptions): LogLevel | undefined {
+  const given = logLevel ?? io.env.PODIOD_LOG_LEVEL;
+  if (!given) return undefined;
+  const level = LEVELS.find(one => one === given);
+  if (level) return level;
+  throw new UsageError(`PODIOD_LOG_LEVEL must be one of ${LEVELS.join(', ')}, it is ${given}`);
 }

@@ -1,5 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
-import { stripVTControlCharacters, styleText } from 'node:util';
+import { styleText } from 'node:util';
 import type { LogLevel } from '../core/log.ts';
 
 type Format = Parameters<typeof styleText>[0];
@@ -11,6 +11,10 @@ export interface Io {
   readonly stderr: Writable & { isTTY?: boolean };
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
+  /** Told once, when the command is asked to come to its end. A second time nobody is asked. */
+  onStop(stop: (signal: NodeJS.Signals) => void): void;
+  /** Told of errors that nobody caught. True: whose they were is known, and they are dealt with. */
+  onUncaught(deal: (thrown: unknown) => boolean): void;
 }
 
 /** What every command gets: where results go, and how they may look there. */
@@ -25,6 +29,8 @@ export interface Cli {
   /** True when a person is looking at stdout. */
   readonly terminal: boolean;
   readonly colors: boolean;
+  /** The same for stderr. */
+  readonly noteColors: boolean;
   /** Columns of the terminal; 100 where there is none. */
   readonly width: number;
   style(format: Format, text: string): string;
@@ -32,15 +38,13 @@ export interface Cli {
 
 export function makeCli(io: Io): Cli {
   const terminal = Boolean(io.stdout.isTTY);
-  // NO_COLOR and FORCE_COLOR are what other commands listen to as well.
-  const colors = io.env.FORCE_COLOR
-    ? io.env.FORCE_COLOR !== '0'
-    : terminal && !io.env.NO_COLOR && io.env.TERM !== 'dumb';
+  const colors = mayColor(io.stdout, io.env);
   return {
     io,
     terminal,
     colors,
-    width: io.stdout.columns ?? 100,
+    noteColors: mayColor(io.stderr, io.env),
+    width: io.stdout.columns || 100,
     print: (line = '') => void io.stdout.write(`${line}\n`),
     printJson: value => void io.stdout.write(`${JSON.stringify(value, null, 2)}\n`),
     note: line => void io.stderr.write(`${line}\n`),
@@ -48,20 +52,15 @@ export function makeCli(io: Io): Cli {
   };
 }
 
+/** NO_COLOR and FORCE_COLOR are what other commands listen to as well. */
+function mayColor({ isTTY = false }: { isTTY?: boolean }, env: Io['env']): boolean {
+  if (env.FORCE_COLOR) return env.FORCE_COLOR !== '0';
+  return isTTY && !env.NO_COLOR && env.TERM !== 'dumb';
+}
+
 /** Options that every command has. */
 export interface CommonOptions {
   readonly config?: string;
   readonly logLevel?: LogLevel;
   readonly json?: boolean;
-}
-
-/** Text of others (item titles, error messages) on a terminal: one line, no control characters. */
-export function plain(text: string): string {
-  return stripVTControlCharacters(text).replace(/\p{Cc}+/gu, ' ');
-}
-
-/** Cuts at `width` columns, with an ellipsis where something is left out. */
-export function clip(text: string, width: number): string {
-  const characters = [...text];
-  return characters.length <= width ? text : `${characters.slice(0, Math.max(width - 1, 0)).join('')}…`;
 }

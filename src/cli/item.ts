@@ -11,7 +11,7 @@ const HINT = 'Give the item_id (digits), app/app_item_id such as leads/42, or th
  * The latter two ask Podio.
  */
 export async function resolveItem(cli: Cli, options: CommonOptions, text: string): Promise<number> {
-  if (/^[0-9]{1,16}$/.test(text)) return Number(text);
+  if (/^[0-9]+$/.test(text) && Number.isSafeInteger(Number(text))) return Number(text);
   const link = /^https?:\/\/.*\/apps\/([^/]+)\/items\/([0-9]+)/.exec(text);
   const named = /^([a-z0-9][a-z0-9_-]*)\/([0-9]+)$/.exec(text);
   if (!link && !named) throw new UsageError(`${text} is no item`, HINT);

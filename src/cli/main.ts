@@ -1,7 +1,16 @@
 import { Command, CommanderError } from 'commander';
-import { coerceError, isPodiodError } from '../core/errors.ts';
+import { suggestion } from '../config/suggest.ts';
+import { coerceError, isPodiodError, UsageError } from '../core/errors.ts';
 import { version } from '../daemon/package.ts';
-import type { CommandContext } from './command.ts';
+import {
+  type CommandContext,
+  configOption,
+  inheritOptions,
+  jsonOption,
+  logLevelOf,
+  logLevelOption,
+  withExamples,
+} from './command.ts';
 import { defineApply } from './commands/apply.ts';
 import { defineCheck } from './commands/check.ts';
 import { defineDemo } from './commands/demo.ts';
@@ -10,58 +19,37 @@ import { defineEvents } from './commands/events.ts';
 import { defineParked } from './commands/parked.ts';
 import { definePlan } from './commands/plan.ts';
 import { defineReceive } from './commands/receive.ts';
-import { defineRun } from './commands/run.ts';
+import { defineRun, runDaemon } from './commands/run.ts';
 import { defineStatus } from './commands/status.ts';
 import { EXIT } from './exit.ts';
-import { type Cli, type Io, makeCli } from './io.ts';
+import { type Cli, type CommonOptions, type Io, makeCli } from './io.ts';
+import { processIo } from './process.ts';
 
-/** Each adds one command; what it needs is imported when it runs, so that `--help` is quick. */
-const COMMANDS = [
-  defineRun,
-  defineCheck,
-  definePlan,
-  defineApply,
-  defineStatus,
-  defineEvents,
-  defineParked,
-  defineReceive,
-  defineDemo,
-  defineEmulator,
-];
+/** Each adds its commands; what they need is imported when they run, so that `--help` is quick. */
+const GROUPS: readonly (readonly [title: string, define: readonly ((context: CommandContext) => void)[]])[] =
+  [
+    ['Try it:', [defineDemo, defineReceive, defineEmulator]],
+    ['Look before you leap:', [defineCheck, definePlan, defineApply]],
+    ['Run it:', [defineRun, defineStatus, defineEvents, defineParked]],
+  ];
+
+/** Names that the contract keeps for commands of later versions. */
+const RESERVED: ReadonlySet<string> = new Set(
+  'replay doctor reload service secret backup restore log-level pause resume init pull test backtest why fire schema plugin'.split(
+    ' ',
+  ),
+);
+
+/** Lines of help that are wider than this are hard to read, however wide the terminal. */
+const HELP_WIDTH = 100;
 
 /** Runs one command line. Answers the exit code. */
 export async function run(argv: readonly string[], io: Io): Promise<number> {
   const cli = makeCli(io);
   let code: number = EXIT.done;
-  const program = new Command('podiod')
-    .description(
-      'Automation daemon for Podio: durable webhooks, rules in YAML, plugins over an event stream.',
-    )
-    .version(version(), '-V, --version')
-    .helpCommand(true)
-    .showSuggestionAfterError()
-    .configureOutput({
-      writeOut: text => void io.stdout.write(text),
-      writeErr: text => void io.stderr.write(text),
-      // The one place that prints errors is below: under --json they are a document.
-      outputError: () => {},
-      getOutHelpWidth: () => cli.width,
-      getErrHelpWidth: () => cli.width,
-      getOutHasColors: () => cli.colors,
-    })
-    .exitOverride();
-  const context: CommandContext = {
-    program,
-    cli,
-    exit(status) {
-      code = status;
-    },
-  };
-  for (const define of COMMANDS) define(context);
-  program.addHelpText(
-    'after',
-    '\nExamples:\n  podiod demo                       see it work, with an emulated Podio\n  podiod check                      is the config right?\n  podiod plan                       what would change at Podio?\n  podiod run                        the daemon\n\nExit codes: 0 done, 1 failed, 2 wrong usage, 78 the config is wrong.',
-  );
+  const program = makeProgram(cli, status => {
+    code = status;
+  });
   try {
     await program.parseAsync([...argv], { from: 'user' });
     return code;
@@ -70,17 +58,108 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   }
 }
 
+function makeProgram(cli: Cli, exit: CommandContext['exit']): Command {
+  const { io } = cli;
+  const helpWidth = () => Math.min(cli.width, HELP_WIDTH);
+  const program = new Command('podiod')
+    .usage('[options] [command]')
+    .description(
+      'Automation daemon for Podio: durable webhooks, rules in YAML, plugins over an event stream. Without a command it runs the daemon.',
+    )
+    .version(version(), '-V, --version')
+    .addOption(configOption())
+    .addOption(logLevelOption())
+    .addOption(jsonOption('one JSON document on stdout and nothing else, of commands that read'))
+    .enablePositionalOptions()
+    .helpCommand(false)
+    .configureOutput({
+      writeOut: text => void io.stdout.write(text),
+      writeErr: text => void io.stderr.write(text),
+      // The one place that prints errors is below: under --json they are a document.
+      outputError: () => {},
+      getOutHelpWidth: helpWidth,
+      getErrHelpWidth: helpWidth,
+      getOutHasColors: () => cli.colors,
+    })
+    .configureHelp({ styleTitle: text => cli.style('bold', text) })
+    .exitOverride();
+  const context: CommandContext = { program, cli, exit };
+  for (const [title, commands] of GROUPS) {
+    program.commandsGroup(title);
+    for (const define of commands) define(context);
+  }
+  defineHelp(program);
+  withExamples(
+    program,
+    [
+      ['podiod demo', 'see it work, with an emulated Podio'],
+      ['podiod check', 'is the config right?'],
+      ['podiod plan', 'what would change at Podio, and why?'],
+      ['podiod run', 'the daemon'],
+      ['podiod help events', 'options and examples of a command'],
+    ],
+    'Exit codes: 0 done, 1 failed, 2 wrong usage, 78 the config is wrong.',
+  );
+  // No command, or none that there is: commander would take the word for an argument of a default command.
+  program
+    .argument('[command...]')
+    .allowUnknownOption()
+    .action(async (_words: string[], options: CommonOptions) => {
+      const [word] = program.args;
+      if (word !== undefined) throw unknown(program, word);
+      if (options.json) throw new UsageError('podiod run has no --json');
+      await runDaemon(context, options);
+    });
+  return program.hook('preAction', (_program, command) => {
+    inheritOptions(command);
+    logLevelOf(cli, {});
+  });
+}
+
+/** Own rather than commander's, which shows the whole help for a command that there isn't. */
+function defineHelp(program: Command): void {
+  program
+    .command('help [command...]', { hidden: true })
+    .description('Tells how a command is used.')
+    .action((words: string[]) => {
+      let command = program;
+      for (const word of words) {
+        const next = command.commands.find(one => one.name() === word);
+        if (!next) throw unknown(command, word);
+        command = next;
+      }
+      command.help();
+    });
+}
+
+/** Of a word where a command is expected. */
+function unknown(parent: Command, word: string): UsageError {
+  const help = 'podiod --help lists the commands.';
+  if (word.startsWith('-')) {
+    const options = parent.options.flatMap(({ long }) => long ?? []);
+    return new UsageError(`unknown option ${word}`, hintOf(suggestion(word, options, 'options'), help));
+  }
+  if (RESERVED.has(word)) {
+    return new UsageError(`there is no podiod ${word} in this version (${version()}) yet`, help);
+  }
+  const names = parent.commands.map(command => command.name());
+  return new UsageError(`unknown command ${word}`, hintOf(suggestion(word, names, 'commands'), help));
+}
+
+const hintOf = (...sentences: readonly (string | undefined)[]): string =>
+  sentences.flatMap(text => (text ? `${text[0]?.toUpperCase()}${text.slice(1)}` : [])).join('\n');
+
 /** Entry point of bin/podiod.js. Ends the process when the command has ended, whatever is still open. */
 export async function main(argv: readonly string[]): Promise<void> {
-  for (const stream of [process.stdout, process.stderr]) {
+  const io = processIo();
+  for (const stream of [io.stdout, io.stderr]) {
     // `podiod events | head`: the reader has gone, which is no fault.
     stream.on('error', (error: NodeJS.ErrnoException) =>
       process.exit(error.code === 'EPIPE' ? EXIT.done : EXIT.failed),
     );
   }
-  const { stdin, stdout, stderr, env } = process;
-  const code = await run(argv, { stdin, stdout, stderr, env, cwd: process.cwd() });
-  await Promise.all([stdout, stderr].map(stream => new Promise(done => stream.write('', done))));
+  const code = await run(argv, io);
+  await Promise.all([io.stdout, io.stderr].map(stream => new Promise(done => stream.write('', done))));
   process.exit(code);
 }
 
@@ -88,11 +167,14 @@ export async function main(argv: readonly string[]): Promise<void> {
 function reportError(thrown: unknown, cli: Cli, json: boolean): number {
   if (thrown instanceof CommanderError) {
     if (thrown.exitCode === 0) return EXIT.done;
-    const message = thrown.message.replace(/^error: /, '').replace(/\n/g, ' ');
+    const [message = '', ...hint] = thrown.message.replace(/^error: /, '').split('\n');
     report(cli, json, {
       code: 'USAGE',
       message,
-      hint: 'podiod --help lists the commands, podiod COMMAND --help its options.',
+      hint: hintOf(
+        ...hint.map(text => text.replace(/^\(|\)$/g, '')),
+        'podiod help COMMAND tells its options.',
+      ),
     });
     return EXIT.usage;
   }
@@ -113,5 +195,5 @@ function report(
   error: { code: string; message: string; hint?: string | undefined },
 ): void {
   if (json) cli.printJson({ error });
-  else cli.note(`podiod: ${error.message}${error.hint ? `\n${error.hint}` : ''}`);
+  else cli.note([`podiod: ${error.message}`, ...(error.hint ? [error.hint] : [])].join('\n'));
 }

@@ -1,26 +1,33 @@
 import { constants } from 'node:os';
-import { coerceError } from '../core/errors.ts';
-import type { Log } from '../core/log.ts';
-import { EXIT } from './exit.ts';
+import type { Io } from './io.ts';
 
-/** The first SIGTERM or SIGINT asks; the second ends the process at once, which is safe: all that counts is on disk. */
-export function onSignals(first: (signal: NodeJS.Signals) => void): void {
-  let asked = false;
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(signal, () => {
-      if (asked) process.exit(128 + constants.signals[signal]);
-      asked = true;
-      first(signal);
-    });
-  }
-}
+/** SIGHUP is what a terminal sends that is closed. */
+const STOP = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
 
-/** What nobody caught: a plugin's own affair when it can be told whose it is, else the end of the process. */
-export function onUncaught(attribute: (thrown: unknown) => boolean, log: Log): void {
-  // Rejections too: Node hands unhandled ones to this handler when there is none for them alone.
-  process.on('uncaughtException', thrown => {
-    if (attribute(thrown)) return;
-    log.error('uncaught error, ending', { error: coerceError(thrown) });
-    process.exit(EXIT.failed);
-  });
+/** This process as a command sees it. A second signal ends it at once, which is safe: all that counts is on disk. */
+export function processIo(): Io {
+  const { stdin, stdout, stderr, env } = process;
+  return {
+    stdin,
+    stdout,
+    stderr,
+    env,
+    cwd: process.cwd(),
+    onStop(stop) {
+      let asked = false;
+      for (const signal of STOP) {
+        process.on(signal, () => {
+          if (asked) process.exit(128 + constants.signals[signal]);
+          asked = true;
+          stop(signal);
+        });
+      }
+    },
+    onUncaught(deal) {
+      // Rejections too: Node hands unhandled ones to this handler when there is none for them alone.
+      process.on('uncaughtException', thrown => {
+        if (!deal(thrown)) process.exit(1);
+      });
+    },
+  };
 }

@@ -17,8 +17,9 @@ import { makePluginHost, type DryRun as Said } from '../plugin/host.ts';
 import { makePluginLoader } from '../plugin/load.ts';
 import type { ItemReader } from '../podio/contract.ts';
 import { makeMemoryStore } from '../store/memory.ts';
-import { type Cli, type CommonOptions, clip, plain } from './io.ts';
+import type { Cli, CommonOptions } from './io.ts';
 import { loadConfigOrFail } from './setup.ts';
+import { clip, plain } from './text.ts';
 
 export interface ReceiveSettings extends CommonOptions {
   readonly app?: string;

@@ -6,6 +6,7 @@ import type { Diagnostic } from '../core/diagnostic.ts';
 import type { LogLevel } from '../core/log.ts';
 import { configOrFail, readConfig as read } from '../daemon/config.ts';
 import { makeLog, type RootLog } from '../log/log.ts';
+import { logLevelOf } from './command.ts';
 import type { Cli, CommonOptions } from './io.ts';
 
 const findOptions = (cli: Cli, options: CommonOptions): FindOptions => ({
@@ -21,8 +22,9 @@ export const readConfig = (
 ): Promise<LoadResult<Config>> =>
   read({ ...findOptions(cli, options), withoutSecrets: options.withoutSecrets ?? false });
 
-const orFail = <T>(cli: Cli, loaded: LoadResult<T>): T =>
-  configOrFail(loaded, { cwd: cli.io.cwd, color: cli.colors });
+/** Problems are told on stderr, under `--json` inside of a document. */
+const orFail = <T>(cli: Cli, loaded: LoadResult<T>, { json }: CommonOptions): T =>
+  configOrFail(loaded, { cwd: cli.io.cwd, color: cli.noteColors && !json });
 
 export interface LoadedConfig {
   readonly config: Config;
@@ -34,16 +36,14 @@ export interface LoadedConfig {
 /** Throws a ConfigError with every problem rendered. */
 export async function loadConfigOrFail(cli: Cli, options: CommonOptions): Promise<LoadedConfig> {
   const loaded = await readConfig(cli, options);
-  const config = orFail(cli, loaded);
+  const config = orFail(cli, loaded, options);
   return { config, warnings: loaded.diagnostics, secrets: secretValues(config, loaded.sources.secrets) };
 }
 
 /** What a command needs that asks the running daemon or reads its data: a secret that this shell lacks is no problem. */
 export async function loadPartialOrFail(cli: Cli, options: CommonOptions): Promise<PartialConfig> {
-  return orFail(cli, await loadPartial(findOptions(cli, options)));
+  return orFail(cli, await loadPartial(findOptions(cli, options)), options);
 }
-
-const LEVELS: readonly string[] = ['error', 'warn', 'info', 'debug'] satisfies LogLevel[];
 
 /** The log on stderr: readable on a terminal, JSON for journald and files. */
 export function makeCommandLog(
@@ -52,7 +52,6 @@ export function makeCommandLog(
   secrets: Iterable<string>,
   usual: LogLevel = 'info',
 ): RootLog {
-  const fromEnv = cli.io.env.PODIOD_LOG_LEVEL;
-  const level = options.logLevel ?? (fromEnv && LEVELS.includes(fromEnv) ? (fromEnv as LogLevel) : usual);
+  const level = logLevelOf(cli, options) ?? usual;
   return makeLog({ level, format: cli.io.stderr.isTTY ? 'text' : 'json', stream: cli.io.stderr, secrets });
 }

@@ -15,7 +15,7 @@ import type { Address, HttpServer } from '../http/server.ts';
 import { type Attribution, makeAttribution } from '../plugin/attribution.ts';
 import { makePluginHost } from '../plugin/host.ts';
 import { makePluginLoader } from '../plugin/load.ts';
-import type { ItemReader } from '../podio/contract.ts';
+import type { FieldDirectory, ItemReader } from '../podio/contract.ts';
 import { makeItemReader, makePluginPodio } from '../podio/index.ts';
 import type { Reconciler } from '../reconcile/index.ts';
 import { makeScheduler } from '../schedule/scheduler.ts';
@@ -40,6 +40,7 @@ export interface Daemon {
   readonly ingress: Address;
   readonly admin: Address;
   readonly reader: ItemReader;
+  readonly fields: FieldDirectory;
   readonly reconciler: Reconciler;
   /** Resolves when `/readyz` says so. */
   readonly ready: Promise<void>;
@@ -157,6 +158,7 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
     ingress: ingress.address,
     admin: admin.address,
     reader,
+    fields: base.fields,
     reconciler,
     ready: readiness.ready,
     attributeUncaught: attribution.attributeUncaught,

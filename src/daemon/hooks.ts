@@ -6,6 +6,7 @@ import { isPodiodError } from '../core/errors.ts';
 import type { Secrets } from '../core/hook.ts';
 import { noMetrics } from '../core/metrics.ts';
 import type { Address } from '../http/server.ts';
+import type { FieldDirectory } from '../podio/contract.ts';
 import { makeReconciler, makeVerifier, type Reconciler } from '../reconcile/index.ts';
 import type { Settings } from '../store/contract.ts';
 import { readSmallFile } from '../store/files.ts';
@@ -15,6 +16,8 @@ import { type Connection, connect } from './connect.ts';
 
 export interface OfflineHooks extends AsyncDisposable {
   readonly reconciler: Reconciler;
+  /** What of it is known by then. */
+  readonly fields: FieldDirectory;
 }
 
 /** With an ingress of its own. */
@@ -31,7 +34,13 @@ export async function openHooks(config: Config, options: BaseOptions): Promise<L
   const base = await openBase(config, options, makeMetrics(), starting);
   const { reconciler, ingress } = await openFront(base, starting);
   const running = starting.move();
-  return { reconciler, ingress: ingress.address, [Symbol.asyncDispose]: () => running.disposeAsync() };
+  const { fields } = base;
+  return {
+    reconciler,
+    fields,
+    ingress: ingress.address,
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  };
 }
 
 /** A reconciler that can only look: it writes nothing, at Podio or here, and a running daemon does not mind it. */
@@ -65,6 +74,7 @@ export async function openHooksForReading(
   });
   return {
     reconciler,
+    fields,
     async [Symbol.asyncDispose]() {
       await reconciler.stop();
       verifier.stop();

@@ -1,18 +1,14 @@
-import { type CommandContext, withCommonOptions } from '../command.ts';
+import { type CommandContext, withCommonOptions, withExamples } from '../command.ts';
 import { EXIT } from '../exit.ts';
 import type { CommonOptions } from '../io.ts';
 
 export function defineCheck({ program, cli, exit }: CommandContext): void {
-  withCommonOptions(program.command('check'), { json: 'the problems as one JSON document' })
-    .summary('is the config right? Offline')
+  const command = withCommonOptions(program.command('check'), { json: 'the problems as one JSON document' })
+    .summary('is the config right? offline')
     .description(
-      'Checks the config with everything it includes, every plugin and its options. Tells all problems at once, each with its\nplace and what to do. Calls nobody.',
+      'Checks the config with everything it includes, every plugin and its options. Tells all problems at once, each with its place and what to do. Calls nobody.',
     )
     .option('--without-secrets', 'environment values, files and credentials may be missing here (for CI)')
-    .addHelpText(
-      'after',
-      '\nExamples:\n  podiod check\n  podiod check --config staging.yml --without-secrets\n  podiod check --json | jq .problems\n\nExit codes: 0 no problem, 78 at least one.',
-    )
     .action(async (options: CommonOptions & { withoutSecrets?: boolean }) => {
       const [{ readConfig }, { diagnosticsToJson, renderDiagnostics }] = await Promise.all([
         import('../setup.ts'),
@@ -28,13 +24,23 @@ export function defineCheck({ program, cli, exit }: CommandContext): void {
       const errors = problems.filter(({ severity }) => severity === 'error').length;
       const warnings = problems.length - errors;
       if (text) cli.print();
-      if (!ok)
-        return cli.print(cli.style('red', `${count(errors, 'problem')}, ${count(warnings, 'warning')}`));
+      const also = warnings > 0 ? `, ${count(warnings, 'warning')}` : '';
+      if (!ok) return cli.print(cli.style('red', `${count(errors, 'problem')}${also}`));
       const what = config
         ? `${count(config.apps.size, 'app')}, ${count(config.rules.length, 'rule')}`
         : 'as far as it goes without secrets';
-      cli.print(`${cli.style('green', 'ok')}: ${[...sources.texts.keys()][0] ?? 'config'} (${what})`);
+      const file = [...sources.texts.keys()][0] ?? 'config';
+      cli.print(`${cli.style('green', 'ok')}: ${file} (${what}${also})`);
     });
+  withExamples(
+    command,
+    [
+      ['podiod check', 'the config that is found here'],
+      ['podiod check --config staging.yml --without-secrets', 'in CI, which has no tokens'],
+      ['podiod check --json | jq .problems', 'for editors and scripts'],
+    ],
+    'Exit codes: 0 no problem, 78 at least one.',
+  );
 }
 
 const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;

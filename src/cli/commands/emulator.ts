@@ -1,80 +1,113 @@
-import { UsageError } from '../../core/errors.ts';
-import { type CommandContext, withCommonOptions } from '../command.ts';
+import type { Config } from '../../config/model.ts';
+import { PodiodError } from '../../core/errors.ts';
+import { type CommandContext, withCommonOptions, withExamples } from '../command.ts';
+import type { EmulatedPodio } from '../demo/podio.ts';
 import type { CommonOptions } from '../io.ts';
 
 interface EmulatorCommandOptions extends CommonOptions {
   readonly port: string;
   readonly host: string;
-  readonly people?: string | boolean;
+  readonly people?: string | true;
   readonly seed: string;
 }
 
 export function defineEmulator({ program, cli }: CommandContext): void {
-  withCommonOptions(program.command('emulator'))
+  const command = withCommonOptions(program.command('emulator'))
     .summary('the emulated Podio alone, for plugin authors and tests')
     .description(
-      'Runs an emulated Podio on loopback until it is stopped. The apps, spaces and logins in it are those of the config: yours\nwhere one is found, else the example that comes with podiod.',
+      'Runs an emulated Podio on loopback until it is stopped. The apps, spaces and logins in it are those of the config: yours where one is found, else of the example that comes with podiod.',
     )
     .option('-p, --port <port>', '0: any free one', '8090')
     .option('--host <host>', 'address to listen on', '127.0.0.1')
-    .option('--people [interval]', 'virtual people who edit items, one deed every so often (2s)')
+    .option('--people [time]', 'virtual people who edit items, one deed every so often (2s)')
     .option('--seed <n>', 'the same seed, the same deeds', '1')
-    .addHelpText(
-      'after',
-      '\nExamples:\n  podiod emulator\n  podiod emulator --port 0 --people 500ms\n  podiod emulator --config my.yml',
-    )
-    .action(async (options: EmulatorCommandOptions) => {
-      const [{ readConfigOrExample }, { startEmulatedPodio }, { parseDuration }, { onSignals }] =
-        await Promise.all([
-          import('../demo/config.ts'),
-          import('../demo/podio.ts'),
-          import('../../config/units.ts'),
-          import('../process.ts'),
-        ]);
-      const port = wholeNumber('--port', options.port, 65_535);
-      const seed = wholeNumber('--seed', options.seed, 2 ** 31);
+    .action(async ({ port, host, people, seed, ...options }: EmulatorCommandOptions) => {
+      const [{ readConfigOrExample }, { startEmulatedPodio }, { duration, wholeNumber }] = await Promise.all([
+        import('../demo/config.ts'),
+        import('../demo/podio.ts'),
+        import('../values.ts'),
+      ]);
+      const settings = {
+        host,
+        port: wholeNumber('--port', port, 0, 65_535),
+        seed: wholeNumber('--seed', seed),
+      };
       const everyMs =
-        options.people === undefined
-          ? undefined
-          : parseDuration(options.people === true ? '2s' : String(options.people));
-      if (Number.isNaN(everyMs))
-        throw new UsageError(`--people must be like 500ms or 2s, got ${options.people}`);
+        people === undefined ? undefined : duration('--people', people === true ? '2s' : people);
 
       const config = await readConfigOrExample(cli, options);
-      const podio = await startEmulatedPodio(config, { host: options.host, port, seed });
+      const podio = await startEmulatedPodio(config, settings).catch(error => {
+        throw notListening(error, host, port);
+      });
       const stopped = Promise.withResolvers<void>();
-      onSignals(() => stopped.resolve());
+      cli.io.onStop(() => stopped.resolve());
       if (everyMs !== undefined) podio.startPeople(everyMs);
-
-      cli.print(`An emulated Podio listens on ${podio.url} (${config.file}). Ctrl-C ends it.`);
-      cli.print('\nPoint podiod at it, in its config:');
-      cli.print(
-        `  podio: { apiUrl: "${podio.url}", clientId: ${config.podio.clientId}, clientSecret: ${config.podio.clientSecret} }`,
-      );
-      cli.print('  server: { publicUrl: "http://127.0.0.1:8080/podio", allowNonPublicUrl: true }');
-      cli.print('\nOr any Podio client: log in as an app');
-      for (const { name, id, token } of podio.apps) cli.print(`  ${name}: app_id ${id}, app_token ${token}`);
-      for (const { name, username, password } of config.logins.values()) {
-        cli.print(`or as a user\n  ${name}: username ${username}, password ${password}`);
-      }
-      cli.print('\nfor example:');
-      const [app] = podio.apps;
-      cli.print(
-        `  curl ${podio.url}/oauth/token/v2 -H 'Content-Type: application/json' -d '${JSON.stringify({
-          grant_type: 'app',
-          app_id: app?.id,
-          app_token: app?.token,
-          client_id: config.podio.clientId,
-          client_secret: config.podio.clientSecret,
-        })}'`,
-      );
+      for (const line of howToUse(config, podio)) cli.print(line);
       await stopped.promise;
       await podio.stop();
     });
+  withExamples(command, [
+    ['podiod emulator', 'on port 8090, with the apps of your config'],
+    ['podiod emulator --people', 'with somebody in it'],
+    ['podiod emulator --port 0 --people 500ms --config my.yml', 'on any free port, busily'],
+  ]);
 }
 
-function wholeNumber(option: string, text: string, max: number): number {
-  const value = /^[0-9]{1,10}$/.test(text) ? Number(text) : Number.NaN;
-  if (value <= max) return value;
-  throw new UsageError(`${option} must be a whole number from 0 to ${max}, got ${text}`);
+const REASONS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'it is taken',
+  EACCES: 'this user may not',
+  EADDRNOTAVAIL: 'this machine has no such address',
+  ENOTFOUND: 'there is no such host',
+};
+
+function notListening(error: NodeJS.ErrnoException, host: string, port: string): Error {
+  const reason = REASONS[error.code ?? ''];
+  if (reason === undefined) return error;
+  return new PodiodError('INGRESS_PORT', `can't listen on ${host}:${port}: ${reason}`, {
+    hint: '--port 0 takes any free port.',
+    retry: 'never',
+    cause: error,
+  });
 }
+
+/** To be copied: YAML for podiod, a command line for everything else. */
+function* howToUse({ file, podio, server, logins }: Config, { url, apps }: EmulatedPodio): Generator<string> {
+  const { clientId, clientSecret } = podio;
+  const port = server.port || 8080;
+  const publicUrl = `http://127.0.0.1:${port}${server.path}`;
+  yield `An emulated Podio listens on ${url}, with what ${file} speaks of. Ctrl-C ends it.`;
+  yield '';
+  yield 'Point podiod at it, in its config:';
+  yield '';
+  yield `  podio: ${yaml({ apiUrl: url, clientId, clientSecret })}`;
+  yield `  server: ${yaml({ publicUrl, port, allowNonPublicUrl: true })}`;
+  yield '';
+  yield 'Or any Podio client, with that client id and secret, as an app or as a user:';
+  yield '';
+  for (const { name, id, token } of apps) yield `  ${name}: app_id ${id}, app_token ${token}`;
+  for (const { name, username, password } of logins.values()) {
+    yield `  ${name}: username ${username}, password ${password}`;
+  }
+  const [app] = apps;
+  if (!app) return;
+  const body = {
+    grant_type: 'app',
+    app_id: app.id,
+    app_token: app.token,
+    client_id: clientId,
+    client_secret: clientSecret,
+  };
+  yield '';
+  yield 'For example:';
+  yield '';
+  yield `  curl ${url}/oauth/token/v2 -H 'Content-Type: application/json' -d ${quoted(JSON.stringify(body))}`;
+}
+
+/** On one line, with spaces: `{ apiUrl: "http://...", port: 8080 }`. */
+const yaml = (values: object): string =>
+  `{ ${Object.entries(values)
+    .map(([key, value]) => `${key}: ${JSON.stringify(value)}`)
+    .join(', ')} }`;
+
+/** For a shell: one word, whatever is in it. */
+const quoted = (text: string): string => `'${text.replaceAll("'", String.raw`'\''`)}'`;

@@ -1,8 +1,8 @@
-import { setTimeout as pause } from 'node:timers/promises';
-import { UsageError } from '../../core/errors.ts';
 import type { EventQuery, EventWithRuns, StoreReader } from '../../store/contract.ts';
-import { type CommandContext, withCommonOptions } from '../command.ts';
-import { type Cli, type CommonOptions, clip, plain } from '../io.ts';
+import { type CommandContext, withCommonOptions, withExamples } from '../command.ts';
+import { follow, pages } from '../follow.ts';
+import type { Cli, CommonOptions } from '../io.ts';
+import { clip, plain } from '../text.ts';
 
 interface EventsOptions extends CommonOptions {
   readonly limit?: string;
@@ -14,30 +14,21 @@ interface EventsOptions extends CommonOptions {
   readonly since?: string;
 }
 
-/** Entries of the journal read at a time. */
-const PAGE = 500;
-/** How often the journal is looked at for more. */
-const LOOK_MS = 250;
-/** How long an event is held back for what its rules make of it. */
-const PATIENCE_MS = 2000;
-
 export function defineEvents({ program, cli }: CommandContext): void {
-  withCommonOptions(program.command('events'), { json: 'one JSON document; with --follow one object a line' })
+  const command = withCommonOptions(program.command('events'), {
+    json: 'one JSON document; with --follow one object a line',
+  })
     .summary('the journal, and what every rule made of it')
     .description(
-      'Prints the journal, oldest first, each event with what every rule made of it. Works beside a running daemon and\nwithout one.',
+      'Prints the journal, oldest first, each event with what every rule made of it. Works beside a running daemon and without one. Names that are no longer in the config are found too.',
     )
     .option('-n, --limit <n>', 'the last N events')
-    .option('-f, --follow', 'go on with events as they arrive')
+    .option('-f, --follow', 'go on with events as they arrive, until Ctrl-C')
     .option('--rule <name>', 'events that this rule has run for')
     .option('--item <item>', 'of this item: its item_id, app/app_item_id, or the link in Podio')
     .option('--app <name>', 'of this app')
-    .option('--type <type>', 'of this type: item.update')
-    .option('--since <time>', 'taken in since: 2h, 7d, or an ISO 8601 time')
-    .addHelpText(
-      'after',
-      '\nExamples:\n  podiod events --limit 20\n  podiod events --follow --app leads\n  podiod events --item leads/42 --json\n  podiod events --since 2h --type item.update',
-    )
+    .option('--type <type>', 'of this type, such as item.update')
+    .option('--since <time>', 'taken in since: 2h or 7d ago, or an ISO 8601 time')
     .action(async (options: EventsOptions) => {
       const [{ loadPartialOrFail }, { openReader }] = await Promise.all([
         import('../setup.ts'),
@@ -54,36 +45,28 @@ export function defineEvents({ program, cli }: CommandContext): void {
         await reader.close();
       }
     });
+  withExamples(command, [
+    ['podiod events --limit 20', 'the last 20'],
+    ['podiod events --follow --app leads', 'watch an app'],
+    ['podiod events --item leads/42', 'all about one item'],
+    ['podiod events --since 2h --type item.update --json', 'for scripts'],
+  ]);
 }
 
 async function queryOf(cli: Cli, options: EventsOptions): Promise<EventQuery> {
-  const [{ resolveItem }, { parseTime }] = await Promise.all([import('../item.ts'), import('../time.ts')]);
+  const [{ resolveItem }, { parseTime, wholeNumber }] = await Promise.all([
+    import('../item.ts'),
+    import('../values.ts'),
+  ]);
   const { limit, rule, item, app, type, since } = options;
-  if (limit !== undefined && !/^[1-9][0-9]{0,8}$/.test(limit)) {
-    throw new UsageError(`--limit must be a whole number from 1 on, got ${limit}`);
-  }
   return {
-    ...(limit !== undefined && { last: Number(limit) }),
+    ...(limit !== undefined && { last: wholeNumber('--limit', limit, 1) }),
+    ...(since !== undefined && { since: parseTime('--since', since, Date.now()) }),
     ...(rule !== undefined && { rule }),
-    ...(item !== undefined && { itemId: await resolveItem(cli, options, item) }),
     ...(app !== undefined && { app }),
     ...(type !== undefined && { type }),
-    ...(since !== undefined && { since: parseTime('--since', since, Date.now()) }),
+    ...(item !== undefined && { itemId: await resolveItem(cli, options, item) }),
   };
-}
-
-/** Page by page, so that a long journal is never in memory as a whole. */
-async function* pages(reader: StoreReader, query: EventQuery): AsyncGenerator<readonly EventWithRuns[]> {
-  if (query.last !== undefined) {
-    yield await reader.journal.list(query);
-    return;
-  }
-  for (let after = query.after ?? 0; ; ) {
-    const page = await reader.journal.list({ ...query, after, limit: PAGE });
-    if (page.length > 0) yield page;
-    if (page.length < PAGE) return;
-    after = page.at(-1)?.event.seq ?? after;
-  }
 }
 
 const toJson = ({ event, runs }: EventWithRuns): object => ({
@@ -92,67 +75,60 @@ const toJson = ({ event, runs }: EventWithRuns): object => ({
 });
 
 async function printDocument(cli: Cli, reader: StoreReader, query: EventQuery): Promise<void> {
-  let separator = '';
-  cli.io.stdout.write('{"events": [');
-  for await (const page of pages(reader, query)) {
-    for (const entry of page) {
-      cli.io.stdout.write(`${separator}\n  ${JSON.stringify(toJson(entry))}`);
-      separator = ',';
-    }
+  // Nothing is written before the first is read: what fails until then is told in a document of its own.
+  let before = '{"events": [';
+  for await (const entry of pages(reader, query)) {
+    cli.io.stdout.write(`${before}\n  ${JSON.stringify(toJson(entry))}`);
+    before = ',';
   }
-  cli.print('\n]}');
+  cli.print(before === ',' ? '\n]}' : `${before}]}`);
 }
 
 async function printLines(
   cli: Cli,
   reader: StoreReader,
   query: EventQuery,
-  { follow, json }: EventsOptions,
+  options: EventsOptions,
 ): Promise<void> {
   const print = (entry: EventWithRuns) =>
-    json ? cli.print(JSON.stringify(toJson(entry))) : printEntry(cli, entry);
-  let last = 0;
-  for await (const page of pages(reader, query)) {
-    for (const entry of page) print(entry);
-    last = page.at(-1)?.event.seq ?? last;
+    options.json ? cli.print(JSON.stringify(toJson(entry))) : printEntry(cli, entry);
+  let last = query.after ?? 0;
+  let any = false;
+  for await (const entry of pages(reader, query)) {
+    print(entry);
+    last = entry.event.seq;
+    any = true;
   }
-  if (!follow) return;
+  if (!options.follow) {
+    if (!any) cli.note('No events.');
+    return;
+  }
+  const stop = new AbortController();
+  cli.io.onStop(() => stop.abort());
   const { last: _, ...filter } = query;
-  for (;;) {
-    for await (const page of pages(reader, { ...filter, after: last })) {
-      for (const entry of page) {
-        if (!(await isSettled(reader, entry))) break;
-        print(entry);
-        last = entry.event.seq;
-      }
-    }
-    await pause(LOOK_MS);
-  }
+  for await (const entry of follow(reader, filter, last, stop.signal)) print(entry);
 }
 
-/** Whether every rule that is at work has passed it; what takes long is shown as it stands then. */
-async function isSettled(reader: StoreReader, { event }: EventWithRuns): Promise<boolean> {
-  if (Date.now() - Date.parse(event.receivedAt) > PATIENCE_MS) return true;
-  return (await reader.lanes.status()).every(({ cursor }) => cursor >= event.seq);
-}
-
-const MARKS = { settled: '✓', filtered: '·', parked: '!', dropped: 'x' } as const;
-const COLORS = { settled: 'green', filtered: 'gray', parked: 'red', dropped: 'gray' } as const;
+const LOOK = {
+  settled: { mark: '✓', color: 'green' },
+  filtered: { mark: '·', color: 'gray' },
+  parked: { mark: '!', color: 'red' },
+  dropped: { mark: 'x', color: 'gray' },
+} as const;
 
 function printEntry(cli: Cli, { event, runs }: EventWithRuns): void {
-  const where = event.app ?? event.space ?? `${event.ref.type}/${event.ref.id}`;
-  const item =
-    event.itemId === undefined
-      ? ''
-      : ` item ${event.itemId}${event.revision === undefined ? '' : ` rev ${event.revision}`}`;
-  const source = event.source === 'webhook' ? '' : ` (${event.source})`;
+  const room = cli.terminal ? Math.max(cli.width, 30) : Infinity;
+  const where = plain(event.app ?? event.space ?? `${event.ref.type}/${event.ref.id}`);
+  const revision = event.revision === undefined ? '' : ` rev ${event.revision}`;
+  const item = event.itemId === undefined ? '' : `  item ${event.itemId}${revision}`;
+  const source = event.source === 'webhook' ? '' : `  (${event.source})`;
+  const seq = String(event.seq).padStart(6);
   cli.print(
-    `${cli.style('gray', `${String(event.seq).padStart(6)}  ${event.receivedAt}`)}  ${cli.style('cyan', event.type)}  ${plain(where)}${item}${source}`,
+    `${cli.style('gray', `${seq}  ${event.receivedAt}`)}  ${cli.style('cyan', plain(event.type))}  ${where}${item}${source}`,
   );
   for (const { rule, outcome, error } of runs) {
+    const { mark, color } = LOOK[outcome];
     const text = `${rule}: ${outcome}${error === undefined ? '' : `: ${plain(error)}`}`;
-    cli.print(
-      `        ${cli.style(COLORS[outcome], MARKS[outcome])} ${clip(text, Math.max(cli.width - 10, 30))}`,
-    );
+    cli.print(`        ${cli.style(color, mark)} ${clip(text, room - 10)}`);
   }
 }

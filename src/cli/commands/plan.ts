@@ -1,4 +1,4 @@
-import { type CommandContext, withCommonOptions } from '../command.ts';
+import { type CommandContext, withCommonOptions, withExamples } from '../command.ts';
 import { EXIT } from '../exit.ts';
 import type { CommonOptions } from '../io.ts';
 
@@ -13,19 +13,15 @@ interface PlanOptions extends CommonOptions {
 const NOT_EMPTY = 2;
 
 export function definePlan({ program, cli, exit }: CommandContext): void {
-  withCommonOptions(program.command('plan'), { json: 'the plan as one JSON document' })
+  const command = withCommonOptions(program.command('plan'), { json: 'the plan as one JSON document' })
     .summary('what would change at Podio, and why; changes nothing')
     .description(
-      'Compares the hooks that the rules need with those that exist at Podio, and shows what `apply` (and a running daemon)\nwould create, verify, replace, delete or leave alone. Reads only.',
+      'Compares the hooks that the rules need with those that exist at Podio, and shows what `apply` (and a running daemon) would create, verify, replace, delete or leave alone. Reads only, at Podio and here.',
     )
     .option('--detailed-exitcode', 'exit with 2 when the plan is not empty')
     .option('--prune', 'plan to delete hooks of podiod whose key nobody knows any more')
     .option('--move', 'plan to delete hooks with a valid key under another public URL')
     .option('--allow-deletes', 'plan deletions beyond reconcile.maxDelete')
-    .addHelpText(
-      'after',
-      '\nExamples:\n  podiod plan\n  podiod plan --detailed-exitcode || echo "there is something to do"\n  podiod plan --json | jq .summary',
-    )
     .action(
       async ({
         detailedExitcode,
@@ -49,16 +45,26 @@ export function definePlan({ program, cli, exit }: CommandContext): void {
         const log = makeCommandLog(cli, options, secrets, 'error');
         await using hooks = await openHooksForReading(config, { log });
         const plan = await hooks.reconciler.plan({ prune, move, allowDeletes });
+        const nameOf = namesOf(config, hooks.fields);
         if (options.json) {
           cli.printJson(planToJson(plan.actions));
           for (const { ref, error } of plan.failed)
-            cli.note(`podiod: ${ref.type}/${ref.id}: ${error.message}`);
+            cli.note(`podiod: ${nameOf(ref) ?? `${ref.type}/${ref.id}`}: ${error.message}`);
           for (const { rule, error } of plan.unresolved) cli.note(`podiod: rule ${rule}: ${error.message}`);
         } else {
-          cli.print(renderPlan(plan, { width: cli.width, colours: cli.colors, nameOf: namesOf(config) }));
+          cli.print(renderPlan(plan, { width: cli.width, colours: cli.colors, nameOf }));
         }
         if (plan.failed.length + plan.unresolved.length > 0) exit(EXIT.failed);
         else if (detailedExitcode && plan.actions.some(isChange)) exit(NOT_EMPTY);
       },
     );
+  withExamples(
+    command,
+    [
+      ['podiod plan', 'with the config that is found here'],
+      ['podiod plan --detailed-exitcode || echo "something to do"', 'for scripts'],
+      ['podiod plan --json | jq .summary', 'how many of each kind'],
+    ],
+    'Exit codes: 0, or 1 when something could not be looked at; with --detailed-exitcode 2 when the plan is not empty.',
+  );
 }

@@ -1,4 +1,4 @@
-import { type CommandContext, withCommonOptions } from '../command.ts';
+import { type CommandContext, withCommonOptions, withExamples } from '../command.ts';
 import { EXIT } from '../exit.ts';
 import type { CommonOptions } from '../io.ts';
 
@@ -9,25 +9,21 @@ interface ReceiveOptions extends CommonOptions {
 }
 
 export function defineReceive({ program, cli, exit }: CommandContext): void {
-  withCommonOptions(program.command('receive <file>'), {
+  const command = withCommonOptions(program.command('receive <file>'), {
     json: 'what every rule made of each delivery, as one JSON document',
   })
-    .summary('tries the rules on saved deliveries, with no effects')
+    .summary('your rules on saved deliveries, with no effects')
     .description(
-      'Puts saved deliveries through the rules with no network and no files: filters run, all other steps say what they would\ndo. FILE holds form bodies, one a line, or JSON (an object, a list, or one object a line); - is stdin.',
+      'Puts saved deliveries through the rules with no network and no files: filters run, all other steps say what they would do. FILE holds form bodies, one a line, or JSON (an object, a list, or one object a line); - is stdin.',
     )
     .option(
       '--app <name>',
-      'the app that the deliveries are of (not needed where the config has one app only)',
+      'the app that the deliveries are of; not needed where the config has one app only',
     )
     .option('--space <name>', 'the space that they are of')
     .option(
       '--item <file>',
-      'JSON of the item, as Podio answers it, or {"item": ..., "changes": a revision difference}',
-    )
-    .addHelpText(
-      'after',
-      "\nExamples:\n  podiod receive deliveries.txt --app leads\n  echo 'type=item.update&item_id=1&item_revision_id=3' | podiod receive - --app leads --item item.json\n\nExit codes: 0, or 1 when a step failed.",
+      'JSON of the item, as Podio answers it, or {"item": ..., "changes": a revision difference}; else item and changes are empty',
     )
     .action(async (file: string, options: ReceiveOptions) => {
       const { receive, showReceived } = await import('../receive.ts');
@@ -36,4 +32,13 @@ export function defineReceive({ program, cli, exit }: CommandContext): void {
       else for (const line of showReceived(cli, received)) cli.print(line);
       if (received.some(({ rules }) => rules.some(({ outcome }) => outcome === 'failed'))) exit(EXIT.failed);
     });
+  withExamples(
+    command,
+    [
+      ['podiod receive deliveries.txt --app leads', 'what would the rules have done?'],
+      ['podiod receive deliveries.ndjson --app leads --item item.json', 'with an item to fill in'],
+      ["echo 'type=item.create&item_id=1' | podiod receive - --app leads", 'made by hand'],
+    ],
+    'Exit codes: 0, or 1 when a step failed.',
+  );
 }

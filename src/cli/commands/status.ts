@@ -1,18 +1,14 @@
-import { type CommandContext, withCommonOptions } from '../command.ts';
+import { type CommandContext, withCommonOptions, withExamples } from '../command.ts';
 import { EXIT } from '../exit.ts';
 import type { CommonOptions } from '../io.ts';
 
 export function defineStatus({ program, cli, exit }: CommandContext): void {
-  withCommonOptions(program.command('status'), { json: 'the status as one JSON document' })
+  const command = withCommonOptions(program.command('status'), { json: 'the status as one JSON document' })
     .summary('what the running daemon is doing')
     .description(
-      'Shows rules (lag, last run, failures), hooks, degraded refs and the Podio budget of the running daemon.',
+      'Shows rules (lag, last run, failures), hooks, degraded refs and the Podio budget of the running daemon. Of the config only admin and dataDir are read.',
     )
     .option('--ready', 'exit with 1 when the daemon is not ready')
-    .addHelpText(
-      'after',
-      '\nExamples:\n  podiod status\n  podiod status --ready && echo up\n  podiod status --json | jq .hooks\n\nExit codes: 0, or 1 when none runs (with --ready: or is not ready).',
-    )
     .action(async (options: CommonOptions & { ready?: boolean }) => {
       const [{ loadPartialOrFail }, { adminClient }, { renderStatus }] = await Promise.all([
         import('../setup.ts'),
@@ -24,4 +20,13 @@ export function defineStatus({ program, cli, exit }: CommandContext): void {
       else cli.print(renderStatus(status, { width: cli.width, colours: cli.colors, now: Date.now() }));
       if (options.ready && !status.ready) exit(EXIT.failed);
     });
+  withExamples(
+    command,
+    [
+      ['podiod status', 'one screen'],
+      ['podiod status --ready && echo up', 'for scripts'],
+      ['podiod status --json | jq .hooks', 'active, inactive and missing hooks'],
+    ],
+    'Exit codes: 0, or 1 when none runs (with --ready: or is not ready).',
+  );
 }

@@ -5,7 +5,7 @@ import { packageFile } from '../../daemon/package.ts';
 import type { Cli, CommonOptions } from '../io.ts';
 import { type LoadedConfig, loadConfigOrFail, readConfig } from '../setup.ts';
 
-const EXAMPLE = '.podiorc.example.yml';
+export const EXAMPLE = '.podiorc.example.yml';
 
 /** The example that ships with podiod, by its own defaults: what this shell has set must not lead it out of the machine. */
 export const loadExample = (cli: Cli): Promise<LoadedConfig> =>
@@ -22,6 +22,7 @@ export async function readConfigOrExample(cli: Cli, options: CommonOptions): Pro
 
 export interface LocalPlaces {
   readonly podioUrl: string;
+  /** Each rule posts to a URL of its own below. */
   readonly slackUrl: string;
   /** Everything that is written goes here. */
   readonly dataDir: string;
@@ -29,13 +30,13 @@ export interface LocalPlaces {
 
 /** The same config with everything outside of this machine replaced: Podio, Slack, URLs, ports, and where files go. */
 export function localized(config: Config, { podioUrl, slackUrl, dataDir }: LocalPlaces): Config {
-  const localize = (step: Step): Step => {
+  const localize = (rule: string, step: Step): Step => {
     const options = step.options as Record<string, unknown>;
     return {
       ...step,
       options: {
         ...options,
-        ...(typeof options.webhookUrl === 'string' && { webhookUrl: slackUrl }),
+        ...(typeof options.webhookUrl === 'string' && { webhookUrl: `${slackUrl}/${rule}` }),
         ...(typeof options.path === 'string' && {
           path: join(dataDir, options.path.split(/[\\/]/).at(-1) ?? 'events.log'),
         }),
@@ -48,6 +49,9 @@ export function localized(config: Config, { podioUrl, slackUrl, dataDir }: Local
     admin: { host: '127.0.0.1', port: 0, token: undefined },
     podio: { ...config.podio, apiUrl: podioUrl },
     dataDir,
-    rules: config.rules.map(rule => ({ ...rule, steps: rule.steps.map(localize) })),
+    rules: config.rules.map(rule => ({
+      ...rule,
+      steps: rule.steps.map(step => localize(rule.name, step)),
+    })),
   };
 }

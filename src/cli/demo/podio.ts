@@ -13,8 +13,11 @@ export interface EmulatedPodio {
   readonly url: string;
   readonly world: World;
   readonly apps: readonly { readonly name: string; readonly id: number; readonly token: string }[];
+  /** What was done before anybody looked: so many items in every app, and some changes of them. */
+  addHistory(itemsPerApp: number): void;
   /** Virtual people begin to edit items, one deed every `everyMs` on average. */
   startPeople(everyMs: number): void;
+  stopPeople(): void;
   stop(): Promise<void>;
 }
 
@@ -42,9 +45,16 @@ export async function startEmulatedPodio(
     url: emulator.url,
     world,
     apps: world.apps().map(({ appId, name, token }) => ({ name, id: appId, token })),
+    addHistory(itemsPerApp) {
+      // A seed of its own: the same deeds twice would look odd.
+      const predecessors = startPeople(world, { seed: options.seed + 1 });
+      const isNew = ({ appId }: { appId: number }) => world.items(appId).length < itemsPerApp;
+      while (world.apps().some(isNew)) predecessors.step();
+    },
     startPeople(everyMs) {
       people = startPeople(world, { seed: options.seed, everyMs });
     },
+    stopPeople: () => people?.stop(),
     async stop() {
       people?.stop();
       await emulator.stop();

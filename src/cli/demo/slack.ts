@@ -3,29 +3,30 @@ import type { AddressInfo } from 'node:net';
 
 /** Stands in for Slack's incoming webhooks: takes every message and answers `ok`, as Slack does. */
 export interface LocalSlack {
+  /** What stands behind it in a URL names the channel, so that one server tells apart who posts. */
   readonly url: string;
-  readonly messages: readonly string[];
   stop(): Promise<void>;
 }
 
 /** Much more than a message of Slack may be. */
 const MAX_BODY = 1_000_000;
 
-export async function startLocalSlack(onMessage: (text: string) => void): Promise<LocalSlack> {
-  const messages: string[] = [];
+export async function startLocalSlack(
+  onMessage: (channel: string, text: string) => void,
+): Promise<LocalSlack> {
   const server = createServer(async (request, response) => {
     let body = '';
     for await (const chunk of request) if (body.length < MAX_BODY) body += chunk;
-    const text = textOf(body);
-    messages.push(text);
-    onMessage(text);
+    onMessage(request.url?.split('/').at(-1) ?? '', textOf(body));
     response.end('ok');
   });
-  await new Promise<void>(listening => server.listen(0, '127.0.0.1', listening));
+  await new Promise<void>((listening, failed) => {
+    server.once('error', failed);
+    server.listen(0, '127.0.0.1', listening);
+  });
   const { port } = server.address() as AddressInfo;
   return {
     url: `http://127.0.0.1:${port}/services/demo`,
-    messages,
     stop: () =>
       new Promise(closed => {
         server.close(() => closed());
