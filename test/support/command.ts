@@ -1,23 +1,25 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import type { Readable, Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { podiodBin } from './processes.ts';
+import { type Ending, type PodiodOptions, spawnPodiod } from './processes.ts';
+
+export interface CommandResult {
+  readonly code: Ending;
+  readonly stdout: string;
+  readonly stderr: string;
+}
 
 /** Runs the built `podiod` once, as a user would, and waits for its end. */
 export async function podiod(
   args: readonly string[],
-  options: { cwd?: string; env?: Record<string, string>; input?: string } = {},
-): Promise<{ code: number; stdout: string; stderr: string }> {
-  const child = spawn(process.execPath, [podiodBin, ...args], {
-    cwd: options.cwd,
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...options.env },
-    stdio: ['pipe', 'pipe', 'pipe'],
-  });
-  child.stdin.end(options.input ?? '');
-  const [stdout, stderr, [code]] = await Promise.all([
-    text(child.stdout),
-    text(child.stderr),
-    once(child, 'exit'),
+  { input = '', ...options }: PodiodOptions & { readonly input?: string } = {},
+): Promise<CommandResult> {
+  const child = spawnPodiod(args, ['pipe', 'pipe', 'pipe'], options);
+  (child.stdin as Writable).end(input);
+  const [stdout, stderr, [code, signal]] = await Promise.all([
+    text(child.stdout as Readable),
+    text(child.stderr as Readable),
+    once(child, 'close'),
   ]);
-  return { code, stdout, stderr };
+  return { code: signal ?? code, stdout, stderr };
 }

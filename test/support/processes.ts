@@ -1,130 +1,210 @@
-import { type ChildProcess, fork, spawn } from 'node:child_process';
+// Processes that tests start: the built `podiod`, and an emulated Podio. What a test leaves running is ended after it.
+import { type ChildProcess, fork, type SpawnOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { World, WorldOptions } from '../../src/emulator/index.ts';
 import { until } from './wait.ts';
 
 const root = join(import.meta.dirname, '../..');
-export const podiodBin = join(root, 'bin/podiod.js');
+const podiodBin = join(root, 'bin/podiod.js');
 
-/** The emulator in a process of its own, so that the daemon's world does not share an event loop with the test. */
-export interface EmulatorProcess extends AsyncDisposable {
-  readonly url: string;
-  /** `call('world.addApp', {...})`. */
-  call<T = unknown>(path: string, ...args: unknown[]): Promise<T>;
+/** Also when mocha gives up a test that hangs: nothing is left to a `finally` that may never come. */
+const left = new Set<ChildProcess>();
+
+const isAlive = ({ exitCode, signalCode }: ChildProcess): boolean => exitCode === null && signalCode === null;
+
+function track<Child extends ChildProcess>(child: Child): Child {
+  left.add(child);
+  child.once('exit', () => left.delete(child));
+  return child;
 }
 
-export async function startEmulatorProcess(options: object = {}): Promise<EmulatorProcess> {
-  const child = fork(join(import.meta.dirname, 'emulator-child.ts'), [JSON.stringify(options)], {
-    execArgv: ['--conditions=source'],
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+/** Kills what tests have started and not ended. */
+export async function endLeftProcesses(): Promise<void> {
+  const ended = Array.from(left, child => isAlive(child) && once(child, 'exit'));
+  for (const child of left) child.kill('SIGKILL');
+  await Promise.all(ended);
+}
+
+export interface PodiodOptions {
+  readonly cwd?: string;
+  /** Beside PATH and HOME. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** The built `podiod`, as a user would start it. */
+export function spawnPodiod<Stdio extends NonNullable<SpawnOptions['stdio']>>(
+  args: readonly string[],
+  stdio: Stdio,
+  { cwd = root, env }: PodiodOptions = {},
+): ChildProcess {
+  const { PATH, HOME } = process.env;
+  return track(spawn(process.execPath, [podiodBin, ...args], { cwd, env: { PATH, HOME, ...env }, stdio }));
+}
+
+// ---------------------------------------------------------------------------------------------- emulated Podio
+
+/** The world's methods and lists, over a process boundary: everything is asked for and answers later. */
+export type RemoteWorld = {
+  readonly [Name in keyof Omit<World, 'until' | 'clock'>]: World[Name] extends (
+    ...args: infer Args
+  ) => infer Result
+    ? (...args: Args) => Promise<Result>
+    : () => Promise<World[Name]>;
+};
+
+/** A Podio in a process of its own, so that the daemon's world does not share an event loop with the test. */
+export interface EmulatorProcess {
+  readonly url: string;
+  readonly world: RemoteWorld;
+}
+
+/** What the emulator's process answers a call with. */
+export type EmulatorAnswer = readonly [call: number, result: unknown, error: string | undefined];
+
+export async function startEmulatorProcess(options: WorldOptions = {}): Promise<EmulatorProcess> {
+  const child = track(
+    fork(join(import.meta.dirname, 'emulator-child.ts'), [JSON.stringify(options)], {
+      execArgv: ['--conditions=source'],
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      // Values of items are maps, which JSON does not know.
+      serialization: 'advanced',
+    }),
+  );
+  const waiting = new Map<number, PromiseWithResolvers<unknown>>();
+  const started = Promise.withResolvers<string>();
+  child.once('exit', code => {
+    const error = new Error(`the emulator ended with ${code}`);
+    started.reject(error);
+    for (const { reject } of waiting.values()) reject(error);
   });
-  const waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
+  child.on('message', (message: EmulatorAnswer | string) => {
+    if (typeof message === 'string') return started.resolve(message);
+    const [id, result, error] = message;
+    const call = waiting.get(id);
+    waiting.delete(id);
+    if (error === undefined) call?.resolve(result);
+    else call?.reject(new Error(error));
+  });
+  const url = await started.promise;
+
   let calls = 0;
-  const url = await new Promise<string>((resolve, reject) => {
-    child.once('exit', code => reject(new Error(`the emulator ended with ${code}`)));
-    child.on('message', ([id, result, error]: [number | 'ready', unknown, string | undefined]) => {
-      if (id === 'ready') return resolve(result as string);
-      const call = waiting.get(id);
-      waiting.delete(id);
-      if (error) call?.reject(new Error(error));
-      else call?.resolve(result);
-    });
-  });
-  return {
-    url,
-    call: <T>(path: string, ...args: unknown[]) =>
-      new Promise<T>((resolve, reject) => {
-        const id = calls++;
-        waiting.set(id, { resolve: resolve as (value: unknown) => void, reject });
-        child.send([id, path, args]);
-      }),
-    async [Symbol.asyncDispose]() {
-      if (child.exitCode !== null || child.signalCode) return;
-      child.disconnect();
-      await once(child, 'exit');
-    },
+  const call = (name: string, args: readonly unknown[]): Promise<unknown> => {
+    const id = calls++;
+    const answer = Promise.withResolvers<unknown>();
+    waiting.set(id, answer);
+    child.send([id, name, args]);
+    return answer.promise;
   };
+  const world = new Proxy({} as RemoteWorld, {
+    get:
+      (_, name: string) =>
+      (...args: unknown[]) =>
+        call(name, args),
+  });
+  return { url, world };
+}
+
+// ---------------------------------------------------------------------------------------------- daemon
+
+/** The answer of /readyz. */
+export interface ReadinessAnswer {
+  readonly status: number;
+  readonly ready: boolean;
+  readonly reasons: readonly string[];
+  readonly degraded: readonly { readonly ref: string; readonly error: string; readonly since: string }[];
 }
 
 export interface RunFile {
   readonly pid: number;
+  readonly version: string;
+  readonly startedAt: string;
   readonly ingress: { readonly host: string; readonly port: number };
   readonly admin: { readonly host: string; readonly port: number };
 }
 
+/** The exit code, or the signal that it died of. */
+export type Ending = number | NodeJS.Signals;
+
 /** `podiod run` in a process of its own. */
-export interface DaemonProcess extends AsyncDisposable {
-  readonly child: ChildProcess;
-  readonly dataDir: string;
+export interface DaemonProcess {
+  readonly pid: number;
   /** Everything it has said on stderr so far. */
   log(): string;
   /** What run.json says, as soon as this process has written it. */
   runFile(): Promise<RunFile>;
+  /** Asks /readyz. */
+  readiness(): Promise<ReadinessAnswer>;
+  /** Waits until /readyz says so. */
   ready(timeoutMs?: number): Promise<void>;
+  /** A request to the admin API, with its token; POST where there is a body. */
   admin(path: string, body?: unknown): Promise<Response>;
-  /** Sends the signal and waits for the end. Answers the exit code, or the signal it died of. */
-  end(signal: NodeJS.Signals): Promise<number | NodeJS.Signals>;
+  signal(signal: NodeJS.Signals): void;
+  /** Waits for its end. */
+  readonly ended: Promise<Ending>;
+  /** Sends the signal and waits for the end. */
+  end(signal: NodeJS.Signals): Promise<Ending>;
 }
 
 export function startDaemonProcess(
   configFile: string,
   dataDir: string,
-  options: { env?: Record<string, string>; args?: string[] } = {},
+  { args = [], ...options }: PodiodOptions & { readonly args?: readonly string[] } = {},
 ): DaemonProcess {
-  const child = spawn(process.execPath, [podiodBin, 'run', '--config', configFile, ...(options.args ?? [])], {
-    cwd: root,
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...options.env },
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
+  const child = spawnPodiod(['run', '--config', configFile, ...args], ['ignore', 'ignore', 'pipe'], options);
   let log = '';
-  child.stderr.setEncoding('utf8').on('data', chunk => {
+  child.stderr?.setEncoding('utf8').on('data', chunk => {
     log += chunk;
   });
-  const exited = once(child, 'exit').then(([code, signal]) => (signal ?? code) as number | NodeJS.Signals);
-  const alive = () => child.exitCode === null && child.signalCode === null;
+  const ended = once(child, 'close').then(([code, signal]) => (signal ?? code) as Ending);
+  const mustRun = () => {
+    if (!isAlive(child))
+      throw new Error(`the daemon has ended with ${child.signalCode ?? child.exitCode}:\n${log}`);
+  };
+
   const runFile = async (): Promise<RunFile> => {
+    const path = join(dataDir, 'run.json');
     const found = await until(
       () => {
-        if (!alive()) return 'ended';
-        const run = JSON.parse(readFileSync(join(dataDir, 'run.json'), 'utf8')) as RunFile;
+        if (!isAlive(child)) return 'ended';
+        const run = JSON.parse(readFileSync(path, 'utf8')) as RunFile;
         return run.pid === child.pid && run;
       },
       `run.json of ${child.pid}`,
       15_000,
     );
-    if (typeof found !== 'object') throw new Error(`the daemon ended with ${child.exitCode}:\n${log}`);
-    return found;
+    if (found === 'ended') mustRun();
+    return found as RunFile;
   };
-  const admin = async (path: string, body?: unknown) => {
-    const run = await runFile();
+  const admin = async (path: string, body?: unknown): Promise<Response> => {
+    const { host, port } = (await runFile()).admin;
     const token = readFileSync(join(dataDir, 'admin-token'), 'utf8').trim();
-    return fetch(`http://${run.admin.host}:${run.admin.port}${path}`, {
-      headers: {
-        authorization: `Bearer ${token}`,
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-      },
+    return fetch(`http://${host}:${port}${path}`, {
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
       ...(body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) }),
     });
   };
+  const readiness = async (): Promise<ReadinessAnswer> => {
+    const response = await admin('/readyz');
+    return { status: response.status, ...((await response.json()) as Omit<ReadinessAnswer, 'status'>) };
+  };
   return {
-    child,
-    dataDir,
+    pid: child.pid ?? 0,
     log: () => log,
     runFile,
     admin,
+    readiness,
     async ready(timeoutMs = 20_000) {
       await runFile();
-      await until(async () => !alive() || (await admin('/readyz')).ok, `readiness; log:\n${log}`, timeoutMs);
-      if (!alive()) throw new Error(`the daemon ended with ${child.exitCode}:\n${log}`);
+      await until(async () => !isAlive(child) || (await readiness()).ready, 'readiness', timeoutMs);
+      mustRun();
     },
-    async end(signal) {
-      if (alive()) child.kill(signal);
-      return exited;
-    },
-    async [Symbol.asyncDispose]() {
-      if (alive()) child.kill('SIGKILL');
-      await exited;
+    signal: signal => void child.kill(signal),
+    ended,
+    end(signal) {
+      child.kill(signal);
+      return ended;
     },
   };
 }

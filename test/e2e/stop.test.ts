@@ -1,0 +1,113 @@
+// SIGTERM: what is in hand is finished, within the deadline, and nothing is lost whatever happens.
+
+import { setTimeout as pause } from 'node:timers/promises';
+import { expect } from 'chai';
+import { until } from '../support/wait.ts';
+import { type ConfigChanges, LEADS, makeSite, type Site } from './site.ts';
+
+interface Note {
+  readonly key: string;
+  readonly what: 'begun' | 'ended';
+}
+
+/** A rule whose step is held until the file `gate` is there. */
+async function gatedSite(options: object = {}, config: ConfigChanges = {}): Promise<Site> {
+  const site = await makeSite({
+    plugins: { gated: { use: './gated.ts', notes: './notes.ndjson', gate: './gate' } },
+    rules: { held: { on: { app: 'leads', events: 'item.create' }, steps: [{ gated: options }] } },
+    ...config,
+  });
+  site.copyPlugin('gated.ts');
+  return site;
+}
+
+const notes = (site: Site) => site.lines<Note>('notes.ndjson').map(({ what }) => what);
+
+const createItem = (site: Site, itemId: number) =>
+  site.deliver(LEADS, 'item.create', { item_id: itemId, item_revision_id: 0 });
+
+describe('stopping podiod', function () {
+  this.timeout(30_000);
+
+  it('finishes what is in hand and exits 0', async () => {
+    const site = await gatedSite();
+    const daemon = await site.boot();
+    expect(await createItem(site, 1)).to.equal(200);
+    await until(() => notes(site).length === 1, 'the step to begin');
+
+    daemon.signal('SIGTERM');
+    await until(() => daemon.log().includes('"stopping"'), 'the stop');
+    await until(async () => {
+      const isRefused = await createItem(site, 2).then(
+        () => false,
+        () => true,
+      );
+      return isRefused;
+    }, 'the ingress to close');
+    site.write('gate', '');
+    expect(await daemon.ended).to.equal(0);
+
+    expect(notes(site)).to.deep.equal(['begun', 'ended']);
+    const journal = await site.journal();
+    const first = journal.find(({ itemId }) => itemId === 1);
+    expect(first?.runs.map(({ outcome }) => outcome)).to.deep.equal(['settled']);
+    // Nothing of it runs again.
+    const next = await site.boot();
+    await site.untilRun(journal.length, 'held');
+    expect(site.lines<Note>('notes.ndjson').filter(({ key }) => key.includes(':1:'))).to.have.length(2);
+    await next.end('SIGTERM');
+  });
+
+  it('takes SIGINT for the same', async () => {
+    const site = await gatedSite();
+    const daemon = await site.boot();
+    expect(await daemon.end('SIGINT')).to.equal(0);
+  });
+
+  it('ends at once on a second signal, with 128 and its number', async () => {
+    const site = await gatedSite();
+    const daemon = await site.boot();
+    await createItem(site, 1);
+    await until(() => notes(site).length === 1, 'the step to begin');
+    daemon.signal('SIGTERM');
+    await until(() => daemon.log().includes('"stopping"'), 'the stop');
+    expect(await daemon.end('SIGTERM')).to.equal(143);
+
+    site.write('gate', '');
+    await site.boot();
+    const [entry] = await site.untilRun(1, 'held');
+    expect(entry?.runs[0]?.outcome).to.equal('settled');
+    expect(notes(site)).to.deep.equal(['begun', 'begun', 'ended']);
+  });
+
+  it('waits for a step that hangs no longer than stopTimeout, and goes on with it at the next start', async () => {
+    const site = await gatedSite({ deaf: true }, { stopTimeout: '3s' });
+    const daemon = await site.boot();
+    await createItem(site, 1);
+    await until(() => notes(site).length === 1, 'the step to begin');
+    const from = performance.now();
+    expect(await daemon.end('SIGTERM')).to.be.oneOf([0, 1]);
+    expect(performance.now() - from).to.be.within(1000, 5000);
+    expect((await site.journal())[0]?.runs).to.deep.equal([]);
+
+    site.write('gate', '');
+    await site.boot();
+    await site.untilRun(1, 'held');
+    expect(notes(site)).to.deep.equal(['begun', 'begun', 'ended']);
+  });
+
+  it('is possible at any moment of the start', async () => {
+    const site = await gatedSite();
+    for (const afterMs of [0, 100, 200, 250, 300, 350, 400, 500, 700]) {
+      const daemon = site.run();
+      await pause(afterMs);
+      // Before podiod listens to signals there is nothing to end but the process.
+      expect(await daemon.end('SIGTERM'), `after ${afterMs} ms:\n${daemon.log()}`).to.be.oneOf([
+        0,
+        'SIGTERM',
+      ]);
+    }
+    await site.boot();
+    expect(await site.hooks()).to.deep.equal(['app/101 item.create active']);
+  });
+});
