@@ -20,7 +20,10 @@ export const configOption = (): Option =>
   );
 
 export const logLevelOption = (): Option =>
-  new Option('--log-level <level>', 'what the log on stderr tells (or PODIOD_LOG_LEVEL)').choices(LEVELS);
+  new Option(
+    '--log-level <level>',
+    'of the log on stderr: error, warn, info or debug (or PODIOD_LOG_LEVEL)',
+  ).argParser(text => levelOf('--log-level', text));
 
 export const jsonOption = (description: string): Option => new Option('--json', description);
 
@@ -66,9 +69,12 @@ const pathOf = (command: Command): string =>
 
 /** `--log-level`, else PODIOD_LOG_LEVEL, which has to be right too. */
 export function logLevelOf({ io }: Cli, { logLevel }: CommonOptions): LogLevel | undefined {
-  const given = logLevel ?? io.env.PODIOD_LOG_LEVEL;
-  if (!given) return undefined;
-  const level = LEVELS.find(one => one === given);
+  const { PODIOD_LOG_LEVEL: given } = io.env;
+  return logLevel ?? (given ? levelOf('PODIOD_LOG_LEVEL', given) : undefined);
+}
+
+function levelOf(source: string, text: string): LogLevel {
+  const level = LEVELS.find(one => one === text);
   if (level) return level;
-  throw new UsageError(`PODIOD_LOG_LEVEL must be one of ${LEVELS.join(', ')}, it is ${given}`);
+  throw new UsageError(`${source} must be one of ${LEVELS.join(', ')}, got ${text}`);
 }

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { suggestion } from '../config/suggest.ts';
 import { coerceError, isPodiodError, UsageError } from '../core/errors.ts';
+import type { ConfigError } from '../daemon/config.ts';
 import { version } from '../daemon/package.ts';
 import {
   type CommandContext,
@@ -66,7 +67,8 @@ function makeProgram(cli: Cli, exit: CommandContext['exit']): Command {
     .description(
       'Automation daemon for Podio: durable webhooks, rules in YAML, plugins over an event stream. Without a command it runs the daemon.',
     )
-    .version(version(), '-V, --version')
+    .version(version(), '-V, --version', 'its version')
+    .helpOption('-h, --help', 'this help')
     .addOption(configOption())
     .addOption(logLevelOption())
     .addOption(jsonOption('one JSON document on stdout and nothing else, of commands that read'))
@@ -147,7 +149,9 @@ function unknown(parent: Command, word: string): UsageError {
 }
 
 const hintOf = (...sentences: readonly (string | undefined)[]): string =>
-  sentences.flatMap(text => (text ? `${text[0]?.toUpperCase()}${text.slice(1)}` : [])).join('\n');
+  sentences.flatMap(text => (text ? text.replace(/^(did|options|commands)/, capital) : [])).join('\n');
+
+const capital = (word: string): string => word.charAt(0).toUpperCase() + word.slice(1);
 
 /** Entry point of bin/podiod.js. Ends the process when the command has ended, whatever is still open. */
 export async function main(argv: readonly string[]): Promise<void> {
@@ -179,15 +183,28 @@ function reportError(thrown: unknown, cli: Cli, json: boolean): number {
     return EXIT.usage;
   }
   const error = coerceError(thrown);
-  if (!isPodiodError(error)) {
-    report(cli, json, { code: 'INTERNAL', message: error.message, hint: 'This is a fault in podiod.' });
-    if (!json && error.stack) cli.note(error.stack);
-    return EXIT.failed;
+  if (isConfigError(error)) {
+    const { code, hint, problems, summary, message } = error;
+    // For people the message shows every problem in its frame.
+    if (json) cli.printJson({ error: { code, message: summary, hint, problems } });
+    else cli.note(`${message}\n${hint}`);
+    return EXIT.config;
   }
-  report(cli, json, { code: error.code, message: error.message, hint: error.hint });
-  if (error.code === 'USAGE') return EXIT.usage;
-  return error.code === 'CONFIG_INVALID' ? EXIT.config : EXIT.failed;
+  if (isPodiodError(error)) {
+    report(cli, json, { code: error.code, message: error.message, hint: error.hint });
+    return error.code === 'USAGE' ? EXIT.usage : EXIT.failed;
+  }
+  // What the system refused is no fault in podiod: a full disk, a folder that can't be read.
+  const isFault = !('syscall' in error);
+  const hint = isFault ? 'This is a fault in podiod.' : undefined;
+  report(cli, json, { code: 'INTERNAL', message: error.message, hint });
+  if (isFault && !json && error.stack) cli.note(error.stack);
+  return EXIT.failed;
 }
+
+/** By its code: its class would bring the whole of the config with it. */
+const isConfigError = (error: Error): error is ConfigError =>
+  isPodiodError(error) && error.code === 'CONFIG_INVALID' && 'problems' in error;
 
 function report(
   cli: Cli,

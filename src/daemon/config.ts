@@ -1,6 +1,11 @@
 import { type FindOptions, type LoadResult, loadConfig } from '../config/load.ts';
 import type { Config } from '../config/model.ts';
-import { type RenderOptions, renderDiagnostics } from '../config/render.ts';
+import {
+  diagnosticsToJson,
+  type JsonProblem,
+  type RenderOptions,
+  renderDiagnostics,
+} from '../config/render.ts';
 import type { Diagnostic } from '../core/diagnostic.ts';
 import { coerceError, isPodiodError, PodiodError } from '../core/errors.ts';
 import { makePluginLoader, type PluginLoader } from '../plugin/load.ts';
@@ -8,18 +13,21 @@ import { makePluginLoader, type PluginLoader } from '../plugin/load.ts';
 /** The config has problems; the message shows each with its place. Exit code 78. */
 export class ConfigError extends PodiodError {
   readonly diagnostics: readonly Diagnostic[];
+  /** The same as `podiod check --json` tells them. */
+  readonly problems: readonly JsonProblem[];
+  /** `2 problems in the config` */
+  readonly summary: string;
 
-  constructor(diagnostics: readonly Diagnostic[], rendered: string) {
+  constructor(diagnostics: readonly Diagnostic[], problems: readonly JsonProblem[], rendered: string) {
     const errors = diagnostics.filter(({ severity }) => severity === 'error').length;
-    super(
-      'CONFIG_INVALID',
-      `${rendered}\n\n${errors === 1 ? 'one problem' : `${errors} problems`} in the config`,
-      {
-        hint: 'podiod check looks at it without starting anything.',
-        retry: 'never',
-      },
-    );
+    const summary = `${errors === 1 ? 'one problem' : `${errors} problems`} in the config`;
+    super('CONFIG_INVALID', `${rendered}\n\n${summary}`, {
+      hint: 'podiod check looks at it without starting anything.',
+      retry: 'never',
+    });
     this.diagnostics = diagnostics;
+    this.problems = problems;
+    this.summary = summary;
   }
 }
 
@@ -57,5 +65,6 @@ export function readConfig(options: ReadOptions): Promise<LoadResult<Config>> {
 /** Throws a ConfigError with every problem rendered. */
 export function configOrFail<T>({ config, diagnostics, sources }: LoadResult<T>, look: RenderOptions): T {
   if (config !== undefined) return config;
-  throw new ConfigError(diagnostics, renderDiagnostics(diagnostics, sources, look));
+  const { problems } = diagnosticsToJson(diagnostics, sources);
+  throw new ConfigError(diagnostics, problems, renderDiagnostics(diagnostics, sources, look));
 }

@@ -34,8 +34,9 @@ export function defineEvents({ program, cli }: CommandContext): void {
         import('../setup.ts'),
         import('../../store/index.ts'),
       ]);
+      const filters = await filtersOf(options);
       const { dataDir } = await loadPartialOrFail(cli, options);
-      const query = await queryOf(cli, options);
+      const query = { ...filters, ...(await itemOf(cli, options)) };
       const reader = openReader(dataDir);
       try {
         await (options.json && !options.follow
@@ -53,20 +54,22 @@ export function defineEvents({ program, cli }: CommandContext): void {
   ]);
 }
 
-async function queryOf(cli: Cli, options: EventsOptions): Promise<EventQuery> {
-  const [{ resolveItem }, { parseTime, wholeNumber }] = await Promise.all([
-    import('../item.ts'),
-    import('../values.ts'),
-  ]);
-  const { limit, rule, item, app, type, since } = options;
+/** What can be understood without asking anybody. */
+async function filtersOf({ limit, since, rule, app, type }: EventsOptions): Promise<EventQuery> {
+  const { parseTime, wholeNumber } = await import('../values.ts');
   return {
     ...(limit !== undefined && { last: wholeNumber('--limit', limit, 1) }),
     ...(since !== undefined && { since: parseTime('--since', since, Date.now()) }),
     ...(rule !== undefined && { rule }),
     ...(app !== undefined && { app }),
     ...(type !== undefined && { type }),
-    ...(item !== undefined && { itemId: await resolveItem(cli, options, item) }),
   };
+}
+
+async function itemOf(cli: Cli, options: EventsOptions): Promise<Pick<EventQuery, 'itemId'>> {
+  if (options.item === undefined) return {};
+  const { resolveItem } = await import('../item.ts');
+  return { itemId: await resolveItem(cli, options, options.item) };
 }
 
 const toJson = ({ event, runs }: EventWithRuns): object => ({

@@ -23,7 +23,8 @@ export function defineParked(context: CommandContext): void {
       'Lists the runs of the running daemon that wait for a person, oldest first, with why they gave up. Nothing is lost meanwhile.',
     )
     .option('--rule <name>', 'of this rule only')
-    .argument('[verb]', 'retry or drop')
+    .usage('[options] [retry | drop]')
+    .argument('[verb]')
     .action(async (verb: string | undefined, options: SelectOptions) => {
       if (verb !== undefined)
         throw new UsageError(`unknown command parked ${verb}`, 'It has retry and drop.');

@@ -65,6 +65,6 @@ export function definePlan({ program, cli, exit }: CommandContext): void {
       ['podiod plan --detailed-exitcode || echo "something to do"', 'for scripts'],
       ['podiod plan --json | jq .summary', 'how many of each kind'],
     ],
-    'Exit codes: 0, or 1 when something could not be looked at; with --detailed-exitcode 2 when the plan is not empty.',
+    'Exit codes: 0, or 1 when something could not be looked at;\nwith --detailed-exitcode 2 when the plan is not empty.',
   );
 }

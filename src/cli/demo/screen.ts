@@ -47,7 +47,7 @@ const LOOK = {
 } as const;
 
 /** Below this a time, a place and a title don't fit side by side. */
-const NARROW = 60;
+const NARROW = 72;
 /** Longer lines are hard to read, however wide the terminal. */
 const WIDE = 100;
 /** Of what goes to Slack, so that a long message does not push everything else away. */
@@ -131,13 +131,12 @@ export function makeScreen({ width: terminal, style }: Pick<Cli, 'width' | 'styl
             : `${' '.repeat(wide + 6)}${style('gray', line)}`,
         );
       });
-      return [
-        ...lines.flat(),
-        style('bold', `${hooks.length} hooks made, verified and active in ${Math.round(ms)} ms`),
-      ];
+      const all = `${hooks.length} hooks made, verified and active in ${Math.round(ms)} ms`;
+      return [...lines.flat(), ...wrap(all, width).map(line => style('bold', line))];
     },
 
     event: ({ event, title, changes, detail, runs }: ShownEvent): string[] => [
+      '',
       ...head(event, title),
       ...changes.map(change),
       ...(detail ? [indent + style('gray', clip(plain(detail), width - indent.length))] : []),
@@ -156,10 +155,16 @@ export function makeScreen({ width: terminal, style }: Pick<Cli, 'width' | 'styl
           .filter(outcome => outcomes.get(outcome))
           .map(outcome => style(LOOK[outcome].color, `${outcomes.get(outcome)} ${outcome}`));
         const posted = slack > 0 ? [style('magenta', `${slack} to Slack`)] : [];
-        return `  ${pad(rule, ruleColumn)}  ${[...counts, ...posted].join(', ') || style('gray', 'no run')}`;
+        const all = [...counts, ...posted].join(', ') || style('gray', 'no run');
+        return narrow ? [`  ${rule}`, `    ${all}`] : [`  ${pad(rule, ruleColumn)}  ${all}`];
       });
       const what = `${count(events, 'event')} through ${count(hooks, 'hook')} in ${seconds.toFixed(1)} s`;
-      return ['', style('bold', 'Summary'), ...wrap(what, width - 2).map(line => `  ${line}`), ...lines];
+      return [
+        '',
+        style('bold', 'Summary'),
+        ...wrap(what, width - 2).map(line => `  ${line}`),
+        ...lines.flat(),
+      ];
     },
   };
 }
@@ -172,7 +177,6 @@ const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' :
 function told({ outcome, steps, error }: RunRecord): string {
   const last: StepVerdict | undefined = steps.at(-1);
   if (outcome === 'settled') return steps.map(({ step }) => step).join(' → ');
-  if (outcome === 'filtered')
-    return last ? `filtered by ${last.step}` : 'filtered: not the values it waits for';
+  if (outcome === 'filtered') return last ? `filtered by ${last.step}` : 'filtered by its fields';
   return `${outcome}${last ? ` at ${last.step}` : ''}${error ? `: ${error}` : ''}`;
 }
