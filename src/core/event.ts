@@ -37,7 +37,26 @@ export interface PodioEvent {
 }
 
 /** An event before the journal has given it a place and a time. */
-export type NewEvent = Omit<PodioEvent, 'seq' | 'receivedAt' | 'source'> & { readonly source: EventSource };
+export type NewEvent = Omit<PodioEvent, 'seq' | 'receivedAt' | 'source'> & {
+  readonly source: EventSource;
+  /** What its revision means to the ledger (`Candidate` in decide.ts). Default: loose. Not kept. */
+  readonly following?: 'jumps' | 'beside' | 'loose';
+  /** False while changes from before may still be found in its app. Not kept. */
+  readonly baseline?: false;
+};
+
+/** The running number of the revision that an event is, undefined for all that is none. Creation is 0. */
+export function revisionOf({ type, revision }: Pick<PodioEvent, 'type' | 'revision'>): number | undefined {
+  switch (type) {
+    case 'item.create':
+      return 0;
+    case 'item.update':
+    case 'item.delete':
+      return revision;
+    default:
+      return undefined;
+  }
+}
 
 /** Parameters that a type of event needs besides `type` and `hook_id`, by the kind of object its hook hangs on. */
 export const HOOK_EVENTS: Readonly<

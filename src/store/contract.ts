@@ -8,20 +8,24 @@
  */
 import type { Observable } from 'rxjs';
 import type { NewEvent, PodioEvent, Ref } from '../core/event.ts';
+import type { LedgerEntry, Range } from '../core/ledger.ts';
 import type { Outcome, ParkedRun, RunRecord, StepVerdict } from '../core/run.ts';
 
 /** What may have changed. Level, not edge: whoever is woken looks. Several changes may come as one pulse. */
-export type Pulse = 'journal' | 'requests';
+export type Pulse = 'journal' | 'requests' | 'gaps';
 
 export interface Store {
   /** Identifies this opening of the store, in records and logs. */
   readonly session: string;
   readonly changes$: Observable<Pulse>;
   readonly journal: Journal;
+  readonly gaps: Gaps;
   readonly lanes: Lanes;
   readonly parking: Parking;
   readonly values: Values;
   readonly settings: Settings;
+  /** Work that one process at a time may do, such as `gap-release` or `catch-up`. */
+  singleton(name: string): Promise<Singleton>;
   /** The store's clock, UTC milliseconds. Never goes back within one opening. */
   now(): number;
   /** Writes and flushes something, then reads it back: what a health check wants to know. */
@@ -42,7 +46,7 @@ export interface Entry {
   readonly twin: boolean;
 }
 
-/** `held` (waiting for missing revisions) gets its seq at release. A `repeat` has the seq of the first. */
+/** `held` (waiting for missing revisions) gets its seq at release. A `repeat` has the seq of the first, once that has one. */
 export interface AppendResult {
   readonly id: string;
   readonly status: 'released' | 'held' | 'repeat';
@@ -97,6 +101,94 @@ export interface Journal {
   list(query: EventQuery): Promise<readonly EventWithRuns[]>;
   /** The newest event of a type from a ref, e.g. a schedule's last tick. */
   latest(ref: Ref, type: string): Promise<PodioEvent | undefined>;
+}
+
+// ---------------------------------------------------------------------------------------------- gaps
+
+/** The right to do a piece of work alone. Asked between its steps; writes that take it reject when it is lost. */
+export interface Singleton {
+  readonly name: string;
+  usable(): boolean;
+  /** Aborted when it is lost. */
+  readonly signal: AbortSignal;
+}
+
+/** An item whose events wait, since revisions before them are missing. */
+export interface HeldItem {
+  readonly itemId: number;
+  /** The app's name in the config; absent when it had none. */
+  readonly app: string | undefined;
+  /** How long the oldest of them has waited, milliseconds. */
+  readonly heldMs: number;
+  readonly events: number;
+  readonly missing: readonly Range[];
+}
+
+/** Missed revisions that nothing waits for any more, to be tried again. */
+export interface OpenGap {
+  readonly itemId: number;
+  readonly app: string;
+  readonly missing: readonly Range[];
+  /** Why they could not be read. */
+  readonly why: string;
+  /** UTC milliseconds. */
+  readonly since: number;
+  /** Until the next try; 0 or less: now. */
+  readonly waitMs: number;
+}
+
+/** What was found out about one item. */
+export interface Recovery {
+  readonly itemId: number;
+  /** The app's name in the config. */
+  readonly app: string;
+  /** The missed changes, ascending by revision, as `recovered` events of the app. */
+  readonly events: readonly NewEvent[];
+  /** Up to here there is nothing left to find out. */
+  readonly upTo: number;
+  /** Missed changes that can't be read any more. */
+  readonly unprovable?: { readonly count: number; readonly why: string };
+}
+
+/** What is known of how completely an app's changes have been seen. Revisions of items; times are UTC milliseconds. */
+export interface Completeness {
+  readonly app: string;
+  readonly delivered: number;
+  readonly recovered: number;
+  /** Made by podiod itself. */
+  readonly own: number;
+  readonly unprovable: readonly { readonly why: string; readonly count: number; readonly lastAt: number }[];
+  /** Missing and not given up: those that events wait for, and open gaps. */
+  readonly open: number;
+}
+
+/** The ledger of revisions, and what waits for what is missing in it. */
+export interface Gaps {
+  /** Longest held first. */
+  held(): Promise<readonly HeldItem[]>;
+  open(): Promise<readonly OpenGap[]>;
+  /** Items that nothing is known of are left out. */
+  ledger(items: readonly number[]): Promise<ReadonlyMap<number, LedgerEntry>>;
+  /**
+   * Appends what was missed and releases what waited for it, in the order of revisions, one transaction. What has come
+   * in meanwhile is left out. Answers how many events of these were appended.
+   */
+  recover(lease: Singleton, found: readonly Recovery[]): Promise<number>;
+  /** Releases what is held of the item; what is missing stays open, to be tried again after `retryMs`. */
+  release(lease: Singleton, gap: GapFailure): Promise<void>;
+  /** An open gap could not be read again. */
+  postpone(lease: Singleton, gap: GapFailure): Promise<void>;
+  /** podiod made this revision itself, so nobody has missed it. `app`: a name of the config, for the counts. */
+  own(itemId: number, revision: number, app?: string): Promise<void>;
+  /** Of every app that changes are known of, by name. */
+  completeness(): Promise<readonly Completeness[]>;
+}
+
+export interface GapFailure {
+  readonly itemId: number;
+  readonly app: string;
+  readonly why: string;
+  readonly retryMs: number;
 }
 
 // ---------------------------------------------------------------------------------------------- lanes
@@ -157,6 +249,8 @@ export interface OpenRun {
 export interface LaneState {
   /** Everything up to here is settled: a lower bound, run records decide. */
   readonly cursor: number;
+  /** When the rule was first loaded, UTC milliseconds; 0: before that was kept. */
+  readonly loadedAt: number;
   /** seqs above the cursor whose runs are finished. */
   readonly done: readonly number[];
   readonly open: readonly OpenRun[];

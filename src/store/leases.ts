@@ -1,14 +1,18 @@
 import { StoreError } from '../core/errors.ts';
-import type { LaneId, Lease } from './contract.ts';
+import type { LaneId, Lease, Singleton } from './contract.ts';
 
 export const laneKey = ({ rule, shard, of }: LaneId): string => `${rule}/${shard}/${of}`;
 
 export const staleLease = (rule: string): StoreError =>
   new StoreError('STORE_STALE_LEASE', `the lane of rule "${rule}" has another owner now`, { retry: 'never' });
 
+const lostSingleton = (name: string): StoreError =>
+  new StoreError('STORE_STALE_LEASE', `${name} has another owner now`, { retry: 'never' });
+
 /** The leases that one opening of a store has given out: at most one is good for a lane, the latest. */
 export class Leases {
   readonly #held = new Map<string, { lease: Lease; lost: AbortController }>();
+  readonly #singletons = new Map<string, { lease: Singleton; lost: AbortController }>();
 
   /** The lease that the lane had before is lost. */
   grant(lane: LaneId, epoch: number): Lease {
@@ -24,8 +28,23 @@ export class Leases {
     if (this.#held.get(laneKey(lease.lane))?.lease.epoch !== lease.epoch) throw staleLease(lease.lane.rule);
   }
 
+  /** Whoever had it before has lost it. */
+  singleton(name: string): Singleton {
+    this.#singletons.get(name)?.lost.abort(lostSingleton(name));
+    const lost = new AbortController();
+    const lease: Singleton = { name, usable: () => !lost.signal.aborted, signal: lost.signal };
+    this.#singletons.set(name, { lease, lost });
+    return lease;
+  }
+
+  /** Throws STORE_STALE_LEASE unless this is the latest of its name. */
+  checkSingleton({ name, signal }: Singleton): void {
+    if (signal.aborted || this.#singletons.get(name)?.lease.signal !== signal) throw lostSingleton(name);
+  }
+
   loseAll(): void {
     for (const key of [...this.#held.keys()]) this.#lose(key);
+    for (const [name, { lost }] of this.#singletons) lost.abort(lostSingleton(name));
   }
 
   #lose(key: string): void {

@@ -5,7 +5,6 @@
 import { randomUUID } from 'node:crypto';
 import { Subject } from 'rxjs';
 import { type Clock, systemClock } from '../core/clock.ts';
-import { decide, type Standing } from '../core/decide.ts';
 import { StoreError } from '../core/errors.ts';
 import type { NewEvent } from '../core/event.ts';
 import type { Outcome, ParkedRun, RunRecord } from '../core/run.ts';
@@ -32,6 +31,7 @@ import {
   type Tries,
 } from './contract.ts';
 import { Leases, laneKey, staleLease } from './leases.ts';
+import { emptyRevisions, makeMemoryRevisions, type RevisionData } from './memory-revisions.ts';
 import { refText } from './refs.ts';
 import { elapsed, storeClock } from './time.ts';
 
@@ -54,8 +54,11 @@ interface StoredPark extends ParkRequest {
 interface MemoryData {
   /** The entry with seq n stands at n - 1. */
   readonly entries: Entry[];
-  readonly standings: Map<string, Standing[]>;
-  readonly lanes: Map<string, { readonly lane: LaneId; readonly epoch: number; readonly cursor: number }>;
+  readonly revisions: RevisionData;
+  readonly lanes: Map<
+    string,
+    { readonly lane: LaneId; readonly epoch: number; readonly cursor: number; readonly loadedAt: number }
+  >;
   readonly records: Map<string, RunRecord>;
   readonly lastRuns: Map<string, RunRecord>;
   readonly runs: Map<string, StoredRun>;
@@ -75,7 +78,7 @@ export interface MemoryStore extends Store {
 
 const emptyData = (): MemoryData => ({
   entries: [],
-  standings: new Map(),
+  revisions: emptyRevisions(),
   lanes: new Map(),
   records: new Map(),
   lastRuns: new Map(),
@@ -118,30 +121,23 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
 
   // ------------------------------------------------------------------------------------------ journal
 
+  const revisions = makeMemoryRevisions(data.revisions, data.entries, now);
+
   const append = (batch: readonly NewEvent[]): readonly AppendResult[] => {
-    const candidates = batch.map(event => ({ id: event.id, ref: refText(event.ref) }));
-    const known = new Map<string, Standing[]>();
-    for (const { id } of candidates) {
-      const standings = data.standings.get(id);
-      if (standings) known.set(id, standings);
-    }
-    const decisions = decide({ batch: candidates, known, head: head() });
-    const receivedAt = new Date(now()).toISOString();
-    const results = batch.map((event, i): AppendResult => {
+    const { decisions, released } = revisions.apply(batch);
+    if (released > 0) changes$.next('journal');
+    if (decisions.some(({ status }) => status === 'held')) changes$.next('gaps');
+    return batch.map(({ id }, i): AppendResult => {
       const decision = decisions[i];
-      if (!decision) throw new StoreError('INTERNAL', 'a decision is missing', { retry: 'never' });
-      if (decision.status === 'released') {
-        const { seq, twin } = decision;
-        data.entries.push({ event: copy({ seq, ...event, receivedAt }), twin });
-        data.standings.set(event.id, [
-          ...(data.standings.get(event.id) ?? []),
-          { ref: refText(event.ref), seq },
-        ]);
-      }
-      return { id: event.id, status: decision.status, seq: decision.seq };
+      if (!decision || decision.status === 'done')
+        throw new StoreError('INTERNAL', 'a decision is missing', { retry: 'never' });
+      if (decision.status === 'held' || decision.seq === undefined) return { id, status: decision.status };
+      return { id, status: decision.status, seq: decision.seq };
     });
-    if (decisions.some(({ status }) => status === 'released')) changes$.next('journal');
-    return results;
+  };
+
+  const tellReleased = (released: number): void => {
+    if (released > 0) changes$.next('journal');
   };
 
   const head = (): number => data.entries.at(-1)?.event.seq ?? 0;
@@ -204,8 +200,12 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
     const cursor =
       data.lanes.get(laneKey(lane))?.cursor ??
       (cursors.length > 0 ? Math.min(...cursors) : startAt === 'head' ? head() : 0);
+    const loadedAt = Math.min(
+      now(),
+      ...[...data.lanes.values()].filter(row => row.lane.rule === lane.rule).map(row => row.loadedAt),
+    );
     data.epochs += 1;
-    data.lanes.set(laneKey(lane), { lane, epoch: data.epochs, cursor });
+    data.lanes.set(laneKey(lane), { lane, epoch: data.epochs, cursor, loadedAt });
     return leases.grant(lane, data.epochs);
   };
 
@@ -236,10 +236,11 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
       .sort((a, b) => a - b);
 
   const load = (lease: Lease): LaneState => {
-    const { cursor } = laneOf(lease);
+    const { cursor, loadedAt } = laneOf(lease);
     const { rule } = lease.lane;
     return {
       cursor,
+      loadedAt,
       done: doneAbove(rule, cursor),
       open: [...data.runs.values()]
         .filter(
@@ -380,6 +381,7 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
   return {
     session: randomUUID(),
     changes$: changes$.asObservable(),
+    singleton: name => call(() => leases.singleton(name)),
     now,
     probe: () => call(() => {}),
     close: async () => {
@@ -397,6 +399,31 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
             .map(entry => entry.event)
             .findLast(event => event.type === type && refText(event.ref) === refText(ref)),
         ),
+    },
+    gaps: {
+      held: () => call(revisions.held),
+      open: () => call(revisions.open),
+      ledger: items => call(() => revisions.ledger(items)),
+      completeness: () => call(revisions.completeness),
+      recover: (lease, found) =>
+        call(() => {
+          leases.checkSingleton(lease);
+          const { told, released } = revisions.recover(found);
+          tellReleased(released);
+          return told;
+        }),
+      release: (lease, gap) =>
+        call(() => {
+          leases.checkSingleton(lease);
+          tellReleased(revisions.release(gap));
+          changes$.next('gaps');
+        }),
+      postpone: (lease, gap) =>
+        call(() => {
+          leases.checkSingleton(lease);
+          revisions.postpone(gap);
+        }),
+      own: (itemId, revision, app) => call(() => tellReleased(revisions.own(itemId, revision, app))),
     },
     lanes: {
       acquire: (lane, startAt) => call(() => acquire(lane, startAt)),

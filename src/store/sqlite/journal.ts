@@ -5,7 +5,7 @@ import type { Reads } from './reads/index.ts';
 import { Tail } from './tail.ts';
 import type { Thread } from './thread.ts';
 import type { Writes } from './writes/index.ts';
-import type { NewRow } from './writes/journal.ts';
+import type { Applied, NewRow } from './writes/journal.ts';
 
 interface JournalParts {
   readonly writer: Thread<Writes>;
@@ -15,9 +15,29 @@ interface JournalParts {
   now(): number;
   /** Called when appended events can be read. */
   changed(): void;
+  /** Called when events are held. */
+  held(): void;
 }
 
-export function makeJournal({ writer, reader, head, maxWaiting, now, changed }: JournalParts): Journal {
+/** A journal, and the way in for events that other writes release. */
+export interface OpenJournal {
+  readonly journal: Journal;
+  /**
+   * Makes what a write has released readable. To be called as soon as the write is answered: answers come in the order
+   * of seq, and the journal is read in that order.
+   */
+  publish(applied: Applied, batch: readonly unknown[], receivedAt: number): void;
+}
+
+export function makeJournal({
+  writer,
+  reader,
+  head,
+  maxWaiting,
+  now,
+  changed,
+  held,
+}: JournalParts): OpenJournal {
   const tail = new Tail(head);
   let newest = head;
   /** Events that are not on disk yet. */
@@ -34,6 +54,25 @@ export function makeJournal({ writer, reader, head, maxWaiting, now, changed }: 
     });
   };
 
+  const add = (event: NewEvent, seq: number, twin: boolean, receivedAt: number): void => {
+    newest = seq;
+    tail.push({ event: released(event, seq, receivedAt), twin });
+    tell();
+  };
+
+  const publish: OpenJournal['publish'] = ({ decisions, releases }, batch, receivedAt) => {
+    if (releases) {
+      for (const release of releases) {
+        const event = 'at' in release ? batch[release.at] : toEvent(release.row);
+        add(event as NewEvent, release.seq, release.twin, receivedAt);
+      }
+      return;
+    }
+    decisions.forEach((decision, i) => {
+      if (decision.status === 'released') add(batch[i] as NewEvent, decision.seq, decision.twin, receivedAt);
+    });
+  };
+
   const append = async (batch: readonly NewEvent[]): Promise<readonly AppendResult[]> => {
     if (batch.length === 0) return [];
     // A batch alone is taken however large it is, or it would be refused for ever.
@@ -44,42 +83,48 @@ export function makeJournal({ writer, reader, head, maxWaiting, now, changed }: 
     const rows = batch.map(event => toRow(event, receivedAt));
     waiting += batch.length;
     try {
-      const decisions = await writer.call('append', rows);
-      return batch.map((event, i): AppendResult => {
-        const decision = decisions[i];
-        if (!decision)
+      const applied = await writer.call('append', rows, receivedAt);
+      publish(applied, batch, receivedAt);
+      return batch.map(({ id }, i): AppendResult => {
+        const decision = applied.decisions[i];
+        if (!decision || decision.status === 'done')
           throw new StoreError('INTERNAL', 'the writer left an event unanswered', { retry: 'never' });
-        const { status, seq } = decision;
-        if (status === 'released') {
-          newest = seq;
-          tail.push({ event: released(event, seq, receivedAt), twin: decision.twin });
-          tell();
+        if (decision.status === 'held') {
+          held();
+          return { id, status: 'held' };
         }
-        return { id: event.id, status, seq };
+        const { status, seq } = decision;
+        return seq === undefined ? { id, status } : { id, status, seq };
       });
     } finally {
       waiting -= batch.length;
     }
   };
 
-  return {
+  const journal: Journal = {
     append,
     head: () => newest,
     read: async ({ after, limit }) => tail.read(after, limit) ?? reader.call('read', after, limit),
     list: query => reader.call('list', query),
     latest: (ref, type) => reader.call('latest', ref, type),
   };
+  return { journal, publish };
 }
 
-const toRow = (event: NewEvent, receivedAt: number): NewRow => ({
+export const toRow = (event: NewEvent, receivedAt: number): NewRow => ({
   ...event,
   params: JSON.stringify(event.params),
   part: partOf(orderKey(event)),
   receivedAt,
 });
 
+const toEvent = ({ part, receivedAt, params, ...event }: NewRow): NewEvent => ({
+  ...event,
+  params: JSON.parse(params) as NewEvent['params'],
+});
+
 /** Frozen, since every lane is handed the same one. */
-const released = (event: NewEvent, seq: number, receivedAt: number): PodioEvent =>
+const released = ({ following, baseline, ...event }: NewEvent, seq: number, receivedAt: number): PodioEvent =>
   Object.freeze({
     seq,
     ...event,

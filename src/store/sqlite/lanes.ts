@@ -19,7 +19,7 @@ export function makeLanes(
 
   return {
     async acquire(lane, startAt) {
-      return leases.grant(lane, await writer.call('acquire', lane, startAt));
+      return leases.grant(lane, await writer.call('acquire', lane, startAt, now()));
     },
     async load(lease) {
       leases.check(lease);

@@ -1,6 +1,7 @@
 /** How values stand in rows. The numbers in here are a file format: lists grow at their end only. */
 import type { SQLOutputValue } from 'node:sqlite';
 import type { EventSource, PodioEvent } from '../../core/event.ts';
+import type { LedgerEntry, Range } from '../../core/ledger.ts';
 import type { Outcome, StepVerdict } from '../../core/run.ts';
 import type { Entry } from '../contract.ts';
 import { refOf } from '../refs.ts';
@@ -82,4 +83,19 @@ export function eventOf(row: Row, names: Names): PodioEvent {
 export const entryOf = (row: Row, names: Names): Entry => ({
   event: eventOf(row, names),
   twin: row.twin === 1,
+});
+
+/** Of the table `ledger`: its lists are JSON, null where empty. */
+export type LedgerRow = Row & Record<'up_to' | 'above' | 'missing', SQLOutputValue>;
+
+export const listText = (list: readonly unknown[]): string | null =>
+  list.length === 0 ? null : JSON.stringify(list);
+
+const listOf = <T>(stored: SQLOutputValue): readonly T[] =>
+  typeof stored === 'string' ? (JSON.parse(stored) as T[]) : [];
+
+export const ledgerEntryOf = ({ up_to: upTo, above, missing }: LedgerRow): LedgerEntry => ({
+  upTo: upTo === null ? undefined : Number(upTo),
+  above: listOf<number>(above),
+  missing: listOf<Range>(missing),
 });

@@ -124,6 +124,46 @@ const MIGRATIONS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE TABLE setting (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- What is accounted for of an item's revisions (core/ledger.ts); lists as JSON, NULL where empty.
+  CREATE TABLE ledger (
+    item INTEGER PRIMARY KEY,
+    up_to INTEGER,
+    above TEXT,
+    missing TEXT
+  ) STRICT;
+  -- Events that wait for missing revisions, in the order of their arrival, as JSON.
+  CREATE TABLE held (
+    key INTEGER PRIMARY KEY AUTOINCREMENT,
+    item INTEGER NOT NULL,
+    event TEXT NOT NULL,
+    at INTEGER NOT NULL
+  ) STRICT;
+  -- Items whose ledger has revisions missing that nothing waits for any more.
+  CREATE TABLE gap (
+    item INTEGER PRIMARY KEY,
+    app INTEGER NOT NULL,
+    why TEXT NOT NULL,
+    since INTEGER NOT NULL,
+    due INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE completeness (
+    app INTEGER PRIMARY KEY,
+    delivered INTEGER NOT NULL,
+    recovered INTEGER NOT NULL,
+    own INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE unprovable (
+    app INTEGER NOT NULL,
+    why TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    last_at INTEGER NOT NULL,
+    PRIMARY KEY (app, why)
+  ) STRICT, WITHOUT ROWID;
+
+  -- When the rule was first loaded; 0: before this was kept.
+  ALTER TABLE lane ADD COLUMN loaded_at INTEGER NOT NULL DEFAULT 0;
+  `,
 ];
 
 /** How much log gathers before it is moved into the database: fewer, larger moves write pages that change often once. */

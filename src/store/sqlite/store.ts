@@ -8,6 +8,7 @@ import type { Pulse, Store } from '../contract.ts';
 import { Leases } from '../leases.ts';
 import { storeClock } from '../time.ts';
 import { databaseFile, makeDataDir, makePrivateFile } from './files.ts';
+import { makeGaps } from './gaps.ts';
 import { makeJournal } from './journal.ts';
 import { makeLanes } from './lanes.ts';
 import { type DataLock, lockDataDir } from './lock.ts';
@@ -70,6 +71,15 @@ function makeStore({ writer, reader, head, clock, maxWaiting, release }: Parts):
   const now = storeClock(clock);
   const leases = new Leases();
   const settings = makeSettings(writer, reader);
+  const { journal, publish } = makeJournal({
+    writer,
+    reader,
+    head,
+    maxWaiting,
+    now,
+    changed: () => changes$.next('journal'),
+    held: () => changes$.next('gaps'),
+  });
   let closing: Promise<void> | undefined;
 
   const close = async (): Promise<void> => {
@@ -85,11 +95,13 @@ function makeStore({ writer, reader, head, clock, maxWaiting, release }: Parts):
   return {
     session: randomUUID(),
     changes$: changes$.asObservable(),
-    journal: makeJournal({ writer, reader, head, maxWaiting, now, changed: () => changes$.next('journal') }),
+    journal,
+    gaps: makeGaps({ writer, reader, leases, now, publish, changed: () => changes$.next('gaps') }),
     lanes: makeLanes(writer, reader, leases, now),
     parking: makeParking(writer, reader, () => changes$.next('requests')),
     values: makeValues(writer, reader),
     settings,
+    singleton: async name => leases.singleton(name),
     now,
     async probe() {
       const written = now();

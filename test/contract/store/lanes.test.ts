@@ -16,6 +16,9 @@ import {
   WORLDS,
 } from './worlds.ts';
 
+/** When the virtual clock starts. */
+const LOADED_AT = Date.UTC(2026, 0, 1);
+
 for (const { name, make } of WORLDS) {
   describe(`lanes of the ${name} store`, () => {
     it('start at the head or at the earliest, and later where they were', async () => {
@@ -70,7 +73,13 @@ for (const { name, make } of WORLDS) {
       expect((await store.lanes.load(other)).done).to.deep.equal([]);
       const again = await reopen(world, store);
       const state = await again.lanes.load(await again.lanes.acquire(lane(), 'head'));
-      expect(state).to.deep.equal({ cursor: 1, done: [3, 4, 5, 6], open: [], requested: [] });
+      expect(state).to.deep.equal({
+        cursor: 1,
+        loadedAt: LOADED_AT,
+        done: [3, 4, 5, 6],
+        open: [],
+        requested: [],
+      });
     });
 
     it('count replays apart: they do not make their event done', async () => {
@@ -216,7 +225,13 @@ for (const { name, make } of WORLDS) {
         await store.lanes.tried(lease, keyOf(event), 'print', tries('tell'));
         await store.lanes.finish(lease, settled(event), event.seq);
       }
-      expect(await store.lanes.load(lease)).to.deep.equal({ cursor: 2, done: [], open: [], requested: [] });
+      expect(await store.lanes.load(lease)).to.deep.equal({
+        cursor: 2,
+        loadedAt: LOADED_AT,
+        done: [],
+        open: [],
+        requested: [],
+      });
     });
 
     it('do not take up again a finished run of which a late word came', async () => {
@@ -227,7 +242,13 @@ for (const { name, make } of WORLDS) {
       const lease = await store.lanes.acquire(lane(), 'earliest');
       await store.lanes.finish(lease, settled(event), 0);
       await store.lanes.tried(lease, keyOf(event), 'print', tries('tell'));
-      expect(await store.lanes.load(lease)).to.deep.equal({ cursor: 0, done: [1], open: [], requested: [] });
+      expect(await store.lanes.load(lease)).to.deep.equal({
+        cursor: 0,
+        loadedAt: LOADED_AT,
+        done: [1],
+        open: [],
+        requested: [],
+      });
     });
 
     it('take the same end of a run twice without counting it twice', async () => {
@@ -304,7 +325,13 @@ for (const { name, make } of WORLDS) {
         store.lanes.settled(first, []),
       ];
       for (const write of writes) expect(await codeOf(write)).to.equal('STORE_STALE_LEASE');
-      expect(await store.lanes.load(second)).to.deep.equal({ cursor: 0, done: [], open: [], requested: [] });
+      expect(await store.lanes.load(second)).to.deep.equal({
+        cursor: 0,
+        loadedAt: LOADED_AT,
+        done: [],
+        open: [],
+        requested: [],
+      });
       await store.lanes.finish(second, settled(event), 1);
     });
 
@@ -390,7 +417,13 @@ for (const { name, make } of WORLDS) {
       await store.lanes.checkpoint(lease, keyOf(event), 'print', checkpoint('ask'));
       await store.lanes.tried(lease, keyOf(event), 'print', tries('tell'));
       const [id] = await park(store, lease, [event]);
-      expect(await store.lanes.load(lease)).to.deep.equal({ cursor: 1, done: [], open: [], requested: [] });
+      expect(await store.lanes.load(lease)).to.deep.equal({
+        cursor: 1,
+        loadedAt: LOADED_AT,
+        done: [],
+        open: [],
+        requested: [],
+      });
       expect(await store.parking.retry({ all: true })).to.deep.equal([id]);
       const wanted = [
         {
@@ -500,7 +533,7 @@ for (const { name, make } of WORLDS) {
         counts: { settled: 0, filtered: 0, parked: 0, dropped: 2 },
       });
       const state = await again.lanes.load(await again.lanes.acquire(lane(), 'head'));
-      expect(state).to.deep.equal({ cursor: 2, done: [], open: [], requested: [] });
+      expect(state).to.deep.equal({ cursor: 2, loadedAt: LOADED_AT, done: [], open: [], requested: [] });
     });
 
     it('takes what became of a retry that was dropped while in hand: settled counts, parking again does not', async () => {

@@ -12,7 +12,7 @@ describe('decide', () => {
       { id: 'b', ref: 'app/1' },
       { id: 'a', ref: 'app/1' },
     ];
-    expect(decide({ batch, known: known(), head: 7 })).to.deep.equal([
+    expect(decide({ batch, known: known(), head: 7 }).decisions).to.deep.equal([
       { status: 'released', seq: 8, twin: false },
       { status: 'released', seq: 9, twin: false },
     ]);
@@ -24,7 +24,9 @@ describe('decide', () => {
       { id: 'b', ref: 'app/1' },
       { id: 'b', ref: 'app/1' },
     ];
-    expect(decide({ batch, known: known({ id: 'a', ref: 'app/1', seq: 3 }), head: 7 })).to.deep.equal([
+    expect(
+      decide({ batch, known: known({ id: 'a', ref: 'app/1', seq: 3 }), head: 7 }).decisions,
+    ).to.deep.equal([
       { status: 'repeat', seq: 3 },
       { status: 'released', seq: 8, twin: false },
       { status: 'repeat', seq: 8 },
@@ -37,7 +39,9 @@ describe('decide', () => {
       { id: 'b', ref: 'app/1' },
       { id: 'b', ref: 'app_field/5' },
     ];
-    expect(decide({ batch, known: known({ id: 'a', ref: 'app/1', seq: 3 }), head: 3 })).to.deep.equal([
+    expect(
+      decide({ batch, known: known({ id: 'a', ref: 'app/1', seq: 3 }), head: 3 }).decisions,
+    ).to.deep.equal([
       { status: 'released', seq: 4, twin: true },
       { status: 'released', seq: 5, twin: false },
       { status: 'released', seq: 6, twin: true },
@@ -66,7 +70,7 @@ describe('decide', () => {
         const standings: (Standing & { id: string })[] = [];
         let head = 0;
         const decisions = batches.flatMap(batch => {
-          const decided = decide({ batch, known: known(...standings), head });
+          const decided = decide({ batch, known: known(...standings), head }).decisions;
           decided.forEach((decision, i) => {
             const { id, ref } = batch[i] as Candidate;
             if (decision.status !== 'released') return;

@@ -1,6 +1,7 @@
 /** All that the reader can be asked. Each call sees one state of the database. */
 import type { DatabaseSync } from 'node:sqlite';
 import { makeNames } from '../names.ts';
+import { makeGapReads } from './gaps.ts';
 import { makeJournalReads } from './journal.ts';
 import { makeLaneReads } from './lanes.ts';
 import { makeParkingReads } from './parking.ts';
@@ -12,6 +13,7 @@ export function makeReads(db: DatabaseSync) {
   const names = makeNames(db);
   return {
     ...makeJournalReads(db, names),
+    ...makeGapReads(db, names),
     ...makeLaneReads(db, names),
     ...makeParkingReads(db, names),
     ...makeValueReads(db),

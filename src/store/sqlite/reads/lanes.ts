@@ -22,7 +22,9 @@ export interface LaneReads {
 }
 
 export function makeLaneReads(db: DatabaseSync, names: Names): LaneReads {
-  const selectCursor = db.prepare('SELECT cursor FROM lane WHERE rule = ? AND shard = ? AND shards = ?');
+  const selectCursor = db.prepare(
+    'SELECT cursor, loaded_at FROM lane WHERE rule = ? AND shard = ? AND shards = ?',
+  );
   const selectDone = db.prepare('SELECT seq FROM run WHERE rule = ? AND seq > ? AND replay = 0 ORDER BY seq');
   const selectOpen = db.prepare(
     `SELECT open_run.id, seq, replay, fingerprint, event.id AS event_id FROM open_run JOIN event USING (seq)
@@ -96,9 +98,11 @@ export function makeLaneReads(db: DatabaseSync, names: Names): LaneReads {
   return {
     load(lane, now) {
       const rule = names.find(lane.rule) ?? NO_NAME;
-      const cursor = Number(selectCursor.get(rule, lane.shard, lane.of)?.cursor ?? 0);
+      const row = selectCursor.get(rule, lane.shard, lane.of);
+      const cursor = Number(row?.cursor ?? 0);
       return {
         cursor,
+        loadedAt: Number(row?.loaded_at ?? 0),
         done: selectDone.all(rule, cursor).map(({ seq }) => Number(seq)),
         open: selectOpen.all(rule).map(row => {
           const key = { seq: Number(row.seq), eventId: String(row.event_id), replay: Number(row.replay) };

@@ -1,8 +1,12 @@
 /** All that the writer thread can be asked to do. Each function is one command inside the transaction of its group. */
 import type { DatabaseSync } from 'node:sqlite';
 import { makeNames } from '../names.ts';
+import { makeCompletenessWrites } from './completeness.ts';
+import { makeGapWrites } from './gaps.ts';
+import { makeHeldWrites } from './held.ts';
 import { makeJournalWrites } from './journal.ts';
 import { makeLaneWrites } from './lanes.ts';
+import { makeLedgerWrites } from './ledger.ts';
 import { makeParkingWrites } from './parking.ts';
 import { makeTallies } from './tallies.ts';
 import { makeValueWrites } from './values.ts';
@@ -12,12 +16,16 @@ export type Writes = ReturnType<typeof makeWrites>['operations'];
 export function makeWrites(db: DatabaseSync) {
   const names = makeNames(db);
   const tallies = makeTallies(db);
-  const journal = makeJournalWrites(db, names);
+  const completeness = makeCompletenessWrites(db);
+  const held = makeHeldWrites(db);
+  const ledger = makeLedgerWrites(db);
+  const journal = makeJournalWrites(db, { names, ledger, held, completeness });
   const lanes = makeLaneWrites(db, names, tallies, journal.head);
   const parking = makeParkingWrites(db, names, tallies);
   return {
     operations: {
-      append: journal.append,
+      append: journal.apply,
+      ...makeGapWrites(db, { names, journal, ledger, completeness }),
       acquire: lanes.acquire,
       finish: lanes.finish,
       advance: lanes.advance,
@@ -32,10 +40,13 @@ export function makeWrites(db: DatabaseSync) {
     flush() {
       lanes.flush();
       tallies.flush();
+      completeness.flush();
     },
     /** After a rollback: whatever was remembered of the transaction does not stand. */
     forget() {
       names.forget();
+      held.forget();
+      completeness.forget();
       journal.forget();
       lanes.forget();
       tallies.forget();

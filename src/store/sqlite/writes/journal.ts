@@ -1,9 +1,20 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { type Decision, decide, type Standing } from '../../../core/decide.ts';
-import type { NewEvent } from '../../../core/event.ts';
+import {
+  type Candidate,
+  type Decision,
+  decide,
+  type HeldEvent,
+  type Mark,
+  type Standing,
+} from '../../../core/decide.ts';
+import { type NewEvent, revisionOf } from '../../../core/event.ts';
+import { candidateOf } from '../../candidate.ts';
 import { refText } from '../../refs.ts';
 import type { Names } from '../names.ts';
 import { sourceNumber } from '../rows.ts';
+import type { CompletenessWrites } from './completeness.ts';
+import type { HeldWrites } from './held.ts';
+import type { LedgerWrites } from './ledger.ts';
 
 /** An event as it comes to the writer: `params` is JSON already, since SQL never looks inside. */
 export interface NewRow extends Omit<NewEvent, 'params'> {
@@ -13,15 +24,41 @@ export interface NewRow extends Omit<NewEvent, 'params'> {
   readonly receivedAt: number;
 }
 
+/** An event that has its seq: `at` is its place in the batch; one that was held before comes back whole. */
+export type ReleasedRow = { readonly seq: number; readonly twin: boolean } & (
+  | { readonly at: number }
+  | { readonly row: NewRow }
+);
+
+/** What became of a batch. */
+export interface Applied {
+  readonly decisions: readonly Decision[];
+  /** In the order of seq. Left out where the decisions tell the same: this crosses the thread for every append. */
+  readonly releases?: readonly ReleasedRow[];
+}
+
 export interface JournalWrites {
-  append(batch: readonly NewRow[]): readonly Decision[];
+  /** Events and marks in their order, at one time. */
+  apply(batch: readonly (NewRow | Mark)[], at: number): Applied;
   /** The highest seq given so far, the transaction at hand included. */
   head(): number;
   /** After a rollback. */
   forget(): void;
 }
 
-export function makeJournalWrites(db: DatabaseSync, names: Names): JournalWrites {
+interface JournalParts {
+  readonly names: Names;
+  readonly ledger: LedgerWrites;
+  readonly held: HeldWrites;
+  readonly completeness: CompletenessWrites;
+}
+
+const isMark = (what: NewRow | Mark): what is Mark => 'mark' in what;
+
+export function makeJournalWrites(
+  db: DatabaseSync,
+  { names, ledger, held, completeness }: JournalParts,
+): JournalWrites {
   const selectHead = db.prepare(
     'SELECT max(coalesce((SELECT max(seq) FROM event), 0), coalesce((SELECT max(cursor) FROM lane), 0)) AS head',
   );
@@ -33,18 +70,44 @@ export function makeJournalWrites(db: DatabaseSync, names: Names): JournalWrites
   const readHead = (): number => Number(selectHead.get()?.head);
   let head = readHead();
 
-  const known = (batch: readonly NewRow[]): ReadonlyMap<string, readonly Standing[]> => {
+  const standingsOf = (id: string): readonly Standing[] =>
+    selectStandings.all(id).map(row => ({ ref: names.textOf(Number(row.ref)), seq: Number(row.seq) }));
+
+  const known = (
+    candidates: readonly (Candidate | Mark)[],
+    waiting: ReadonlyMap<number, readonly HeldEvent[]>,
+  ): ReadonlyMap<string, readonly Standing[]> => {
     const found = new Map<string, readonly Standing[]>();
-    for (const { id } of batch) {
-      const rows = selectStandings.all(id);
-      if (rows.length > 0) {
-        found.set(
-          id,
-          rows.map(row => ({ ref: names.textOf(Number(row.ref)), seq: Number(row.seq) })),
-        );
-      }
-    }
+    const look = (id: string): void => {
+      const standings = standingsOf(id);
+      if (standings.length > 0) found.set(id, standings);
+    };
+    for (const what of candidates) if (!('mark' in what)) look(what.id);
+    for (const queue of waiting.values()) for (const { id } of queue) look(id);
     return found;
+  };
+
+  const write = (row: NewRow, seq: number, twin: boolean, at: number): void => {
+    const app = row.app === undefined ? null : names.idOf(row.app);
+    insert.run(
+      seq,
+      row.id,
+      names.idOf(refText(row.ref)),
+      names.idOf(row.type),
+      sourceNumber(row.source),
+      app,
+      row.space === undefined ? null : names.idOf(row.space),
+      row.itemId ?? null,
+      row.revision ?? null,
+      row.externalId ?? null,
+      row.params,
+      at,
+      row.part,
+      twin ? 1 : 0,
+    );
+    if (app !== null && !twin && row.itemId !== undefined && revisionOf(row) !== undefined) {
+      completeness.count(app, row.source === 'recovered' ? 'recovered' : 'delivered');
+    }
   };
 
   return {
@@ -52,32 +115,34 @@ export function makeJournalWrites(db: DatabaseSync, names: Names): JournalWrites
     forget: () => {
       head = readHead();
     },
-    append(batch) {
-      const candidates = batch.map(({ id, ref }) => ({ id, ref: refText(ref) }));
-      const decisions = decide({ batch: candidates, known: known(batch), head });
+    apply(batch, at) {
+      const candidates = batch.map(what => (isMark(what) ? what : candidateOf(what)));
+      const waiting = held.of(candidates);
+      const situation = {
+        batch: candidates,
+        known: known(candidates, waiting),
+        ledger: ledger.read(candidates, waiting),
+        held: waiting,
+        head,
+      };
+      const { decisions, releases, ledger: changed } = decide(situation);
+      const rows = releases.map((release): ReleasedRow => {
+        const { seq, twin } = release;
+        const row = 'at' in release ? batch[release.at] : held.take(release.key);
+        if (!row || isMark(row)) throw new Error('only events are released');
+        write(row, seq, twin, at);
+        head = seq;
+        return 'at' in release ? release : { seq, twin, row };
+      });
+      let inOrder = waiting.size === 0;
       decisions.forEach((decision, i) => {
         const row = batch[i];
-        const candidate = candidates[i];
-        if (decision.status !== 'released' || !row || !candidate) return;
-        insert.run(
-          decision.seq,
-          row.id,
-          names.idOf(candidate.ref),
-          names.idOf(row.type),
-          sourceNumber(row.source),
-          row.app === undefined ? null : names.idOf(row.app),
-          row.space === undefined ? null : names.idOf(row.space),
-          row.itemId ?? null,
-          row.revision ?? null,
-          row.externalId ?? null,
-          row.params,
-          row.receivedAt,
-          row.part,
-          decision.twin ? 1 : 0,
-        );
-        head = decision.seq;
+        if (decision.status !== 'held' || !row || isMark(row) || row.itemId === undefined) return;
+        inOrder = false;
+        held.add(row.itemId, row);
       });
-      return decisions;
+      if (changed.size > 0) ledger.write(changed, situation.ledger);
+      return inOrder ? { decisions } : { decisions, releases: rows };
     },
   };
 }

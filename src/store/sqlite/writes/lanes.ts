@@ -27,7 +27,7 @@ interface Held {
 
 export interface LaneWrites {
   /** Answers the new lease's epoch. */
-  acquire(lane: LaneId, startAt: 'head' | 'earliest'): number;
+  acquire(lane: LaneId, startAt: 'head' | 'earliest', at: number): number;
   finish(lease: LeaseToken, finished: Finished, cursor: number, at: number): void;
   advance(lease: LeaseToken, cursor: number): void;
   tried(lease: LeaseToken, run: RunKey, fingerprint: string, tries: Tries, at: number): void;
@@ -45,11 +45,13 @@ export function makeLaneWrites(
   head: () => number,
 ): LaneWrites {
   const selectLane = db.prepare('SELECT cursor FROM lane WHERE rule = ? AND shard = ? AND shards = ?');
-  const selectLowest = db.prepare('SELECT min(cursor) AS cursor FROM lane WHERE rule = ?');
+  const selectLowest = db.prepare(
+    'SELECT min(cursor) AS cursor, min(loaded_at) AS loaded_at FROM lane WHERE rule = ?',
+  );
   const selectByEpoch = db.prepare('SELECT rule, cursor FROM lane WHERE epoch = ?');
   const selectLastEpoch = db.prepare('SELECT coalesce(max(epoch), 0) AS epoch FROM lane');
   const replaceLane = db.prepare(
-    'REPLACE INTO lane (rule, shard, shards, epoch, cursor) VALUES (?, ?, ?, ?, ?)',
+    'REPLACE INTO lane (rule, shard, shards, epoch, cursor, loaded_at) VALUES (?, ?, ?, ?, ?, ?)',
   );
   const updateCursor = db.prepare('UPDATE lane SET cursor = ? WHERE epoch = ?');
   const selectOutcome = db.prepare('SELECT outcome FROM run WHERE rule = ? AND seq = ? AND replay = ?');
@@ -118,15 +120,15 @@ export function makeLaneWrites(
   };
 
   return {
-    acquire(lane, startAt) {
+    acquire(lane, startAt, at) {
       flush();
       const rule = names.idOf(lane.rule);
       // A rule that is divided otherwise than before goes on at the lowest of its cursors: run records skip the rest.
-      const found =
-        selectLane.get(rule, lane.shard, lane.of)?.cursor ?? selectLowest.get(rule)?.cursor ?? null;
+      const lowest = selectLowest.get(rule);
+      const found = selectLane.get(rule, lane.shard, lane.of)?.cursor ?? lowest?.cursor ?? null;
       const cursor = found === null ? (startAt === 'head' ? head() : 0) : Number(found);
       const epoch = Number(selectLastEpoch.get()?.epoch) + 1;
-      replaceLane.run(rule, lane.shard, lane.of, epoch, cursor);
+      replaceLane.run(rule, lane.shard, lane.of, epoch, cursor, lowest?.loaded_at ?? at);
       held.clear();
       return epoch;
     },

@@ -1,0 +1,31 @@
+import type { Candidate } from '../core/decide.ts';
+import { type NewEvent, revisionOf } from '../core/event.ts';
+import { refText } from './refs.ts';
+
+/** What the decision looks at of an event. */
+export function candidateOf(event: Omit<NewEvent, 'params'>): Candidate {
+  const { id, itemId, source, following = 'loose', baseline = true } = event;
+  const ref = refText(event.ref);
+  if (itemId === undefined) return { id, ref };
+  const revision = revisionOf(event);
+  if (revision === undefined) return { id, ref, item: itemId };
+  return {
+    id,
+    ref,
+    item: itemId,
+    revision,
+    kind: source === 'recovered' ? 'found' : following,
+    baseline,
+  };
+}
+
+/** What a recovery does, in its order: below each change that is told there is nothing left to find out. */
+export function stepsOf<E extends { readonly revision?: number }>(recovery: {
+  readonly itemId: number;
+  readonly events: readonly E[];
+  readonly upTo: number;
+}) {
+  const { itemId: item, events, upTo } = recovery;
+  const settled = (revision: number) => ({ mark: 'settle', item, revision }) as const;
+  return [...events.flatMap(event => [settled((event.revision ?? 0) - 1), event]), settled(upTo)];
+}
