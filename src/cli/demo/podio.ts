@@ -44,7 +44,11 @@ export async function startEmulatedPodio(
   return {
     url: emulator.url,
     world,
-    apps: world.apps().map(({ appId, name, token }) => ({ name, id: appId, token })),
+    apps: Array.from(config.apps.values(), ({ name, id }) => ({
+      name,
+      id,
+      token: world.app(id)?.token ?? '',
+    })),
     addHistory(itemsPerApp) {
       // A seed of its own: the same deeds twice would look odd.
       const predecessors = startPeople(world, { seed: options.seed + 1 });
