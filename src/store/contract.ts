@@ -254,8 +254,24 @@ export interface LaneState {
   /** seqs above the cursor whose runs are finished. */
   readonly done: readonly number[];
   readonly open: readonly OpenRun[];
+  /** What may have been in hand when the owner before ended; absent when that was a clean end. */
+  readonly unclean?: Unclean;
   /** Asked for by `parked retry`, oldest first. Each resumes at its failed step. */
   readonly requested: readonly RequestedRun[];
+}
+
+/** What a lane's owner may have had in hand when it ended without `release`. */
+export interface Unclean {
+  /** Runs of entries up to this seq may have been started. */
+  readonly reach: number;
+  /** Runs that had a start mark then, or at an unclean end before. */
+  readonly suspects: readonly Suspect[];
+}
+
+export interface Suspect {
+  readonly key: RunKey;
+  /** At how many unclean ends it was alone in hand. */
+  readonly ends: number;
 }
 
 export interface RequestedRun {
@@ -308,6 +324,15 @@ export interface Lanes {
   finish(lease: Lease, finished: Finished, cursor: number): Promise<void>;
   /** Moves the cursor over entries that the rule does not match. */
   advance(lease: Lease, cursor: number): Promise<void>;
+  /** From now on runs of entries up to `seq` may be started: what may be in hand at an unclean end. Only ever moves forward. */
+  reach(lease: Lease, seq: number): Promise<void>;
+  /**
+   * This run is about to be started, `alone` when no other of the lane is in hand meanwhile. Its end, `tried` and
+   * `release` take the mark away; a takeover before that counts as an unclean end of a run that was alone.
+   */
+  mark(lease: Lease, run: RunKey, alone: boolean): Promise<void>;
+  /** A clean end: moves the cursor, and nothing is in hand any more. */
+  release(lease: Lease, cursor: number): Promise<void>;
   /** Records a failed try of a step, for attempts and waits that outlive a restart. */
   tried(lease: Lease, run: RunKey, fingerprint: string, tries: Tries): Promise<void>;
   /** Records a finished step. The next step starts after this resolves. Its tries are forgotten. */

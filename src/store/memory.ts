@@ -51,14 +51,30 @@ interface StoredPark extends ParkRequest {
   readonly requested: boolean;
 }
 
+interface StoredLane {
+  readonly lane: LaneId;
+  readonly epoch: number;
+  readonly cursor: number;
+  readonly loadedAt: number;
+  /** Runs of entries up to here may be in hand; 0 after a clean end. */
+  readonly reach: number;
+}
+
+interface StoredMark {
+  readonly rule: string;
+  readonly key: RunKey;
+  /** The lane's while the run is in hand, else 0. */
+  readonly epoch: number;
+  readonly alone: boolean;
+  readonly ends: number;
+}
+
 interface MemoryData {
   /** The entry with seq n stands at n - 1. */
   readonly entries: Entry[];
   readonly revisions: RevisionData;
-  readonly lanes: Map<
-    string,
-    { readonly lane: LaneId; readonly epoch: number; readonly cursor: number; readonly loadedAt: number }
-  >;
+  readonly lanes: Map<string, StoredLane>;
+  readonly marks: Map<string, StoredMark>;
   readonly records: Map<string, RunRecord>;
   readonly lastRuns: Map<string, RunRecord>;
   readonly runs: Map<string, StoredRun>;
@@ -80,6 +96,7 @@ const emptyData = (): MemoryData => ({
   entries: [],
   revisions: emptyRevisions(),
   lanes: new Map(),
+  marks: new Map(),
   records: new Map(),
   lastRuns: new Map(),
   runs: new Map(),
@@ -194,18 +211,19 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
   };
 
   const acquire = (lane: LaneId, startAt: 'head' | 'earliest'): Lease => {
-    const cursors = [...data.lanes.values()]
-      .filter(row => row.lane.rule === lane.rule)
-      .map(row => row.cursor);
+    const rows = [...data.lanes.values()].filter(row => row.lane.rule === lane.rule);
+    const before = data.lanes.get(laneKey(lane));
     const cursor =
-      data.lanes.get(laneKey(lane))?.cursor ??
-      (cursors.length > 0 ? Math.min(...cursors) : startAt === 'head' ? head() : 0);
-    const loadedAt = Math.min(
-      now(),
-      ...[...data.lanes.values()].filter(row => row.lane.rule === lane.rule).map(row => row.loadedAt),
-    );
+      before?.cursor ??
+      (rows.length > 0 ? Math.min(...rows.map(row => row.cursor)) : startAt === 'head' ? head() : 0);
+    const loadedAt = Math.min(now(), ...rows.map(row => row.loadedAt));
+    const reach = before?.reach ?? Math.max(0, ...rows.map(row => row.reach));
     data.epochs += 1;
-    data.lanes.set(laneKey(lane), { lane, epoch: data.epochs, cursor, loadedAt });
+    data.lanes.set(laneKey(lane), { lane, epoch: data.epochs, cursor, loadedAt, reach });
+    for (const [id, mark] of data.marks) {
+      if (mark.rule !== lane.rule || mark.epoch !== before?.epoch) continue;
+      data.marks.set(id, { ...mark, epoch: 0, alone: false, ends: mark.ends + (mark.alone ? 1 : 0) });
+    }
     return leases.grant(lane, data.epochs);
   };
 
@@ -236,8 +254,12 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
       .sort((a, b) => a - b);
 
   const load = (lease: Lease): LaneState => {
-    const { cursor, loadedAt } = laneOf(lease);
+    const { cursor, loadedAt, reach } = laneOf(lease);
     const { rule } = lease.lane;
+    const suspects = [...data.marks.values()]
+      .filter(mark => mark.rule === rule)
+      .map(({ key, ends }) => ({ key, ends }))
+      .sort((a, b) => a.key.seq - b.key.seq || a.key.replay - b.key.replay);
     return {
       cursor,
       loadedAt,
@@ -248,6 +270,7 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
         )
         .sort((a, b) => a.key.seq - b.key.seq || a.key.replay - b.key.replay)
         .map(openRun),
+      ...((reach > 0 || suspects.length > 0) && { unclean: { reach, suspects } }),
       requested: requested(rule),
     };
   };
@@ -264,8 +287,31 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
     return fresh;
   };
 
+  const reach = (lease: Lease, seq: number): void => {
+    const row = laneOf(lease);
+    data.lanes.set(laneKey(row.lane), { ...row, reach: Math.max(row.reach, seq) });
+  };
+
+  const mark = (lease: Lease, key: RunKey, alone: boolean): void => {
+    const { epoch, lane } = laneOf(lease);
+    const id = runId(lane.rule, key);
+    data.marks.set(id, { rule: lane.rule, key, epoch, alone, ends: data.marks.get(id)?.ends ?? 0 });
+  };
+
+  const release = (lease: Lease, cursor: number): void => {
+    moveCursor(lease, cursor);
+    const row = laneOf(lease);
+    data.lanes.set(laneKey(row.lane), { ...row, reach: 0 });
+    for (const [id, found] of data.marks) {
+      if (found.rule !== row.lane.rule || found.epoch !== row.epoch) continue;
+      if (found.ends === 0) data.marks.delete(id);
+      else data.marks.set(id, { ...found, epoch: 0, alone: false });
+    }
+  };
+
   const tried = (lease: Lease, key: RunKey, fingerprint: string, tries: Tries): void => {
     const run = runFor(lease, key, fingerprint);
+    data.marks.delete(runId(lease.lane.rule, key));
     run.tries.set(pair(tries.step, tries.branch), { tries: copy(tries), at: now() });
   };
 
@@ -282,6 +328,7 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
     moveCursor(lease, cursor);
     const { rule } = lease.lane;
     const key: RunKey = { seq: record.seq, eventId: record.eventId, replay: record.replay };
+    data.marks.delete(runId(rule, key));
     const row = parkedRowOf(rule, key);
     // A retry whose row is gone was dropped meanwhile, which is the later word; a first park whose row is there is a repeat.
     if (park && (parkedId !== undefined) !== (row !== undefined)) return;
@@ -444,6 +491,9 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
         }),
       finish: (lease, finished, cursor) => call(() => finish(lease, finished, cursor)),
       advance: (lease, cursor) => call(() => moveCursor(lease, cursor)),
+      reach: (lease, seq) => call(() => reach(lease, seq)),
+      mark: (lease, run, alone) => call(() => mark(lease, run, alone)),
+      release: (lease, cursor) => call(() => release(lease, cursor)),
       tried: (lease, run, fingerprint, tries) => call(() => tried(lease, run, fingerprint, tries)),
       checkpoint: (lease, run, fingerprint, made) => call(() => checkpoint(lease, run, fingerprint, made)),
       status: () => call(status),

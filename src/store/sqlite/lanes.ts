@@ -39,6 +39,15 @@ export function makeLanes(
     async advance(lease, cursor) {
       await writer.call('advance', token(lease), cursor);
     },
+    async reach(lease, seq) {
+      await writer.call('reach', token(lease), seq);
+    },
+    async mark(lease, run, alone) {
+      await writer.call('mark', token(lease), run, alone);
+    },
+    async release(lease, cursor) {
+      await writer.call('release', token(lease), cursor);
+    },
     async tried(lease, run, fingerprint, tries) {
       await writer.call('tried', token(lease), run, fingerprint, tries, now());
     },

@@ -164,6 +164,37 @@ const MIGRATIONS: readonly string[] = [
   -- When the rule was first loaded; 0: before this was kept.
   ALTER TABLE lane ADD COLUMN loaded_at INTEGER NOT NULL DEFAULT 0;
   `,
+  `
+  -- Runs of entries up to here may be in hand; 0 after a clean end.
+  ALTER TABLE lane ADD COLUMN reach INTEGER NOT NULL DEFAULT 0;
+
+  -- Runs that were started under suspicion. epoch: the lane's while it is in hand, else 0. ends: how often the process
+  -- ended while it was alone in hand.
+  CREATE TABLE start_mark (
+    rule INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    replay INTEGER NOT NULL,
+    epoch INTEGER NOT NULL,
+    alone INTEGER NOT NULL,
+    ends INTEGER NOT NULL,
+    PRIMARY KEY (rule, seq, replay)
+  ) STRICT, WITHOUT ROWID;
+
+  -- What operators asked to be run again. Rows stay: how many of a rule cover an event numbers its replays.
+  CREATE TABLE replay (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    rule INTEGER NOT NULL,
+    first INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    -- Everything up to here has been run; at or above last: all of it.
+    cursor INTEGER NOT NULL,
+    asked_at INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX replay_rule ON replay (rule);
+
+  -- How often a rule's parked runs were asked for together. A halted rule takes that as the word to go on.
+  CREATE TABLE retry_all (rule INTEGER PRIMARY KEY, times INTEGER NOT NULL) STRICT;
+  `,
 ];
 
 /** How much log gathers before it is moved into the database: fewer, larger moves write pages that change often once. */

@@ -8,6 +8,7 @@ import type {
   OpenRun,
   RequestedRun,
   Tries,
+  Unclean,
 } from '../../contract.ts';
 import { elapsed } from '../../time.ts';
 import { type Names, NO_NAME } from '../names.ts';
@@ -23,7 +24,7 @@ export interface LaneReads {
 
 export function makeLaneReads(db: DatabaseSync, names: Names): LaneReads {
   const selectCursor = db.prepare(
-    'SELECT cursor, loaded_at FROM lane WHERE rule = ? AND shard = ? AND shards = ?',
+    'SELECT cursor, loaded_at, reach FROM lane WHERE rule = ? AND shard = ? AND shards = ?',
   );
   const selectDone = db.prepare('SELECT seq FROM run WHERE rule = ? AND seq > ? AND replay = 0 ORDER BY seq');
   const selectOpen = db.prepare(
@@ -32,6 +33,9 @@ export function makeLaneReads(db: DatabaseSync, names: Names): LaneReads {
        AND NOT EXISTS (SELECT 1 FROM run WHERE run.rule = open_run.rule AND run.seq = open_run.seq AND run.replay = open_run.replay)
        AND NOT EXISTS (SELECT 1 FROM parked WHERE parked.rule = open_run.rule AND parked.seq = open_run.seq AND parked.replay = open_run.replay)
      ORDER BY seq, replay`,
+  );
+  const selectSuspects = db.prepare(
+    'SELECT seq, replay, ends, event.id AS event_id FROM start_mark JOIN event USING (seq) WHERE rule = ? ORDER BY seq, replay',
   );
   const selectRequested = db.prepare(
     `SELECT event.*, parked.id AS parked_id, parked.replay, open_run.id AS run, open_run.fingerprint
@@ -81,6 +85,14 @@ export function makeLaneReads(db: DatabaseSync, names: Names): LaneReads {
     tries: selectTries.all(id).map(row => triesOf(row, now)),
   });
 
+  const unclean = (rule: number, reach: number): Unclean | undefined => {
+    const suspects = selectSuspects.all(rule).map(row => ({
+      key: { seq: Number(row.seq), eventId: String(row.event_id), replay: Number(row.replay) },
+      ends: Number(row.ends),
+    }));
+    return reach > 0 || suspects.length > 0 ? { reach, suspects } : undefined;
+  };
+
   const requested = (rule: number, now: number): readonly RequestedRun[] =>
     selectRequested.all(rule).map(row => {
       const key = { seq: Number(row.seq), eventId: String(row.id), replay: Number(row.replay) };
@@ -100,6 +112,7 @@ export function makeLaneReads(db: DatabaseSync, names: Names): LaneReads {
       const rule = names.find(lane.rule) ?? NO_NAME;
       const row = selectCursor.get(rule, lane.shard, lane.of);
       const cursor = Number(row?.cursor ?? 0);
+      const left = unclean(rule, Number(row?.reach ?? 0));
       return {
         cursor,
         loadedAt: Number(row?.loaded_at ?? 0),
@@ -108,6 +121,7 @@ export function makeLaneReads(db: DatabaseSync, names: Names): LaneReads {
           const key = { seq: Number(row.seq), eventId: String(row.event_id), replay: Number(row.replay) };
           return openRun(Number(row.id), key, String(row.fingerprint), now);
         }),
+        ...(left && { unclean: left }),
         requested: requested(rule, now),
       };
     },

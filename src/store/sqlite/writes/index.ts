@@ -7,6 +7,7 @@ import { makeHeldWrites } from './held.ts';
 import { makeJournalWrites } from './journal.ts';
 import { makeLaneWrites } from './lanes.ts';
 import { makeLedgerWrites } from './ledger.ts';
+import { makeMarks } from './marks.ts';
 import { makeParkingWrites } from './parking.ts';
 import { makeTallies } from './tallies.ts';
 import { makeValueWrites } from './values.ts';
@@ -20,7 +21,8 @@ export function makeWrites(db: DatabaseSync) {
   const held = makeHeldWrites(db);
   const ledger = makeLedgerWrites(db);
   const journal = makeJournalWrites(db, { names, ledger, held, completeness });
-  const lanes = makeLaneWrites(db, names, tallies, journal.head);
+  const marks = makeMarks(db);
+  const lanes = makeLaneWrites(db, names, tallies, marks, journal.head);
   const parking = makeParkingWrites(db, names, tallies);
   return {
     operations: {
@@ -29,6 +31,9 @@ export function makeWrites(db: DatabaseSync) {
       acquire: lanes.acquire,
       finish: lanes.finish,
       advance: lanes.advance,
+      reach: lanes.reach,
+      mark: lanes.mark,
+      release: lanes.release,
       tried: lanes.tried,
       checkpoint: lanes.checkpoint,
       retry: parking.retry,
@@ -49,6 +54,7 @@ export function makeWrites(db: DatabaseSync) {
       completeness.forget();
       journal.forget();
       lanes.forget();
+      marks.forget();
       tallies.forget();
     },
   };

@@ -3,6 +3,7 @@ import type { Finished, LaneId, RunKey, Tries } from '../../contract.ts';
 import { staleLease } from '../../leases.ts';
 import type { Names } from '../names.ts';
 import { outcomeNumber, outcomeOf, stepsText } from '../rows.ts';
+import type { Marks } from './marks.ts';
 import type { Tallies } from './tallies.ts';
 
 /** What crosses the thread of a lease. Epochs are never given twice, so one names its lane too. */
@@ -23,6 +24,7 @@ export interface CheckpointRow {
 interface Held {
   readonly rule: number;
   cursor: number;
+  reach: number;
 }
 
 export interface LaneWrites {
@@ -30,9 +32,12 @@ export interface LaneWrites {
   acquire(lane: LaneId, startAt: 'head' | 'earliest', at: number): number;
   finish(lease: LeaseToken, finished: Finished, cursor: number, at: number): void;
   advance(lease: LeaseToken, cursor: number): void;
+  reach(lease: LeaseToken, seq: number): void;
+  mark(lease: LeaseToken, run: RunKey, alone: boolean): void;
+  release(lease: LeaseToken, cursor: number): void;
   tried(lease: LeaseToken, run: RunKey, fingerprint: string, tries: Tries, at: number): void;
   checkpoint(lease: LeaseToken, run: RunKey, fingerprint: string, made: CheckpointRow): void;
-  /** Writes the cursors that moved; the last thing before the commit. */
+  /** Writes the cursors and reaches that moved; the last thing before the commit. */
   flush(): void;
   /** After a rollback. */
   forget(): void;
@@ -42,18 +47,20 @@ export function makeLaneWrites(
   db: DatabaseSync,
   names: Names,
   tallies: Tallies,
+  marks: Marks,
   head: () => number,
 ): LaneWrites {
-  const selectLane = db.prepare('SELECT cursor FROM lane WHERE rule = ? AND shard = ? AND shards = ?');
+  const selectLane = db.prepare('SELECT epoch, cursor FROM lane WHERE rule = ? AND shard = ? AND shards = ?');
   const selectLowest = db.prepare(
-    'SELECT min(cursor) AS cursor, min(loaded_at) AS loaded_at FROM lane WHERE rule = ?',
+    'SELECT min(cursor) AS cursor, max(reach) AS reach, min(loaded_at) AS loaded_at FROM lane WHERE rule = ?',
   );
-  const selectByEpoch = db.prepare('SELECT rule, cursor FROM lane WHERE epoch = ?');
+  const selectByEpoch = db.prepare('SELECT rule, cursor, reach FROM lane WHERE epoch = ?');
   const selectLastEpoch = db.prepare('SELECT coalesce(max(epoch), 0) AS epoch FROM lane');
-  const replaceLane = db.prepare(
-    'REPLACE INTO lane (rule, shard, shards, epoch, cursor, loaded_at) VALUES (?, ?, ?, ?, ?, ?)',
+  const takeLane = db.prepare(
+    `INSERT INTO lane (rule, shard, shards, epoch, cursor, reach, loaded_at) VALUES (?, ?, ?, ?, ?, ?, ?)
+     ON CONFLICT (rule, shard, shards) DO UPDATE SET epoch = excluded.epoch`,
   );
-  const updateCursor = db.prepare('UPDATE lane SET cursor = ? WHERE epoch = ?');
+  const updateLane = db.prepare('UPDATE lane SET cursor = ?, reach = ? WHERE epoch = ?');
   const selectOutcome = db.prepare('SELECT outcome FROM run WHERE rule = ? AND seq = ? AND replay = ?');
   const replaceRun = db.prepare(
     'REPLACE INTO run (rule, seq, replay, outcome, ended_at, steps, error) VALUES (?, ?, ?, ?, ?, ?, ?)',
@@ -92,7 +99,7 @@ export function makeLaneWrites(
     if (cached) return cached;
     const row = epoch < firstEpoch ? undefined : selectByEpoch.get(epoch);
     if (!row) throw staleLease(rule);
-    const lane: Held = { rule: Number(row.rule), cursor: Number(row.cursor) };
+    const lane: Held = { rule: Number(row.rule), cursor: Number(row.cursor), reach: Number(row.reach) };
     held.set(epoch, lane);
     return lane;
   };
@@ -107,7 +114,10 @@ export function makeLaneWrites(
   };
 
   const flush = (): void => {
-    for (const epoch of moved) updateCursor.run(held.get(epoch)?.cursor ?? 0, epoch);
+    for (const epoch of moved) {
+      const lane = held.get(epoch);
+      if (lane) updateLane.run(lane.cursor, lane.reach, epoch);
+    }
     moved.clear();
   };
 
@@ -124,11 +134,21 @@ export function makeLaneWrites(
       flush();
       const rule = names.idOf(lane.rule);
       // A rule that is divided otherwise than before goes on at the lowest of its cursors: run records skip the rest.
+      const before = selectLane.get(rule, lane.shard, lane.of);
       const lowest = selectLowest.get(rule);
-      const found = selectLane.get(rule, lane.shard, lane.of)?.cursor ?? lowest?.cursor ?? null;
+      const found = before?.cursor ?? lowest?.cursor ?? null;
       const cursor = found === null ? (startAt === 'head' ? head() : 0) : Number(found);
       const epoch = Number(selectLastEpoch.get()?.epoch) + 1;
-      replaceLane.run(rule, lane.shard, lane.of, epoch, cursor, lowest?.loaded_at ?? at);
+      takeLane.run(
+        rule,
+        lane.shard,
+        lane.of,
+        epoch,
+        cursor,
+        Number(lowest?.reach ?? 0),
+        lowest?.loaded_at ?? at,
+      );
+      if (before) marks.takenOver(rule, Number(before.epoch));
       held.clear();
       return epoch;
     },
@@ -136,6 +156,7 @@ export function makeLaneWrites(
     finish(lease, { record, park, parkedId }, cursor, at) {
       const { rule } = moveCursor(lease, cursor);
       const { seq, replay, outcome, steps, error } = record;
+      marks.lift(rule, record);
       const row = selectParked.get(rule, seq, replay);
       // A retry whose row is gone was dropped meanwhile, which is the later word; a first park whose row is there is a repeat.
       if (park && (parkedId !== undefined) !== (row !== undefined)) return;
@@ -158,8 +179,28 @@ export function makeLaneWrites(
       moveCursor(lease, cursor);
     },
 
+    reach(lease, seq) {
+      const lane = laneOf(lease);
+      if (seq <= lane.reach) return;
+      lane.reach = seq;
+      moved.add(lease.epoch);
+    },
+
+    mark(lease, run, alone) {
+      marks.set(laneOf(lease).rule, run, lease.epoch, alone);
+    },
+
+    release(lease, cursor) {
+      const lane = moveCursor(lease, cursor);
+      lane.reach = 0;
+      moved.add(lease.epoch);
+      marks.release(lane.rule, lease.epoch);
+    },
+
     tried(lease, run, fingerprint, tries, at) {
-      const id = openRun(laneOf(lease).rule, run, fingerprint);
+      const { rule } = laneOf(lease);
+      marks.lift(rule, run);
+      const id = openRun(rule, run, fingerprint);
       const { step, branch, attempts, sinceFirstMs, waitMs, error } = tries;
       replaceTries.run(id, step, branch, attempts, Math.round(sinceFirstMs), Math.round(waitMs), at, error);
     },

@@ -1,0 +1,55 @@
+import type { DatabaseSync } from 'node:sqlite';
+import type { RunKey } from '../../contract.ts';
+
+/** Start marks of runs that may be what ends the process. */
+export interface Marks {
+  set(rule: number, run: RunKey, epoch: number, alone: boolean): void;
+  /** The run's try has ended, so it is innocent. */
+  lift(rule: number, run: Pick<RunKey, 'seq' | 'replay'>): void;
+  /** The lane's owner ended with what is marked under `epoch` in hand. */
+  takenOver(rule: number, epoch: number): void;
+  /** The lane's owner ends cleanly. Whoever was suspected before still is. */
+  release(rule: number, epoch: number): void;
+  /** After a rollback. */
+  forget(): void;
+}
+
+export function makeMarks(db: DatabaseSync): Marks {
+  const put = db.prepare(
+    `INSERT INTO start_mark (rule, seq, replay, epoch, alone, ends) VALUES (?, ?, ?, ?, ?, 0)
+     ON CONFLICT (rule, seq, replay) DO UPDATE SET epoch = excluded.epoch, alone = excluded.alone`,
+  );
+  const remove = db.prepare('DELETE FROM start_mark WHERE rule = ? AND seq = ? AND replay = ?');
+  const count = db.prepare(
+    'UPDATE start_mark SET ends = ends + alone, epoch = 0, alone = 0 WHERE rule = ? AND epoch = ?',
+  );
+  const removeFresh = db.prepare('DELETE FROM start_mark WHERE rule = ? AND epoch = ? AND ends = 0');
+  const rest = db.prepare('UPDATE start_mark SET epoch = 0, alone = 0 WHERE rule = ? AND epoch = ?');
+  const selectAny = db.prepare('SELECT 1 FROM start_mark LIMIT 1');
+  // Nearly always there is none, and then the end of a run costs nothing here.
+  const anyThere = (): boolean => selectAny.get() !== undefined;
+  let any = anyThere();
+
+  return {
+    set(rule, { seq, replay }, epoch, alone) {
+      put.run(rule, seq, replay, epoch, alone ? 1 : 0);
+      any = true;
+    },
+    lift(rule, { seq, replay }) {
+      if (!any) return;
+      remove.run(rule, seq, replay);
+      any = anyThere();
+    },
+    takenOver(rule, epoch) {
+      count.run(rule, epoch);
+    },
+    release(rule, epoch) {
+      removeFresh.run(rule, epoch);
+      rest.run(rule, epoch);
+      any = anyThere();
+    },
+    forget() {
+      any = anyThere();
+    },
+  };
+}
