@@ -125,6 +125,23 @@ export class Delivery {
     return { kind: 'ended', outcome: this.#letThrough ? 'settled' : 'filtered', steps: this.#verdicts };
   }
 
+  /** Parks the run where it stands, untried: it has ended the process too often. */
+  poisoned(ends: number): Pause {
+    const error = `podiod ended ${ends} times while this event alone was in hand`;
+    let at = this.#pending.at(-1);
+    while (at !== undefined && this.#skipFinished(at)) at = this.#pending.at(-1);
+    const { name } = this.#prepared(at?.index ?? 0).step;
+    const branch = at?.branch ?? '';
+    const verdict = verdictOf({ name }, branch, 'failed', { attempts: ends, ms: 0, error });
+    return {
+      kind: 'ended',
+      outcome: 'parked',
+      steps: [...this.#verdicts, verdict],
+      error,
+      park: { step: name, branch, attempts: ends, error },
+    };
+  }
+
   async #askCondition(condition: () => Promise<boolean>): Promise<Pause | undefined> {
     const { signal } = this.#context;
     const waitMs = this.#restore(CONDITION, '');

@@ -16,6 +16,10 @@ export interface HeldLaneDeps {
   readonly savedCursor: number;
   /** How far it could go by now. */
   readonly cursor: () => number;
+  /** How far the journal has been looked at. */
+  readonly position: () => number;
+  /** How far ahead of that runs are announced. */
+  readonly reachAhead: number;
   /** Someone else has the lane. */
   readonly onLost: () => void;
 }
@@ -30,6 +34,9 @@ const ADVANCE_MS = 1000;
 export class HeldLane {
   readonly #deps: HeldLaneDeps;
   #savedCursor: number;
+  /** Runs of entries up to here are announced on disk. */
+  #reach = 0;
+  #reaching: Promise<boolean> | undefined;
   #timer: Cancel | undefined;
 
   constructor(deps: HeldLaneDeps) {
@@ -43,6 +50,41 @@ export class HeldLane {
   /** Whether work may be started: false when another owner may have the lane. */
   usable(): boolean {
     return this.#deps.lease.usable();
+  }
+
+  /** True when a run of this entry may be started without `announce`. */
+  isAnnounced(seq: number): boolean {
+    if (seq > this.#reach) return false;
+    this.#announceAhead(seq);
+    return true;
+  }
+
+  /** Makes known on disk that a run of this entry is to be started, and with it those of many that follow. */
+  async announce(seq: number): Promise<boolean> {
+    const { lanes, lease, position, reachAhead } = this.#deps;
+    while (seq > this.#reach) {
+      if (this.#reaching === undefined) {
+        const reach = Math.max(seq, position()) + reachAhead;
+        this.#reaching = this.#write(() => lanes.reach(lease, reach)).then(written => {
+          this.#reaching = undefined;
+          if (written) this.#reach = reach;
+          return written;
+        });
+      }
+      if (!(await this.#reaching)) return false;
+    }
+    return true;
+  }
+
+  /** In good time, so that no run has to wait for it. */
+  #announceAhead(position: number): void {
+    if (this.#reaching || position <= this.#reach - this.#deps.reachAhead / 2) return;
+    void this.announce(Math.max(position, this.#reach + 1));
+  }
+
+  mark(run: RunKey, alone: boolean): Promise<boolean> {
+    const { lanes, lease } = this.#deps;
+    return this.#write(() => lanes.mark(lease, run, alone));
   }
 
   checkpoint(run: RunKey, checkpoint: Checkpoint): Promise<boolean> {
@@ -80,22 +122,23 @@ export class HeldLane {
     this.#timer = clock.after(ADVANCE_MS, () => void this.#advance());
   }
 
-  /** No cursor is saved any more but by `saveCursor`. */
+  /** No cursor is saved any more but by `release`. */
   end(): void {
     this.#timer?.();
     this.#timer = undefined;
   }
 
-  /** Saves the cursor once more. Rejects with a StoreError: it is not tried again. */
-  async saveCursor(): Promise<void> {
-    const { lanes, lease } = this.#deps;
-    const cursor = this.#deps.cursor();
-    if (lease.usable() && cursor > this.#savedCursor) await lanes.advance(lease, cursor);
+  /** The clean end: nothing is in hand any more. Rejects with a StoreError: it is not tried again. */
+  async release(): Promise<void> {
+    const { lanes, lease, cursor } = this.#deps;
+    if (lease.usable()) await lanes.release(lease, cursor());
   }
 
   async #advance(): Promise<void> {
     const { lanes, lease } = this.#deps;
     const cursor = this.#deps.cursor();
+    // Rides on the same flush: a rule with few events then need not wait for it when one comes.
+    if (this.#reach > 0) this.#announceAhead(this.#deps.position());
     if (cursor > this.#savedCursor && (await this.#write(() => lanes.advance(lease, cursor)))) {
       this.#savedCursor = Math.max(this.#savedCursor, cursor);
     }

@@ -7,6 +7,7 @@ import type { Rule } from '../core/rule.ts';
 import type { PreparedStep } from '../plugin/host.ts';
 import type { ItemReader } from '../podio/contract.ts';
 import type { Finished, Lanes, OpenRun, RequestedRun, RunKey } from '../store/contract.ts';
+import { Caution, POISON_ENDS } from './caution.ts';
 import { Delivery, type DeliveryContext, type Pause, type Resume } from './deliver.ts';
 import { type Chunk, type Feed, firstAbove } from './feed.ts';
 import { HeldLane } from './held-lane.ts';
@@ -53,7 +54,10 @@ interface Run {
   readonly key: RunKey;
   /** The rule may have run for this change already, on account of another hook. */
   readonly twin: boolean;
+  /** Whether it stands in the lane's way through the journal. */
+  readonly live: boolean;
   readonly asks: boolean;
+  readonly unwanted: boolean;
   readonly resume: Resume | undefined;
   /** Set when a person asked for a parked run to be tried again. */
   readonly parkedId: string | undefined;
@@ -65,6 +69,9 @@ const LIMITS: WindowLimits = { entries: 1000, bytes: 8 * 1024 * 1024 };
 
 /** A lane with little concurrency still takes its entries a handful at a time. */
 const MIN_AHEAD = 32;
+
+/** Runs are announced on disk so many entries ahead, at least: each announcement is a write of its own. */
+const MIN_REACH = 64;
 
 /** How long aborted work may take to come to an end. */
 const LET_GO_MS = 1000;
@@ -94,8 +101,15 @@ export class Lane {
   #held: HeldLane | undefined;
   /** Above the cursor, but settled before the last restart. */
   #done = new Set<number>();
-  /** Begun before the last restart, by seq. */
-  #begun = new Map<number, Resume>();
+  /** Begun before the last restart, by seq; undefined: by other steps than now. */
+  #begun = new Map<number, Resume | undefined>();
+  /** While it is not known what ended the process. */
+  #caution: Caution | undefined;
+  /** Handed out, and waits until nothing else is in hand. */
+  #next: Slot<Run> | undefined;
+  /** A run is in hand that nothing may be started beside. */
+  #alone = false;
+  #openedAt = 0;
   #upTo = 0;
   #isSetUp = false;
   #taking = false;
@@ -127,15 +141,17 @@ export class Lane {
 
   /** Takes the lane over from whoever had it and reads where it stands. Rejects with a StoreError. */
   async open(): Promise<void> {
-    const { clock, lanes, reliably, rule } = this.#deps;
+    const { clock, feed, lanes, reliably, rule } = this.#deps;
     const lease = await lanes.acquire({ rule: rule.name, shard: 0, of: 1 }, rule.startAt);
     const state = await lanes.load(lease);
     const readAt = clock.monotonic();
     this.#upTo = state.cursor;
     this.#done = new Set(state.done);
-    for (const run of state.open) {
-      const resume = this.#resume(run, readAt);
-      if (resume) this.#begun.set(run.key.seq, resume);
+    for (const run of state.open) this.#begun.set(run.key.seq, this.#resume(run, readAt));
+    this.#openedAt = readAt;
+    if (state.unclean) {
+      this.#caution = new Caution(state.unclean, feed.head());
+      this.#log.info('podiod did not end cleanly, what was in hand runs one at a time');
     }
     this.#addRequested(state.requested, readAt);
     this.#held = new HeldLane({
@@ -147,6 +163,8 @@ export class Lane {
       signal: this.#abort.signal,
       savedCursor: state.cursor,
       cursor: () => this.#window.cursor(this.#upTo),
+      position: () => this.#upTo,
+      reachAhead: Math.max(4 * rule.concurrency, MIN_REACH),
       onLost: () => this.#lose(),
     });
   }
@@ -198,9 +216,9 @@ export class Lane {
     this.#abort.abort(new Error('podiod is stopping'));
     await this.#idle(LET_GO_MS);
     this.#held?.end();
-    // A cursor that is lower than need be costs the next start some looking, no more.
-    const saved = this.#held?.saveCursor().catch(error => this.#log.debug('cursor not saved', { error }));
-    if (saved) await within(this.#deps.clock, LET_GO_MS, saved);
+    // Where that fails, the next start takes this for an unclean end, which costs it some looking, no more.
+    const released = this.#held?.release().catch(error => this.#log.debug('lane not released', { error }));
+    if (released) await within(this.#deps.clock, LET_GO_MS, released);
     return left;
   }
 
@@ -231,19 +249,26 @@ export class Lane {
       this.#upTo = event.seq;
       if (this.#done.delete(event.seq)) continue;
       const match = matcher.match(event);
+      const key = { seq: event.seq, eventId: event.id, replay: 0 };
+      const begun = this.#begun.has(event.seq) || this.#caution?.isSuspect(key) === true;
+      if (match === 'no' && !begun) continue;
       const resume = this.#begun.get(event.seq);
-      // A run that was begun goes on, also when the triggers were changed since.
-      if (match === 'no' && resume === undefined) continue;
       this.#begun.delete(event.seq);
-      this.#window.add(event.seq, order, bytes, {
+      const run: Run = {
         event,
-        key: { seq: event.seq, eventId: event.id, replay: 0 },
+        key,
         twin,
+        live: true,
         asks: match === 'ask',
+        // A run that was begun goes on, also when the triggers were changed since; when the steps were too, nothing of it
+        // is left to do but to clear it away.
+        unwanted: match === 'no' && resume === undefined,
         resume,
         parkedId: undefined,
         delivery: undefined,
-      });
+      };
+      const first = this.#window.add(event.seq, order, bytes, run);
+      if (first && this.#waitMs(run) <= 0) this.#caution?.take(run);
     }
     this.#upTo = chunk.upTo;
   }
@@ -266,6 +291,8 @@ export class Lane {
         event: entry.event,
         key: run.key,
         twin: false,
+        live: false,
+        unwanted: false,
         asks: this.#deps.matcher.match(entry.event) === 'ask',
         resume,
         parkedId,
@@ -282,20 +309,50 @@ export class Lane {
   // -------------------------------------------------------------------------------------------- running
 
   #startRuns(): void {
-    const { concurrency } = this.#deps.rule;
-    while (this.#taking && this.#isSetUp && this.#halted === undefined && this.#active < concurrency) {
-      const slot = this.#window.next();
+    while (this.#mayStart) {
+      const slot = this.#next ?? this.#window.next();
       if (slot === undefined) return;
+      this.#next = undefined;
+      const waitMs = this.#waitMs(slot.value);
+      if (waitMs > 0) {
+        this.#wait(slot, waitMs);
+        continue;
+      }
+      const alone = this.#caution?.wantsAlone(slot.value, this.#upTo) ?? false;
+      if (alone && this.#active > 0) {
+        this.#next = slot;
+        return;
+      }
+      this.#alone = alone;
       this.#active++;
-      void this.#run(slot);
+      void this.#run(slot, alone);
     }
   }
 
-  async #run(slot: Slot<Run>): Promise<void> {
+  get #mayStart(): boolean {
+    return (
+      this.#taking &&
+      this.#isSetUp &&
+      this.#halted === undefined &&
+      !this.#alone &&
+      this.#active < this.#deps.rule.concurrency
+    );
+  }
+
+  /** How long a run that was not started in this life has to wait yet, milliseconds. */
+  #waitMs(run: Run): number {
+    if (run.delivery !== undefined || (run.resume === undefined && this.#caution === undefined)) return 0;
+    const now = this.#deps.clock.monotonic();
+    const quarantineMs = (this.#caution?.quarantineMs(run) ?? 0) + this.#openedAt - now;
+    const waits = run.resume?.tries.map(({ waitMs }) => waitMs) ?? [];
+    return Math.max(quarantineMs, (run.resume?.readAt ?? 0) + Math.max(0, ...waits) - now, 0);
+  }
+
+  async #run(slot: Slot<Run>, alone: boolean): Promise<void> {
     const run = slot.value;
     let pause: Pause | typeof REPEAT;
     try {
-      pause = await this.#goOn(run);
+      pause = await this.#goOn(run, alone);
       // The slot is held until the record is on disk: a disk that is slower than the steps slows them down.
       if (pause.kind === 'ended' && !(await this.#record(slot, pause))) pause = ABORTED;
     } catch (error) {
@@ -303,6 +360,8 @@ export class Lane {
       pause = { kind: 'halted', step: '', error: 'a fault in podiod itself; the log has it' };
     }
     this.#active--;
+    if (alone) this.#alone = false;
+    if (this.#caution !== undefined && pause.kind !== 'aborted') this.#acquit(run, this.#caution);
     switch (pause.kind) {
       case 'ended':
         this.#deps.metrics.delivered(this.#deps.rule.name, pause.outcome);
@@ -327,7 +386,8 @@ export class Lane {
     if (this.#active === 0) this.#onIdle?.();
   }
 
-  async #goOn(run: Run): Promise<Pause | typeof REPEAT> {
+  async #goOn(run: Run, alone: boolean): Promise<Pause | typeof REPEAT> {
+    if (run.unwanted) return { kind: 'ended', outcome: 'filtered', steps: [] };
     if (run.delivery === undefined) {
       if (run.twin) {
         // The twin shares this entry's chain, so when it ran at all it has its record by now.
@@ -336,8 +396,35 @@ export class Lane {
         if (ran) return REPEAT;
       }
       run.delivery = this.#begin(run);
+      if (this.#caution?.isPoison(run)) return this.#poisoned(run, run.delivery);
     }
+    if (!this.#isStarted(run, alone) && !(await this.#announce(run, alone))) return ABORTED;
     return run.delivery.go();
+  }
+
+  /** Whether the disk knows already that the run may be in hand from now on. */
+  #isStarted(run: Run, alone: boolean): boolean {
+    return run.live && !alone && (this.#held?.isAnnounced(run.key.seq) ?? false);
+  }
+
+  async #announce(run: Run, alone: boolean): Promise<boolean> {
+    const held = this.#held;
+    if (run.live && !alone) return (await held?.announce(run.key.seq)) ?? false;
+    return (await held?.mark(run.key, alone)) ?? false;
+  }
+
+  #poisoned({ key }: Run, delivery: Delivery): Pause {
+    const pause = delivery.poisoned(POISON_ENDS);
+    this.#log.error('podiod ended again and again while this event alone was in hand, it is parked', {
+      seq: key.seq,
+      event: key.eventId,
+    });
+    return pause;
+  }
+
+  #acquit(run: Run, caution: Caution): void {
+    caution.acquit(run);
+    if (caution.isOver(this.#upTo)) this.#caution = undefined;
   }
 
   #begin(run: Run): Delivery {

@@ -53,8 +53,10 @@ export class Window<T> {
     return this.#entries === 0 || (this.#entries < this.#limits.entries && this.#bytes < this.#limits.bytes);
   }
 
-  /** Takes in the next entry of the journal: `seq` is above all that were added before. */
-  add(seq: number, order: string, bytes: number, value: T): void {
+  /**
+   * Takes in the next entry of the journal: `seq` is above all that were added before. True: it is first of its chain.
+   */
+  add(seq: number, order: string, bytes: number, value: T): boolean {
     const slot: Slot<T> = {
       value,
       order,
@@ -73,6 +75,7 @@ export class Window<T> {
     if (tail) tail.follower = slot;
     else this.#runnable.push(slot);
     this.#tails.set(order, slot);
+    return tail === undefined;
   }
 
   /**

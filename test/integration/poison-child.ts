@@ -1,0 +1,46 @@
+// A daemon's lanes over a real store: works through what is in the journal and ends. An event in `poison` kills the
+// process in its step. Says on stdout when it has begun.
+import { appendFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { systemClock } from '../../src/core/clock.ts';
+import { silentLog } from '../../src/core/log.ts';
+import { noMetrics } from '../../src/core/metrics.ts';
+import { makeDispatcher } from '../../src/dispatch/dispatcher.ts';
+import { openStore } from '../../src/store/index.ts';
+import { fakeStep, itemUpdate, known, makeRule } from '../unit/dispatch/support.ts';
+
+const [dataDir = '', events = '', ms = '', poison = '', speed = ''] = process.argv.slice(2);
+const store = await openStore({ dataDir });
+if (store.journal.head() === 0) {
+  await store.journal.append(Array.from({ length: Number(events) }, (_, n) => itemUpdate(n + 1, 1)));
+}
+/** Nobody wants to wait as long as the real one does. */
+const clock = {
+  ...systemClock,
+  monotonic: () => systemClock.monotonic() * Number(speed),
+  after: (wait: number, fn: () => void) => systemClock.after(wait / Number(speed), fn),
+};
+const dispatcher = makeDispatcher({
+  rules: [makeRule('r', { concurrency: 4 })],
+  store,
+  plugins: {
+    prepare: (rule, step) =>
+      fakeStep(rule.name, step, async ({ event }) => {
+        if (event.itemId === Number(poison)) process.kill(process.pid, 'SIGKILL');
+        await new Promise(resolve => setTimeout(resolve, Number(ms)));
+        appendFileSync(join(dataDir, 'done'), `${event.itemId}\n`);
+        return undefined;
+      }),
+  },
+  reader: { changes: async () => new Map() },
+  known,
+  clock,
+  log: silentLog,
+  metrics: noMetrics,
+});
+await dispatcher.start();
+process.stdout.write('begun\n');
+const settled = async () => (await store.lanes.status())[0]?.cursor === Number(events);
+while (!(await settled())) await new Promise(resolve => setTimeout(resolve, 10));
+await dispatcher.stop(1000);
+await store.close();
