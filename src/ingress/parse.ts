@@ -135,8 +135,8 @@ export function verificationOf(hook: HookPath, params: Params): Verification | u
   return { hookId, code };
 }
 
-/** Names from the config for what an event is about. */
-export interface Place {
+/** Names from the config for what an event is about, and what its revision means to the ledger. */
+export interface Place extends Pick<NewEvent, 'following' | 'baseline'> {
   readonly app?: string;
   readonly space?: string;
 }

@@ -108,6 +108,7 @@ export interface Journal {
 /** The right to do a piece of work alone. Asked between its steps; writes that take it reject when it is lost. */
 export interface Singleton {
   readonly name: string;
+  readonly epoch: number;
   usable(): boolean;
   /** Aborted when it is lost. */
   readonly signal: AbortSignal;

@@ -13,6 +13,7 @@ const lostSingleton = (name: string): StoreError =>
 export class Leases {
   readonly #held = new Map<string, { lease: Lease; lost: AbortController }>();
   readonly #singletons = new Map<string, { lease: Singleton; lost: AbortController }>();
+  #epochs = 0;
 
   /** The lease that the lane had before is lost. */
   grant(lane: LaneId, epoch: number): Lease {
@@ -32,14 +33,16 @@ export class Leases {
   singleton(name: string): Singleton {
     this.#singletons.get(name)?.lost.abort(lostSingleton(name));
     const lost = new AbortController();
-    const lease: Singleton = { name, usable: () => !lost.signal.aborted, signal: lost.signal };
+    this.#epochs += 1;
+    const epoch = this.#epochs;
+    const lease: Singleton = { name, epoch, usable: () => !lost.signal.aborted, signal: lost.signal };
     this.#singletons.set(name, { lease, lost });
     return lease;
   }
 
   /** Throws STORE_STALE_LEASE unless this is the latest of its name. */
-  checkSingleton({ name, signal }: Singleton): void {
-    if (signal.aborted || this.#singletons.get(name)?.lease.signal !== signal) throw lostSingleton(name);
+  checkSingleton({ name, epoch, signal }: Singleton): void {
+    if (signal.aborted || this.#singletons.get(name)?.lease.epoch !== epoch) throw lostSingleton(name);
   }
 
   loseAll(): void {

@@ -1,0 +1,42 @@
+import type { AppConfig } from '../config/model.ts';
+import type { Rule } from '../core/rule.ts';
+
+/** What of an item's life can be found out afterwards. */
+export type Recoverable = 'item.create' | 'item.update';
+
+/** An app of which a rule wants changes of items. */
+export interface FollowedApp {
+  readonly name: string;
+  readonly id: number;
+  /** What some rule wants; missed changes of another kind are nobody's loss. */
+  readonly wants: ReadonlySet<Recoverable>;
+  /** The app's own hook tells of every update, so that a number left out is a missed change. */
+  readonly jumps: boolean;
+}
+
+const RECOVERABLE: readonly Recoverable[] = ['item.create', 'item.update'];
+
+/** By name. */
+export function followedApps(
+  rules: readonly Rule[],
+  apps: ReadonlyMap<string, AppConfig>,
+): ReadonlyMap<string, FollowedApp> {
+  const followed = new Map<string, { wants: Set<Recoverable>; jumps: boolean }>();
+  for (const trigger of rules.flatMap(rule => rule.triggers)) {
+    if (trigger.kind !== 'app') continue;
+    const wanted = RECOVERABLE.filter(type => trigger.events.includes(type));
+    if (wanted.length === 0) continue;
+    for (const name of trigger.apps) {
+      const app = followed.get(name) ?? { wants: new Set<Recoverable>(), jumps: false };
+      for (const type of wanted) app.wants.add(type);
+      app.jumps ||= trigger.fields === undefined && wanted.includes('item.update');
+      followed.set(name, app);
+    }
+  }
+  return new Map(
+    Array.from(followed).flatMap(([name, { wants, jumps }]) => {
+      const id = apps.get(name)?.id;
+      return id === undefined ? [] : [[name, { name, id, wants, jumps }] as const];
+    }),
+  );
+}

@@ -1,0 +1,1 @@
+export { makeRecovery, type Recovery, type RecoveryDeps, type SweepStatus } from './recovery.ts';

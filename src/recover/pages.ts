@@ -1,0 +1,103 @@
+import { PodioError } from '../core/errors.ts';
+import type { Item } from '../core/podio.ts';
+import type { CallOptions, Identity, PodioClient } from '../podio/contract.ts';
+import { type Seen, seenOf } from './missed.ts';
+import { stampOf } from './stamp.ts';
+
+/** What Podio gives at most, as far as is known (reference/podio-api.md section 8.3). */
+export const PAGE_LIMIT = 500;
+
+/** Podio's times are whole seconds, and whether a bound includes itself is not known: one second more is asked for. */
+const RESOLUTION_MS = 1000;
+
+/** How often a page may be asked for anew because items moved meanwhile, before the next look is left to find them. */
+const MAX_RESTARTS = 5;
+
+export interface PagesOptions {
+  readonly items: Pick<PodioClient['items'], 'filter'>;
+  readonly as: Identity;
+  readonly appId: number;
+  /** Podio's time, UTC milliseconds. */
+  readonly from: number;
+  readonly call: CallOptions;
+  readonly limit?: number;
+}
+
+/** The time of the newest edit in the app; undefined when there are no items. */
+export async function newestEdit({
+  items,
+  as,
+  appId,
+  call,
+}: Omit<PagesOptions, 'from'>): Promise<number | undefined> {
+  const answer = await items.filter(
+    as,
+    appId,
+    { sort_by: 'last_edit_on', sort_desc: true, limit: 1, offset: 0, remember: false, filters: {} },
+    call,
+  );
+  const [item] = answer.items;
+  return item && needed(item).lastEditOn;
+}
+
+/**
+ * All items edited at or after `from`, oldest edit first, each revision of an item once. Nothing holds still while it is
+ * read: an item that is edited moves to the end, and what was behind it moves up. So each page starts anew at the time
+ * where the last one ended; where too many items have that time, it goes on by number, and looks whether it has met the
+ * last item again.
+ */
+export async function* editedSince(options: PagesOptions): AsyncGenerator<readonly Seen[]> {
+  const { items, as, appId, call, limit = PAGE_LIMIT } = options;
+  const given = new Set<string>();
+  let from = options.from;
+  let offset = 0;
+  let meets: number | undefined;
+  let restarts = 0;
+  for (;;) {
+    const answer = await items.filter(
+      as,
+      appId,
+      {
+        sort_by: 'last_edit_on',
+        sort_desc: false,
+        limit,
+        offset,
+        remember: false,
+        filters: { last_edit_on: { from: stampOf(from) } },
+      },
+      call,
+    );
+    const page = answer.items.map(needed);
+    if (meets !== undefined && page[0]?.itemId !== meets && restarts < MAX_RESTARTS) {
+      restarts += 1;
+      offset = 0;
+      meets = undefined;
+      continue;
+    }
+    const fresh = page.filter(({ itemId, revision }) => !given.has(`${itemId}/${revision}`));
+    for (const { itemId, revision } of fresh) given.add(`${itemId}/${revision}`);
+    if (fresh.length > 0) yield fresh;
+    const last = page.at(-1);
+    if (last === undefined || page.length < limit) return;
+    const next = last.lastEditOn - RESOLUTION_MS;
+    const again = page.filter(({ lastEditOn }) => lastEditOn >= next).length;
+    if (next > from && again <= limit / 2) {
+      from = next;
+      offset = 0;
+      meets = undefined;
+    } else {
+      offset += page.length - 1;
+      meets = last.itemId;
+    }
+  }
+}
+
+function needed(item: Item): Seen {
+  const seen = seenOf(item);
+  if (seen) return seen;
+  throw new PodioError(
+    'PODIO_UNAVAILABLE',
+    `item ${item.item_id} came without its revision or the times of its creation and last edit`,
+    { hint: 'Check podio.apiUrl, and whether a proxy answers in its place.' },
+  );
+}

@@ -1,0 +1,218 @@
+/** Missed changes are found and told (contract 6 and G7): at once where a number is left out, else by looking again. */
+
+import type { AppConfig, Config } from '../config/model.ts';
+import { type Clock, sleep } from '../core/clock.ts';
+import { coerceError, isPodiodError, PodioError } from '../core/errors.ts';
+import type { NewEvent } from '../core/event.ts';
+import type { HookRef } from '../core/hook.ts';
+import type { Log } from '../core/log.ts';
+import type { Rule } from '../core/rule.ts';
+import type { Identities, PodioClient } from '../podio/contract.ts';
+import type { Singleton, Store } from '../store/contract.ts';
+import { type FollowedApp, followedApps } from './apps.ts';
+import { GapReader } from './gaps.ts';
+import type { Finding } from './missed.ts';
+import { isWatermark, sweep, WATERMARK_PREFIX, type Watermark } from './sweep.ts';
+
+export interface RecoveryDeps {
+  readonly config: Pick<Config, 'catchUp'> & {
+    readonly rules: readonly Rule[];
+    readonly apps: ReadonlyMap<string, AppConfig>;
+  };
+  readonly store: Pick<Store, 'gaps' | 'changes$' | 'settings' | 'singleton'>;
+  readonly items: Pick<PodioClient['items'], 'filter' | 'revisions'>;
+  readonly identities: Identities;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** From 0 (included) to 1 (excluded). */
+  readonly random: () => number;
+  /** How far Podio's clock is ahead of this one, milliseconds. Default: not at all. */
+  readonly podioAheadMs?: () => number;
+  /** Items a page at most; default and maximum: 500. */
+  readonly pageLimit?: number;
+}
+
+/** What only this process knows of an app's looks; the counts are in the store. */
+export interface SweepStatus {
+  readonly app: string;
+  readonly isSweeping: boolean;
+  /** ISO 8601. */
+  readonly lastSweepAt?: string;
+  /** Why the last look did not end well. */
+  readonly lastError?: string;
+  /** Up to when everything has been looked at, by Podio's clock; ISO 8601. */
+  readonly watermark?: string;
+}
+
+export interface Recovery {
+  /** What a delivery means to the ledger: for the ingress. */
+  following(ref: HookRef, app: string | undefined): Pick<NewEvent, 'following' | 'baseline'>;
+  /** Begins to look. To be called once hooks are as they should be, so that nothing is found twice without need. */
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  /** In the order of the config's rules. */
+  status(): readonly SweepStatus[];
+}
+
+/** Waits after a look that failed, unless the error states one. */
+const RETRY = { fromMs: 15_000, toMs: 900_000 };
+
+interface Sweeping {
+  readonly app: FollowedApp;
+  isSweeping: boolean;
+  failures: number;
+  lastSweepAt: string | undefined;
+  lastError: string | undefined;
+  watermark: Watermark | undefined;
+  /** What was changed while podiod was down may not have been found yet. */
+  isBehind: boolean;
+}
+
+/** The same right, which also ends with `signal`. */
+const linked = (lease: Singleton, signal: AbortSignal): Singleton => ({
+  ...lease,
+  usable: () => lease.usable() && !signal.aborted,
+  signal: AbortSignal.any([lease.signal, signal]),
+});
+
+/** Reads how far each app had been looked at, so that the ingress can be told what to make of its deliveries. */
+export async function makeRecovery(deps: RecoveryDeps): Promise<Recovery> {
+  const { config, store, identities, clock, random, podioAheadMs = () => 0 } = deps;
+  const { everyMs, onStart, overlapMs, unhooked } = config.catchUp;
+  const log = deps.log.child({ module: 'recover' });
+  const stored = await store.settings.list(WATERMARK_PREFIX);
+  const apps = new Map(
+    Array.from(followedApps(config.rules, config.apps), ([name, app]): [string, Sweeping] => {
+      const found = stored.get(`${WATERMARK_PREFIX}${app.id}`);
+      const watermark = isWatermark(found) ? found : undefined;
+      return [
+        name,
+        {
+          app,
+          isSweeping: false,
+          failures: 0,
+          lastSweepAt: undefined,
+          lastError: undefined,
+          watermark,
+          isBehind: onStart && watermark !== undefined,
+        },
+      ];
+    }),
+  );
+  const running = new Set<Promise<void>>();
+  const stopping = new AbortController();
+  let gapReader: GapReader | undefined;
+
+  const findingFor = (name: string): Finding | undefined => {
+    const app = apps.get(name)?.app;
+    return app && { app, unhooked, localTime: podioMs => podioMs - podioAheadMs() };
+  };
+
+  const sweepOnce = async (state: Sweeping, lease: Singleton): Promise<number> => {
+    const { app } = state;
+    const finding = findingFor(app.name);
+    const as = identities.forApp(app.name);
+    try {
+      if (!finding || !as) {
+        throw new PodioError('PODIO_NO_IDENTITY', `no token or login reaches app ${app.name}`, {
+          retry: 'never',
+        });
+      }
+      const { items, pageLimit } = deps;
+      const told = await sweep(
+        {
+          items,
+          gaps: store.gaps,
+          settings: store.settings,
+          clock,
+          overlapMs,
+          ...(pageLimit && { limit: pageLimit }),
+        },
+        finding,
+        as,
+        lease,
+        watermark => {
+          state.watermark = watermark;
+        },
+      );
+      if (told > 0) log.info('missed changes found', { app: app.name, changes: told });
+      state.failures = 0;
+      state.lastError = undefined;
+      state.lastSweepAt = new Date(clock.now()).toISOString();
+      state.isBehind = false;
+      return everyMs * (0.9 + random() * 0.2);
+    } catch (thrown) {
+      const error = coerceError(thrown);
+      if (!lease.usable()) throw error;
+      state.failures += 1;
+      const first = state.lastError === undefined;
+      state.lastError = error.message;
+      log[first ? 'warn' : 'debug']('catching up failed', { app: app.name, error });
+      const statedMs = isPodiodError(error) && typeof error.retry === 'object' ? error.retry.afterMs : 0;
+      return Math.max(statedMs, Math.min(RETRY.fromMs * 2 ** (state.failures - 1), RETRY.toMs, everyMs));
+    }
+  };
+
+  /** Looks at the app again and again. */
+  const watch = async (state: Sweeping, lease: Singleton, waitMs: number): Promise<void> => {
+    let wait = waitMs;
+    for (;;) {
+      if (wait > 0) await sleep(clock, wait, lease.signal);
+      state.isSweeping = true;
+      try {
+        wait = await sweepOnce(state, lease);
+      } finally {
+        state.isSweeping = false;
+      }
+    }
+  };
+
+  return {
+    following({ type }, name) {
+      const state = name === undefined ? undefined : apps.get(name);
+      if (!state) return {};
+      const following = state.app.jumps ? (type === 'app' ? 'jumps' : 'beside') : 'loose';
+      return { following, ...(state.isBehind && { baseline: false as const }) };
+    },
+
+    async start() {
+      const lease = linked(await store.singleton('catch-up'), stopping.signal);
+      const reading = linked(await store.singleton('gap-release'), stopping.signal);
+      if (stopping.signal.aborted) return;
+      gapReader = new GapReader({
+        store,
+        lease: reading,
+        items: deps.items,
+        identities,
+        findingFor,
+        clock,
+        log,
+      });
+      gapReader.start();
+      for (const state of apps.values()) {
+        // Without a watermark there is no looking back: where the app stands has to be known first.
+        const wait = onStart || !state.watermark ? 0 : everyMs * (0.9 + random() * 0.2);
+        const watching = watch(state, lease, wait).catch(error => {
+          if (lease.usable())
+            log.error('catching up has ended', { app: state.app.name, error: coerceError(error) });
+        });
+        running.add(watching);
+      }
+    },
+
+    async stop() {
+      stopping.abort(new Error('podiod is stopping'));
+      await gapReader?.stop();
+      await Promise.all(running);
+    },
+
+    status: () =>
+      Array.from(apps.values(), ({ app, isSweeping, lastSweepAt, lastError, watermark }) => ({
+        app: app.name,
+        isSweeping,
+        ...(lastSweepAt !== undefined && { lastSweepAt }),
+        ...(lastError !== undefined && { lastError }),
+        ...(watermark !== undefined && { watermark: new Date(watermark.reached).toISOString() }),
+      })),
+  };
+}

@@ -1,0 +1,156 @@
+import { type Clock, sleep } from '../core/clock.ts';
+import { PodioError } from '../core/errors.ts';
+import type { Range } from '../core/ledger.ts';
+import type { CallOptions, Identity, PodioClient } from '../podio/contract.ts';
+import type { Gaps, Recovery, Settings, Singleton } from '../store/contract.ts';
+import { type Finding, lostFor, missedOf, recoveryWith, recoveryWithout, type Seen, WHY } from './missed.ts';
+import { editedSince, newestEdit } from './pages.ts';
+
+/** How far an app has been looked at; Podio's times, UTC milliseconds. */
+export interface Watermark {
+  /** The newest edit when the app was first met: nothing made then or before is ever told. */
+  readonly origin: number;
+  /** Everything edited up to here has been seen. */
+  readonly reached: number;
+}
+
+export interface SweepDeps {
+  readonly items: Pick<PodioClient['items'], 'filter' | 'revisions'>;
+  readonly gaps: Pick<Gaps, 'ledger' | 'recover'>;
+  readonly settings: Pick<Settings, 'get' | 'set'>;
+  readonly clock: Clock;
+  readonly overlapMs: number;
+  /** How many items a page holds at most. */
+  readonly limit?: number;
+}
+
+/** Under `catch-up/{app id}`. */
+export const WATERMARK_PREFIX = 'catch-up/';
+
+/** What was changed so lately is likely to be delivered in a moment: it is missed only if it is not there by then. */
+const ON_ITS_WAY_MS = 3000;
+
+/** Histories of items that are read at a time. */
+const AT_ONCE = 4;
+
+export const isWatermark = (value: unknown): value is Watermark =>
+  typeof value === 'object' &&
+  value !== null &&
+  'origin' in value &&
+  'reached' in value &&
+  typeof value.origin === 'number' &&
+  typeof value.reached === 'number';
+
+/**
+ * Looks for changes of an app's items that no delivery has told of, and tells them. The first look at an app only
+ * remembers where it stands. Answers how many changes were told, and how far it has looked. Rejects with a PodioError or a
+ * StoreError; what was found until then stands, and the next look goes on from there.
+ */
+export async function sweep(
+  deps: SweepDeps,
+  finding: Finding,
+  as: Identity,
+  lease: Singleton,
+  onReached: (watermark: Watermark) => void,
+): Promise<number> {
+  const { items, gaps, settings, clock, overlapMs, limit } = deps;
+  const { app } = finding;
+  const call = { priority: 'background', signal: lease.signal } as const;
+  const key = `${WATERMARK_PREFIX}${app.id}`;
+  const reach = async (watermark: Watermark): Promise<void> => {
+    await settings.set(key, watermark);
+    onReached(watermark);
+  };
+
+  const stored = await settings.get(key);
+  if (!isWatermark(stored)) {
+    const newest = (await newestEdit({ items, as, appId: app.id, call })) ?? 0;
+    await reach({ origin: newest, reached: newest });
+    return 0;
+  }
+
+  const { origin } = stored;
+  const from = Math.max(origin, stored.reached - overlapMs);
+  let reached = stored.reached;
+  let told = 0;
+  const pages = editedSince({ items, as, appId: app.id, from, call, ...(limit !== undefined && { limit }) });
+  for await (const page of pages) {
+    lease.signal.throwIfAborted();
+    const ledger = await gaps.ledger(page.map(({ itemId }) => itemId));
+    const read = async (seen: Seen): Promise<Recovery> => {
+      const missed = missedOf(seen, ledger.get(seen.itemId), from);
+      const known = recoveryWithout(seen, missed, finding);
+      if (known) return known;
+      return readHistory(items, as, seen, missed.missing, finding, missed.known ? undefined : from, call);
+    };
+    const found = await inTurn(page, AT_ONCE, read);
+    const missed = found.filter(({ events }) => events.length > 0);
+    await letArrive(clock, missed, lease.signal);
+    told += await gaps.recover(lease, found);
+    reached = page.reduce((latest, { lastEditOn }) => Math.max(latest, lastEditOn), reached);
+    if (reached > stored.reached) await reach({ origin, reached });
+  }
+  onReached({ origin, reached });
+  return told;
+}
+
+type Read = Pick<PodioClient['items'], 'revisions'>;
+
+/** One call. An item whose history is not to be had any more is no reason to leave the others. */
+async function readHistory(
+  items: Read,
+  as: Identity,
+  seen: Seen,
+  missing: readonly Range[],
+  finding: Finding,
+  after: number | undefined,
+  call: CallOptions,
+): Promise<Recovery> {
+  try {
+    const revisions = await items.revisions(as, seen.itemId, call);
+    return { ...recoveryWith(seen, missing, revisions, finding, after), upTo: seen.revision };
+  } catch (error) {
+    const why = lossIn(error);
+    if (why === undefined) throw error;
+    return { ...lostFor(seen.itemId, finding.app.name, missing, why), upTo: seen.revision };
+  }
+}
+
+/** Why an item's history can't be had, where no further try would help. */
+export function lossIn(error: unknown): string | undefined {
+  if (!(error instanceof PodioError)) return undefined;
+  switch (error.code) {
+    case 'PODIO_NOT_FOUND':
+      return WHY.deleted;
+    case 'PODIO_FORBIDDEN':
+    case 'PODIO_INVALID':
+      return WHY.refused;
+    default:
+      return undefined;
+  }
+}
+
+async function letArrive(clock: Clock, found: readonly Recovery[], signal: AbortSignal): Promise<void> {
+  const times = found
+    .flatMap(({ events }) => events)
+    .map(({ params }) => Date.parse(params.changed_at ?? ''))
+    .filter(time => !Number.isNaN(time));
+  if (times.length === 0) return;
+  const age = clock.now() - Math.max(...times);
+  if (age < ON_ITS_WAY_MS) await sleep(clock, Math.min(ON_ITS_WAY_MS, ON_ITS_WAY_MS - age), signal);
+}
+
+/** Answers in the order of the input, with so many in hand at a time. */
+async function inTurn<T, R>(
+  all: readonly T[],
+  atOnce: number,
+  work: (one: T) => Promise<R>,
+): Promise<readonly R[]> {
+  const results: R[] = [];
+  const entries = all.entries();
+  const worker = async (): Promise<void> => {
+    for (const [i, one] of entries) results[i] = await work(one);
+  };
+  await Promise.all(Array.from({ length: atOnce }, worker));
+  return results;
+}
