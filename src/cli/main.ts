@@ -83,7 +83,7 @@ function makeProgram(cli: Cli, exit: CommandContext['exit']): Command {
       getErrHelpWidth: helpWidth,
       getOutHasColors: () => cli.colors,
     })
-    .configureHelp({ styleTitle: text => cli.style('bold', text) })
+    .configureHelp({ minWidthToWrap: 20, styleTitle: text => cli.style('bold', text) })
     .exitOverride();
   const context: CommandContext = { program, cli, exit };
   for (const [title, commands] of GROUPS) {

@@ -102,7 +102,8 @@ export function defineApply({ program, cli, exit }: CommandContext): void {
 /** Whatever is not a yes is a no, also the end of the input and Ctrl-C. */
 async function confirmed({ io }: Cli): Promise<boolean> {
   const lines = createInterface({ input: io.stdin, output: io.stdout });
-  const left = new Promise<string>(leave => lines.once('close', () => leave('')));
+  // In a later turn: an answer may come together with the end.
+  const left = new Promise<string>(leave => lines.once('close', () => setImmediate(leave, '')));
   try {
     const answer = lines.question('\nCarry this out? Only "yes" is taken for one: ').catch(() => '');
     return /^y(es)?$/i.test((await Promise.race([answer, left])).trim());
@@ -184,7 +185,7 @@ async function byItself(cli: Cli, config: Config, flags: Required<ApplyOptions>,
             line.show(`  ${ended} ended; ${place} ${type}: ${state}`);
           },
         });
-      return reconcile({ plan: reconciler.plan, now }, { ...flags, dryRun: false });
+      return await reconcile({ plan: reconciler.plan, now }, { ...flags, dryRun: false });
     },
     [Symbol.asyncDispose]: () => hooks[Symbol.asyncDispose](),
   };

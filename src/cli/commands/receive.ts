@@ -26,7 +26,10 @@ export function defineReceive({ program, cli, exit }: CommandContext): void {
       'JSON of the item, as Podio answers it, or {"item": ..., "changes": a revision difference}; else item and changes are empty',
     )
     .action(async (file: string, options: ReceiveOptions) => {
-      const { receive, showReceived } = await import('../receive.ts');
+      const [{ receive }, { showReceived }] = await Promise.all([
+        import('../receive/receive.ts'),
+        import('../receive/show.ts'),
+      ]);
       const received = await receive(cli, file, options);
       if (options.json) cli.printJson({ deliveries: received });
       else for (const line of showReceived(cli, received)) cli.print(line);

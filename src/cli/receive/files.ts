@@ -1,0 +1,54 @@
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { coerceError, UsageError } from '../../core/errors.ts';
+import type { FieldDifference, Item } from '../../core/podio.ts';
+import type { Changes } from '../../plugin/contract.ts';
+import type { ItemReader } from '../../podio/contract.ts';
+import type { Cli } from '../io.ts';
+
+/** What a file holds that was named on the command line. */
+export async function readText({ io }: Cli, file: string): Promise<string> {
+  try {
+    return await readFile(resolve(io.cwd, file), 'utf8');
+  } catch (error) {
+    throw new UsageError(`${file} can't be read: ${coerceError(error).message}`);
+  }
+}
+
+/** The item of `--item` for every delivery, else an empty one. */
+export async function itemFile(cli: Cli, file: string | undefined): Promise<ItemReader> {
+  if (file === undefined) {
+    return {
+      item: async ({ itemId }) => ({ item_id: itemId ?? 0, title: '', fields: [] }),
+      changes: async () => new Map(),
+    };
+  }
+  const { item, changes } = itemIn(await readText(cli, file), file);
+  const changed: Changes = new Map(
+    changes.map(({ external_id, field_id: fieldId, type, label, from, to, config }) => [
+      external_id,
+      { fieldId, type, label, from, to, ...(config && { config }) },
+    ]),
+  );
+  return { item: async () => item, changes: async () => changed };
+}
+
+/** An item as Podio answers it, or one together with a revision difference. */
+function itemIn(text: string, file: string): { item: Item; changes: readonly FieldDifference[] } {
+  let given: unknown;
+  try {
+    given = JSON.parse(text);
+  } catch (error) {
+    throw new UsageError(`${file} is not JSON: ${coerceError(error).message}`);
+  }
+  const whole = isObject(given) && 'item' in given ? given : { item: given };
+  const { item, changes = [] } = whole as { item: Item; changes?: readonly FieldDifference[] };
+  if (isObject(item) && Array.isArray(item.fields) && Array.isArray(changes)) return { item, changes };
+  throw new UsageError(
+    `${file} holds no item`,
+    'Save what Podio answers to GET /item/{item_id}, or {"item": ..., "changes": [...]}.',
+  );
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);

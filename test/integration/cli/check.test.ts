@@ -1,0 +1,47 @@
+import { expect } from 'chai';
+import { makeSite } from './site.ts';
+
+describe('podiod check', () => {
+  it('says what it has checked', async () => {
+    await using site = await makeSite();
+    const { code, stdout, stderr } = await site.podiod(['check']);
+    expect(code).to.equal(0);
+    expect(stderr).to.equal('');
+    expect(stdout).to.match(/\nok: \S+\.podiorc\.yml \(2 apps, 2 rules, \d warnings?\)\n$/);
+    expect(JSON.parse((await site.podiod(['check', '--json'])).stdout)).to.deep.include({ ok: true });
+  });
+
+  it('tells every problem with its place, and exits 78', async () => {
+    await using site = await makeSite();
+    site.write(
+      '.podiorc.yml',
+      'server: { publicUrl: https://a.example }\nsrever: 1\nrules: { a: { on: { app: x }, steps: [] } }\n',
+    );
+    const { code, stdout } = await site.podiod(['check']);
+    expect(code).to.equal(78);
+    expect(stdout)
+      .to.include('.podiorc.yml:2:1')
+      .and.to.match(/\d problems/);
+    const json = await site.podiod(['check', '--json']);
+    expect(json.code).to.equal(78);
+    const { ok, problems } = JSON.parse(json.stdout);
+    expect(ok).to.equal(false);
+    expect(problems.length).to.be.at.least(2);
+    expect(problems[0]).to.have.all.keys(
+      'file line column endLine endColumn severity code path message hint'.split(' '),
+    );
+  });
+
+  it('does without secrets where it is told to', async () => {
+    await using site = await makeSite();
+    const secret = '$' + '{CLIENT_SECRET}';
+    site.configure({ podio: { apiUrl: site.podioUrl, clientId: 'podiod', clientSecret: secret } });
+    const { code, stdout } = await site.podiod(['check']);
+    expect(code).to.equal(78);
+    expect(stdout).to.include('CLIENT_SECRET');
+    const without = await site.podiod(['check', '--without-secrets']);
+    expect(without.code).to.equal(0);
+    expect(without.stdout).to.match(/\nok: .*/);
+    expect((await site.podiod(['check'], { env: { CLIENT_SECRET: 'x' } })).code).to.equal(0);
+  });
+});

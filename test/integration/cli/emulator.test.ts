@@ -1,0 +1,74 @@
+import { execFileSync } from 'node:child_process';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { expect } from 'chai';
+import { parse } from 'yaml';
+import { startCommand } from '../../support/cli.ts';
+import { temporaryFolder } from '../../support/folder.ts';
+import { makeSite } from './site.ts';
+
+const PORT = ['emulator', '--port', '0'];
+
+/** A command line's words, as a shell sees them. */
+const wordsOf = (line: string): string[] =>
+  execFileSync('sh', ['-c', `curl() { printf '%s\\n' "$@"; }; ${line}`], { encoding: 'utf8' })
+    .trimEnd()
+    .split('\n');
+
+describe('podiod emulator', () => {
+  it('prints a line for curl that logs in', async () => {
+    using folder = temporaryFolder();
+    const emulator = startCommand(PORT, { cwd: folder.path });
+    const [line] = await emulator.shows(/curl http.*/);
+    const [url = '', , header = '', , body = ''] = wordsOf(line);
+    const [name = '', value = ''] = header.split(': ');
+    const answer = await fetch(url, { method: 'POST', headers: { [name]: value }, body });
+    expect(answer.status).to.equal(200);
+    expect(await answer.json()).to.have.property('access_token');
+    emulator.stop();
+    expect(await emulator.ended).to.equal(0);
+  });
+
+  it('prints YAML that points podiod at it', async () => {
+    await using site = await makeSite();
+    const emulator = site.start(PORT);
+    const [printed] = await emulator.shows(/ {2}podio: .*\n {2}server: .*/);
+    const snippet = parse(printed.replaceAll(/^ {2}/gm, ''));
+    site.configure({ ...snippet, server: { ...snippet.server, port: 0 } });
+    const { code, stdout } = await site.podiod(['plan']);
+    expect(code).to.equal(0);
+    expect(stdout).to.include('leads.status');
+    expect(site.podio.requests, 'the other one').to.have.length(0);
+    emulator.stop();
+    await emulator.ended;
+  });
+
+  it('has somebody in it who works', async () => {
+    await using site = await makeSite();
+    const emulator = site.start([...PORT, '--people', '20ms']);
+    const [, url = ''] = await emulator.shows(/listens on (\S+),/);
+    site.configure({ podio: { apiUrl: url, clientId: 'podiod', clientSecret: 'client-secret' } });
+    // The first item of an app is number 1; somebody makes it soon.
+    const found = async () => (await site.podiod(['events', '--item', 'leads/1'])).stderr;
+    const { until } = await import('../../support/wait.ts');
+    await until(
+      async () => !(await found()).includes('not found') && !(await found()).includes('404'),
+      'an item',
+    );
+    emulator.stop();
+    await emulator.ended;
+  });
+
+  it('says when its port is taken', async () => {
+    using folder = temporaryFolder();
+    const server = createServer();
+    await new Promise<void>(listening => server.listen(0, '127.0.0.1', listening));
+    const { port } = server.address() as AddressInfo;
+    const emulator = startCommand(['emulator', '--port', String(port)], { cwd: folder.path });
+    expect(await emulator.ended).to.equal(1);
+    expect(emulator.stderr())
+      .to.include(`can't listen on 127.0.0.1:${port}: it is taken`)
+      .and.to.include('--port 0');
+    await new Promise(closed => server.close(closed));
+  });
+});
