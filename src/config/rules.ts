@@ -83,6 +83,7 @@ async function resolveRule(
     steps: steps.steps,
     concurrency: ruleDelivery.concurrency ?? defaults.concurrency ?? DELIVERY_DEFAULTS.concurrency,
     startAt: head.startAt,
+    recovered: typeof head.recovered === 'string' ? head.recovered : { maxAgeMs: head.recovered.maxAge },
     timezone,
     fingerprint: steps.fingerprint,
   };

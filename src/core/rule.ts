@@ -76,6 +76,8 @@ export interface Rule {
   /** How many items are handled at the same time. */
   readonly concurrency: number;
   readonly startAt: 'head' | 'earliest';
+  /** What to do with changes that were missed and found later. Age: from the change until it was found. Default: run. */
+  readonly recovered?: 'run' | 'skip' | { readonly maxAgeMs: number };
   readonly timezone: string;
   /** Changes when the steps do: the work of a run in hand is then begun again. */
   readonly fingerprint: string;

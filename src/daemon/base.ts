@@ -7,6 +7,7 @@ import type { Address, HttpServer } from '../http/server.ts';
 import { makeIngress } from '../ingress/ingress.ts';
 import type { RootLog } from '../log/log.ts';
 import { makeReconciler, makeVerifier, type Reconciler } from '../reconcile/index.ts';
+import { makeRecovery, type Recovery } from '../recover/index.ts';
 import { ensureSecretFile } from '../store/files.ts';
 import { lockDataDir, openStore, type Store } from '../store/index.ts';
 import { type Connection, connect } from './connect.ts';
@@ -57,24 +58,37 @@ export async function openBase(
 export interface Front {
   readonly ingress: HttpServer;
   readonly reconciler: Reconciler;
+  readonly recovery: Recovery;
   readonly publicUrl: string;
 }
 
 /** How long the ingress may take to answer what it holds when it closes, milliseconds. */
 const CLOSE_MS = 2000;
 
-/** Listens, so that hooks can be verified. The reconciler does nothing until it is told to. */
+/** Listens, so that hooks can be verified. Reconciler and recovery do nothing until they are told to. */
 export async function openFront(base: Base, closing: AsyncDisposableStack): Promise<Front> {
   const { config, options, podio, identities, fields, names, store, secrets, log, clock, metrics } = base;
   const { server } = config;
   const verifier = makeVerifier({ podio, identities, clock, log });
   closing.defer(() => verifier.stop());
+  const recovery = await makeRecovery({
+    config,
+    store,
+    items: podio.items,
+    identities,
+    clock,
+    log,
+    random: Math.random,
+  });
   const ingress = await makeIngress({
     path: server.path,
     secrets: () => secrets,
     journal: store.journal,
     verify: verifier.verified,
-    resolve: (ref, params) => placeOf(ref, params, names),
+    resolve: (ref, params) => {
+      const place = placeOf(ref, params, names);
+      return { ...place, ...recovery.following(ref, place.app) };
+    },
     maxBody: server.maxBody,
     maxWaiting: server.maxWaiting,
     log,
@@ -96,5 +110,6 @@ export async function openFront(base: Base, closing: AsyncDisposableStack): Prom
     random: Math.random,
   });
   closing.defer(() => reconciler.stop());
-  return { ingress, reconciler, publicUrl };
+  closing.defer(() => recovery.stop());
+  return { ingress, reconciler, recovery, publicUrl };
 }

@@ -8,6 +8,7 @@ import { makeMetrics } from '../admin/metrics.ts';
 import { removeRunFile, writeRunFile } from '../admin/run-file.ts';
 import type { StatusFacts } from '../admin/status.ts';
 import type { Config } from '../config/model.ts';
+import { coerceError } from '../core/errors.ts';
 import type { PodioEvent } from '../core/event.ts';
 import type { RunRecord } from '../core/run.ts';
 import { type Dispatcher, makeDispatcher } from '../dispatch/dispatcher.ts';
@@ -30,6 +31,8 @@ export interface DaemonOptions extends BaseOptions {
   readonly version: string;
   /** `loop` (default): at boot and again and again. `asked`: only through {@link Daemon.reconciler}, as the demo does. */
   readonly reconcile?: 'loop' | 'asked';
+  /** Whoever brings one can tell whose an uncaught error is while the daemon still starts: plugins are set up by then. */
+  readonly attribution?: Attribution;
 }
 
 export interface Daemon {
@@ -80,14 +83,14 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
 
   const runs$ = new Subject<RunRecord>();
   starting.defer(() => runs$.complete());
-  const attribution = makeAttribution(log);
+  const attribution = options.attribution ?? makeAttribution(log);
   const { dispatcher, reader } = buildLanes(base, attribution, run => runs$.next(run), starting);
   let left = 0;
   starting.defer(async () => {
     left = await dispatcher.stop(Math.max(config.stopTimeoutMs - REST_MS, config.stopTimeoutMs / 2));
   });
 
-  const { ingress, reconciler, publicUrl } = await openFront(base, starting);
+  const { ingress, reconciler, recovery, publicUrl } = await openFront(base, starting);
   const scheduler = makeScheduler({
     ...base,
     rules: config.rules,
@@ -142,6 +145,11 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
   lanesUp();
   await scheduler.start();
   if (options.reconcile !== 'asked') reconciler.start();
+  // After the hooks: what they deliver by then need not be looked for.
+  const catchUp = reconciler.firstDone.then(() => recovery.start());
+  catchUp.catch(error =>
+    log.error('looking for missed changes has not begun', { error: coerceError(error) }),
+  );
   const { version } = options;
   log.info('podiod is up', {
     version,
@@ -172,6 +180,21 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
   };
 }
 
+/** What podiod writes itself is nothing that it has missed. */
+function recordOwn(
+  { store, names, log }: Base,
+  itemId: number,
+  revision: number,
+  appId: number | undefined,
+): void {
+  const app = appId === undefined ? undefined : names.app(appId);
+  store.gaps
+    .own(itemId, revision, app)
+    .catch(error =>
+      log.warn('own write not recorded', { item: itemId, revision, error: coerceError(error) }),
+    );
+}
+
 /** The side that rules see: plugins set up for their steps, and a lane for each rule. */
 function buildLanes(
   base: Base,
@@ -188,6 +211,7 @@ function buildLanes(
     logins: [...config.logins.values()].map(login => ({ kind: 'login', ...login })),
     appOfItem: reader.appOfItem,
     current: attribution.current,
+    onWrite: (itemId, revision, appId) => recordOwn(base, itemId, revision, appId),
   });
   const plugins = makePluginHost({
     loader: makePluginLoader({ configDir: config.dir, attribution, clock }),

@@ -13,6 +13,7 @@ import { type Chunk, type Feed, firstAbove } from './feed.ts';
 import { HeldLane } from './held-lane.ts';
 import type { Matcher } from './match.ts';
 import { Outages } from './outages.ts';
+import { isBefore, isLeftOut } from './recovered.ts';
 import type { Reliably } from './reliably.ts';
 import { makeWake } from './wake.ts';
 import { type Slot, Window, type WindowLimits } from './window.ts';
@@ -111,6 +112,8 @@ export class Lane {
   #alone = false;
   #openedAt = 0;
   #upTo = 0;
+  /** When the rule was first loaded, UTC milliseconds. */
+  #loadedAt = 0;
   #isSetUp = false;
   #taking = false;
   #halted: string | undefined;
@@ -146,6 +149,7 @@ export class Lane {
     const state = await lanes.load(lease);
     const readAt = clock.monotonic();
     this.#upTo = state.cursor;
+    this.#loadedAt = state.loadedAt;
     this.#done = new Set(state.done);
     for (const run of state.open) this.#begun.set(run.key.seq, this.#resume(run, readAt));
     this.#openedAt = readAt;
@@ -252,6 +256,7 @@ export class Lane {
       const key = { seq: event.seq, eventId: event.id, replay: 0 };
       const begun = this.#begun.has(event.seq) || this.#caution?.isSuspect(key) === true;
       if (match === 'no' && !begun) continue;
+      if (!begun && isBefore(event, this.#deps.rule, this.#loadedAt)) continue;
       const resume = this.#begun.get(event.seq);
       this.#begun.delete(event.seq);
       const run: Run = {
@@ -428,13 +433,17 @@ export class Lane {
   }
 
   #begin(run: Run): Delivery {
-    const { matcher, reader } = this.#deps;
+    const { matcher, reader, rule } = this.#deps;
     const { event, key, asks, resume } = run;
     return new Delivery(
       this.#context,
       {
         event,
-        condition: asks ? async () => matcher.decide(event, await reader.changes(event)) : undefined,
+        condition: isLeftOut(event, rule)
+          ? async () => false
+          : asks
+            ? async () => matcher.decide(event, await reader.changes(event))
+            : undefined,
         checkpoint: async checkpoint => (await this.#held?.checkpoint(key, checkpoint)) ?? false,
         tried: async tries => (await this.#held?.tried(key, tries)) ?? false,
       },

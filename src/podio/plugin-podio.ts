@@ -26,6 +26,8 @@ export interface PluginPodioOptions {
   /** What other reads have shown of the app that an item is in. */
   readonly appOfItem: (itemId: number) => number | undefined;
   readonly current: () => PluginCallScope | undefined;
+  /** Told of every revision of an item that a write has made, and the item's app where that is known. Must not throw. */
+  readonly onWrite?: (itemId: number, revision: number, appId: number | undefined) => void;
 }
 
 /**
@@ -34,7 +36,7 @@ export interface PluginPodioOptions {
  * fire no hooks unless asked to, so that a rule does not set itself off.
  */
 export function makePluginPodio(options: PluginPodioOptions): PluginPodio {
-  const { client, identities, names, logins, appOfItem, current } = options;
+  const { client, identities, names, logins, appOfItem, current, onWrite = () => {} } = options;
   const appSeen = makeRecent<number, number>(KEPT);
 
   const callerForApp = (appId: number): Identity =>
@@ -91,6 +93,18 @@ export function makePluginPodio(options: PluginPodioOptions): PluginPodio {
     return answer;
   };
 
+  /** A write by path: only what makes a revision and says which. */
+  const noteWrite = (method: string, path: string, answer: unknown): void => {
+    if (method.toUpperCase() === 'POST' && /^\/item\/app\/\d+\/?$/.test(path)) {
+      if (holdsNumber(answer, 'item_id')) onWrite(answer.item_id, 0, undefined);
+      return;
+    }
+    const itemId = Number(/^\/item\/(\d+)(?:\/|$)/.exec(path)?.[1]);
+    if (method.toUpperCase() === 'GET' || !Number.isSafeInteger(itemId)) return;
+    if (holdsNumber(answer, 'revision'))
+      onWrite(itemId, answer.revision, appSeen.get(itemId) ?? appOfItem(itemId));
+  };
+
   return {
     items: {
       async get(id) {
@@ -108,11 +122,14 @@ export function makePluginPodio(options: PluginPodioOptions): PluginPodio {
         } as const;
         const created = await write(callerForApp(appId), call, options, 'item_id');
         appSeen.set(created.item_id, appId);
+        onWrite(created.item_id, 0, appId);
         return created;
       },
       async update(id, body, options) {
         const call = { method: 'PUT', path: `/item/${id}`, operation: 'items.update', body } as const;
-        return write(callerForItem(id), call, options, 'revision');
+        const updated = await write(callerForItem(id), call, options, 'revision');
+        onWrite(id, updated.revision, appSeen.get(id) ?? appOfItem(id));
+        return updated;
       },
       async delete(id, options) {
         const call = { method: 'DELETE', path: `/item/${id}`, operation: 'items.delete' } as const;
@@ -152,7 +169,9 @@ export function makePluginPodio(options: PluginPodioOptions): PluginPodio {
     async request(method, path, options) {
       const { about, ...call } = parseRequest(method, path, options);
       const as = about ? callerFor(about.type, about.id) : callerForRest(`${call.method} ${call.path}`);
-      return client.request(as, { ...call, ...scope() });
+      const answer = await client.request(as, { ...call, ...scope() });
+      noteWrite(method, call.path, answer);
+      return answer;
     },
   };
 }

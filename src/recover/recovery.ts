@@ -176,6 +176,7 @@ export async function makeRecovery(deps: RecoveryDeps): Promise<Recovery> {
     },
 
     async start() {
+      if (stopping.signal.aborted) return;
       const lease = linked(await store.singleton('catch-up'), stopping.signal);
       const reading = linked(await store.singleton('gap-release'), stopping.signal);
       if (stopping.signal.aborted) return;
