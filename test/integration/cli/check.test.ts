@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { makeSite } from './site.ts';
+import { fromEnv, makeSite } from './site.ts';
 
 describe('podiod check', () => {
   it('says what it has checked', async () => {
@@ -34,8 +34,8 @@ describe('podiod check', () => {
 
   it('does without secrets where it is told to', async () => {
     await using site = await makeSite();
-    const secret = '$' + '{CLIENT_SECRET}';
-    site.configure({ podio: { apiUrl: site.podioUrl, clientId: 'podiod', clientSecret: secret } });
+    const clientSecret = fromEnv('CLIENT_SECRET');
+    site.configure({ podio: { apiUrl: site.podioUrl, clientId: 'podiod', clientSecret } });
     const { code, stdout } = await site.podiod(['check']);
     expect(code).to.equal(78);
     expect(stdout).to.include('CLIENT_SECRET');

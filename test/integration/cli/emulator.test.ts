@@ -5,6 +5,7 @@ import { expect } from 'chai';
 import { parse } from 'yaml';
 import { startCommand } from '../../support/cli.ts';
 import { temporaryFolder } from '../../support/folder.ts';
+import { until } from '../../support/wait.ts';
 import { makeSite } from './site.ts';
 
 const PORT = ['emulator', '--port', '0'];
@@ -48,13 +49,12 @@ describe('podiod emulator', () => {
     const emulator = site.start([...PORT, '--people', '20ms']);
     const [, url = ''] = await emulator.shows(/listens on (\S+),/);
     site.configure({ podio: { apiUrl: url, clientId: 'podiod', clientSecret: 'client-secret' } });
-    // The first item of an app is number 1; somebody makes it soon.
-    const found = async () => (await site.podiod(['events', '--item', 'leads/1'])).stderr;
-    const { until } = await import('../../support/wait.ts');
-    await until(
-      async () => !(await found()).includes('not found') && !(await found()).includes('404'),
-      'an item',
-    );
+    // The first item of an app is number 1; then events has no journal to look into.
+    const found = async () => {
+      const { stdout } = await site.podiod(['events', '--item', 'leads/1', '--json']);
+      return JSON.parse(stdout).error.code === 'STORE_UNAVAILABLE';
+    };
+    await until(found, 'an item');
     emulator.stop();
     await emulator.ended;
   });

@@ -18,7 +18,8 @@ const snapshot = (folder: string) =>
     return { name, size, mtimeMs, ino };
   });
 
-describe('podiod plan', () => {
+describe('podiod plan', function () {
+  this.timeout(30_000);
   it('names hooks as the config does, and changes nothing, at Podio or here', async () => {
     await using site = await makeSite();
     const { code, stdout, stderr } = await site.podiod(['plan']);
@@ -59,7 +60,8 @@ describe('podiod plan', () => {
   });
 });
 
-describe('podiod apply', () => {
+describe('podiod apply', function () {
+  this.timeout(30_000);
   it('asks on a terminal, and does what it has shown', async () => {
     await using site = await makeSite();
     const apply = site.start(['apply'], { terminal: 80, input: 'yes\n' });

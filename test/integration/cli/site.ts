@@ -33,6 +33,9 @@ export const RULES = {
   everything: { on: { app: ['leads', 'deals'], events: 'item.*' }, steps: ['audit'] },
 };
 
+/** What stands in a config for a value of the environment. */
+export const fromEnv = (name: string): string => `\${${name}}`;
+
 /** A Podio with the apps `leads` and `deals`, and a config with {@link RULES}. */
 export async function makeSite(changes: object = {}): Promise<Site> {
   const ending = new AsyncDisposableStack();
