@@ -6,7 +6,8 @@ import type { Outcome, StepVerdict } from '../core/run.ts';
 import type { Data } from '../plugin/contract.ts';
 import type { PreparedStep } from '../plugin/host.ts';
 import type { Checkpoint, ParkRequest, Tries } from '../store/contract.ts';
-import { afterFailure } from './failure.ts';
+import type { Breaker } from './breaker.ts';
+import { afterFailure, freeWaitMs } from './failure.ts';
 
 /** Where a delivery stands when it can't go on by itself. */
 export type Pause =
@@ -19,6 +20,8 @@ export type Pause =
     }
   /** Call `go()` again after `ms`. */
   | { readonly kind: 'waiting'; readonly ms: number }
+  /** A breaker holds it back: call `go()` again when that says so, or after `ms`. */
+  | { readonly kind: 'held'; readonly breaker: Breaker; readonly ms: number }
   /** The rule wants no further event handled before a person has looked. */
   | { readonly kind: 'halted'; readonly step: string; readonly error: string }
   /** Stopped from outside; nothing is decided, and all that was reached is on disk. */
@@ -29,6 +32,8 @@ export interface DeliveryContext {
   readonly rule: Rule;
   /** One for each step of the rule. */
   readonly steps: readonly PreparedStep[];
+  /** One for each step, that of its plugin. */
+  readonly breakers: readonly Breaker[];
   readonly clock: Clock;
   /** From 0 (included) to 1 (excluded). */
   readonly random: () => number;
@@ -94,6 +99,8 @@ export class Delivery {
   /** Of the step that is being tried. */
   #attempts = 0;
   #firstTryAt: number | undefined;
+  /** Whether it had a try that was not on behalf of others. */
+  #wasTried = false;
 
   constructor(context: DeliveryContext, task: Task, resume?: Resume) {
     this.#context = context;
@@ -146,7 +153,8 @@ export class Delivery {
     const { signal } = this.#context;
     const waitMs = this.#restore(CONDITION, '');
     if (waitMs > 0) return { kind: 'waiting', ms: waitMs };
-    if (!this.#admit()) return ABORTED;
+    if (!this.#mayTry()) return ABORTED;
+    this.#firstTryAt ??= this.#context.clock.monotonic();
     try {
       const holds = await condition();
       this.#succeeded(CONDITION);
@@ -174,7 +182,18 @@ export class Delivery {
     const { step } = prepared;
     const waitMs = this.#restore(step.name, at.branch);
     if (waitMs > 0) return { kind: 'waiting', ms: waitMs };
-    if (!this.#admit()) return ABORTED;
+    if (!this.#mayTry()) return ABORTED;
+    const breaker = this.#context.breakers[at.index] as Breaker;
+    const admission = breaker.admit();
+    if (admission === 'hold') {
+      const pause = await this.#holdBack(step, at.branch, breaker);
+      if (pause !== undefined) return pause;
+    } else if (admission === 'pass' && !this.#wasTried) {
+      // The time it was held back is none that it was tried for.
+      this.#firstTryAt = clock.monotonic();
+      this.#wasTried = true;
+    }
+    this.#firstTryAt ??= clock.monotonic();
 
     const { event } = this.#task;
     const startedAt = clock.monotonic();
@@ -193,11 +212,17 @@ export class Delivery {
         ms: clock.monotonic() - startedAt,
       });
       this.#succeeded(step.name);
+      breaker.succeeded();
     } catch (error) {
       // A try that was cut off from outside says nothing about the step.
-      if (signal.aborted) return ABORTED;
+      if (signal.aborted) {
+        if (admission === 'probe') breaker.abandoned();
+        return ABORTED;
+      }
       const ms = clock.monotonic() - startedAt;
-      const decided = await this.#failed(step, at.branch, error, ms);
+      breaker.failed(event.id, error, step.delivery, admission);
+      const probe = admission === 'probe' ? breaker : undefined;
+      const decided = await this.#failed(step, at.branch, error, ms, probe);
       if (decided !== 'continue') return decided;
       output = [at.data];
       verdict = verdictOf(step, at.branch, 'continued', {
@@ -209,17 +234,36 @@ export class Delivery {
     this.#pass(at, output, verdict);
     this.#attempts = 0;
     this.#firstTryAt = undefined;
+    this.#wasTried = false;
     // Nothing comes after the last one: then the record of the run says it all.
     if (this.#pending.length === 0) return undefined;
     const checkpoint = { step: step.name, branch: at.branch, output, verdict };
     return (await this.#task.checkpoint(checkpoint)) ? undefined : ABORTED;
   }
 
-  /** The one place where a try is let through or held back. */
-  #admit(): boolean {
-    if (this.#context.signal.aborted || !this.#context.usable()) return false;
-    this.#firstTryAt ??= this.#context.clock.monotonic();
-    return true;
+  #mayTry(): boolean {
+    return !this.#context.signal.aborted && this.#context.usable();
+  }
+
+  /**
+   * The wait for an open breaker. On disk too, so that it goes on where it was after a restart. Undefined when it has
+   * lasted long enough: then the step has its try, and its failure counts.
+   */
+  async #holdBack({ name, delivery }: Step, branch: string, breaker: Breaker): Promise<Pause | undefined> {
+    const now = this.#context.clock.monotonic();
+    this.#firstTryAt ??= now;
+    const sinceFirstMs = now - this.#firstTryAt;
+    const leftMs = freeWaitMs(delivery) - sinceFirstMs;
+    if (leftMs <= 0) return undefined;
+    const recorded = await this.#task.tried({
+      step: name,
+      branch,
+      attempts: this.#attempts,
+      sinceFirstMs,
+      waitMs: breaker.waitMs,
+      error: `plugin ${breaker.plugin} keeps failing`,
+    });
+    return recorded ? { kind: 'held', breaker, ms: leftMs } : ABORTED;
   }
 
   async #failed(
@@ -227,11 +271,12 @@ export class Delivery {
     branch: string,
     error: unknown,
     ms: number,
+    probe?: Breaker,
   ): Promise<Pause | 'continue'> {
     const { clock, outages, random } = this.#context;
     const sinceFirstMs = clock.monotonic() - (this.#firstTryAt ?? clock.monotonic());
     const tried = { attempts: this.#attempts, sinceFirstMs };
-    const decision = afterFailure(step, tried, error, random());
+    const decision = afterFailure(step, tried, error, random(), probe !== undefined);
     const message = messageOf(error);
     this.#attempts = decision.attempts;
     const { seq, id } = this.#task.event;
@@ -246,9 +291,14 @@ export class Delivery {
         error: message,
       });
     switch (decision.kind) {
-      case 'retry':
-        outages.failed(step.name, this, { ...fields, retryInMs: Math.round(decision.afterMs) });
-        return (await record(decision.afterMs)) ? { kind: 'waiting', ms: decision.afterMs } : ABORTED;
+      case 'retry': {
+        const { afterMs } = decision;
+        const waitMs = probe?.waitMs ?? afterMs;
+        outages.failed(step.name, this, { ...fields, retryInMs: Math.round(waitMs) });
+        if (!(await record(waitMs))) return ABORTED;
+        if (probe === undefined) return { kind: 'waiting', ms: afterMs };
+        return { kind: 'held', breaker: probe, ms: freeWaitMs(step.delivery) - sinceFirstMs };
+      }
       case 'halt':
         outages.gaveUp(step.name, this, { ...fields, next: 'halt' });
         return (await record(0)) ? { kind: 'halted', step: step.name, error: message } : ABORTED;
@@ -289,6 +339,7 @@ export class Delivery {
     this.#restored.delete(place);
     this.#attempts = tries.attempts;
     this.#firstTryAt = this.#readAt - tries.sinceFirstMs;
+    this.#wasTried = true;
     return this.#readAt + tries.waitMs - this.#context.clock.monotonic();
   }
 

@@ -7,6 +7,7 @@ import type { Rule } from '../core/rule.ts';
 import type { PluginHost } from '../plugin/host.ts';
 import type { ItemReader } from '../podio/contract.ts';
 import type { Store } from '../store/contract.ts';
+import { type BreakerStatus, Breakers } from './breaker.ts';
 import { type Feed, firstAbove, makeFeed } from './feed.ts';
 import { Lane, type RuleStatus } from './lane.ts';
 import { type Known, makeMatcher } from './match.ts';
@@ -42,6 +43,8 @@ export interface Dispatcher {
    */
   stop(deadlineMs: number): Promise<number>;
   status(): readonly RuleStatus[];
+  /** Of every plugin that a rule uses. */
+  breakers(): readonly BreakerStatus[];
 }
 
 export function makeDispatcher(deps: DispatcherDeps): Dispatcher {
@@ -50,11 +53,13 @@ export function makeDispatcher(deps: DispatcherDeps): Dispatcher {
   const feed = makeFeed(store.journal);
   const reliably = makeReliably({ clock, log });
   const random = deps.random ?? Math.random;
+  const breakers = new Breakers({ clock, log, random });
   const lanes = deps.rules.map(
     rule =>
       new Lane({
         rule,
         steps: rule.steps.map(step => plugins.prepare(rule, step)),
+        breakers: rule.steps.map(step => breakers.of(step.plugin)),
         matcher: makeMatcher(rule, known),
         reader,
         lanes: store.lanes,
@@ -95,6 +100,7 @@ export function makeDispatcher(deps: DispatcherDeps): Dispatcher {
     },
 
     status: () => lanes.map(lane => lane.status()),
+    breakers: () => breakers.status(),
   };
 }
 

@@ -17,28 +17,33 @@ export type Decision =
 /** How long waits that use up no attempt may go on, from the first try. */
 const FREE_WAIT_MS = 24 * 60 * 60 * 1000;
 
+/** How long a step may wait, from its first try, where that is no fault of its own. */
+export const freeWaitMs = ({ retryForMs }: DeliveryPolicy): number => Math.max(FREE_WAIT_MS, retryForMs);
+
 /** Lowest wait for an error that names one: `RetryAfter(0)` must not become a busy loop. */
 const MIN_WAIT_MS = 50;
 
 /**
  * Decides by the error's own verdict and the step's policy (contract 2, `delivery`).
  * @param random from 0 (included) to 1 (excluded)
+ * @param isProbe made on behalf of all that wait for an open breaker: it uses up no attempt
  */
 export function afterFailure(
   { delivery, onError }: Pick<Step, 'delivery' | 'onError'>,
   tried: Tried,
   error: unknown,
   random: number,
+  isProbe = false,
 ): Decision {
   const verdict = verdictOf(error);
-  const free = typeof verdict === 'object' || isPodioAway(error);
+  const free = verdict !== 'never' && (isProbe || typeof verdict === 'object' || isPodioAway(error));
   const attempts = free ? tried.attempts : tried.attempts + 1;
   const giveUp: Decision = { kind: onError === 'continue' ? 'continue' : delivery.whenExhausted, attempts };
 
   if (verdict === 'never') return giveUp;
   if (!free && delivery.attempts !== undefined && attempts >= delivery.attempts) return giveUp;
 
-  const limitMs = free ? Math.max(FREE_WAIT_MS, delivery.retryForMs) : delivery.retryForMs;
+  const limitMs = free ? freeWaitMs(delivery) : delivery.retryForMs;
   const leftMs = limitMs - tried.sinceFirstMs;
   if (leftMs <= 0) return giveUp;
   if (typeof verdict === 'object') {
@@ -49,14 +54,14 @@ export function afterFailure(
   // The last try comes right at the end of `retryFor`, rather than up to one long wait before it.
   return {
     kind: 'retry',
-    afterMs: Math.min(backoffMs(delivery, attempts, tried.sinceFirstMs, random), leftMs),
+    afterMs: Math.min(backoffMs(delivery.backoff, attempts, tried.sinceFirstMs, random), leftMs),
     attempts,
   };
 }
 
 /** Doubles from `from` to `to`, random between half and whole. */
-function backoffMs(
-  { backoff }: DeliveryPolicy,
+export function backoffMs(
+  backoff: DeliveryPolicy['backoff'],
   attempts: number,
   sinceFirstMs: number,
   random: number,
@@ -78,7 +83,7 @@ export function verdictOf(error: unknown): RetryVerdict {
 }
 
 /** The step could not do its work because Podio can't be called now: no fault of the event. Looks through wrapping. */
-function isPodioAway(error: unknown): boolean {
+export function isPodioAway(error: unknown): boolean {
   for (let at = error, depth = 0; at instanceof Object && depth < 8; depth++) {
     if (isPodiodError(at) && (at.code === 'PODIO_RATE_LIMITED' || at.code === 'PODIO_UNAVAILABLE'))
       return true;

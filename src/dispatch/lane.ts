@@ -7,6 +7,7 @@ import type { Rule } from '../core/rule.ts';
 import type { PreparedStep } from '../plugin/host.ts';
 import type { ItemReader } from '../podio/contract.ts';
 import type { Finished, Lanes, OpenRun, RequestedRun, RunKey } from '../store/contract.ts';
+import type { Breaker } from './breaker.ts';
 import { Caution, POISON_ENDS } from './caution.ts';
 import { Delivery, type DeliveryContext, type Pause, type Resume } from './deliver.ts';
 import { type Chunk, type Feed, firstAbove } from './feed.ts';
@@ -15,12 +16,15 @@ import type { Matcher } from './match.ts';
 import { Outages } from './outages.ts';
 import { isBefore, isLeftOut } from './recovered.ts';
 import type { Reliably } from './reliably.ts';
+import { Standby } from './standby.ts';
 import { makeWake } from './wake.ts';
 import { type Slot, Window, type WindowLimits } from './window.ts';
 
 export interface LaneDeps {
   readonly rule: Rule;
   readonly steps: readonly PreparedStep[];
+  /** One for each step, that of its plugin. */
+  readonly breakers: readonly Breaker[];
   readonly matcher: Matcher;
   readonly reader: Pick<ItemReader, 'changes'>;
   readonly lanes: Lanes;
@@ -119,6 +123,8 @@ export class Lane {
   #halted: string | undefined;
   /** Runs that hold a slot. */
   #active = 0;
+  /** Held back while a plugin keeps failing. */
+  readonly #standby: Standby<Slot<Run>>;
   readonly #timers = new Map<Slot<Run>, Cancel>();
   readonly #retrying = new Set<string>();
   /** Retries that ended while the list of requests was being read, and may stand in it yet. */
@@ -130,10 +136,17 @@ export class Lane {
     this.#log = deps.log.child({ rule: deps.rule.name });
     this.#outages = new Outages(this.#log, deps.clock);
     this.#window = new Window(deps.limits ?? LIMITS);
+    this.#standby = new Standby(
+      deps.clock,
+      deps.breakers,
+      () => this.#mayStart,
+      slot => this.#again(slot),
+    );
     this.#ahead = Math.max(2 * deps.rule.concurrency, MIN_AHEAD);
     this.#context = {
       rule: deps.rule,
       steps: deps.steps,
+      breakers: deps.breakers,
       clock: deps.clock,
       random: deps.random,
       signal: this.#abort.signal,
@@ -204,7 +217,7 @@ export class Lane {
       state: this.#state(),
       ...(error !== undefined && { error }),
       inHand: this.#active,
-      waiting: this.#timers.size,
+      waiting: this.#timers.size + this.#standby.size,
       position: this.#upTo,
     };
   }
@@ -378,6 +391,9 @@ export class Lane {
       case 'waiting':
         this.#wait(slot, pause.ms);
         break;
+      case 'held':
+        if (this.#taking) this.#standby.add(pause.breaker, slot, pause.ms);
+        break;
       case 'halted':
         this.#halt(run, pause);
         break;
@@ -478,10 +494,14 @@ export class Lane {
     if (!this.#taking) return;
     const cancel = this.#deps.clock.after(ms, () => {
       this.#timers.delete(slot);
-      this.#window.again(slot);
-      this.#startRuns();
+      this.#again(slot);
     });
     this.#timers.set(slot, cancel);
+  }
+
+  #again(slot: Slot<Run>): void {
+    this.#window.again(slot);
+    this.#startRuns();
   }
 
   #halt(run: Run, { step, error }: { step: string; error: string }): void {
@@ -517,6 +537,7 @@ export class Lane {
     this.#taking = false;
     for (const cancel of this.#timers.values()) cancel();
     this.#timers.clear();
+    this.#standby.end();
   }
 
   #state(): LaneState {

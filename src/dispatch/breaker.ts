@@ -1,0 +1,242 @@
+import type { Cancel, Clock } from '../core/clock.ts';
+import { coerceError } from '../core/errors.ts';
+import type { Log } from '../core/log.ts';
+import type { DeliveryPolicy } from '../core/rule.ts';
+import { backoffMs, isPodioAway, verdictOf } from './failure.ts';
+
+/** What `podiod status` tells of a plugin. Times are ISO 8601, UTC. */
+export interface BreakerStatus {
+  /** A key of `plugins`, or a built-in's name. */
+  readonly plugin: string;
+  readonly state: 'closed' | 'open';
+  readonly since?: string;
+  /** Of the last failure. */
+  readonly error?: string;
+  /** When the next try may be made; absent while one is under way. */
+  readonly nextTryAt?: string;
+}
+
+/** `probe`: the one try of this backoff step, whose end has to be told. */
+export type Admission = 'pass' | 'probe' | 'hold';
+
+/** Someone with runs that are held. */
+export interface Holder {
+  /** Lets one of its runs ask again. False when it has none that could. */
+  letOne(): boolean;
+  letAll(): void;
+}
+
+export interface BreakerDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** From 0 (included) to 1 (excluded). */
+  readonly random: () => number;
+}
+
+/** Failures in a row, and from how many events, that open a breaker (contract 2). */
+const FAILURES = 5;
+const EVENTS = 3;
+
+/** A wait that a plugin asks for is honoured up to here. */
+const LONGEST_WAIT_MS = 24 * 60 * 60 * 1000;
+
+/** How long a holder may take to make the try it was asked for, before another one is asked too. */
+const CLAIM_MS = 5000;
+
+interface Outage {
+  /** Wall time and monotonic. */
+  readonly sinceWall: number;
+  readonly since: number;
+  backoff: DeliveryPolicy['backoff'];
+  error: string;
+  /** Probes that have failed. */
+  probes: number;
+  nextAt: number;
+  probing: boolean;
+}
+
+/**
+ * Stands between a plugin that keeps failing and the events that need it, over all rules: while it is open one try at a
+ * time finds out whether it works again, and everything else waits. What it knows is this process's only.
+ */
+export class Breaker {
+  readonly plugin: string;
+  readonly #deps: BreakerDeps;
+  readonly #holders: Holder[] = [];
+  #failures = 0;
+  /** Of these events; more than are needed are not kept. */
+  readonly #events = new Set<string>();
+  #outage: Outage | undefined;
+  #timer: Cancel | undefined;
+
+  constructor(plugin: string, deps: BreakerDeps) {
+    this.plugin = plugin;
+    this.#deps = deps;
+  }
+
+  /** Whoever is told `probe` has to say `succeeded`, `failed` or `abandoned`. */
+  admit(): Admission {
+    const outage = this.#outage;
+    if (outage === undefined) return 'pass';
+    if (this.isHolding) return 'hold';
+    outage.probing = true;
+    this.#timer?.();
+    return 'probe';
+  }
+
+  /** Whether a try would be held back now. */
+  get isHolding(): boolean {
+    const outage = this.#outage;
+    return outage !== undefined && (outage.probing || this.#deps.clock.monotonic() < outage.nextAt);
+  }
+
+  /** Until the next try may be made. */
+  get waitMs(): number {
+    return this.#outage ? Math.max(0, this.#outage.nextAt - this.#deps.clock.monotonic()) : 0;
+  }
+
+  succeeded(): void {
+    // The way nearly every call goes.
+    if (this.#failures === 0) return;
+    this.#failures = 0;
+    this.#events.clear();
+    const outage = this.#outage;
+    if (outage === undefined) return;
+    this.#outage = undefined;
+    this.#timer?.();
+    this.#deps.log.info('plugin works again', {
+      plugin: this.plugin,
+      tries: outage.probes + 1,
+      ms: Math.round(this.#deps.clock.monotonic() - outage.since),
+    });
+    for (const holder of [...this.#holders]) holder.letAll();
+  }
+
+  failed(
+    event: string,
+    error: unknown,
+    { backoff }: Pick<DeliveryPolicy, 'backoff'>,
+    admission: Admission,
+  ): void {
+    const verdict = verdictOf(error);
+    // Neither a fault of the event nor Podio being away says that the plugin is broken, nor that it works.
+    if (verdict === 'never' || isPodioAway(error)) {
+      if (admission === 'probe') this.#schedule(0);
+      return;
+    }
+    const outage = this.#outage;
+    const atLeastMs = typeof verdict === 'object' ? Math.min(verdict.afterMs, LONGEST_WAIT_MS) : 0;
+    if (outage !== undefined) {
+      // Tries from before it opened have been counted.
+      if (admission !== 'probe') return;
+      outage.probes++;
+      outage.error = coerceError(error).message;
+      outage.backoff = backoff;
+      this.#schedule(atLeastMs);
+      return;
+    }
+    this.#failures++;
+    if (this.#events.size < EVENTS) this.#events.add(event);
+    if (this.#failures >= FAILURES && this.#events.size >= EVENTS) this.#open(error, backoff, atLeastMs);
+  }
+
+  /** A probe was cut off from outside. */
+  abandoned(): void {
+    this.#schedule(0);
+  }
+
+  /** Whoever holds runs back on account of this breaker is told when they may ask again. Answers how to leave. */
+  join(holder: Holder): Cancel {
+    this.#holders.push(holder);
+    return () => {
+      const at = this.#holders.indexOf(holder);
+      if (at >= 0) this.#holders.splice(at, 1);
+      if (this.#holders.length === 0) this.#timer?.();
+    };
+  }
+
+  status(): BreakerStatus {
+    const { plugin } = this;
+    const outage = this.#outage;
+    if (outage === undefined) return { plugin, state: 'closed' };
+    const { sinceWall, since, error, nextAt, probing } = outage;
+    return {
+      plugin,
+      state: 'open',
+      since: new Date(sinceWall).toISOString(),
+      error,
+      ...(!probing && { nextTryAt: new Date(sinceWall + (nextAt - since)).toISOString() }),
+    };
+  }
+
+  #open(error: unknown, backoff: DeliveryPolicy['backoff'], atLeastMs: number): void {
+    const { clock, log } = this.#deps;
+    this.#outage = {
+      sinceWall: clock.now(),
+      since: clock.monotonic(),
+      backoff,
+      error: coerceError(error).message,
+      probes: 0,
+      nextAt: 0,
+      probing: false,
+    };
+    this.#schedule(atLeastMs);
+    // That the step fails was told as a warning by the rule it failed in.
+    log.info('plugin keeps failing, one event at a time tries it', {
+      plugin: this.plugin,
+      failures: this.#failures,
+      nextTryInMs: Math.round(this.waitMs),
+      error,
+    });
+  }
+
+  #schedule(atLeastMs: number): void {
+    const { clock, random } = this.#deps;
+    const outage = this.#outage;
+    if (outage === undefined) return;
+    const waitMs = Math.max(backoffMs(outage.backoff, outage.probes + 1, 0, random()), atLeastMs);
+    outage.probing = false;
+    outage.nextAt = clock.monotonic() + waitMs;
+    this.#askAfter(waitMs);
+  }
+
+  #askAfter(ms: number): void {
+    this.#timer?.();
+    this.#timer = this.#deps.clock.after(ms, () => this.#ask());
+  }
+
+  /** By turns, so that a holder that can't get to it keeps nobody waiting. */
+  #ask(): void {
+    if (this.#outage === undefined || this.isHolding) return;
+    for (let asked = 0; asked < this.#holders.length; asked++) {
+      const holder = this.#holders.shift();
+      if (holder === undefined) return;
+      this.#holders.push(holder);
+      if (holder.letOne()) break;
+    }
+    this.#askAfter(CLAIM_MS);
+  }
+}
+
+/** One for each plugin that the rules use. */
+export class Breakers {
+  readonly #deps: BreakerDeps;
+  readonly #all = new Map<string, Breaker>();
+
+  constructor(deps: BreakerDeps) {
+    this.#deps = deps;
+  }
+
+  of(plugin: string): Breaker {
+    let breaker = this.#all.get(plugin);
+    if (breaker === undefined) {
+      breaker = new Breaker(plugin, this.#deps);
+      this.#all.set(plugin, breaker);
+    }
+    return breaker;
+  }
+
+  status(): readonly BreakerStatus[] {
+    return [...this.#all.values()].map(breaker => breaker.status());
+  }
+}

@@ -1,0 +1,209 @@
+import { expect } from 'chai';
+import { PermanentError, PodioError, RetryAfter } from '../../../src/core/errors.ts';
+import { silentLog } from '../../../src/core/log.ts';
+import { type Admission, Breaker, type Holder } from '../../../src/dispatch/breaker.ts';
+import { makeVirtualClock } from '../../support/virtual-clock.ts';
+import { itemUpdate, listeningLog, makeRule, makeStep, POLICY, type Work, World } from './support.ts';
+
+const HOUR = 60 * 60 * 1000;
+
+function makeBreaker() {
+  const clock = makeVirtualClock();
+  const breaker = new Breaker('slack', { clock, log: silentLog, random: () => 1 - Number.EPSILON });
+  const asked: string[] = [];
+  const holder: Holder = {
+    letOne: () => {
+      asked.push('one');
+      return true;
+    },
+    letAll: () => void asked.push('all'),
+  };
+  breaker.join(holder);
+  const fail = (event: string, error: unknown = new Error('no'), admission: Admission = 'pass') =>
+    breaker.failed(event, error, POLICY, admission);
+  const open = () => {
+    for (const event of ['a', 'b', 'c', 'a', 'b']) fail(event);
+  };
+  return { clock, breaker, asked, fail, open };
+}
+
+describe('Breaker', () => {
+  it('opens after five failures in a row from three events', () => {
+    const { breaker, fail } = makeBreaker();
+    for (const event of ['a', 'b', 'a', 'b', 'a', 'b']) fail(event);
+    expect(breaker.admit()).to.equal('pass');
+    fail('c');
+    expect(breaker.admit()).to.equal('hold');
+  });
+
+  it('counts failures in a row only, and none that says nothing of the plugin', () => {
+    const { breaker, fail } = makeBreaker();
+    for (const event of ['a', 'b', 'c', 'd']) fail(event);
+    breaker.succeeded();
+    for (const event of ['a', 'b', 'c', 'd']) fail(event);
+    fail('e', new PermanentError('never'));
+    fail('f', new PodioError('PODIO_UNAVAILABLE', 'away'));
+    fail('g', new Error('wrapped', { cause: new PodioError('PODIO_RATE_LIMITED', '420') }));
+    expect(breaker.admit()).to.equal('pass');
+    fail('h', new RetryAfter(1));
+    expect(breaker.admit()).to.equal('hold');
+  });
+
+  it('lets one try through per step of the backoff, and all when it succeeds', async () => {
+    const { breaker, clock, open, fail, asked } = makeBreaker();
+    open();
+    const at: number[] = [];
+    for (let second = 0; second < 130; second++) {
+      if (breaker.admit() === 'probe') {
+        at.push(second);
+        expect(breaker.admit()).to.equal('hold');
+        fail('x', new Error('still no'), 'probe');
+      }
+      await clock.advance(1000);
+    }
+    expect(at).to.deep.equal([1, 3, 7, 15, 31, 63, 123]);
+    expect(breaker.status()).to.deep.equal({
+      plugin: 'slack',
+      state: 'open',
+      since: '2026-01-01T00:00:00.000Z',
+      error: 'still no',
+      nextTryAt: '2026-01-01T00:03:03.000Z',
+    });
+    await clock.advance(60_000);
+    asked.length = 0;
+    expect(breaker.admit()).to.equal('probe');
+    expect(breaker.status()).to.not.have.property('nextTryAt');
+    breaker.succeeded();
+    expect(asked).to.deep.equal(['all']);
+    expect(breaker.status()).to.deep.equal({ plugin: 'slack', state: 'closed' });
+    expect(breaker.admit()).to.equal('pass');
+  });
+
+  it('does not try before the time it is told', async () => {
+    const { breaker, clock, open, fail } = makeBreaker();
+    open();
+    await clock.advance(1000);
+    expect(breaker.admit()).to.equal('probe');
+    fail('x', new RetryAfter(HOUR), 'probe');
+    await clock.advance(HOUR - 1);
+    expect(breaker.admit()).to.equal('hold');
+    await clock.advance(1);
+    expect(breaker.admit()).to.equal('probe');
+  });
+
+  it('tries again in time after a probe that came to nothing', async () => {
+    const { breaker, clock, open, fail } = makeBreaker();
+    open();
+    await clock.advance(1000);
+    expect(breaker.admit()).to.equal('probe');
+    breaker.abandoned();
+    expect(breaker.admit()).to.equal('hold');
+    await clock.advance(1000);
+    expect(breaker.admit()).to.equal('probe');
+    fail('x', new PermanentError('never'), 'probe');
+    await clock.advance(1000);
+    expect(breaker.admit()).to.equal('probe');
+  });
+
+  it('asks another holder where one does not come to it', async () => {
+    const { breaker, clock, open, asked } = makeBreaker();
+    const others: string[] = [];
+    breaker.join({ letOne: () => others.push('one') > 0, letAll: () => {} });
+    open();
+    await clock.advance(1000);
+    expect([asked.length, others.length]).to.deep.equal([1, 0]);
+    await clock.advance(5000);
+    expect([asked.length, others.length]).to.deep.equal([1, 1]);
+  });
+});
+
+describe('Lanes and an outage of a plugin', () => {
+  /** Slack is away until told otherwise. */
+  function outage() {
+    const tries: number[] = [];
+    const world: { away: boolean; world?: World } = { away: true };
+    const work: Work = ({ event }) => {
+      tries.push(event.seq);
+      if (world.away) throw new Error('Slack is away');
+      return undefined;
+    };
+    return { tries, work, world };
+  }
+  const items = (count: number, from = 1) => Array.from({ length: count }, (_, n) => itemUpdate(from + n));
+
+  it('probes with one event, holds a thousand, and all go on when it is over', async () => {
+    const slack = outage();
+    const { log, lines } = listeningLog();
+    const steps = [makeStep('tell', { plugin: 'slack', delivery: { ...POLICY, attempts: 3 } })];
+    const world = await new World({
+      rules: [makeRule('r', { steps }), makeRule('s', { steps })],
+      work: { tell: slack.work },
+      log,
+    }).start();
+    await world.append(...items(1000));
+    await world.clock.advance(HOUR);
+    // Those in hand when it opened, and then one try a backoff step: 1 s, 2 s ... 60 s.
+    expect(slack.tries.length).to.be.within(60, 90);
+    expect(await world.store.parking.list()).to.deep.equal([]);
+    expect(world.dispatcher.breakers()).to.have.length(1);
+    expect(world.dispatcher.breakers()[0]).to.include({
+      plugin: 'slack',
+      state: 'open',
+      error: 'Slack is away',
+    });
+    slack.world.away = false;
+    await world.clock.advance(120_000);
+    expect((await world.runs()).filter(([, , outcome]) => outcome === 'settled')).to.have.length(2000);
+    expect(world.dispatcher.breakers()).to.deep.equal([{ plugin: 'slack', state: 'closed' }]);
+    expect(lines.filter(({ level }) => level === 'warn')).to.have.length(2);
+    expect(lines.filter(({ message }) => message.startsWith('plugin '))).to.have.length(2);
+  });
+
+  it('hurts neither other plugins nor other steps', async () => {
+    const slack = outage();
+    const seen: string[] = [];
+    const note: Work = ({ event }, rule) => {
+      seen.push(`${rule} ${event.seq}`);
+      return undefined;
+    };
+    const world = await new World({
+      rules: [
+        makeRule('r', { steps: [makeStep('note'), makeStep('tell', { plugin: 'slack' })] }),
+        makeRule('s', { steps: [makeStep('note')] }),
+      ],
+      work: { tell: slack.work, note },
+    }).start();
+    await world.append(...items(300));
+    expect(new Set(seen).size).to.equal(600);
+  });
+
+  it('lets an event wait for a day, and then have its try and no more', async () => {
+    const slack = outage();
+    const delivery = { ...POLICY, retryForMs: 10 * 60_000, backoff: { fromMs: 1000, toMs: 600_000 } };
+    const steps = [makeStep('tell', { plugin: 'slack', delivery })];
+    const world = await new World({ rules: [makeRule('r', { steps })], work: { tell: slack.work } }).start();
+    await world.append(...items(50));
+    await world.clock.advance(23 * HOUR);
+    const early = (await world.store.parking.list()).length;
+    expect(early).to.be.below(10);
+    await world.clock.advance(2 * HOUR);
+    expect(await world.store.parking.list()).to.have.length(50);
+    expect(slack.tries.length).to.be.below(350);
+  });
+
+  it('goes on waiting after a restart, and neither forgets nor hammers', async () => {
+    const slack = outage();
+    const steps = [makeStep('tell', { plugin: 'slack', delivery: { ...POLICY, attempts: 3 } })];
+    const world = await new World({ rules: [makeRule('r', { steps })], work: { tell: slack.work } }).start();
+    await world.append(...items(200));
+    await world.clock.advance(HOUR);
+    const before = slack.tries.length;
+    await world.crash();
+    await world.clock.advance(HOUR);
+    expect(slack.tries.length - before).to.be.below(100);
+    expect(await world.store.parking.list()).to.deep.equal([]);
+    slack.world.away = false;
+    await world.clock.advance(120_000);
+    expect(await world.runs()).to.have.length(200);
+  });
+});
