@@ -108,6 +108,13 @@ function troubles(status: Status, width: number, now: number, paint: Paint): str
   if (status.reconcile.lastError !== undefined) {
     told.push(indented(`reconcile: ${status.reconcile.lastError}`, width, red));
   }
+  for (const { plugin, state, error, since, nextTryAt } of status.plugins) {
+    if (state === 'closed' || since === undefined) continue;
+    const next = nextTryAt
+      ? `next try in ${duration(Math.max(0, Date.parse(nextTryAt) - now))}`
+      : 'being tried';
+    told.push(indented(`plugin ${plugin} keeps failing: ${error} (${age(since, now)}, ${next})`, width, red));
+  }
   for (const { ref, error, hint, since } of status.degraded) {
     told.push(indented(`${ref}: ${error} (${age(since, now)})`, width, red));
     if (hint) told.push(indented(`  ${hint}`, width));

@@ -1,5 +1,6 @@
 /** What `podiod status` and the admin API tell: one shape, put together from what each part knows. Pure. */
 import type { Outcome } from '../core/run.ts';
+import type { BreakerStatus } from '../dispatch/breaker.ts';
 import type { RuleStatus as LaneReport, LaneState } from '../dispatch/lane.ts';
 import type { Address } from '../http/server.ts';
 import type { BudgetStatus } from '../podio/contract.ts';
@@ -67,6 +68,8 @@ export interface Status {
   readonly admin: Address;
   readonly journal: { readonly head: number };
   readonly rules: readonly RuleStatus[];
+  /** Every plugin that a rule uses, and whether it is held back since it keeps failing. */
+  readonly plugins: readonly BreakerStatus[];
   readonly hooks: HookCounts;
   readonly degraded: readonly DegradedRef[];
   /** Hooks of apps that left the config and can't be reached any more. */
@@ -98,6 +101,7 @@ export interface StatusFacts {
   readonly lanes: readonly LaneStatus[];
   /** From the dispatcher: the lanes of this process. */
   readonly running: readonly LaneReport[];
+  readonly breakers: readonly BreakerStatus[];
   /** By rule. */
   readonly parked: ReadonlyMap<string, number>;
   readonly reconcile: ReconcileStatus;
@@ -120,6 +124,7 @@ export function statusOf(facts: StatusFacts): Status {
     admin: facts.admin,
     journal: { head: facts.head },
     rules: rulesOf(facts),
+    plugins: facts.breakers,
     hooks: countHooks(reconcile),
     degraded: readiness.degraded,
     leftovers: reconcile.leftovers,

@@ -116,6 +116,7 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
     head: store.journal.head(),
     lanes: await store.lanes.status(),
     running: dispatcher.status(),
+    breakers: dispatcher.breakers(),
     parked: await store.parking.counts(),
     reconcile: reconciler.status(),
     budgets: base.podio.budgets(),

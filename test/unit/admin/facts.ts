@@ -31,6 +31,16 @@ export function makeFacts(but: Partial<StatusFacts> = {}): StatusFacts {
         counts: { settled: 0, filtered: 0, parked: 1, dropped: 0 },
       },
     ],
+    breakers: [
+      { plugin: 'audit', state: 'closed' },
+      {
+        plugin: 'sales-slack',
+        state: 'open',
+        since: new Date(now - 180_000).toISOString(),
+        error: 'Slack answered 503',
+        nextTryAt: new Date(now + 7000).toISOString(),
+      },
+    ],
     running: [
       { rule: 'won-leads', state: 'running', inHand: 1, waiting: 1, position: 1234 },
       {
