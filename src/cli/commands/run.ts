@@ -24,8 +24,9 @@ export function defineRun(context: CommandContext): void {
 
 /** Resolves when the daemon has been asked to stop, and has. */
 export async function runDaemon({ cli, exit }: CommandContext, options: CommonOptions): Promise<void> {
-  const [{ startDaemon }, { loadConfigOrFail, makeCommandLog }] = await Promise.all([
+  const [{ startDaemon }, { makeAttribution }, { loadConfigOrFail, makeCommandLog }] = await Promise.all([
     import('../../daemon/index.ts'),
+    import('../../plugin/attribution.ts'),
     import('../setup.ts'),
   ]);
   const loaded = await loadConfigOrFail(cli, options);
@@ -37,12 +38,14 @@ export async function runDaemon({ cli, exit }: CommandContext, options: CommonOp
     log.info('stopping', { signal });
     stopping.resolve();
   });
-  const daemon = await startDaemon(loaded.config, { log, version: version() });
+  // Before the start: plugins are set up during it.
+  const attribution = makeAttribution(log);
   cli.io.onUncaught(thrown => {
-    if (daemon.attributeUncaught(thrown)) return true;
+    if (attribution.attributeUncaught(thrown)) return true;
     log.error('uncaught error, ending', { error: coerceError(thrown) });
     return false;
   });
+  const daemon = await startDaemon(loaded.config, { log, version: version(), attribution });
   await stopping.promise;
   exit((await stopInTime(daemon.stop(), loaded.config.stopTimeoutMs)) ? EXIT.done : EXIT.failed);
 }
