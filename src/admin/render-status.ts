@@ -29,6 +29,7 @@ export function renderStatus(status: Status, { width = 80, colours = false, now 
     head(status, width, paint),
     rules(status.rules, width, now, paint),
     hooks(status, now, paint),
+    completeness(status, width, now, paint),
     troubles(status, width, now, paint),
     budgets(status.podio, width, paint),
   ];
@@ -100,6 +101,56 @@ function hooks({ hooks, reconcile, refusedDeletions }: Status, now: number, pain
       ? [paint('yellow', `  ${refusedDeletions} deletions wait for: podiod apply --allow-deletes`)]
       : []),
   ];
+}
+
+const APP_COLUMNS = [
+  'changes',
+  'known',
+  'delivered',
+  'recovered',
+  'own',
+  'open',
+  'lost',
+  'looked at',
+] as const;
+
+function completeness({ apps, unrecoverable }: Status, width: number, now: number, paint: Paint): string[] {
+  if (apps.length === 0) return [];
+  const header: Cell[] = APP_COLUMNS.map((text, n) => ({
+    text,
+    style: 'dim',
+    right: n > 0 && n < APP_COLUMNS.length - 1,
+  }));
+  const number = (count: number, style?: Style): Cell => ({
+    text: String(count),
+    right: true,
+    ...(style && count > 0 ? { style } : {}),
+  });
+  const rows = apps.map((app): Cell[] => [
+    { text: `  ${plain(app.app)}` },
+    number(app.known),
+    number(app.delivered),
+    number(app.recovered),
+    number(app.own),
+    number(app.open, 'yellow'),
+    number(
+      app.unprovable.reduce((sum, { count }) => sum + count, 0),
+      'red',
+    ),
+    { text: app.sweeping ? 'now' : app.lastSweepAt ? age(app.lastSweepAt, now) : 'not yet' },
+  ]);
+  const told = apps.flatMap(({ app, lastError, unprovable }) => [
+    ...(lastError === undefined
+      ? []
+      : [indented(`${app}: ${lastError}`, width, text => paint('yellow', text))]),
+    ...unprovable.map(({ why, count }) =>
+      indented(`${app}: ${count} lost, ${why}`, width, text => paint('red', text)),
+    ),
+  ]);
+  const never = indented(`once lost, never found again: ${unrecoverable.join(', ')}`, width, text =>
+    paint('dim', text),
+  );
+  return [...table([header, ...rows], width, paint), ...told, never];
 }
 
 function troubles(status: Status, width: number, now: number, paint: Paint): string[] {

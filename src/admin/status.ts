@@ -5,7 +5,9 @@ import type { RuleStatus as LaneReport, LaneState } from '../dispatch/lane.ts';
 import type { Address } from '../http/server.ts';
 import type { BudgetStatus } from '../podio/contract.ts';
 import type { HookStatus, Leftover, ReconcileStatus } from '../reconcile/status.ts';
-import type { LaneStatus } from '../store/contract.ts';
+import type { SweepStatus } from '../recover/recovery.ts';
+import type { Completeness, LaneStatus } from '../store/contract.ts';
+import { type AppStatus, appsOf, UNRECOVERABLE } from './completeness.ts';
 
 /** Something outside that fails while the rest goes on. */
 export interface DegradedRef {
@@ -83,6 +85,10 @@ export interface Status {
     readonly lastError?: string;
   };
   readonly podio: readonly BudgetStatus[];
+  /** How completely the changes of items have been seen, for each app that a rule wants them of. */
+  readonly apps: readonly AppStatus[];
+  /** What can't be found out once its delivery is lost. */
+  readonly unrecoverable: readonly string[];
 }
 
 /** What each part of the daemon knows. */
@@ -106,6 +112,9 @@ export interface StatusFacts {
   readonly parked: ReadonlyMap<string, number>;
   readonly reconcile: ReconcileStatus;
   readonly budgets: readonly BudgetStatus[];
+  /** In the order of the config. */
+  readonly sweeps: readonly SweepStatus[];
+  readonly completeness: readonly Completeness[];
 }
 
 const NO_RUNS: Readonly<Record<Outcome, number>> = { settled: 0, filtered: 0, parked: 0, dropped: 0 };
@@ -135,6 +144,8 @@ export function statusOf(facts: StatusFacts): Status {
       ...(reconcile.lastError === undefined ? {} : { lastError: reconcile.lastError }),
     },
     podio: facts.budgets,
+    apps: appsOf(facts.sweeps, facts.completeness),
+    unrecoverable: UNRECOVERABLE,
   };
 }
 

@@ -22,6 +22,7 @@ import type { Reconciler } from '../reconcile/index.ts';
 import { makeScheduler } from '../schedule/scheduler.ts';
 import { ensureSecretFile } from '../store/files.ts';
 import { type Base, type BaseOptions, openBase, openFront } from './base.ts';
+import { findItem, parseItemName } from './find-item.ts';
 import { makeReadiness } from './readiness.ts';
 import { reconcile } from './reconcile.ts';
 import { tapLanes } from './tap.ts';
@@ -120,6 +121,8 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
     parked: await store.parking.counts(),
     reconcile: reconciler.status(),
     budgets: base.podio.budgets(),
+    sweeps: recovery.status(),
+    completeness: await store.gaps.completeness(),
   });
   admin = await makeAdmin({
     token,
@@ -128,6 +131,7 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
       facts: () => facts(admin?.address ?? config.admin),
       events: store.journal.list,
       parking: store.parking,
+      findItem: async name => findItem(base, config, parseItemName(name)),
       reconcile: request => reconcile(reconciler, request),
     },
     metrics,

@@ -92,6 +92,24 @@ export function makeFacts(but: Partial<StatusFacts> = {}): StatusFacts {
         pausedMs: 90_000,
       },
     ],
+    sweeps: [
+      {
+        app: 'leads',
+        isSweeping: false,
+        lastSweepAt: new Date(now - 1_200_000).toISOString(),
+        watermark: new Date(now - 1_260_000).toISOString(),
+      },
+    ],
+    completeness: [
+      {
+        app: 'leads',
+        delivered: 1200,
+        recovered: 30,
+        own: 4,
+        unprovable: [{ why: 'Podio no longer lists the revision', count: 2, lastAt: now - 86_400_000 }],
+        open: 1,
+      },
+    ],
     ...but,
   };
 }
