@@ -11,6 +11,7 @@ import { AdminError, answerTo } from './errors.ts';
 import type { MetricsRegistry } from './metrics.ts';
 import {
   parseEventQuery,
+  parseItemQuery,
   parseParkedQuery,
   parseParkedSelection,
   parseReconcileRequest,
@@ -23,6 +24,8 @@ export interface AdminDeps {
   facts(): Promise<StatusFacts>;
   events(query: EventQuery): Promise<readonly EventWithRuns[]>;
   readonly parking: Pick<Parking, 'list' | 'retry' | 'drop'>;
+  /** The item_id of `leads/42` or a link. Rejects with USAGE for what is no item. */
+  findItem(name: string): Promise<number>;
   /** Looks and carries out; resolves with the plan and what became of it, as JSON without keys. */
   reconcile(request: Omit<ReconcileRequest, 'wait'>): Promise<object>;
 }
@@ -109,6 +112,9 @@ export function makeAdmin({ token, deps, metrics, log: parent, mask }: AdminOpti
   });
   api.get('/api/parked', async ctx => {
     ctx.body = { parked: await deps.parking.list(parseParkedQuery(ctx.query)) };
+  });
+  api.get('/api/item', async ctx => {
+    ctx.body = { itemId: await deps.findItem(parseItemQuery(ctx.query)) };
   });
   api.post('/api/parked/retry', async ctx => {
     ctx.body = { ids: await deps.parking.retry(parseParkedSelection(ctx.request.body)) };

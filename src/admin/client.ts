@@ -20,6 +20,8 @@ export interface AdminClient {
   rules(): Promise<readonly RuleStatus[]>;
   events(query?: EventQuery): Promise<readonly EventWithRuns[]>;
   parked(query?: ParkedQuery): Promise<readonly ParkedRun[]>;
+  /** The item_id of what people write for an item: `leads/42` or a link. The daemon asks Podio. */
+  findItem(name: string): Promise<number>;
   /** Answers the ids taken. */
   retryParked(selection: ParkedSelection): Promise<readonly string[]>;
   dropParked(selection: ParkedSelection): Promise<readonly string[]>;
@@ -95,6 +97,7 @@ export function adminClient({ dataDir, admin, fetch = globalThis.fetch }: AdminC
     rules: () => part(call('/api/rules'), 'rules'),
     events: query => part(call(`/api/events${queryOf(query)}`), 'events'),
     parked: query => part(call(`/api/parked${queryOf(query)}`), 'parked'),
+    findItem: of => part(call(`/api/item${queryOf({ of })}`), 'itemId'),
     retryParked: selection => part(post('/api/parked/retry', selection), 'ids'),
     dropParked: selection => part(post('/api/parked/drop', selection), 'ids'),
     reconcile: (request = {}, signal) =>

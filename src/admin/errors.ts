@@ -39,7 +39,16 @@ export function answerTo(thrown: unknown): { status: number; body: ErrorBody; fa
 
 function statusOf(error: PodiodError): number {
   if (error instanceof AdminError) return error.status;
-  return error.code === 'STORE_UNAVAILABLE' ? 503 : 500;
+  switch (error.code) {
+    case 'USAGE':
+      return 400;
+    case 'PODIO_NOT_FOUND':
+      return 404;
+    case 'STORE_UNAVAILABLE':
+      return 503;
+    default:
+      return 500;
+  }
 }
 
 /** What koa-body throws for a body that is too large or no JSON. */

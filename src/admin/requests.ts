@@ -25,6 +25,8 @@ const parkedQuery = z.strictObject({
   after: name.optional(),
 });
 
+const itemQuery = z.strictObject({ of: name });
+
 const parkedSelection = z.union(
   [
     z.strictObject({ ids: z.array(name).min(1).max(10_000) }),
@@ -57,6 +59,7 @@ export type ReconcileRequest = z.output<typeof reconcileRequest>;
 
 export const parseEventQuery = (query: unknown): EventQuery => without(check(eventQuery, query, 'query'));
 export const parseParkedQuery = (query: unknown): ParkedQuery => without(check(parkedQuery, query, 'query'));
+export const parseItemQuery = (query: unknown): string => check(itemQuery, query, 'query').of;
 export const parseParkedSelection = (body: unknown): ParkedSelection => check(parkedSelection, body, 'body');
 /** No body at all is fine: everything has a default. */
 export const parseReconcileRequest = (body: unknown): ReconcileRequest =>

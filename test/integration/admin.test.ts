@@ -6,7 +6,7 @@ import { type AdminDeps, makeAdmin } from '../../src/admin/admin.ts';
 import { adminClient } from '../../src/admin/client.ts';
 import { makeMetrics } from '../../src/admin/metrics.ts';
 import { readRunFile, removeRunFile, writeRunFile } from '../../src/admin/run-file.ts';
-import { isPodiodError, StoreError } from '../../src/core/errors.ts';
+import { isPodiodError, PodioError, StoreError, UsageError } from '../../src/core/errors.ts';
 import { silentLog } from '../../src/core/log.ts';
 import type { HttpServer } from '../../src/http/server.ts';
 import { makeMask } from '../../src/log/mask.ts';
@@ -43,6 +43,12 @@ function makeDeps() {
         told.dropped.push(selection);
         return [];
       },
+    },
+    findItem: async name => {
+      if (name === 'leads/42') return 4711;
+      throw name === 'leads/43'
+        ? new PodioError('PODIO_NOT_FOUND', 'no such item', { status: 404 })
+        : new UsageError(`${name} is no item`, 'Give one.');
     },
     reconcile: async request => {
       told.reconciled.push(request);
@@ -146,6 +152,20 @@ describe('admin API', () => {
     const metrics = await call('/metrics');
     expect(metrics.headers.get('content-type')).to.match(/^text\/plain; version=0\.0\.4/);
     expect(metrics.body).to.include('podiod_hooks{status="active"} 2');
+  });
+
+  it('finds an item by what people call it', async () => {
+    const { call } = await start();
+    expect(JSON.parse((await call('/api/item?of=leads/42')).body)).to.deep.equal({ itemId: 4711 });
+    expect((await call('/api/item?of=leads/43')).status).to.equal(404);
+    const wrong = await call('/api/item?of=%23');
+    expect(wrong.status).to.equal(400);
+    expect(JSON.parse(wrong.body).error).to.deep.equal({
+      code: 'USAGE',
+      message: '# is no item',
+      hint: 'Give one.',
+    });
+    expect((await call('/api/item')).status).to.equal(400);
   });
 
   it('takes selections of parked runs', async () => {
@@ -257,6 +277,7 @@ describe('admin API', () => {
       expect(await client.events({ last: 3, rule: 'a b&c' })).to.deep.equal([]);
       expect(told.queries).to.deep.equal([{ last: 3, rule: 'a b&c' }]);
       expect(await client.parked()).to.deep.equal([]);
+      expect(await client.findItem('leads/42')).to.equal(4711);
       expect(await client.retryParked({ all: true })).to.deep.equal(['1', '2']);
       expect(await client.dropParked({ rule: 'a' })).to.deep.equal([]);
       expect(await client.reconcile({ move: true })).to.deep.equal({ plan: { actions: [] } });

@@ -11,6 +11,7 @@ import { showValues } from '../../core/values.ts';
 import { type Daemon, startDaemon } from '../../daemon/index.ts';
 import { packageFile, version } from '../../daemon/package.ts';
 import { makeMatcher } from '../../dispatch/match.ts';
+import { makeAttribution } from '../../plugin/attribution.ts';
 import { renderPlan } from '../../reconcile/index.ts';
 import type { Cli, CommonOptions } from '../io.ts';
 import { namesOf } from '../names.ts';
@@ -61,18 +62,21 @@ export async function runDemo(
   const config = localized(example, { podioUrl: podio.url, slackUrl: slack.url, dataDir });
   const log = makeCommandLog(cli, options, secrets, 'error');
   const startedAt = performance.now();
+  // Before the start: plugins are set up during it.
+  const attribution = makeAttribution(log);
+  cli.io.onUncaught(thrown => {
+    if (attribution.attributeUncaught(thrown)) return true;
+    log.error('uncaught error, ending', { error: coerceError(thrown) });
+    return false;
+  });
   const daemon = await startDaemon(config, {
     log,
     version: version(),
+    attribution,
     publicUrl: ({ host, port }) => `http://${host}:${port}${config.server.path}`,
     reconcile: 'asked',
   });
   ending.defer(async () => void (await daemon.stop()));
-  cli.io.onUncaught(thrown => {
-    if (daemon.attributeUncaught(thrown)) return true;
-    log.error('uncaught error, ending', { error: coerceError(thrown) });
-    return false;
-  });
 
   const screen = makeScreen(cli, {
     places: [...config.apps.keys(), ...config.spaces.keys()],

@@ -198,6 +198,7 @@ describe('commands beside a daemon', function () {
       ['status', '--ready'],
       ['events'],
       ['events', '--item', String(lead)],
+      ['events', '--item', 'leads/1'],
       ['parked'],
     ]) {
       const { code, stderr } = await site.podiod(argv);

@@ -1,0 +1,68 @@
+import type { Config } from '../config/model.ts';
+import { UsageError } from '../core/errors.ts';
+import type { HookRef } from '../core/hook.ts';
+import type { Identity } from '../podio/contract.ts';
+import type { Connection } from './connect.ts';
+
+/** What people write for an item: its item_id, the number they see in an app, or its link. */
+export type ItemName =
+  | { readonly itemId: number }
+  | { readonly app: string; readonly number: string }
+  | { readonly link: URL; readonly label: string; readonly number: string };
+
+const HINT = 'Give the item_id (digits), app/app_item_id such as leads/42, or the link of the item in Podio.';
+
+/** Throws a UsageError for what is none. */
+export function parseItemName(text: string): ItemName {
+  if (/^[0-9]+$/.test(text) && Number.isSafeInteger(Number(text))) return { itemId: Number(text) };
+  const [, app, number] = /^([a-z0-9][a-z0-9_-]*)\/([0-9]+)$/.exec(text) ?? [];
+  if (app !== undefined && number !== undefined) return { app, number };
+  const link = /^https?:\/\//.test(text) && URL.canParse(text) ? new URL(text) : undefined;
+  const [, label, numberInLink] = /\/apps\/([^/]+)\/items\/([0-9]+)\/?$/.exec(link?.pathname ?? '') ?? [];
+  if (link && label !== undefined && numberInLink !== undefined) return { link, label, number: numberInLink };
+  throw new UsageError(`${text} is no item`, HINT);
+}
+
+/** The item_id. Only Podio knows it where a name is not the id itself. */
+export async function findItem(
+  connection: Pick<Connection, 'podio' | 'identities'>,
+  { apps }: Pick<Config, 'apps'>,
+  name: ItemName,
+): Promise<number> {
+  if ('itemId' in name) return name.itemId;
+  const { podio, identities } = connection;
+  const identityOf = (id: number): Identity => {
+    const identity = identities.forRef({ type: 'app', id } satisfies HookRef);
+    if (identity) return identity;
+    throw new UsageError(`nothing in the config reaches app ${id}`, 'Give the app a token or a login.');
+  };
+
+  /** A link names org, space and app by their URL labels; only the app itself knows its own. */
+  const appOfLink = async (link: URL, label: string): Promise<number> => {
+    for (const { id } of apps.values()) {
+      const app = (await podio.apps.get(identityOf(id), id)) as { url_label?: string; link?: string };
+      if (app.url_label === label && (app.link === undefined || liesUnder(link, app.link))) return id;
+    }
+    throw new UsageError(`no app of the config has the link ${link.origin}${link.pathname}`, HINT);
+  };
+  const appNamed = (app: string): number => {
+    const found = apps.get(app);
+    if (found) return found.id;
+    throw new UsageError(
+      `there is no app ${app} in the config`,
+      `Its apps: ${[...apps.keys()].join(', ') || 'none'}.`,
+    );
+  };
+
+  const appId = 'app' in name ? appNamed(name.app) : await appOfLink(name.link, name.label);
+  const item = await podio.request(identityOf(appId), {
+    method: 'GET',
+    path: `/app/${appId}/item/${name.number}`,
+    operation: 'items.get_by_app_item_id',
+  });
+  return (item as { item_id: number }).item_id;
+}
+
+/** Whether the item's link lies under the app's: the same org and space. */
+const liesUnder = (link: URL, appLink: string): boolean =>
+  link.pathname.startsWith(`${new URL(appLink).pathname.replace(/\/$/, '')}/`);
