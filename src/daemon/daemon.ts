@@ -65,7 +65,8 @@ const REST_MS = 3000;
 
 /**
  * Starts in this order: lock, store, plugins, ingress, admin, lanes, schedules, hooks. Rejects when a part can't start,
- * after undoing those before it. That Podio is away is no reason not to start.
+ * after undoing those before it. That Podio is away is no reason not to start. Lanes are taken over before the ingress
+ * listens, or a new rule would begin behind the first events.
  */
 export async function startDaemon(config: Config, options: DaemonOptions): Promise<Daemon> {
   // Whatever is deferred here ends in reverse: on stop, or when a later part can't start.
@@ -91,6 +92,7 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
     left = await dispatcher.stop(Math.max(config.stopTimeoutMs - REST_MS, config.stopTimeoutMs / 2));
   });
 
+  await dispatcher.open();
   const { ingress, reconciler, recovery, publicUrl } = await openFront(base, starting);
   const scheduler = makeScheduler({
     ...base,
@@ -146,7 +148,7 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
     admin: admin.address,
   });
 
-  await dispatcher.start();
+  dispatcher.start();
   lanesUp();
   await scheduler.start();
   if (options.reconcile !== 'asked') reconciler.start();

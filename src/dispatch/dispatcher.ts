@@ -33,10 +33,15 @@ export interface DispatcherDeps {
 
 /** All lanes: one for each rule, none of which waits for another. */
 export interface Dispatcher {
-  /** Hot: every event as it is released to the lanes, from `start()` on. Completes with `stop()`. */
+  /** Hot: every event as it is released to the lanes, from `open()` on. Completes with `stop()`. */
   readonly events$: Observable<PodioEvent>;
-  /** Takes over every lane and begins to work. Rejects with a StoreError when the store can't be read. */
-  start(): Promise<void>;
+  /**
+   * Takes over every lane: rules get what is appended from now on, new ones too. To be called before anything is taken
+   * in. Rejects with a StoreError when the store can't be read.
+   */
+  open(): Promise<void>;
+  /** Begins to work, with what has come since `open()`. */
+  start(): void;
   /**
    * Takes no more and finishes what is in hand; aborts what has not ended after `deadlineMs`. Resolves with how many runs
    * were left unfinished: they go on at the next start.
@@ -78,9 +83,12 @@ export function makeDispatcher(deps: DispatcherDeps): Dispatcher {
   return {
     events$: tap.events$,
 
-    async start() {
+    async open() {
       await Promise.all(lanes.map(lane => lane.open()));
-      tap.start();
+      tap.open();
+    },
+
+    start() {
       changes = store.changes$.subscribe(pulse => {
         if (pulse === 'requests') {
           for (const lane of lanes) lane.lookForRequests();
@@ -90,6 +98,7 @@ export function makeDispatcher(deps: DispatcherDeps): Dispatcher {
         tap.wake();
       });
       for (const lane of lanes) lane.start();
+      tap.wake();
     },
 
     async stop(deadlineMs) {
@@ -129,7 +138,7 @@ function makeTap(feed: Feed, reliably: Reliably) {
   return {
     events$: events$.asObservable(),
     wake,
-    start() {
+    open() {
       upTo = feed.head();
     },
     stop() {

@@ -150,7 +150,8 @@ describe('dispatch on the embedded store', () => {
     };
     const rules = [makeRule('all', ['sink']), makeRule('half', ['even', 'sink'])];
     const first = new Daemon(await openStore({ dataDir: folder.path }), rules, plugins);
-    await first.dispatcher.start();
+    await first.dispatcher.open();
+    first.dispatcher.start();
     for (let revision = 1; revision <= 10; revision++) {
       const batch = Array.from({ length: 30 }, (_, item) => update(item, revision));
       await first.store.journal.append(batch);
@@ -159,7 +160,8 @@ describe('dispatch on the embedded store', () => {
     expect(await first.stop()).to.equal(0);
 
     const again = new Daemon(await openStore({ dataDir: folder.path }), rules, plugins);
-    await again.dispatcher.start();
+    await again.dispatcher.open();
+    again.dispatcher.start();
     await again.store.journal.append([update(0, 12)]);
     await again.idle();
     const lanes = await again.store.lanes.status();
@@ -211,14 +213,16 @@ describe('dispatch on the embedded store', () => {
     };
     const rules = [makeRule('r', ['split', 'sink'])];
     const first = new Daemon(await openStore({ dataDir: folder.path }), rules, plugins);
-    await first.dispatcher.start();
+    await first.dispatcher.open();
+    first.dispatcher.start();
     await first.store.journal.append([update(1, 1)]);
     await hangs.promise;
     await first.crash();
     isFirstLife = false;
 
     const again = new Daemon(await openStore({ dataDir: folder.path }), rules, plugins);
-    await again.dispatcher.start();
+    await again.dispatcher.open();
+    again.dispatcher.start();
     await again.idle();
     await again.stop();
     const key = 'r/item.update:1:1';
@@ -244,7 +248,8 @@ describe('dispatch on the embedded store', () => {
       ),
     };
     const daemon = new Daemon(await openStore({ dataDir: folder.path }), [makeRule('r', ['sink'])], plugins);
-    await daemon.dispatcher.start();
+    await daemon.dispatcher.open();
+    daemon.dispatcher.start();
     await daemon.store.journal.append([update(1, 1)]);
     const parked = await until(async () => (await daemon.store.parking.list())[0], 'a parked run');
     expect(parked).to.deep.include({ rule: 'r', step: 'sink', attempts: 1 });
@@ -293,7 +298,8 @@ describe('dispatch on the embedded store', () => {
       clock,
       log: silentLog,
     });
-    await daemon.dispatcher.start();
+    await daemon.dispatcher.open();
+    daemon.dispatcher.start();
     await scheduler.start();
     await until(() => ticks.length > 0, 'the tick');
     await scheduler.stop();

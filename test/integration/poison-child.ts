@@ -38,7 +38,8 @@ const dispatcher = makeDispatcher({
   log: silentLog,
   metrics: noMetrics,
 });
-await dispatcher.start();
+await dispatcher.open();
+dispatcher.start();
 process.stdout.write('begun\n');
 const settled = async () => (await store.lanes.status())[0]?.cursor === Number(events);
 while (!(await settled())) await new Promise(resolve => setTimeout(resolve, 10));

@@ -151,7 +151,8 @@ export class World {
   }
 
   async start(): Promise<this> {
-    await this.dispatcher.start();
+    await this.dispatcher.open();
+    this.dispatcher.start();
     await this.clock.advance(0);
     return this;
   }
