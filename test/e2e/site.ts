@@ -50,7 +50,7 @@ export interface Site {
   /** Puts a file beside the config. Answers its path. */
   write(name: string, content: string): string;
   /** Puts one of the plugins beside this file there. */
-  copyPlugin(name: 'gated.ts' | 'faulty.ts'): void;
+  copyPlugin(name: 'dawdle.ts' | 'faulty.ts' | 'gated.ts'): void;
   /** A file beside the config. */
   read(name: string): string;
   /** Starts `podiod run`. */
@@ -179,8 +179,11 @@ export async function makeSite(
     untilRun: (count, ...rules) =>
       until(async () => {
         const events = await journal();
-        const isRun = ({ runs }: JournalEntry) => rules.every(rule => runs.some(run => run.rule === rule));
-        return events.length >= count && events.every(isRun) && events;
+        const open = events.filter(({ runs }) => !rules.every(rule => runs.some(run => run.rule === rule)));
+        if (events.length >= count && open.length === 0) return events;
+        throw new Error(
+          `${events.length} events, ${open.length} with open runs, the first is ${open[0]?.id}`,
+        );
       }, `${count} events with their runs`),
     async hooks() {
       const hooks = await podio.hooks();

@@ -1,0 +1,181 @@
+// kill -9 under load, again and again: G1 to G4 of the guarantees, as the files and the journal show them.
+import { setTimeout as pause } from 'node:timers/promises';
+import { expect } from 'chai';
+import { openReader } from '../../src/store/index.ts';
+import { makeRandom } from '../support/random.ts';
+import { until } from '../support/wait.ts';
+import { type Load, startLoad } from './load.ts';
+import { type LoggedEvent, makeSite, type Site } from './site.ts';
+
+const KILLS = 20;
+const CONCURRENCY = 4;
+const RULES = ['audited', 'trailed'];
+
+const rules = {
+  audited: { on: { app: ['leads', 'deals'], events: 'item.*' }, steps: ['audit'] },
+  trailed: { on: { app: ['leads', 'deals'], events: 'item.*' }, steps: ['dawdle', 'trail'] },
+};
+const plugins = {
+  audit: { use: 'file-logger', path: './audited.ndjson' },
+  dawdle: { use: './dawdle.ts', path: './trailed.ndjson', ms: 20 },
+  trail: { use: 'file-logger', path: './trailed.ndjson' },
+};
+// Deliveries come again until they are answered, and no hook is switched off for having been dead so often.
+const podio = {
+  retryDelaysMs: Array<number>(500).fill(50),
+  retryOn: 'any-failure',
+  switchOffAfter: 0,
+  deliveryTimeoutMs: 3000,
+  logSize: 100_000,
+} as const;
+
+/** A line of trailed.ndjson: of the step `dawdle`, else of the file-logger. */
+type TrailLine = LoggedEvent & { readonly step?: 'dawdle' };
+
+const isLogged = ({ step }: TrailLine): boolean => step === undefined;
+
+/** The lines that each rule's file-logger has written. */
+const linesOf = (site: Site): ReadonlyMap<string, readonly LoggedEvent[]> =>
+  new Map([
+    ['audited', site.lines('audited.ndjson')],
+    ['trailed', site.lines<TrailLine>('trailed.ndjson').filter(isLogged)],
+  ]);
+
+/** How many lines there are, by rule and event. */
+function countLines(site: Site): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const [rule, lines] of linesOf(site)) {
+    for (const { id } of lines) counts.set(`${rule} ${id}`, (counts.get(`${rule} ${id}`) ?? 0) + 1);
+  }
+  return counts;
+}
+
+/** Every run that has its record on disk, by rule and event. */
+async function finishedRuns(site: Site): Promise<readonly string[]> {
+  const reader = openReader(site.dataDir);
+  try {
+    const runs: string[] = [];
+    for (let after = 0; ; ) {
+      const page = await reader.journal.list({ after });
+      for (const { event, runs: made } of page) runs.push(...made.map(({ rule }) => `${rule} ${event.id}`));
+      const last = page.at(-1);
+      if (!last) return runs;
+      after = last.event.seq;
+    }
+  } finally {
+    await reader.close();
+  }
+}
+
+/** Lives of the daemon, each ended by a kill, and what was finished by then with how many lines. */
+interface History {
+  /** When each life was over, UTC milliseconds. */
+  readonly kills: readonly number[];
+  readonly finished: ReadonlyMap<string, number>;
+}
+
+async function liveAndDie(site: Site, load: Load, random: () => number): Promise<History> {
+  const kills: number[] = [];
+  const finished = new Map<string, number>();
+  for (let life = 0; life < KILLS; life++) {
+    const before = load.posted();
+    const daemon = site.run();
+    // Some die while they start, most at work.
+    if (random() < 0.2) await pause(random() * 600);
+    else {
+      await until(() => load.posted() > before, 'the daemon to take events in', 20_000);
+      await pause(random() * 600);
+    }
+    await daemon.end('SIGKILL');
+    kills.push(Date.now());
+    // A first life may have been too short for a store.
+    const runs = await finishedRuns(site).catch(() => []);
+    const counts = countLines(site);
+    for (const run of runs) if (!finished.has(run)) finished.set(run, counts.get(run) ?? 0);
+  }
+  return { kills, finished };
+}
+
+/** What was taken in is there and handled by every rule: nothing is missing. */
+async function checkNothingLost(site: Site, load: Load): Promise<void> {
+  const journal = await site.untilRun(1, ...RULES);
+  const ids = new Set(journal.map(({ id }) => id));
+  expect(ids.size, 'one event for each change').to.equal(journal.length);
+  for (const id of await load.acknowledged()) expect(ids.has(id), `${id} was answered 200`).to.equal(true);
+  const lines = countLines(site);
+  for (const { id, runs } of journal) {
+    expect(runs.map(({ rule, outcome }) => `${rule} ${outcome}`).sort(), id).to.deep.equal(
+      RULES.map(rule => `${rule} settled`),
+    );
+    for (const rule of RULES)
+      expect(lines.has(`${rule} ${id}`), `${rule} has a line for ${id}`).to.equal(true);
+  }
+}
+
+/** Only what was in hand at a kill runs again, and of that no step that was finished. */
+function checkNothingRepeated(site: Site, { kills, finished }: History): void {
+  const counts = countLines(site);
+  for (const [run, count] of finished) expect(counts.get(run), `${run} was finished`).to.equal(count);
+
+  const lifeOf = ({ time }: LoggedEvent) => kills.filter(at => at < Date.parse(time)).length;
+  for (const [rule, lines] of linesOf(site)) {
+    const repeated = new Map<number, number>();
+    for (const again of Map.groupBy(lines, ({ id }) => id).values()) {
+      const lives = again.map(lifeOf);
+      expect(new Set(lives).size, `${rule} ran ${again[0]?.id} once a life`).to.equal(lives.length);
+      for (const life of lives.slice(0, -1)) repeated.set(life, (repeated.get(life) ?? 0) + 1);
+    }
+    for (const [life, runs] of repeated)
+      expect(runs, `${rule} at the end of life ${life}`).to.be.at.most(CONCURRENCY);
+  }
+
+  const trails = Map.groupBy(site.lines<TrailLine>('trailed.ndjson'), ({ id }) => id);
+  for (const [id, steps] of trails) {
+    const isSecondStep = steps.map(isLogged);
+    expect(isSecondStep, `${id}: the first step is not run again once the second has begun`).to.deep.equal(
+      isSecondStep.toSorted((a, b) => Number(a) - Number(b)),
+    );
+  }
+}
+
+/** Repeats aside, what a rule wrote of an item stands in the journal's order. */
+function checkOrder(site: Site): void {
+  for (const [rule, lines] of linesOf(site)) {
+    for (const [itemId, ofItem] of Map.groupBy(lines, ({ itemId }) => itemId)) {
+      const places = ofItem.map(({ seq }) => seq);
+      expect(places, `${rule}, item ${itemId}`).to.deep.equal(places.toSorted((a, b) => a - b));
+    }
+  }
+}
+
+describe('podiod killed with -9 under load', function () {
+  this.timeout(150_000);
+
+  it(`loses nothing and repeats only what was in hand, ${KILLS} times over`, async () => {
+    const seed = Number(process.env.SEED ?? Date.now() % 2 ** 31);
+    const random = makeRandom(seed);
+    try {
+      const site = await makeSite(
+        { plugins, rules, defaults: { delivery: { concurrency: CONCURRENCY } } },
+        podio,
+      );
+      site.copyPlugin('dawdle.ts');
+      const load = await startLoad(site, random);
+      const history = await liveAndDie(site, load, random);
+      const last = await site.boot();
+      await load.stop();
+
+      await checkNothingLost(site, load);
+      checkNothingRepeated(site, history);
+      checkOrder(site);
+      expect(await site.hooks()).to.deep.equal(
+        ['app/101', 'app/102'].flatMap(ref =>
+          ['item.create', 'item.delete', 'item.update'].map(type => `${ref} ${type} active`),
+        ),
+      );
+      expect(await last.end('SIGTERM')).to.equal(0);
+    } catch (error) {
+      throw new Error(`with SEED=${seed}: ${(error as Error).message}`, { cause: error });
+    }
+  });
+});
