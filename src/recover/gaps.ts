@@ -143,6 +143,9 @@ export class GapReader {
       missing: sizeOf(missing),
       reason: why,
     });
+    // What nothing waits for is tried by another measure, from its beginning.
+    const attempts = this.#attempts.get(itemId);
+    if (attempts) attempts.count = 0;
     await store.gaps.release(lease, { itemId, app, why, retryMs: OPEN_RETRY.fromMs });
   }
 
