@@ -1,0 +1,85 @@
+// What happened while podiod was away, or was never delivered, reaches the rules that want it.
+import { expect } from 'chai';
+import { until } from '../support/wait.ts';
+import { type LoggedEvent, makeSite } from './site.ts';
+
+const onLeads = { app: 'leads', events: ['item.create', 'item.update'] };
+const rules = { everything: { on: onLeads, steps: ['audit'] } };
+
+const short = ({ rule, id, source }: LoggedEvent): string => `${rule} ${id} ${source}`;
+
+describe('missed changes', function () {
+  this.timeout(40_000);
+
+  it('made while podiod was down reach each rule as it wants them, and no rule that came later', async () => {
+    const site = await makeSite({ rules });
+    const first = await site.boot();
+    const { itemId: known } = await site.podio.createItem(101, { fields: { title: 'Alder' } });
+    await site.untilLines('events.ndjson', 1);
+    await first.end('SIGTERM');
+    await site.podio.updateItem(known, { fields: { title: 'Birch' } });
+    await site.podio.updateItem(known, { fields: { status: 'Won' } });
+    const { itemId: born } = await site.podio.createItem(101, { fields: { title: 'Cedar' } });
+    // A rule is loaded later than a change only if the clock says so.
+    const made = Date.now();
+    await until(() => Date.now() > made + 2000, 'the second of the changes to be over');
+
+    site.configure({
+      rules: {
+        ...rules,
+        won: {
+          on: { app: 'leads', fields: { status: { to: 'Won' } } },
+          startAt: 'earliest',
+          steps: ['audit'],
+        },
+        careful: { on: onLeads, startAt: 'earliest', recovered: 'skip', steps: ['audit'] },
+        late: { on: onLeads, steps: ['audit'] },
+      },
+    });
+    await site.boot();
+    await site.untilRun(4, 'everything');
+    await site.untilLines('events.ndjson', 6);
+    await site.podio.updateItem(born, { fields: { title: 'Dogwood' } });
+    const lines = await site.untilLines('events.ndjson', 9);
+    expect(lines.map(short).sort()).to.deep.equal(
+      [
+        `everything item.create:${known}:0 webhook`,
+        `everything item.update:${known}:1 recovered`,
+        `everything item.update:${known}:2 recovered`,
+        `everything item.create:${born}:0 recovered`,
+        `won item.update:${known}:2 recovered`,
+        `careful item.create:${known}:0 webhook`,
+        `everything item.update:${born}:1 webhook`,
+        `careful item.update:${born}:1 webhook`,
+        `late item.update:${born}:1 webhook`,
+      ].sort(),
+    );
+    const journal = await site.journal();
+    const runs = journal.find(({ id }) => id === `item.create:${born}:0`)?.runs;
+    expect(runs?.map(({ rule, outcome }) => [rule, outcome])).to.deep.include.members([
+      ['careful', 'filtered'],
+      ['everything', 'settled'],
+    ]);
+    expect(runs?.map(({ rule }) => rule)).to.not.include('late');
+  });
+
+  it('that were never delivered are told within seconds of the next one, and status says so', async () => {
+    const site = await makeSite({ rules });
+    await site.boot();
+    const { itemId } = await site.podio.createItem(101, { fields: { title: 'Alder' } });
+    await site.untilLines('events.ndjson', 1);
+    await site.podio.updateItem(itemId, { fields: { title: 'Birch' } }, { hook: false });
+    await site.podio.updateItem(itemId, { fields: { title: 'Cedar' } });
+    const lines = await site.untilLines('events.ndjson', 3);
+    expect(lines.map(short)).to.deep.equal([
+      `everything item.create:${itemId}:0 webhook`,
+      `everything item.update:${itemId}:1 recovered`,
+      `everything item.update:${itemId}:2 webhook`,
+    ]);
+    const { stdout } = await site.podiod(['status', '--json']);
+    const { apps } = JSON.parse(stdout) as { apps: object[] };
+    expect(apps.length).to.equal(1);
+    expect(apps[0]).to.include({ app: 'leads', known: 3, delivered: 2, recovered: 1, own: 0, open: 0 });
+    expect((await site.podiod(['status'])).stdout).to.match(/leads\s+3\s+2\s+1\s+0\s+0\s+0/);
+  });
+});
