@@ -144,9 +144,20 @@ export function orderKey(event: Pick<PodioEvent, 'itemId' | 'params' | 'ref'>): 
 /** How many parts the order keys are spread over. Part numbers are stored, so this never changes. */
 export const PARTS = 64;
 
+function hashOf(bytes: Uint8Array): number {
+  let hash = 0x811c9dc5;
+  for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193);
+  return hash >>> 0;
+}
+
 /** The part of an order key, 0 to 63: 32-bit FNV-1a over its UTF-8 bytes, modulo 64. A file format: never change it. */
 export function partOf(key: string): number {
   let hash = 0x811c9dc5;
-  for (const byte of Buffer.from(key, 'utf8')) hash = Math.imul(hash ^ byte, 0x01000193);
+  for (let at = 0; at < key.length; at++) {
+    const code = key.charCodeAt(at);
+    // In ASCII, which nearly all keys are, a byte is a character: every event is hashed, and a Buffer would cost most of it.
+    if (code > 0x7f) return hashOf(Buffer.from(key, 'utf8')) % PARTS;
+    hash = Math.imul(hash ^ code, 0x01000193);
+  }
   return (hash >>> 0) % PARTS;
 }

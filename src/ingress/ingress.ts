@@ -2,8 +2,9 @@
  * Where Podio's deliveries come in (contract 5): trust, read, parse, append, answer. Knows nothing of rules; an event is
  * answered when the journal has it on disk.
  */
+import type { RequestListener } from 'node:http';
 import Router from '@koa/router';
-import Koa, { type Context, type Middleware } from 'koa';
+import Koa, { type Context } from 'koa';
 import type { Clock } from '../core/clock.ts';
 import { coerceError, IngressError } from '../core/errors.ts';
 import { refKey } from '../core/event.ts';
@@ -101,7 +102,7 @@ export function makeIngress(options: IngressOptions): Ingress {
     outage.worked();
   };
 
-  const deliver: Middleware = async ctx => {
+  const deliver = async (ctx: Context): Promise<void> => {
     const begin = clock.monotonic();
     const hook = hookAt(ctx.path);
     if (!hook) throw notFound();
@@ -128,11 +129,17 @@ export function makeIngress(options: IngressOptions): Ingress {
   const router = new Router();
   // Whether a path is a hook's is one question with whether its key is valid, so the route takes every path.
   router.post(/^\//, deliver);
+  // Asked what it would do in place of being mounted: its middleware is composed anew for every request, at a fifth of
+  // what the server's own work costs. `allowedMethods` would answer OPTIONS with 200 and PURGE with 501.
+  const route = (ctx: Context): Promise<void> =>
+    router.match(ctx.path, ctx.method).route ? deliver(ctx) : Promise.reject(refusalAt(ctx.path));
   const app = new Koa();
-  // In place of `allowedMethods`, which would answer OPTIONS with 200 and PURGE with 501.
-  app.use(router.routes()).use(ctx => {
-    throw refusalAt(ctx.path);
-  });
+  app.use(route);
+  // As koa's own callback, but that one also watches for the end of each answer, for bodies that are streams.
+  const handle: RequestListener = (request, response) => {
+    const ctx = app.createContext(request, response);
+    route(ctx).catch(error => ctx.onerror(error));
+  };
 
   const tell = (error: IngressError, hook?: HookPath): void => {
     metrics.refused(error.code);
@@ -160,7 +167,7 @@ export function makeIngress(options: IngressOptions): Ingress {
   return {
     app,
     listen: address =>
-      listen(app.callback(), address, {
+      listen(handle, address, {
         name: 'server',
         unknownMethod,
         ...(options.timeouts ? { timeouts: options.timeouts } : {}),

@@ -7,7 +7,7 @@
  * come in as durations and go out as remaining milliseconds or UTC milliseconds of the store's own clock.
  */
 import type { Observable } from 'rxjs';
-import type { NewEvent, PodioEvent, Ref } from '../core/event.ts';
+import type { NewEvent, PodioEvent } from '../core/event.ts';
 import type { LedgerEntry, Range } from '../core/ledger.ts';
 import type { Outcome, ParkedRun, RunRecord, StepVerdict } from '../core/run.ts';
 
@@ -99,8 +99,6 @@ export interface Journal {
   head(): number;
   /** For people and commands: events with their runs. */
   list(query: EventQuery): Promise<readonly EventWithRuns[]>;
-  /** The newest event of a type from a ref, e.g. a schedule's last tick. */
-  latest(ref: Ref, type: string): Promise<PodioEvent | undefined>;
 }
 
 // ---------------------------------------------------------------------------------------------- gaps
@@ -385,7 +383,7 @@ export interface Settings {
 
 /** What a command can read of a daemon's data, beside a running daemon or without one. */
 export interface StoreReader {
-  readonly journal: Pick<Journal, 'read' | 'list' | 'latest'>;
+  readonly journal: Pick<Journal, 'read' | 'list'>;
   readonly lanes: Pick<Lanes, 'status'>;
   readonly parking: Pick<Parking, 'list' | 'counts'>;
   readonly settings: Pick<Settings, 'get' | 'list'>;

@@ -1,6 +1,6 @@
 /** Small files in dataDir that must be whole at any time, whatever happens to the process or the machine. */
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { chmod, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { coerceError, StoreError } from '../core/errors.ts';
 
@@ -38,10 +38,10 @@ async function syncDir(path: string): Promise<void> {
   }
 }
 
-/** The content without its final newline; undefined where there is no file or nothing in it. */
+/** The content without its final newline; undefined where there is no file. */
 export async function readSmallFile(path: string): Promise<string | undefined> {
   try {
-    return (await readFile(path, 'utf8')).replace(/\r?\n$/, '') || undefined;
+    return (await readFile(path, 'utf8')).replace(/\r?\n$/, '');
   } catch (thrown) {
     if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     const cause = coerceError(thrown);
@@ -49,19 +49,50 @@ export async function readSmallFile(path: string): Promise<string | undefined> {
   }
 }
 
+/** What podiod makes once and keeps in dataDir: what keys the hooks' URLs, and the admin API's token. */
+type SecretName = 'secret' | 'admin-token';
+
+/** As many characters as `server.secret` must have. */
+const SECRET_LENGTH = 16;
+
+const SECRET_HINTS: Readonly<Record<SecretName, string>> = {
+  secret:
+    'Put it back from a backup, or set server.secret. Without the file podiod makes a new secret: its hooks are then replaced, and `podiod apply --prune` deletes the old ones.',
+  'admin-token': 'Delete the file: podiod makes a new token when it starts.',
+};
+
+/**
+ * The secret kept in dataDir, undefined where there is no such file. One that can't have been meant is refused with
+ * STORE_SECRET: a guessable one opens the hooks to everybody, and a new one made in its place would turn every hook at
+ * Podio into an orphan.
+ */
+export async function readSecretFile(dataDir: string, name: SecretName): Promise<string | undefined> {
+  const path = join(dataDir, name);
+  const text = await readSmallFile(path);
+  const fault = text === undefined ? undefined : faultOf(text);
+  if (fault === undefined) return text;
+  throw new StoreError('STORE_SECRET', `${path} ${fault}`, { hint: SECRET_HINTS[name], retry: 'never' });
+}
+
+function faultOf(text: string): string | undefined {
+  if (text === '') return 'is empty: what was in it is lost';
+  if (!/^[\x21-\x7e]+$/.test(text)) return 'must be one line of printable ASCII characters without spaces';
+  if (text.length < SECRET_LENGTH) return `must have ${SECRET_LENGTH} characters or more, it has ${text.length}`;
+  return undefined;
+}
+
 /**
  * A secret that is made once and kept, readable by its owner only. Two callers at the same time must be kept apart by
- * the lock on dataDir.
+ * the lock on dataDir. Rejects with STORE_SECRET where the file is damaged.
  */
-export async function ensureSecretFile(dataDir: string, name: 'secret' | 'admin-token'): Promise<string> {
+export async function ensureSecretFile(dataDir: string, name: SecretName): Promise<string> {
   const path = join(dataDir, name);
-  const kept = await readSmallFile(path);
+  const kept = await readSecretFile(dataDir, name);
   if (kept !== undefined) {
     // It may have been put there by hand, or come back from a backup.
     await chmod(path, 0o600);
     return kept;
   }
-  await mkdir(dataDir, { recursive: true, mode: 0o700 });
   const secret = randomBytes(SECRET_BYTES).toString('base64url');
   await replaceFile(path, `${secret}\n`, 0o600);
   return secret;

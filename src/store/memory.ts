@@ -32,7 +32,6 @@ import {
 } from './contract.ts';
 import { Leases, laneKey, staleLease } from './leases.ts';
 import { emptyRevisions, makeMemoryRevisions, type RevisionData } from './memory-revisions.ts';
-import { refText } from './refs.ts';
 import { elapsed, storeClock } from './time.ts';
 
 interface StoredRun {
@@ -440,12 +439,6 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
       read: query => call(() => read(query)),
       head,
       list: query => call(() => list(query)),
-      latest: (ref, type) =>
-        call(() =>
-          data.entries
-            .map(entry => entry.event)
-            .findLast(event => event.type === type && refText(event.ref) === refText(ref)),
-        ),
     },
     gaps: {
       held: () => call(revisions.held),

@@ -1,9 +1,11 @@
-import { StoreError } from '../../core/errors.ts';
+import type { Decision } from '../../core/decide.ts';
+import { isPodiodError, StoreError } from '../../core/errors.ts';
 import { type NewEvent, orderKey, type PodioEvent, partOf } from '../../core/event.ts';
 import type { AppendResult, Journal } from '../contract.ts';
 import type { Reads } from './reads/index.ts';
 import { Tail } from './tail.ts';
 import type { Thread } from './thread.ts';
+import { packRow, unpackApplied } from './wire.ts';
 import type { Writes } from './writes/index.ts';
 import type { Applied, NewRow } from './writes/journal.ts';
 
@@ -17,6 +19,13 @@ interface JournalParts {
   changed(): void;
   /** Called when events are held. */
   held(): void;
+}
+
+/** A call of `append`. */
+interface Append {
+  readonly batch: readonly NewEvent[];
+  readonly resolve: (results: readonly AppendResult[]) => void;
+  readonly reject: (error: unknown) => void;
 }
 
 /** A journal, and the way in for events that other writes release. */
@@ -43,6 +52,13 @@ export function makeJournal({
   /** Events that are not on disk yet. */
   let waiting = 0;
   let telling = false;
+  /** Not sent yet. */
+  let gathered: Append[] = [];
+  const takeGathered = (): readonly Append[] => {
+    const taken = gathered;
+    gathered = [];
+    return taken;
+  };
 
   /** Once for all that one flush has brought: their answers are handled in one go, and this comes after them. */
   const tell = (): void => {
@@ -73,28 +89,62 @@ export function makeJournal({
     });
   };
 
+  /** Answers each of them. All that came since the last ones were sent shares one decision. */
+  const store = async (take: () => readonly Append[]): Promise<void> => {
+    let appends: readonly Append[] = [];
+    let at = 0;
+    try {
+      const packed = await writer.callWith('append', () => {
+        appends = take();
+        at = now();
+        return [appends.flatMap(({ batch }) => batch.map(event => packRow(event))), at];
+      });
+      const applied = unpackApplied(packed);
+      publish(
+        applied,
+        appends.length === 1 ? (appends[0]?.batch ?? []) : appends.flatMap(one => one.batch),
+        at,
+      );
+      let done = 0;
+      for (const { batch, resolve } of appends) {
+        const first = done;
+        done += batch.length;
+        resolve(batch.map(({ id }, i) => resultOf(id, applied.decisions[first + i])));
+      }
+    } catch (error) {
+      // The call was refused before it was sent.
+      if (appends.length === 0) appends = take();
+      // A fault of one is no reason to refuse the others: alone, only the one at fault fails.
+      if (isPodiodError(error) && error.code === 'INTERNAL' && appends.length > 1) {
+        for (const one of appends) void store(() => [one]);
+      } else {
+        for (const { reject } of appends) reject(error);
+      }
+    }
+  };
+
+  const resultOf = (id: string, decision: Decision | undefined): AppendResult => {
+    if (!decision || decision.status === 'done')
+      throw new StoreError('INTERNAL', 'the writer left an event unanswered', { retry: 'never' });
+    if (decision.status === 'held') {
+      held();
+      return { id, status: 'held' };
+    }
+    const { status, seq } = decision;
+    return seq === undefined ? { id, status } : { id, status, seq };
+  };
+
   const append = async (batch: readonly NewEvent[]): Promise<readonly AppendResult[]> => {
     if (batch.length === 0) return [];
     // A batch alone is taken however large it is, or it would be refused for ever.
     if (waiting > 0 && waiting + batch.length > maxWaiting) {
       throw new StoreError('STORE_UNAVAILABLE', `${waiting} events wait for the disk, ${maxWaiting} may`);
     }
-    const receivedAt = now();
-    const rows = batch.map(event => toRow(event, receivedAt));
     waiting += batch.length;
     try {
-      const applied = await writer.call('append', rows, receivedAt);
-      publish(applied, batch, receivedAt);
-      return batch.map(({ id }, i): AppendResult => {
-        const decision = applied.decisions[i];
-        if (!decision || decision.status === 'done')
-          throw new StoreError('INTERNAL', 'the writer left an event unanswered', { retry: 'never' });
-        if (decision.status === 'held') {
-          held();
-          return { id, status: 'held' };
-        }
-        const { status, seq } = decision;
-        return seq === undefined ? { id, status } : { id, status, seq };
+      return await new Promise((resolve, reject) => {
+        gathered.push({ batch, resolve, reject });
+        if (gathered.length === 1) void store(takeGathered);
       });
     } finally {
       waiting -= batch.length;
@@ -106,7 +156,6 @@ export function makeJournal({
     head: () => newest,
     read: async ({ after, limit }) => tail.read(after, limit) ?? reader.call('read', after, limit),
     list: query => reader.call('list', query),
-    latest: (ref, type) => reader.call('latest', ref, type),
   };
   return { journal, publish };
 }
@@ -123,12 +172,22 @@ const toEvent = ({ part, receivedAt, params, ...event }: NewRow): NewEvent => ({
   params: JSON.parse(params) as NewEvent['params'],
 });
 
-/** Frozen, since every lane is handed the same one. */
-const released = ({ following, baseline, ...event }: NewEvent, seq: number, receivedAt: number): PodioEvent =>
-  Object.freeze({
+/** Frozen, since every lane is handed the same one. Built by hand: this is done for every event. */
+function released(event: NewEvent, seq: number, receivedAt: number): PodioEvent {
+  const { id, type, source, ref, app, space, itemId, revision, externalId, params } = event;
+  const made: { -readonly [Key in keyof PodioEvent]: PodioEvent[Key] } = {
     seq,
-    ...event,
-    ref: Object.freeze({ ...event.ref }),
-    params: Object.freeze({ ...event.params }),
+    id,
+    type,
+    source,
+    ref: Object.freeze({ type: ref.type, id: ref.id }),
+    params: Object.freeze({ ...params }),
     receivedAt: new Date(receivedAt).toISOString(),
-  });
+  };
+  if (app !== undefined) made.app = app;
+  if (space !== undefined) made.space = space;
+  if (itemId !== undefined) made.itemId = itemId;
+  if (revision !== undefined) made.revision = revision;
+  if (externalId !== undefined) made.externalId = externalId;
+  return Object.freeze(made);
+}

@@ -39,7 +39,6 @@ export function openReader(dataDir: string): StoreReader {
     journal: {
       read: ({ after, limit }) => read(() => reads.read(after, limit)),
       list: query => read(() => reads.list(query)),
-      latest: (ref, type) => read(() => reads.latest(ref, type)),
     },
     lanes: { status: () => read(reads.status) },
     parking: {

@@ -195,6 +195,12 @@ const MIGRATIONS: readonly string[] = [
   -- How often a rule's parked runs were asked for together. A halted rule takes that as the word to go on.
   CREATE TABLE retry_all (rule INTEGER PRIMARY KEY, times INTEGER NOT NULL) STRICT;
   `,
+  `
+  -- Every event paid for these; who lists by app or type can walk the events.
+  DROP INDEX event_app;
+  DROP INDEX event_type;
+  DROP INDEX event_ref;
+  `,
 ];
 
 /** How much log gathers before it is moved into the database: fewer, larger moves write pages that change often once. */

@@ -15,7 +15,7 @@ import {
 } from './protocol.ts';
 
 interface Call {
-  readonly command: Command;
+  readonly command: () => Command;
   readonly resolve: (value: never) => void;
   readonly reject: (error: StoreError) => void;
 }
@@ -64,9 +64,17 @@ export class Thread<Ops extends Operations> {
   }
 
   call<K extends keyof Ops & string>(operation: K, ...args: Parameters<Ops[K]>): Promise<ReturnType<Ops[K]>> {
+    return this.callWith(operation, () => args);
+  }
+
+  /** As `call`, but asks for the arguments when they are sent: what has gathered until then goes along. */
+  callWith<K extends keyof Ops & string>(
+    operation: K,
+    args: () => Parameters<Ops[K]>,
+  ): Promise<ReturnType<Ops[K]>> {
     return new Promise((resolve, reject) => {
       if (this.#refusal) return reject(this.#refusal);
-      this.#waiting.push({ command: [operation, ...args], resolve, reject });
+      this.#waiting.push({ command: () => [operation, ...args()], resolve, reject });
       this.#sendSoon();
     });
   }
@@ -98,7 +106,7 @@ export class Thread<Ops extends Operations> {
       this.#sent = this.#waiting;
       this.#waiting = [];
       try {
-        this.#worker.postMessage(this.#sent.map(call => call.command) satisfies Request);
+        this.#worker.postMessage(this.#sent.map(call => call.command()) satisfies Request);
       } catch (error) {
         // Something that can't be cloned has slipped through the types. Nothing was sent.
         const failure = errorOf({ code: 'INTERNAL', message: coerceError(error).message });

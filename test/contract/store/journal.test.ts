@@ -179,23 +179,6 @@ for (const { name, make } of WORLDS) {
         '2026-01-01T01:00:00.500Z',
       ]);
     });
-
-    it('finds the newest event of a type from a ref', async () => {
-      await using world = make();
-      const store = await world.open();
-      const ref = { type: 'schedule', id: 'morning' } as const;
-      expect(await store.journal.latest(ref, 'schedule.fire')).to.equal(undefined);
-      const tick = (minute: number, rule: string) => ({
-        id: `schedule.fire:${rule}:${minute}`,
-        type: 'schedule.fire',
-        source: 'schedule' as const,
-        ref: { type: 'schedule' as const, id: rule },
-        params: {},
-      });
-      await store.journal.append([tick(1, 'morning'), tick(2, 'morning'), tick(3, 'evening')]);
-      expect((await store.journal.latest(ref, 'schedule.fire'))?.id).to.equal('schedule.fire:morning:2');
-      expect(await store.journal.latest(ref, 'item.update')).to.equal(undefined);
-    });
   });
 
   describe(`listing of the ${name} store`, () => {

@@ -1,19 +1,15 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
-import type { PodioEvent, Ref } from '../../../core/event.ts';
 import { DEFAULT_LIMIT, type EventQuery, type EventWithRuns, type ReadResult } from '../../contract.ts';
-import { refText } from '../../refs.ts';
 import { type Names, NO_NAME } from '../names.ts';
 import { entryOf, eventOf, outcomeOf, type Row, stepsOf } from '../rows.ts';
 
 export interface JournalReads {
   read(after: number, limit: number): ReadResult;
   list(query: EventQuery): readonly EventWithRuns[];
-  latest(ref: Ref, type: string): PodioEvent | undefined;
 }
 
 export function makeJournalReads(db: DatabaseSync, names: Names): JournalReads {
   const selectAfter = db.prepare('SELECT * FROM event WHERE seq > ? ORDER BY seq LIMIT ?');
-  const selectLatest = db.prepare('SELECT * FROM event WHERE ref = ? AND type = ? ORDER BY seq DESC LIMIT 1');
   const selectNext = db.prepare('SELECT seq, received_at FROM event WHERE seq >= ? ORDER BY seq LIMIT 1');
   const selectEnds = db.prepare(
     'SELECT (SELECT min(seq) FROM event) AS first, (SELECT max(seq) FROM event) AS last',
@@ -102,10 +98,6 @@ export function makeJournalReads(db: DatabaseSync, names: Names): JournalReads {
         .map(({ rule }) => ({ id: Number(rule), name: names.textOf(Number(rule)) }))
         .sort((a, b) => (a.name < b.name ? -1 : 1));
       return select(query).map(row => ({ event: eventOf(row, names), runs: runsOf(Number(row.seq), rules) }));
-    },
-    latest(ref, type) {
-      const row = selectLatest.get(names.find(refText(ref)) ?? NO_NAME, names.find(type) ?? NO_NAME);
-      return row && eventOf(row, names);
     },
   };
 }

@@ -1,6 +1,7 @@
 /** All that the writer thread can be asked to do. Each function is one command inside the transaction of its group. */
 import type { DatabaseSync } from 'node:sqlite';
 import { makeNames } from '../names.ts';
+import { type PackedApplied, type PackedRow, packApplied, unpackRow } from '../wire.ts';
 import { makeCompletenessWrites } from './completeness.ts';
 import { makeGapWrites } from './gaps.ts';
 import { makeHeldWrites } from './held.ts';
@@ -26,7 +27,13 @@ export function makeWrites(db: DatabaseSync) {
   const parking = makeParkingWrites(db, names, tallies);
   return {
     operations: {
-      append: journal.apply,
+      append: (rows: readonly PackedRow[], at: number): PackedApplied =>
+        packApplied(
+          journal.apply(
+            rows.map(row => unpackRow(row, at)),
+            at,
+          ),
+        ),
       ...makeGapWrites(db, { names, journal, ledger, completeness }),
       acquire: lanes.acquire,
       finish: lanes.finish,
