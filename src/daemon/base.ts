@@ -79,6 +79,7 @@ export async function openFront(base: Base, closing: AsyncDisposableStack): Prom
     clock,
     log,
     random: Math.random,
+    podioAheadMs: podio.clock.aheadMs,
   });
   const ingress = await makeIngress({
     path: server.path,

@@ -3,12 +3,18 @@ import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import type { Metrics } from '../core/metrics.ts';
 import type { FieldDirectory, Identities, Names, PodioClient } from '../podio/contract.ts';
-import { makeFieldDirectory, makeIdentities, makeNames, makePodioClient } from '../podio/index.ts';
+import {
+  makeFieldDirectory,
+  makeIdentities,
+  makeNames,
+  makePodioClient,
+  type PodioClock,
+} from '../podio/index.ts';
 import type { Settings } from '../store/contract.ts';
 
 /** Podio as one config sees it: who may call, and what the ids stand for. */
 export interface Connection {
-  readonly podio: PodioClient;
+  readonly podio: PodioClient & { readonly clock: PodioClock };
   readonly identities: Identities;
   readonly fields: FieldDirectory;
   readonly names: Names;

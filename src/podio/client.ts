@@ -16,6 +16,7 @@ import { type Answer, type HttpRequest, makeHttp } from './http.ts';
 import { makeItems } from './items.ts';
 import { makeLoginPace } from './login-pace.ts';
 import { makeOutageGuard } from './outage.ts';
+import { makePodioClock, type PodioClock } from './podio-clock.ts';
 import { makeTokenKeep } from './token-keep.ts';
 
 /** Calls on their way at the same time, over all identities. */
@@ -50,15 +51,17 @@ interface Attempt {
 }
 
 /** Podio's REST API, with tokens, budgets and outages taken care of. Source: reference/podio-api.md. */
-export function makePodioClient(options: PodioClientOptions): PodioClient {
+export function makePodioClient(options: PodioClientOptions): PodioClient & { readonly clock: PodioClock } {
   const { apiUrl, clientId, clientSecret, tokenEndpoint, backgroundShare, settings, clock, metrics } =
     options;
   const log = options.log.child({ module: 'podio' });
+  const podioClock = makePodioClock();
   const http = makeHttp({
     apiUrl,
     fetch: options.fetch,
     clock,
     timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+    onDate: podioClock.heard,
   });
   const outage = makeOutageGuard(clock, log);
   const budget = makeBudget({ clock, backgroundShare });
@@ -171,5 +174,6 @@ export function makePodioClient(options: PodioClientOptions): PodioClient {
     items: makeItems(request),
     apps: makeApps(request),
     budgets: budget.status,
+    clock: podioClock,
   };
 }

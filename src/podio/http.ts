@@ -39,8 +39,10 @@ export function makeHttp(options: {
   readonly clock: Clock;
   /** For the whole answer, its body included. */
   readonly timeoutMs: number;
+  /** Told of the date of every answer that has one, and between which times of `clock` it was made. UTC milliseconds. */
+  readonly onDate?: (date: number, sentAt: number, receivedAt: number) => void;
 }): Http {
-  const { apiUrl, fetch, clock, timeoutMs } = options;
+  const { apiUrl, fetch, clock, timeoutMs, onDate = () => {} } = options;
   return async request => {
     const { method, path, query, headers, body, signal } = request;
     signal?.throwIfAborted();
@@ -48,6 +50,7 @@ export function makeHttp(options: {
     for (const [name, value] of Object.entries(query ?? {})) url.searchParams.set(name, String(value));
     const timeout = new AbortController();
     const cancel = clock.after(timeoutMs, () => timeout.abort());
+    const sentAt = clock.now();
     try {
       const response = await fetch(url, {
         method,
@@ -57,6 +60,8 @@ export function makeHttp(options: {
         redirect: 'manual',
         signal: signal ? AbortSignal.any([signal, timeout.signal]) : timeout.signal,
       });
+      const date = Date.parse(response.headers.get('date') ?? '');
+      if (!Number.isNaN(date)) onDate(date, sentAt, clock.now());
       const text = await response.text();
       return { status: response.status, ...parse(text), ...readHeaders(response.headers, clock) };
     } catch (cause) {

@@ -6,4 +6,5 @@ export { makeFieldDirectory } from './fields.ts';
 export { makeIdentities } from './identities.ts';
 export { makeNames } from './names.ts';
 export { makePluginPodio, type PluginCallScope, type PluginPodioOptions } from './plugin-podio.ts';
+export type { PodioClock } from './podio-clock.ts';
 export { type LearningItemReader, makeItemReader } from './reader.ts';

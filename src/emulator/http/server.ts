@@ -201,6 +201,7 @@ export function makeServer(podio: Internals): Server {
     response.writeHead(status, {
       ...(isRaw || body === undefined ? {} : { 'content-type': 'application/json; charset=utf-8' }),
       ...(status === 204 ? {} : { 'content-length': bytes.byteLength }),
+      date: new Date(context.clock.now()).toUTCString(),
       'x-podio-request-id': context.random.hex(8),
       'x-podio-auth-ref': progress.identity?.replace('/', '_') ?? 'None',
       ...headers,
