@@ -2,6 +2,7 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Metrics } from '../core/metrics.ts';
 import type { BudgetStatus } from '../podio/contract.ts';
+import { makeLoopDelay } from './loop-delay.ts';
 import { rulesOf, type StatusFacts, statusOf } from './status.ts';
 
 export interface MetricsRegistry extends Metrics {
@@ -49,6 +50,13 @@ export function makeMetrics(): MetricsRegistry {
     [],
   );
 
+  const loopDelay = gauge(
+    'podiod_event_loop_delay_seconds',
+    'How late the event loop was since the scrape before.',
+    ['quantile'],
+  );
+  const readLoopDelay = makeLoopDelay();
+
   const setGauges = (facts: StatusFacts): void => {
     for (const one of [parked, lag, remaining, hooks]) one.reset();
     for (const rule of rulesOf(facts)) {
@@ -58,6 +66,10 @@ export function makeMetrics(): MetricsRegistry {
     for (const budget of facts.budgets) setRemaining(budget);
     for (const [status, count] of Object.entries(statusOf(facts).hooks)) hooks.set({ status }, count);
     degraded.set(facts.readiness.degraded.length);
+    const { p50, p99, max } = readLoopDelay();
+    loopDelay.set({ quantile: '0.5' }, p50);
+    loopDelay.set({ quantile: '0.99' }, p99);
+    loopDelay.set({ quantile: '1' }, max);
   };
   const setRemaining = ({ identity, general, limited }: BudgetStatus): void => {
     if (general) remaining.set({ identity, class: 'general' }, general.remaining);

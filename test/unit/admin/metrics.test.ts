@@ -4,6 +4,9 @@ import { makeFacts } from './facts.ts';
 
 const linesOf = (text: string) => text.split('\n').filter(line => line !== '' && !line.startsWith('#'));
 
+/** The loop is looked at every 10 ms. */
+const nextMeasurement = () => new Promise(resolve => setTimeout(resolve, 50));
+
 describe('makeMetrics', () => {
   it('shows what was counted and what is, under the names of the contract', async () => {
     const metrics = makeMetrics();
@@ -46,6 +49,23 @@ describe('makeMetrics', () => {
     expect(linesOf(text)).to.include('podiod_events_received_total{type="item.update"} 2');
     expect(text).to.not.match(/podiod_parked\{rule="old"\}|podiod_api_remaining\{/);
     expect(linesOf(text)).to.include('podiod_parked{rule="won-leads"} 0');
+  });
+
+  it('tells how late the loop was since the scrape before', async () => {
+    const metrics = makeMetrics();
+    await metrics.text(makeFacts());
+    await nextMeasurement();
+    const until = performance.now() + 300;
+    while (performance.now() < until);
+    await nextMeasurement();
+    const worst = async () =>
+      Number(
+        /^podiod_event_loop_delay_seconds\{quantile="1"\} (.*)$/m.exec(await metrics.text(makeFacts()))?.[1],
+      );
+    const first = await worst();
+    expect(first).to.be.within(0.2, 10);
+    await nextMeasurement();
+    expect(await worst()).to.be.below(first);
   });
 
   it('keeps the counts of two daemons in one process apart', async () => {
