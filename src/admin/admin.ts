@@ -5,6 +5,7 @@ import Koa, { type Middleware } from 'koa';
 import { koaBody } from 'koa-body';
 import { coerceError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
+import type { ReplayAnswer, ReplayWish } from '../dispatch/replay-desk.ts';
 import { type Address, type HttpServer, listen } from '../http/server.ts';
 import type { EventQuery, EventWithRuns, Parking } from '../store/contract.ts';
 import { AdminError, answerTo } from './errors.ts';
@@ -15,6 +16,7 @@ import {
   parseParkedQuery,
   parseParkedSelection,
   parseReconcileRequest,
+  parseReplayRequest,
   type ReconcileRequest,
 } from './requests.ts';
 import { type Readiness, type StatusFacts, statusOf } from './status.ts';
@@ -26,6 +28,8 @@ export interface AdminDeps {
   readonly parking: Pick<Parking, 'list' | 'retry' | 'drop'>;
   /** The item_id of `leads/42` or a link. Rejects with USAGE for what is no item. */
   findItem(name: string): Promise<number>;
+  /** Undefined for a rule that is not running. */
+  replay(wish: ReplayWish): Promise<ReplayAnswer | undefined>;
   /** Looks and carries out; resolves with the plan and what became of it, as JSON without keys. */
   reconcile(request: Omit<ReconcileRequest, 'wait'>): Promise<object>;
 }
@@ -121,6 +125,12 @@ export function makeAdmin({ token, deps, metrics, log: parent, mask }: AdminOpti
   });
   api.post('/api/parked/drop', async ctx => {
     ctx.body = { ids: await deps.parking.drop(parseParkedSelection(ctx.request.body)) };
+  });
+  api.post('/api/replay', async ctx => {
+    const wish = parseReplayRequest(ctx.request.body);
+    const answer = await deps.replay(wish);
+    if (answer === undefined) throw new AdminError('ADMIN_REQUEST', 404, `there is no rule ${wish.rule}`);
+    ctx.body = answer;
   });
   api.post('/api/reconcile', async ctx => {
     const { wait, ...request } = parseReconcileRequest(ctx.request.body);

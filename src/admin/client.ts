@@ -3,12 +3,13 @@ import { join } from 'node:path';
 import type { AdminConfig } from '../config/model.ts';
 import { coerceError, ERROR_CODES, type ErrorCode, PodiodError } from '../core/errors.ts';
 import type { ParkedRun } from '../core/run.ts';
+import type { ReplayAnswer } from '../dispatch/replay-desk.ts';
 import type { Address } from '../http/server.ts';
 import type { HookStatus } from '../reconcile/status.ts';
 import type { EventQuery, EventWithRuns, ParkedSelection } from '../store/contract.ts';
 import { readSmallFile } from '../store/files.ts';
 import type { ErrorBody } from './errors.ts';
-import type { ParkedQuery, ReconcileRequest } from './requests.ts';
+import type { ParkedQuery, ReconcileRequest, ReplayRequest } from './requests.ts';
 import { readRunFile } from './run-file.ts';
 import type { Readiness, RuleStatus, Status } from './status.ts';
 
@@ -25,6 +26,8 @@ export interface AdminClient {
   /** Answers the ids taken. */
   retryParked(selection: ParkedSelection): Promise<readonly string[]>;
   dropParked(selection: ParkedSelection): Promise<readonly string[]>;
+  /** Takes as long as it takes to count the events. */
+  replay(request: ReplayRequest): Promise<ReplayAnswer>;
   /** With `wait` (the default) this takes as long as the hooks need to become active. */
   reconcile(request?: Partial<ReconcileRequest>, signal?: AbortSignal): Promise<unknown>;
 }
@@ -37,6 +40,9 @@ export interface AdminClientOptions {
 
 /** Reads come from the store and from memory; a daemon that needs longer does not answer any more. */
 const TIMEOUT_MS = 10_000;
+
+/** A million events are counted in less. */
+const COUNT_TIMEOUT_MS = 300_000;
 
 const HINT =
   "Start it with `podiod run`, or check that the config's dataDir and admin are those of the running one.";
@@ -100,6 +106,8 @@ export function adminClient({ dataDir, admin, fetch = globalThis.fetch }: AdminC
     findItem: of => part(call(`/api/item${queryOf({ of })}`), 'itemId'),
     retryParked: selection => part(post('/api/parked/retry', selection), 'ids'),
     dropParked: selection => part(post('/api/parked/drop', selection), 'ids'),
+    replay: async request =>
+      (await post('/api/replay', request, { signal: AbortSignal.timeout(COUNT_TIMEOUT_MS) })) as ReplayAnswer,
     reconcile: (request = {}, signal) =>
       // No timeout of its own: hooks become active in Podio's time.
       post('/api/reconcile', request, { signal: signal ?? null }),

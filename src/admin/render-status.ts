@@ -1,7 +1,7 @@
 /** `podiod status` for people. Pure: text in, nothing but text out. */
 import { styleText } from 'node:util';
 import type { BudgetStatus } from '../podio/contract.ts';
-import type { RuleStatus, Status } from './status.ts';
+import type { ReplayStatus, RuleStatus, Status } from './status.ts';
 
 export interface RenderOptions {
   /** Columns of the terminal. Default: 80. */
@@ -28,6 +28,7 @@ export function renderStatus(status: Status, { width = 80, colours = false, now 
   const sections = [
     head(status, width, paint),
     rules(status.rules, width, now, paint),
+    replays(status.replays, width, now),
     hooks(status, now, paint),
     completeness(status, width, now, paint),
     troubles(status, width, now, paint),
@@ -70,6 +71,15 @@ function rules(all: readonly RuleStatus[], width: number, now: number, paint: Pa
     .filter(rule => rule.error !== undefined)
     .map(rule => indented(`${rule.rule}: ${rule.error}`, width, text => paint('red', text)));
   return [...lines, ...errors];
+}
+
+function replays(all: readonly ReplayStatus[], width: number, now: number): string[] {
+  return all.map(({ id, rule, from, to, at, askedAt }) =>
+    clip(
+      `replay ${id} of ${plain(rule)}: at ${Math.max(at, from)} of ${from} to ${to} (asked for ${age(askedAt, now)})`,
+      width,
+    ),
+  );
 }
 
 const isCount = (column: string): boolean => ['lag', 'in hand', 'parked'].includes(column);

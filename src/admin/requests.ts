@@ -1,5 +1,6 @@
 /** What the admin API is asked for: queries and bodies, checked. */
 import { z } from 'zod';
+import type { ReplayWish } from '../dispatch/replay-desk.ts';
 import type { EventQuery, ParkedSelection } from '../store/contract.ts';
 import { AdminError } from './errors.ts';
 
@@ -36,6 +37,27 @@ const parkedSelection = z.union(
   { error: 'want one of {"ids": ["..."]}, {"rule": "..."}, {"all": true}' },
 );
 
+/** A seq, or a time. */
+const place = z.union(
+  [
+    z
+      .int()
+      .min(0)
+      .transform(seq => ({ seq })),
+    z.iso.datetime({ offset: true }).transform(text => ({ time: Date.parse(text) })),
+  ],
+  { error: 'want the seq of an event or an ISO 8601 time' },
+);
+
+const replayRequest = z.strictObject({
+  rule: name,
+  from: place,
+  /** Left out: the newest there is. */
+  to: place.optional(),
+  /** Only tell how many. */
+  dryRun: z.boolean().default(false),
+});
+
 const reconcileRequest = z.strictObject({
   /** Look and tell, change nothing. */
   dryRun: z.boolean().default(false),
@@ -55,11 +77,18 @@ export interface ParkedQuery {
   readonly after?: string;
 }
 
+/** As it goes over the wire: a seq, or an ISO 8601 time. */
+export type ReplayRequest = z.input<typeof replayRequest>;
+
 export type ReconcileRequest = z.output<typeof reconcileRequest>;
 
 export const parseEventQuery = (query: unknown): EventQuery => without(check(eventQuery, query, 'query'));
 export const parseParkedQuery = (query: unknown): ParkedQuery => without(check(parkedQuery, query, 'query'));
 export const parseItemQuery = (query: unknown): string => check(itemQuery, query, 'query').of;
+export const parseReplayRequest = (body: unknown): ReplayWish => {
+  const { to, ...wish } = check(replayRequest, body, 'body');
+  return { ...wish, ...(to && { to }) };
+};
 export const parseParkedSelection = (body: unknown): ParkedSelection => check(parkedSelection, body, 'body');
 /** No body at all is fine: everything has a default. */
 export const parseReconcileRequest = (body: unknown): ReconcileRequest =>

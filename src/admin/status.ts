@@ -6,7 +6,7 @@ import type { Address } from '../http/server.ts';
 import type { BudgetStatus } from '../podio/contract.ts';
 import type { HookStatus, Leftover, ReconcileStatus } from '../reconcile/status.ts';
 import type { SweepStatus } from '../recover/recovery.ts';
-import type { Completeness, LaneStatus } from '../store/contract.ts';
+import type { Completeness, LaneStatus, Replay } from '../store/contract.ts';
 import { type AppStatus, appsOf, UNRECOVERABLE } from './completeness.ts';
 
 /** Something outside that fails while the rest goes on. */
@@ -50,6 +50,18 @@ export interface RuleStatus {
   readonly counts: Readonly<Record<Outcome, number>>;
 }
 
+export interface ReplayStatus {
+  readonly id: string;
+  readonly rule: string;
+  /** seqs, both included. */
+  readonly from: number;
+  readonly to: number;
+  /** Everything up to here has been run. */
+  readonly at: number;
+  /** ISO 8601, UTC. */
+  readonly askedAt: string;
+}
+
 export interface HookCounts {
   readonly active: number;
   readonly inactive: number;
@@ -72,6 +84,8 @@ export interface Status {
   readonly rules: readonly RuleStatus[];
   /** Every plugin that a rule uses, and whether it is held back since it keeps failing. */
   readonly plugins: readonly BreakerStatus[];
+  /** What operators have asked to be run again and is not through yet. */
+  readonly replays: readonly ReplayStatus[];
   readonly hooks: HookCounts;
   readonly degraded: readonly DegradedRef[];
   /** Hooks of apps that left the config and can't be reached any more. */
@@ -108,6 +122,7 @@ export interface StatusFacts {
   /** From the dispatcher: the lanes of this process. */
   readonly running: readonly LaneReport[];
   readonly breakers: readonly BreakerStatus[];
+  readonly replays: readonly Replay[];
   /** By rule. */
   readonly parked: ReadonlyMap<string, number>;
   readonly reconcile: ReconcileStatus;
@@ -134,6 +149,14 @@ export function statusOf(facts: StatusFacts): Status {
     journal: { head: facts.head },
     rules: rulesOf(facts),
     plugins: facts.breakers,
+    replays: facts.replays.map(({ id, rule, from, to, cursor, askedAt }) => ({
+      id,
+      rule,
+      from,
+      to,
+      at: cursor,
+      askedAt: new Date(askedAt).toISOString(),
+    })),
     hooks: countHooks(reconcile),
     degraded: readiness.degraded,
     leftovers: reconcile.leftovers,

@@ -20,6 +20,7 @@ import { defineEvents } from './commands/events.ts';
 import { defineParked } from './commands/parked.ts';
 import { definePlan } from './commands/plan.ts';
 import { defineReceive } from './commands/receive.ts';
+import { defineReplay } from './commands/replay.ts';
 import { defineRun, runDaemon } from './commands/run.ts';
 import { defineStatus } from './commands/status.ts';
 import { EXIT } from './exit.ts';
@@ -31,12 +32,12 @@ const GROUPS: readonly (readonly [title: string, define: readonly ((context: Com
   [
     ['Try it:', [defineDemo, defineReceive, defineEmulator]],
     ['Look before you leap:', [defineCheck, definePlan, defineApply]],
-    ['Run it:', [defineRun, defineStatus, defineEvents, defineParked]],
+    ['Run it:', [defineRun, defineStatus, defineEvents, defineParked, defineReplay]],
   ];
 
 /** Names that the contract keeps for commands of later versions. */
 const RESERVED: ReadonlySet<string> = new Set(
-  'replay doctor reload service secret backup restore log-level pause resume init pull test backtest why fire schema plugin'.split(
+  'doctor reload service secret backup restore log-level pause resume init pull test backtest why fire schema plugin'.split(
     ' ',
   ),
 );

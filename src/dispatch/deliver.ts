@@ -51,6 +51,8 @@ export interface DeliveryContext {
 /** What a delivery needs for one event. The recordings resolve with true when it is on disk, false when let go. */
 export interface Task {
   readonly event: PodioEvent;
+  /** 0, or which replay of the event this is. */
+  readonly replay: number;
   /** For events whose trigger has to look at what changed: whether the rule wants it. */
   readonly condition: (() => Promise<boolean>) | undefined;
   checkpoint(checkpoint: Checkpoint): Promise<boolean>;
@@ -195,7 +197,7 @@ export class Delivery {
     }
     this.#firstTryAt ??= clock.monotonic();
 
-    const { event } = this.#task;
+    const { event, replay } = this.#task;
     const startedAt = clock.monotonic();
     let output: readonly Data[];
     let verdict: StepVerdict;
@@ -203,7 +205,7 @@ export class Delivery {
       output = await prepared.run({
         event,
         data: at.data,
-        deliveryKey: deliveryKey(rule.name, event.id, step.name, at.branch),
+        deliveryKey: deliveryKey(rule.name, event.id, step.name, at.branch, replay),
         deadlineMs: step.delivery.deadlineMs,
         signal,
       });
@@ -367,9 +369,10 @@ export class Delivery {
   }
 }
 
-/** Contract 6: the same over retries and restarts. */
-export function deliveryKey(rule: string, eventId: string, step: string, branch: string): string {
-  return branch ? `${rule}/${eventId}/${step}/${branch}` : `${rule}/${eventId}/${step}`;
+/** Contract 6: the same over retries and restarts, another one for each replay. */
+export function deliveryKey(rule: string, eventId: string, step: string, branch: string, replay = 0): string {
+  const key = branch ? `${rule}/${eventId}/${step}/${branch}` : `${rule}/${eventId}/${step}`;
+  return replay > 0 ? `${key}/${replay}` : key;
 }
 
 const placeOf = (step: string, branch: string): string => `${step}/${branch}`;

@@ -12,12 +12,13 @@ import { type Feed, firstAbove, makeFeed } from './feed.ts';
 import { Lane, type RuleStatus } from './lane.ts';
 import { type Known, makeMatcher } from './match.ts';
 import { makeReliably, type Reliably } from './reliably.ts';
+import { type ReplayAnswer, ReplayDesk, type ReplayWish } from './replay-desk.ts';
 import { makeWake } from './wake.ts';
 import type { WindowLimits } from './window.ts';
 
 export interface DispatcherDeps {
   readonly rules: readonly Rule[];
-  readonly store: Pick<Store, 'journal' | 'lanes' | 'changes$'>;
+  readonly store: Pick<Store, 'journal' | 'lanes' | 'replays' | 'changes$'>;
   readonly plugins: Pick<PluginHost, 'prepare'>;
   readonly reader: Pick<ItemReader, 'changes'>;
   /** Where names in triggers lead: apps and spaces of the config, and the fields known so far. */
@@ -50,6 +51,8 @@ export interface Dispatcher {
   status(): readonly RuleStatus[];
   /** Of every plugin that a rule uses. */
   breakers(): readonly BreakerStatus[];
+  /** Asks for a rule to be run again over old events. Undefined for a rule that is not running. */
+  replay(wish: ReplayWish): Promise<ReplayAnswer | undefined>;
 }
 
 export function makeDispatcher(deps: DispatcherDeps): Dispatcher {
@@ -59,16 +62,19 @@ export function makeDispatcher(deps: DispatcherDeps): Dispatcher {
   const reliably = makeReliably({ clock, log });
   const random = deps.random ?? Math.random;
   const breakers = new Breakers({ clock, log, random });
+  const matchers = new Map(deps.rules.map(rule => [rule.name, makeMatcher(rule, known)]));
+  const desk = new ReplayDesk(matchers, store.journal, store.replays);
   const lanes = deps.rules.map(
     rule =>
       new Lane({
         rule,
         steps: rule.steps.map(step => plugins.prepare(rule, step)),
         breakers: rule.steps.map(step => breakers.of(step.plugin)),
-        matcher: makeMatcher(rule, known),
+        matcher: matchers.get(rule.name) ?? makeMatcher(rule, known),
         reader,
         lanes: store.lanes,
         feed,
+        journal: store.journal,
         reliably,
         clock,
         log,
@@ -110,6 +116,7 @@ export function makeDispatcher(deps: DispatcherDeps): Dispatcher {
 
     status: () => lanes.map(lane => lane.status()),
     breakers: () => breakers.status(),
+    replay: wish => desk.ask(wish),
   };
 }
 

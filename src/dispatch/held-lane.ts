@@ -1,6 +1,15 @@
 import type { Cancel, Clock } from '../core/clock.ts';
 import { isPodiodError } from '../core/errors.ts';
-import type { Checkpoint, Finished, Lanes, Lease, RequestedRun, RunKey, Tries } from '../store/contract.ts';
+import type {
+  Asked,
+  Checkpoint,
+  Finished,
+  Lanes,
+  Lease,
+  RequestedRun,
+  RunKey,
+  Tries,
+} from '../store/contract.ts';
 import type { Reliably } from './reliably.ts';
 
 export interface HeldLaneDeps {
@@ -110,9 +119,24 @@ export class HeldLane {
     return (await this.#do(() => lanes.settled(lease, [eventId])))?.value.has(eventId);
   }
 
-  async requested(): Promise<readonly RequestedRun[] | undefined> {
+  async requested(page: { after?: string; limit: number }): Promise<readonly RequestedRun[] | undefined> {
     const { lanes, lease } = this.#deps;
-    return (await this.#do(() => lanes.requested(lease)))?.value;
+    return (await this.#do(() => lanes.requested(lease, page)))?.value;
+  }
+
+  async asked(): Promise<Asked | undefined> {
+    const { lanes, lease } = this.#deps;
+    return (await this.#do(() => lanes.asked(lease)))?.value;
+  }
+
+  async recorded(eventIds: readonly string[]): Promise<readonly RunKey[] | undefined> {
+    const { lanes, lease } = this.#deps;
+    return (await this.#do(() => lanes.recorded(lease, eventIds)))?.value;
+  }
+
+  replayed(replayId: string, cursor: number): Promise<boolean> {
+    const { lanes, lease } = this.#deps;
+    return this.#write(() => lanes.replayed(lease, replayId, cursor));
   }
 
   /** Sees to it that the cursor is saved before long, if it has moved. */

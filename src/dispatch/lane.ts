@@ -1,12 +1,11 @@
 import { type Cancel, type Clock, sleep } from '../core/clock.ts';
-import type { PodioEvent } from '../core/event.ts';
-import { orderKey } from '../core/event.ts';
+import { orderKey, type PodioEvent } from '../core/event.ts';
 import type { Log } from '../core/log.ts';
 import type { Metrics } from '../core/metrics.ts';
 import type { Rule } from '../core/rule.ts';
 import type { PreparedStep } from '../plugin/host.ts';
 import type { ItemReader } from '../podio/contract.ts';
-import type { Finished, Lanes, OpenRun, RequestedRun, RunKey } from '../store/contract.ts';
+import type { Finished, Journal, Lanes, OpenRun, RequestedRun, RunKey } from '../store/contract.ts';
 import type { Breaker } from './breaker.ts';
 import { Caution, POISON_ENDS } from './caution.ts';
 import { Delivery, type DeliveryContext, type Pause, type Resume } from './deliver.ts';
@@ -16,6 +15,8 @@ import type { Matcher } from './match.ts';
 import { Outages } from './outages.ts';
 import { isBefore, isLeftOut } from './recovered.ts';
 import type { Reliably } from './reliably.ts';
+import { type Replayed, Replayer } from './replayer.ts';
+import { Retries } from './retries.ts';
 import { Standby } from './standby.ts';
 import { makeWake } from './wake.ts';
 import { type Slot, Window, type WindowLimits } from './window.ts';
@@ -29,6 +30,7 @@ export interface LaneDeps {
   readonly reader: Pick<ItemReader, 'changes'>;
   readonly lanes: Lanes;
   readonly feed: Feed;
+  readonly journal: Pick<Journal, 'read'>;
   readonly reliably: Reliably;
   readonly clock: Clock;
   readonly log: Log;
@@ -100,14 +102,16 @@ export class Lane {
   readonly #abort = new AbortController();
   readonly #outages: Outages;
   readonly #walk = makeWake(() => this.#read());
-  /** Parked runs that a person wants tried again. */
+  /** Operators may have asked for something. */
   readonly lookForRequests = makeWake(() => this.#readRequests());
 
   #held: HeldLane | undefined;
   /** Above the cursor, but settled before the last restart. */
   #done = new Set<number>();
   /** Begun before the last restart, by seq; undefined: by other steps than now. */
-  #begun = new Map<number, Resume | undefined>();
+  readonly #begun = new Map<number, Resume | undefined>();
+  /** The same for replays. */
+  readonly #begunReplays = new Map<string, Resume | undefined>();
   /** While it is not known what ended the process. */
   #caution: Caution | undefined;
   /** Handed out, and waits until nothing else is in hand. */
@@ -126,9 +130,12 @@ export class Lane {
   /** Held back while a plugin keeps failing. */
   readonly #standby: Standby<Slot<Run>>;
   readonly #timers = new Map<Slot<Run>, Cancel>();
-  readonly #retrying = new Set<string>();
-  /** Retries that ended while the list of requests was being read, and may stand in it yet. */
-  readonly #justRetried = new Set<string>();
+  readonly #retries: Retries;
+  readonly #replayer: Replayer;
+  /** Runs that gave up in a rule that halts then: they come first when it goes on. */
+  #haltedRuns: Slot<Run>[] = [];
+  /** How often someone has asked for the rule's parked runs, as far as this lane knows. */
+  #retriesAsked: number | undefined;
   #onIdle: (() => void) | undefined;
 
   constructor(deps: LaneDeps) {
@@ -142,6 +149,20 @@ export class Lane {
       () => this.#mayStart,
       slot => this.#again(slot),
     );
+    this.#retries = new Retries({
+      requested: async page => this.#held?.requested(page),
+      add: request => this.#addRequested(request),
+    });
+    this.#replayer = new Replayer({
+      journal: deps.journal,
+      reliably: deps.reliably,
+      signal: this.#abort.signal,
+      wants: event => deps.matcher.match(event) !== 'no',
+      asked: async () => (await this.#held?.asked())?.replays,
+      recorded: async eventIds => this.#held?.recorded(eventIds),
+      replayed: async (id, cursor) => (await this.#held?.replayed(id, cursor)) ?? false,
+      add: replayed => this.#addReplayed(replayed),
+    });
     this.#ahead = Math.max(2 * deps.rule.concurrency, MIN_AHEAD);
     this.#context = {
       rule: deps.rule,
@@ -164,13 +185,16 @@ export class Lane {
     this.#upTo = state.cursor;
     this.#loadedAt = state.loadedAt;
     this.#done = new Set(state.done);
-    for (const run of state.open) this.#begun.set(run.key.seq, this.#resume(run, readAt));
+    for (const run of state.open) {
+      const resume = this.#resume(run, readAt);
+      if (run.key.replay === 0) this.#begun.set(run.key.seq, resume);
+      else this.#begunReplays.set(placeOf(run.key), resume);
+    }
     this.#openedAt = readAt;
     if (state.unclean) {
       this.#caution = new Caution(state.unclean, feed.head());
       this.#log.info('podiod did not end cleanly, what was in hand runs one at a time');
     }
-    this.#addRequested(state.requested, readAt);
     this.#held = new HeldLane({
       lanes,
       lease,
@@ -293,30 +317,43 @@ export class Lane {
 
   async #readRequests(): Promise<void> {
     if (!this.#taking) return;
-    this.#justRetried.clear();
-    const requested = await this.#held?.requested();
-    if (requested === undefined || !this.#taking) return;
-    this.#addRequested(requested, this.#deps.clock.monotonic());
-    this.#startRuns();
+    const asked = await this.#held?.asked();
+    if (asked === undefined || !this.#taking) return;
+    const isNew = this.#retriesAsked !== undefined && asked.retries > this.#retriesAsked;
+    this.#retriesAsked = asked.retries;
+    if (isNew) this.#goOnAfterHalt();
+    this.#retries.look();
+    if (asked.replays.length > 0) this.#replayer.look();
   }
 
-  #addRequested(requested: readonly RequestedRun[], readAt: number): void {
-    for (const { parkedId, entry, run } of requested) {
-      if (this.#retrying.has(parkedId) || this.#justRetried.has(parkedId)) continue;
-      this.#retrying.add(parkedId);
-      const resume = this.#resume(run, readAt);
-      this.#window.addBehind(orderKey(entry.event), {
-        event: entry.event,
-        key: run.key,
-        twin: false,
-        live: false,
-        unwanted: false,
-        asks: this.#deps.matcher.match(entry.event) === 'ask',
-        resume,
-        parkedId,
-        delivery: undefined,
-      });
-    }
+  #addRequested({ parkedId, entry, run }: RequestedRun): void {
+    const resume = this.#resume(run, this.#deps.clock.monotonic());
+    this.#addBehind(orderKey(entry.event), {
+      event: entry.event,
+      key: run.key,
+      twin: false,
+      resume,
+      parkedId,
+    });
+  }
+
+  #addReplayed({ event, order, key, twin }: Replayed): void {
+    const place = placeOf(key);
+    const resume = this.#begunReplays.get(place);
+    this.#begunReplays.delete(place);
+    this.#addBehind(order, { event, key, twin, resume, parkedId: undefined });
+  }
+
+  #addBehind(order: string, run: Pick<Run, 'event' | 'key' | 'twin' | 'resume' | 'parkedId'>): void {
+    if (!this.#taking) return;
+    this.#window.addBehind(order, {
+      ...run,
+      live: false,
+      unwanted: false,
+      asks: this.#deps.matcher.match(run.event) === 'ask',
+      delivery: undefined,
+    });
+    this.#startRuns();
   }
 
   /** With other steps than now, what was reached means nothing: the run begins again. */
@@ -395,7 +432,7 @@ export class Lane {
         if (this.#taking) this.#standby.add(pause.breaker, slot, pause.ms);
         break;
       case 'halted':
-        this.#halt(run, pause);
+        this.#halt(slot, pause);
         break;
       case 'aborted':
         // Where it was not stopped from here, the lease was no longer good.
@@ -412,7 +449,7 @@ export class Lane {
     if (run.delivery === undefined) {
       if (run.twin) {
         // The twin shares this entry's chain, so when it ran at all it has its record by now.
-        const ran = await this.#held?.hasRun(run.key.eventId);
+        const ran = await (run.live ? this.#held?.hasRun(run.key.eventId) : this.#replayer.hasRun(run));
         if (ran === undefined) return ABORTED;
         if (ran) return REPEAT;
       }
@@ -454,7 +491,8 @@ export class Lane {
     return new Delivery(
       this.#context,
       {
-        event,
+        event: key.replay > 0 ? { ...event, source: 'replay' } : event,
+        replay: key.replay,
         condition: isLeftOut(event, rule)
           ? async () => false
           : asks
@@ -480,12 +518,10 @@ export class Lane {
   }
 
   #settle(slot: Slot<Run>): void {
-    const { parkedId } = slot.value;
-    if (parkedId !== undefined) {
-      this.#retrying.delete(parkedId);
-      this.#justRetried.add(parkedId);
-    }
+    const { parkedId, live } = slot.value;
     this.#window.settle(slot);
+    if (parkedId !== undefined) this.#retries.settle(parkedId);
+    else if (!live) this.#replayer.settle(slot.value);
     this.#held?.advanceSoon();
   }
 
@@ -504,10 +540,30 @@ export class Lane {
     this.#startRuns();
   }
 
-  #halt(run: Run, { step, error }: { step: string; error: string }): void {
+  #halt(slot: Slot<Run>, { step, error }: { step: string; error: string }): void {
+    this.#haltedRuns.push(slot);
+    // Others that were in hand may give up as well: that is the same outage.
+    if (this.#halted !== undefined) return;
     this.#halted = error;
-    const { seq, eventId } = run.key;
-    this.#log.error('rule halted, restart podiod to go on', { seq, event: eventId, step, reason: error });
+    const { seq, eventId } = slot.value.key;
+    this.#log.error(
+      'rule halted; when it is mended, podiod parked retry --rule, or a restart, lets it go on',
+      {
+        seq,
+        event: eventId,
+        step,
+        reason: error,
+      },
+    );
+  }
+
+  /** Tries again what it halted for; that failing, it halts again. */
+  #goOnAfterHalt(): void {
+    if (this.#halted === undefined) return;
+    this.#halted = undefined;
+    this.#log.info('rule goes on');
+    for (const slot of this.#haltedRuns.splice(0)) this.#window.again(slot);
+    this.#startRuns();
   }
 
   /** Only so much is read ahead: what waits in memory for long is what the garbage collector works hardest for. */
@@ -555,6 +611,8 @@ export class Lane {
     await within(this.#deps.clock, ms, idle);
   }
 }
+
+const placeOf = ({ seq, replay }: RunKey): string => `${seq}/${replay}`;
 
 /** Resolves with `promise`, or after `ms` at the latest. */
 async function within(clock: Clock, ms: number, promise: Promise<void>): Promise<void> {

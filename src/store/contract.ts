@@ -22,6 +22,7 @@ export interface Store {
   readonly gaps: Gaps;
   readonly lanes: Lanes;
   readonly parking: Parking;
+  readonly replays: Replays;
   readonly values: Values;
   readonly settings: Settings;
   /** Work that one process at a time may do, such as `gap-release` or `catch-up`. */
@@ -255,7 +256,7 @@ export interface LaneState {
   readonly open: readonly OpenRun[];
   /** What may have been in hand when the owner before ended; absent when that was a clean end. */
   readonly unclean?: Unclean;
-  /** Asked for by `parked retry`, oldest first. Each resumes at its failed step. */
+  /** Asked for by `parked retry`, the first page. Each resumes at its failed step. */
   readonly requested: readonly RequestedRun[];
 }
 
@@ -277,6 +278,29 @@ export interface RequestedRun {
   readonly parkedId: string;
   readonly entry: Entry;
   readonly run: OpenRun;
+}
+
+/** Events of the journal, both ends included. */
+export interface SeqRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** A replay that is not through yet. */
+export interface LaneReplay extends SeqRange {
+  readonly id: string;
+  /** Everything of it up to here has been run; run records say which later ones have. */
+  readonly cursor: number;
+  /** What was asked for before it. An event's replays are numbered by how many of these have it, this one included. */
+  readonly before: readonly SeqRange[];
+}
+
+/** What operators have asked of a lane. */
+export interface Asked {
+  /** How often the rule's parked runs were asked for together, ever. */
+  readonly retries: number;
+  /** Oldest first. */
+  readonly replays: readonly LaneReplay[];
 }
 
 export interface ParkRequest {
@@ -314,9 +338,15 @@ export interface Lanes {
   load(lease: Lease): Promise<LaneState>;
   /**
    * Parked runs that are asked to be retried, for a look on a `requests` pulse. Each is told until it is finished or
-   * dropped, so a lane passes over those that it has in hand.
+   * dropped, so a lane passes over those that it has in hand. Oldest first, DEFAULT_LIMIT unless told; `after` is the
+   * parkedId of the last one of the page before.
    */
-  requested(lease: Lease): Promise<readonly RequestedRun[]>;
+  requested(lease: Lease, page?: { after?: string; limit?: number }): Promise<readonly RequestedRun[]>;
+  asked(lease: Lease): Promise<Asked>;
+  /** Everything of the replay up to `cursor` has been run; at its end that is the end of it. Only ever moves forward. */
+  replayed(lease: Lease, replayId: string, cursor: number): Promise<void>;
+  /** The rule's runs on record of these changes, replays and twins included. */
+  recorded(lease: Lease, eventIds: readonly string[]): Promise<readonly RunKey[]>;
   /** Which of these event ids the rule has a run record (replay 0) for. For twins. */
   settled(lease: Lease, eventIds: readonly string[]): Promise<ReadonlySet<string>>;
   /** `cursor`: nothing at or below it is open any more, this run included. Only ever moves forward. */
@@ -359,6 +389,23 @@ export interface Parking {
   drop(selection: ParkedSelection): Promise<readonly string[]>;
 }
 
+// ---------------------------------------------------------------------------------------------- replays
+
+export interface Replay extends SeqRange {
+  readonly id: string;
+  readonly rule: string;
+  readonly cursor: number;
+  /** UTC milliseconds. */
+  readonly askedAt: number;
+}
+
+export interface Replays {
+  /** Asks the rule's lane to run these events again. Answers the replay's id. Durable: a restart does not forget it. */
+  request(rule: string, range: SeqRange): Promise<string>;
+  /** Those that are not through yet, oldest first. */
+  list(): Promise<readonly Replay[]>;
+}
+
 // ---------------------------------------------------------------------------------------------- values, settings
 
 /** Plugins' own durable key-value spaces. Values are JSON of at most 64 kb. */
@@ -386,6 +433,7 @@ export interface StoreReader {
   readonly journal: Pick<Journal, 'read' | 'list'>;
   readonly lanes: Pick<Lanes, 'status'>;
   readonly parking: Pick<Parking, 'list' | 'counts'>;
+  readonly replays: Pick<Replays, 'list'>;
   readonly settings: Pick<Settings, 'get' | 'list'>;
   close(): Promise<void>;
 }

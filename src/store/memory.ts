@@ -10,6 +10,7 @@ import type { NewEvent } from '../core/event.ts';
 import type { Outcome, ParkedRun, RunRecord } from '../core/run.ts';
 import {
   type AppendResult,
+  type Asked,
   type Checkpoint,
   DEFAULT_LIMIT,
   type Entry,
@@ -25,8 +26,10 @@ import {
   type ParkRequest,
   type Pulse,
   type ReadResult,
+  type Replay,
   type RequestedRun,
   type RunKey,
+  type SeqRange,
   type Store,
   type Tries,
 } from './contract.ts';
@@ -74,6 +77,9 @@ interface MemoryData {
   readonly revisions: RevisionData;
   readonly lanes: Map<string, StoredLane>;
   readonly marks: Map<string, StoredMark>;
+  readonly replays: Replay[];
+  /** By rule: how often its parked runs were asked for together. */
+  readonly retries: Map<string, number>;
   readonly records: Map<string, RunRecord>;
   readonly lastRuns: Map<string, RunRecord>;
   readonly runs: Map<string, StoredRun>;
@@ -96,6 +102,8 @@ const emptyData = (): MemoryData => ({
   revisions: emptyRevisions(),
   lanes: new Map(),
   marks: new Map(),
+  replays: [],
+  retries: new Map(),
   records: new Map(),
   lastRuns: new Map(),
   runs: new Map(),
@@ -234,9 +242,13 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
       tries: [...run.tries.values()].map(({ tries, at }) => elapsed(tries, at, now())),
     });
 
-  const requested = (rule: string): readonly RequestedRun[] =>
+  const requested = (
+    rule: string,
+    { after = '0', limit = DEFAULT_LIMIT }: { after?: string; limit?: number } = {},
+  ): readonly RequestedRun[] =>
     [...data.parked.values()]
-      .filter(row => row.rule === rule && row.requested)
+      .filter(row => row.rule === rule && row.requested && row.id > Number(after))
+      .slice(0, limit)
       .map(row => {
         const run = data.runs.get(runId(rule, row.key));
         return {
@@ -399,8 +411,15 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
 
   const retry = (selection: ParkedSelection): readonly string[] => {
     const rows = selected(selection);
+    const rules =
+      'rule' in selection
+        ? [selection.rule]
+        : 'all' in selection
+          ? new Set([...data.lanes.values()].map(row => row.lane.rule))
+          : [];
+    for (const rule of rules) data.retries.set(rule, (data.retries.get(rule) ?? 0) + 1);
     for (const row of rows) data.parked.set(row.id, { ...row, requested: true });
-    if (rows.length > 0) changes$.next('requests');
+    if (rows.length > 0 || !('ids' in selection)) changes$.next('requests');
     return rows.map(row => String(row.id));
   };
 
@@ -414,6 +433,46 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
       if (record) data.records.set(id, { ...record, outcome: 'dropped' });
     }
     return rows.map(row => String(row.id));
+  };
+
+  // ------------------------------------------------------------------------------------------ replays
+
+  const request = (rule: string, { from, to }: SeqRange): string => {
+    const id = String(data.replays.length + 1);
+    data.replays.push({ id, rule, from, to, cursor: from - 1, askedAt: now() });
+    changes$.next('requests');
+    return id;
+  };
+
+  const asked = (lease: Lease): Asked => {
+    laneOf(lease);
+    const { rule } = lease.lane;
+    const all = data.replays.filter(replay => replay.rule === rule);
+    return {
+      retries: data.retries.get(rule) ?? 0,
+      replays: all.flatMap(({ id, from, to, cursor }, at) =>
+        cursor >= to
+          ? []
+          : [{ id, from, to, cursor, before: all.slice(0, at).map(({ from, to }) => ({ from, to })) }],
+      ),
+    };
+  };
+
+  const replayed = (lease: Lease, id: string, cursor: number): void => {
+    laneOf(lease);
+    const at = data.replays.findIndex(replay => replay.id === id && replay.rule === lease.lane.rule);
+    const replay = data.replays[at];
+    if (replay) data.replays[at] = { ...replay, cursor: Math.max(replay.cursor, cursor) };
+  };
+
+  const recorded = (lease: Lease, eventIds: readonly string[]): readonly RunKey[] => {
+    laneOf(lease);
+    return eventIds.flatMap(id =>
+      [...data.records.values()]
+        .filter(({ rule, eventId }) => rule === lease.lane.rule && eventId === id)
+        .map(({ seq, eventId, replay }) => ({ seq, eventId, replay }))
+        .sort((a, b) => a.seq - b.seq || a.replay - b.replay),
+    );
   };
 
   // ------------------------------------------------------------------------------------------ values, settings
@@ -468,11 +527,14 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
     lanes: {
       acquire: (lane, startAt) => call(() => acquire(lane, startAt)),
       load: lease => call(() => load(lease)),
-      requested: lease =>
+      requested: (lease, page) =>
         call(() => {
           laneOf(lease);
-          return requested(lease.lane.rule);
+          return requested(lease.lane.rule, page);
         }),
+      asked: lease => call(() => asked(lease)),
+      replayed: (lease, id, cursor) => call(() => replayed(lease, id, cursor)),
+      recorded: (lease, eventIds) => call(() => recorded(lease, eventIds)),
       settled: (lease, eventIds) =>
         call(() => {
           laneOf(lease);
@@ -496,6 +558,10 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
       counts: () => call(counts),
       retry: selection => call(() => retry(selection)),
       drop: selection => call(() => drop(selection)),
+    },
+    replays: {
+      request: (rule, range) => call(() => request(rule, range)),
+      list: () => call(() => copy(data.replays.filter(({ cursor, to }) => cursor < to))),
     },
     values: {
       get: (space, key) => call(() => parsed(data.values.get(pair(space, key)))),

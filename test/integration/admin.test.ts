@@ -24,6 +24,7 @@ function makeDeps() {
     queries: [] as EventQuery[],
     retried: [] as ParkedSelection[],
     dropped: [] as ParkedSelection[],
+    replayed: [] as object[],
     reconciled: [] as object[],
   };
   const deps: AdminDeps = {
@@ -49,6 +50,10 @@ function makeDeps() {
       throw name === 'leads/43'
         ? new PodioError('PODIO_NOT_FOUND', 'no such item', { status: 404 })
         : new UsageError(`${name} is no item`, 'Give one.');
+    },
+    replay: async wish => {
+      told.replayed.push(wish);
+      return wish.rule === 'gone' ? undefined : { rule: wish.rule, from: 1, to: 9, events: 4, id: '3' };
     },
     reconcile: async request => {
       told.reconciled.push(request);
@@ -179,6 +184,20 @@ describe('admin API', () => {
     expect(told.dropped).to.deep.equal([{ all: true }]);
   });
 
+  it('takes wishes to run a rule again, by seq or by time', async () => {
+    const { post, told } = await start();
+    const wish = { rule: 'a', from: 1, to: '2026-01-31T09:30:00+01:00', dryRun: true };
+    const { body } = await post('/api/replay', wish);
+    expect(JSON.parse(body)).to.deep.equal({ rule: 'a', from: 1, to: 9, events: 4, id: '3' });
+    expect(told.replayed).to.deep.equal([
+      { rule: 'a', from: { seq: 1 }, to: { time: Date.UTC(2026, 0, 31, 8, 30) }, dryRun: true },
+    ]);
+    expect((await post('/api/replay', { rule: 'gone', from: 1 })).status).to.equal(404);
+    for (const bad of [{ rule: 'a' }, { rule: 'a', from: '2h' }, { rule: 'a', from: -1 }, { from: 1 }]) {
+      expect((await post('/api/replay', bad)).status, JSON.stringify(bad)).to.equal(400);
+    }
+  });
+
   it('refuses what it cannot read, saying why', async () => {
     const { call, post, told } = await start();
     const bodies: unknown[] = [
@@ -217,7 +236,7 @@ describe('admin API', () => {
   it('answers other paths and methods with JSON', async () => {
     const { call } = await start();
     expect((await call('/api/nothing')).status).to.equal(404);
-    expect((await call('/api/replay', { method: 'POST' })).status).to.equal(404);
+    expect((await call('/api/nothing', { method: 'POST' })).status).to.equal(404);
     const answer = await call('/api/status', { method: 'DELETE' });
     expect(answer.status).to.equal(405);
     expect(JSON.parse(answer.body).error.code).to.equal('ADMIN_REQUEST');

@@ -1,4 +1,3 @@
-import { createInterface } from 'node:readline/promises';
 import type { AdminClient } from '../../admin/client.ts';
 import type { Config } from '../../config/model.ts';
 import { UsageError } from '../../core/errors.ts';
@@ -7,6 +6,7 @@ import type { ReconcileAnswer } from '../../daemon/reconcile.ts';
 import type { RootLog } from '../../log/log.ts';
 import type { ApplyOptions, HookPlan } from '../../reconcile/index.ts';
 import { type CommandContext, withCommonOptions, withExamples } from '../command.ts';
+import { confirmed } from '../confirm.ts';
 import { EXIT } from '../exit.ts';
 import type { Cli, CommonOptions } from '../io.ts';
 import { statusLine } from '../progress.ts';
@@ -63,7 +63,7 @@ export function defineApply({ program, cli, exit }: CommandContext): void {
           cli.print(renderPlan(plan, { width: cli.width, colours: cli.colors, nameOf: way.nameOf }));
         }
         const todo = plan.actions.filter(action => isChange(action) && !action.refused).length;
-        if (todo > 0 && !yes && !(await confirmed(cli))) {
+        if (todo > 0 && !yes && !(await confirmed(cli, 'Carry this out?'))) {
           cli.note('Nothing was changed.');
           return exit(EXIT.failed);
         }
@@ -97,19 +97,6 @@ export function defineApply({ program, cli, exit }: CommandContext): void {
     ],
     'Exit codes: 0 every hook is active, 1 one is not, or the answer was no.',
   );
-}
-
-/** Whatever is not a yes is a no, also the end of the input and Ctrl-C. */
-async function confirmed({ io }: Cli): Promise<boolean> {
-  const lines = createInterface({ input: io.stdin, output: io.stdout });
-  // In a later turn: an answer may come together with the end.
-  const left = new Promise<string>(leave => lines.once('close', () => setImmediate(leave, '')));
-  try {
-    const answer = lines.question('\nCarry this out? Only "yes" is taken for one: ').catch(() => '');
-    return /^y(es)?$/i.test((await Promise.race([answer, left])).trim());
-  } finally {
-    lines.close();
-  }
 }
 
 /** Undefined when no daemon answers. */

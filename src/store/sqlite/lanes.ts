@@ -25,9 +25,20 @@ export function makeLanes(
       leases.check(lease);
       return reader.call('load', lease.lane, now());
     },
-    async requested(lease) {
+    async requested(lease, page = {}) {
       leases.check(lease);
-      return reader.call('requested', lease.lane.rule, now());
+      return reader.call('requested', lease.lane.rule, page, now());
+    },
+    async asked(lease) {
+      leases.check(lease);
+      return reader.call('asked', lease.lane.rule);
+    },
+    async replayed(lease, replayId, cursor) {
+      await writer.call('replayed', token(lease), replayId, cursor);
+    },
+    async recorded(lease, eventIds) {
+      leases.check(lease);
+      return reader.call('recorded', lease.lane.rule, eventIds);
     },
     async settled(lease, eventIds) {
       leases.check(lease);

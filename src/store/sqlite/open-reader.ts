@@ -45,6 +45,7 @@ export function openReader(dataDir: string): StoreReader {
       list: (query = {}) => read(() => reads.parked(query)),
       counts: () => read(reads.parkedCounts),
     },
+    replays: { list: () => read(reads.replays) },
     settings: {
       get: key => read(() => fromText(reads.setting(key))),
       list: prefix =>

@@ -10,7 +10,8 @@ export function makeParking(writer: Thread<Writes>, reader: Thread<Reads>, reque
     counts: () => reader.call('parkedCounts'),
     async retry(selection) {
       const ids = await writer.call('retry', selection);
-      if (ids.length > 0) requested();
+      // A halted rule takes that as the word to go on, also when nothing of it is parked.
+      if (ids.length > 0 || !('ids' in selection)) requested();
       return ids;
     },
     drop: selection => writer.call('drop', selection),

@@ -14,6 +14,7 @@ import { makeLanes } from './lanes.ts';
 import { type DataLock, lockDataDir } from './lock.ts';
 import { makeParking } from './parking.ts';
 import type { Reads } from './reads/index.ts';
+import { makeReplays } from './replays.ts';
 import { Thread } from './thread.ts';
 import { makeSettings, makeValues } from './values.ts';
 import type { Writes } from './writes/index.ts';
@@ -99,6 +100,7 @@ function makeStore({ writer, reader, head, clock, maxWaiting, release }: Parts):
     gaps: makeGaps({ writer, reader, leases, now, publish, changed: () => changes$.next('gaps') }),
     lanes: makeLanes(writer, reader, leases, now),
     parking: makeParking(writer, reader, () => changes$.next('requests')),
+    replays: makeReplays(writer, reader, now, () => changes$.next('requests')),
     values: makeValues(writer, reader),
     settings,
     singleton: async name => leases.singleton(name),

@@ -63,6 +63,8 @@ describe('renderStatus', () => {
       'old        gone         0        0       1  10d ago parked',
       '  morning: no such file',
       '',
+      'replay 3 of won-leads: at 255 of 10 to 900 (asked for 1m ago)',
+      '',
       'hooks: 2 active, 1 inactive, 1 missing (looked at 5m ago)',
       '',
       'changes  known  delivered  recovered  own  open  lost  looked at',

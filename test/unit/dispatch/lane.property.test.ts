@@ -90,7 +90,7 @@ describe('Lane, whatever happens', () => {
             completed.push({ seq: event.seq, key: deliveryKey });
             return ends === 'filter' ? [] : ends === 'split' ? [{ n: 1 }, { n: 2 }] : undefined;
           };
-          const wrap = (store: MemoryStore): Pick<Store, 'journal' | 'lanes' | 'changes$'> => {
+          const wrap = (store: MemoryStore): Pick<Store, 'journal' | 'lanes' | 'replays' | 'changes$'> => {
             const check = async () => {
               await Promise.resolve();
               if (broken) throw new StoreError('STORE_UNAVAILABLE', 'not now');

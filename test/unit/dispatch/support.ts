@@ -134,7 +134,7 @@ export interface WorldOptions {
   log?: Log;
   limits?: WindowLimits;
   /** In place of the store's own parts. */
-  wrap?: (store: MemoryStore) => Pick<Store, 'journal' | 'lanes' | 'changes$'>;
+  wrap?: (store: MemoryStore) => Pick<Store, 'journal' | 'lanes' | 'replays' | 'changes$'>;
 }
 
 /** A daemon that can be started, crashed and started again over the same data. */

@@ -5,6 +5,7 @@ import { makeGapReads } from './gaps.ts';
 import { makeJournalReads } from './journal.ts';
 import { makeLaneReads } from './lanes.ts';
 import { makeParkingReads } from './parking.ts';
+import { makeReplayReads } from './replays.ts';
 import { makeValueReads } from './values.ts';
 
 export type Reads = ReturnType<typeof makeReads>;
@@ -16,6 +17,7 @@ export function makeReads(db: DatabaseSync) {
     ...makeGapReads(db, names),
     ...makeLaneReads(db, names),
     ...makeParkingReads(db, names),
+    ...makeReplayReads(db, names),
     ...makeValueReads(db),
   };
 }

@@ -1,23 +1,29 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { StepVerdict } from '../../../core/run.ts';
-import type {
-  Checkpoint,
-  LaneId,
-  LaneState,
-  LaneStatus,
-  OpenRun,
-  RequestedRun,
-  Tries,
-  Unclean,
+import {
+  type Checkpoint,
+  DEFAULT_LIMIT,
+  type LaneId,
+  type LaneState,
+  type LaneStatus,
+  type OpenRun,
+  type RequestedRun,
+  type Tries,
+  type Unclean,
 } from '../../contract.ts';
 import { elapsed } from '../../time.ts';
 import { type Names, NO_NAME } from '../names.ts';
 import { entryOf, outcomeOf, type Row } from '../rows.ts';
 
+interface Page {
+  readonly after?: string;
+  readonly limit?: number;
+}
+
 /** `now` is the store's clock, which lives in the main thread. */
 export interface LaneReads {
   load(lane: LaneId, now: number): LaneState;
-  requested(rule: string, now: number): readonly RequestedRun[];
+  requested(rule: string, page: Page, now: number): readonly RequestedRun[];
   settled(rule: string, eventIds: readonly string[]): readonly string[];
   status(): readonly LaneStatus[];
 }
@@ -41,7 +47,7 @@ export function makeLaneReads(db: DatabaseSync, names: Names): LaneReads {
     `SELECT event.*, parked.id AS parked_id, parked.replay, open_run.id AS run, open_run.fingerprint
      FROM parked JOIN event USING (seq)
      LEFT JOIN open_run ON open_run.rule = parked.rule AND open_run.seq = parked.seq AND open_run.replay = parked.replay
-     WHERE parked.rule = ? AND requested = 1 ORDER BY parked.id`,
+     WHERE parked.rule = ? AND requested = 1 AND parked.id > ? ORDER BY parked.id LIMIT ?`,
   );
   const selectCheckpoints = db.prepare(
     'SELECT step, branch, output, verdict FROM checkpoint WHERE run = ? ORDER BY id',
@@ -93,8 +99,8 @@ export function makeLaneReads(db: DatabaseSync, names: Names): LaneReads {
     return reach > 0 || suspects.length > 0 ? { reach, suspects } : undefined;
   };
 
-  const requested = (rule: number, now: number): readonly RequestedRun[] =>
-    selectRequested.all(rule).map(row => {
+  const requested = (rule: number, { after = '0', limit = DEFAULT_LIMIT }: Page, now: number) =>
+    selectRequested.all(rule, Number(after), limit).map((row): RequestedRun => {
       const key = { seq: Number(row.seq), eventId: String(row.id), replay: Number(row.replay) };
       return {
         parkedId: String(row.parked_id),
@@ -122,10 +128,10 @@ export function makeLaneReads(db: DatabaseSync, names: Names): LaneReads {
           return openRun(Number(row.id), key, String(row.fingerprint), now);
         }),
         ...(left && { unclean: left }),
-        requested: requested(rule, now),
+        requested: requested(rule, {}, now),
       };
     },
-    requested: (rule, now) => requested(names.find(rule) ?? NO_NAME, now),
+    requested: (rule, page, now) => requested(names.find(rule) ?? NO_NAME, page, now),
     settled(rule, eventIds) {
       const id = names.find(rule) ?? NO_NAME;
       return eventIds.filter(eventId => selectSettled.get(eventId, id) !== undefined);

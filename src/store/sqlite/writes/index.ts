@@ -10,6 +10,7 @@ import { makeLaneWrites } from './lanes.ts';
 import { makeLedgerWrites } from './ledger.ts';
 import { makeMarks } from './marks.ts';
 import { makeParkingWrites } from './parking.ts';
+import { makeReplayWrites } from './replays.ts';
 import { makeTallies } from './tallies.ts';
 import { makeValueWrites } from './values.ts';
 
@@ -23,7 +24,8 @@ export function makeWrites(db: DatabaseSync) {
   const ledger = makeLedgerWrites(db);
   const journal = makeJournalWrites(db, { names, ledger, held, completeness });
   const marks = makeMarks(db);
-  const lanes = makeLaneWrites(db, names, tallies, marks, journal.head);
+  const replays = makeReplayWrites(db, names);
+  const lanes = makeLaneWrites(db, { names, tallies, marks, replays, head: journal.head });
   const parking = makeParkingWrites(db, names, tallies);
   return {
     operations: {
@@ -43,6 +45,8 @@ export function makeWrites(db: DatabaseSync) {
       release: lanes.release,
       tried: lanes.tried,
       checkpoint: lanes.checkpoint,
+      replay: replays.replay,
+      replayed: lanes.replayed,
       retry: parking.retry,
       drop: parking.drop,
       ...makeValueWrites(db),

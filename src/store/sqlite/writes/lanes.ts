@@ -4,6 +4,7 @@ import { staleLease } from '../../leases.ts';
 import type { Names } from '../names.ts';
 import { outcomeNumber, outcomeOf, stepsText } from '../rows.ts';
 import type { Marks } from './marks.ts';
+import type { ReplayWrites } from './replays.ts';
 import type { Tallies } from './tallies.ts';
 
 /** What crosses the thread of a lease. Epochs are never given twice, so one names its lane too. */
@@ -35,6 +36,7 @@ export interface LaneWrites {
   reach(lease: LeaseToken, seq: number): void;
   mark(lease: LeaseToken, run: RunKey, alone: boolean): void;
   release(lease: LeaseToken, cursor: number): void;
+  replayed(lease: LeaseToken, id: string, cursor: number): void;
   tried(lease: LeaseToken, run: RunKey, fingerprint: string, tries: Tries, at: number): void;
   checkpoint(lease: LeaseToken, run: RunKey, fingerprint: string, made: CheckpointRow): void;
   /** Writes the cursors and reaches that moved; the last thing before the commit. */
@@ -43,13 +45,16 @@ export interface LaneWrites {
   forget(): void;
 }
 
-export function makeLaneWrites(
-  db: DatabaseSync,
-  names: Names,
-  tallies: Tallies,
-  marks: Marks,
-  head: () => number,
-): LaneWrites {
+export interface LaneWriteParts {
+  readonly names: Names;
+  readonly tallies: Tallies;
+  readonly marks: Marks;
+  readonly replays: Pick<ReplayWrites, 'replayed'>;
+  head(): number;
+}
+
+export function makeLaneWrites(db: DatabaseSync, parts: LaneWriteParts): LaneWrites {
+  const { names, tallies, marks, replays, head } = parts;
   const selectLane = db.prepare('SELECT epoch, cursor FROM lane WHERE rule = ? AND shard = ? AND shards = ?');
   const selectLowest = db.prepare(
     'SELECT min(cursor) AS cursor, max(reach) AS reach, min(loaded_at) AS loaded_at FROM lane WHERE rule = ?',
@@ -195,6 +200,10 @@ export function makeLaneWrites(
       lane.reach = 0;
       moved.add(lease.epoch);
       marks.release(lane.rule, lease.epoch);
+    },
+
+    replayed(lease, id, cursor) {
+      replays.replayed(laneOf(lease).rule, id, cursor);
     },
 
     tried(lease, run, fingerprint, tries, at) {

@@ -19,6 +19,13 @@ export function makeParkingWrites(db: DatabaseSync, names: Names, tallies: Talli
   const deleteOpen = db.prepare('DELETE FROM open_run WHERE rule = ? AND seq = ? AND replay = ?');
   const dropRun = db.prepare('UPDATE run SET outcome = ? WHERE rule = ? AND seq = ? AND replay = ?');
 
+  const countRule = db.prepare(
+    'INSERT INTO retry_all (rule, times) VALUES (?, 1) ON CONFLICT (rule) DO UPDATE SET times = times + 1',
+  );
+  const countAll = db.prepare(
+    `INSERT INTO retry_all (rule, times) SELECT DISTINCT rule, 1 FROM lane WHERE true
+     ON CONFLICT (rule) DO UPDATE SET times = times + 1`,
+  );
   const select = (selection: ParkedSelection): readonly Row[] => {
     if ('all' in selection) return selectAll.all();
     if ('rule' in selection) {
@@ -31,6 +38,8 @@ export function makeParkingWrites(db: DatabaseSync, names: Names, tallies: Talli
 
   return {
     retry(selection) {
+      if ('all' in selection) countAll.run();
+      else if ('rule' in selection) countRule.run(names.idOf(selection.rule));
       return select(selection).map(({ id }) => {
         request.run(Number(id));
         return String(id);

@@ -1,0 +1,56 @@
+import type { DatabaseSync } from 'node:sqlite';
+import type { Asked, Replay, RunKey } from '../../contract.ts';
+import { type Names, NO_NAME } from '../names.ts';
+import type { Row } from '../rows.ts';
+
+export interface ReplayReads {
+  asked(rule: string): Asked;
+  recorded(rule: string, eventIds: readonly string[]): readonly RunKey[];
+  replays(): readonly Replay[];
+}
+
+export function makeReplayReads(db: DatabaseSync, names: Names): ReplayReads {
+  const selectRule = db.prepare('SELECT id, first, last, cursor FROM replay WHERE rule = ? ORDER BY id');
+  const selectOpen = db.prepare('SELECT * FROM replay WHERE cursor < last ORDER BY id');
+  const selectRetries = db.prepare('SELECT times FROM retry_all WHERE rule = ?');
+  const selectRecorded = db.prepare(
+    'SELECT run.seq, run.replay FROM event JOIN run USING (seq) WHERE event.id = ? AND run.rule = ?',
+  );
+  const rangeOf = (row: Row) => ({ from: Number(row.first), to: Number(row.last) });
+
+  return {
+    asked(rule) {
+      const id = names.find(rule) ?? NO_NAME;
+      const all = selectRule.all(id).map(row => ({
+        ...rangeOf(row),
+        id: String(row.id),
+        cursor: Number(row.cursor),
+      }));
+      return {
+        retries: Number(selectRetries.get(id)?.times ?? 0),
+        replays: all.flatMap((replay, at) =>
+          replay.cursor >= replay.to
+            ? []
+            : [{ ...replay, before: all.slice(0, at).map(({ from, to }) => ({ from, to })) }],
+        ),
+      };
+    },
+    recorded(rule, eventIds) {
+      const id = names.find(rule) ?? NO_NAME;
+      return eventIds.flatMap(eventId =>
+        selectRecorded
+          .all(eventId, id)
+          .map(({ seq, replay }) => ({ seq: Number(seq), eventId, replay: Number(replay) }))
+          .sort((a, b) => a.seq - b.seq || a.replay - b.replay),
+      );
+    },
+    replays: () =>
+      selectOpen.all().map(row => ({
+        ...rangeOf(row),
+        id: String(row.id),
+        rule: names.textOf(Number(row.rule)),
+        cursor: Number(row.cursor),
+        askedAt: Number(row.asked_at),
+      })),
+  };
+}
