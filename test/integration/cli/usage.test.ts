@@ -12,6 +12,7 @@ const COMMANDS = [
   'status',
   'events',
   'parked',
+  'replay',
   'receive',
   'demo',
   'emulator',
@@ -25,10 +26,11 @@ const READING = [
   'parked',
   'parked retry',
   'parked drop',
+  'replay',
   'receive',
 ];
 const RESERVED =
-  'replay doctor reload service secret backup restore log-level pause resume init pull test backtest why fire schema plugin';
+  'doctor reload service secret backup restore log-level pause resume init pull test backtest why fire schema plugin';
 
 const words = (line: string): string[] => line.split(' ').filter(Boolean);
 
@@ -88,6 +90,9 @@ describe('podiod, the command line', () => {
     [['plan', 'extra'], 'too many arguments'],
     [['receive'], "missing required argument 'file'"],
     [['events', '--limit', '0'], '--limit must be'],
+    [['replay', '--rule', 'r'], "required option '--from"],
+    [['replay', '--rule', 'r', '--from', 'yesterday', '--yes'], '--from must be'],
+    [['replay', '--rule', 'r', '--from', '1'], 'Say --yes'],
     [['events', '--since', 'yesterday'], '--since must be'],
     [['check', '--log-level', 'loud'], '--log-level must be one of error, warn, info, debug, got loud'],
     [['parked', 'rety'], 'unknown command parked rety'],
