@@ -527,6 +527,34 @@ describe('missed changes', () => {
       expect(calls.filter(operation => operation === 'items.revisions').length).to.equal(0);
     });
 
+    it('by a hook that Podio has switched off are found by the next look', async () => {
+      await using scene = await Scene.make({ catchUp: { everyMs: 1500 } });
+      await scene.boot();
+      const item = scene.create();
+      await scene.untilTold(item, 1);
+      for (const { hookId } of scene.world.hooks()) scene.world.suspendHook(hookId);
+      scene.edit(item);
+      const other = scene.create('Birch');
+      scene.tick(10);
+      expect(await scene.untilTold(other, 1)).to.deep.equal(['create 0*']);
+      expect(await scene.untilTold(item, 2)).to.deep.equal(['create 0', 'update 1*']);
+    });
+
+    it('are looked for again after a look that failed', async () => {
+      await using scene = await Scene.make({ catchUp: { everyMs: 300 } });
+      await scene.boot();
+      await scene.down();
+      const item = scene.create();
+      scene.tick(10);
+      scene.world.setFaults({ errorRate: 1, errorStatus: 503, operations: ['items.filter'] });
+      await scene.up();
+      await until(() => scene.recovery?.status()[0]?.lastError, 'the look to fail');
+      expect(await scene.events()).to.deep.equal([]);
+      scene.world.setFaults({ errorRate: 0 });
+      expect(await scene.untilTold(item, 1)).to.deep.equal(['create 0*']);
+      await until(() => scene.recovery?.status()[0]?.lastError === undefined, 'the failure to be over');
+    });
+
     it('leave out what API clients made, where the config says so', async () => {
       await using scene = await Scene.make({ catchUp: { unhooked: 'skip' } });
       await scene.boot();
