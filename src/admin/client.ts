@@ -1,5 +1,4 @@
 /** How the commands talk to the running daemon of a dataDir. */
-import { join } from 'node:path';
 import type { AdminConfig } from '../config/model.ts';
 import { coerceError, ERROR_CODES, type ErrorCode, PodiodError } from '../core/errors.ts';
 import type { ParkedRun } from '../core/run.ts';
@@ -7,7 +6,7 @@ import type { ReplayAnswer } from '../dispatch/replay-desk.ts';
 import type { Address } from '../http/server.ts';
 import type { HookStatus } from '../reconcile/status.ts';
 import type { EventQuery, EventWithRuns, ParkedSelection } from '../store/contract.ts';
-import { readSmallFile } from '../store/files.ts';
+import { readSecretFile } from '../store/files.ts';
 import type { ErrorBody } from './errors.ts';
 import type { ParkedQuery, ReconcileRequest, ReplayRequest } from './requests.ts';
 import { readRunFile } from './run-file.ts';
@@ -53,7 +52,7 @@ export function adminClient({ dataDir, admin, fetch = globalThis.fetch }: AdminC
     const run = await readRunFile(dataDir);
     const address = run?.admin ?? (admin.port > 0 ? admin : undefined);
     if (!address) throw unreachable(`no podiod is running on ${dataDir}`);
-    const token = admin.token ?? (await readSmallFile(join(dataDir, 'admin-token')));
+    const token = admin.token ?? (await readSecretFile(dataDir, 'admin-token'));
     if (token === undefined) throw unreachable(`there is no admin-token in ${dataDir}`);
     return { base: `http://${hostOf(address)}:${address.port}`, token, pid: run?.pid };
   };

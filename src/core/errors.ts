@@ -13,6 +13,7 @@ export const ERROR_CODES = {
   STORE_VERSION: 'The database was written by a newer podiod.',
   STORE_WRITE_FAILED: 'A write did not reach the disk: it is full, broken or read-only.',
   STORE_UNAVAILABLE: 'The store is closing or too much is waiting; try again.',
+  STORE_SECRET: 'A file in dataDir that holds a secret is empty or damaged.',
   STORE_STALE_LEASE: 'Another owner has taken over this lane; what was in hand here no longer counts.',
   INGRESS_NOT_FOUND: 'No hook has this path, or its key is wrong.',
   INGRESS_METHOD: 'A hook is called with POST only.',

@@ -9,7 +9,7 @@ import type { Address } from '../http/server.ts';
 import type { FieldDirectory } from '../podio/contract.ts';
 import { makeReconciler, makeVerifier, type Reconciler } from '../reconcile/index.ts';
 import type { Settings } from '../store/contract.ts';
-import { readSmallFile } from '../store/files.ts';
+import { readSecretFile } from '../store/files.ts';
 import { openReader } from '../store/index.ts';
 import { type BaseOptions, openBase, openFront } from './base.ts';
 import { type Connection, connect } from './connect.ts';
@@ -58,7 +58,7 @@ export async function openHooksForReading(
   });
   const verifier = makeVerifier({ podio, identities, clock, log });
   // Without a secret there can be no hooks of ours yet: any secret tells the same.
-  const secret = config.server.secret ?? (await readSmallFile(`${config.dataDir}/secret`)) ?? 'not-made-yet';
+  const secret = config.server.secret ?? (await readSecretFile(config.dataDir, 'secret')) ?? 'not-made-yet';
   const secrets: Secrets = [secret, ...config.server.previousSecrets];
   const { publicUrl } = config.server;
   const reconciler = makeReconciler({

@@ -1,11 +1,28 @@
 /** Small files in dataDir that must be whole at any time, whatever happens to the process or the machine. */
 import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { chmod, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { coerceError, StoreError } from '../core/errors.ts';
 
 /** Bytes of randomness in a secret that podiod makes. */
 const SECRET_BYTES = 32;
+
+/**
+ * Makes dataDir for the owner only, and what is missing above it; one that is there stays as its owner made it. Not
+ * mkdir's `recursive`: under /proc, where nothing can be made, Node then tries without end.
+ */
+export function makeDataDir(dataDir: string): void {
+  const parent = dirname(dataDir);
+  if (!existsSync(parent)) makeDataDir(parent);
+  try {
+    mkdirSync(dataDir, 0o700);
+  } catch (error) {
+    if (!isFolder(dataDir)) throw error;
+  }
+}
+
+const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 
 /** Puts `text` in place of the file's content, or makes the file. Readers see the old or the new content, never half. */
 export async function replaceFile(path: string, text: string, mode: number): Promise<void> {
@@ -77,7 +94,8 @@ export async function readSecretFile(dataDir: string, name: SecretName): Promise
 function faultOf(text: string): string | undefined {
   if (text === '') return 'is empty: what was in it is lost';
   if (!/^[\x21-\x7e]+$/.test(text)) return 'must be one line of printable ASCII characters without spaces';
-  if (text.length < SECRET_LENGTH) return `must have ${SECRET_LENGTH} characters or more, it has ${text.length}`;
+  if (text.length < SECRET_LENGTH)
+    return `must have ${SECRET_LENGTH} characters or more, it has ${text.length}`;
   return undefined;
 }
 
@@ -93,6 +111,7 @@ export async function ensureSecretFile(dataDir: string, name: SecretName): Promi
     await chmod(path, 0o600);
     return kept;
   }
+  makeDataDir(dataDir);
   const secret = randomBytes(SECRET_BYTES).toString('base64url');
   await replaceFile(path, `${secret}\n`, 0o600);
   return secret;

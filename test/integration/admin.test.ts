@@ -1,4 +1,4 @@
-import { chmod, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -362,15 +362,6 @@ describe('files of dataDir', () => {
     expect(await ensureSecretFile(dataDir, 'admin-token')).to.not.equal(secret);
     expect(await modeOf(join(dataDir, 'secret'))).to.equal(0o600);
     expect((await readdir(dataDir)).sort()).to.deep.equal(['admin-token', 'secret']);
-  });
-
-  it('keep a secret that was put there by hand, and close it to others', async () => {
-    using folder = temporaryFolder();
-    const path = join(folder.path, 'secret');
-    await writeFile(path, 'by-hand and with spaces \n');
-    await chmod(path, 0o644);
-    expect(await ensureSecretFile(folder.path, 'secret')).to.equal('by-hand and with spaces ');
-    expect(await modeOf(path)).to.equal(0o600);
   });
 
   it('leave the old content and no rest behind when a write fails', async () => {

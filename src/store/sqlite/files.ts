@@ -1,12 +1,7 @@
-import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 
 export const databaseFile = (dataDir: string): string => join(dataDir, 'podiod.db');
-
-/** Made for the owner only; one that is there stays as its owner made it. */
-export function makeDataDir(dataDir: string): void {
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-}
 
 /**
  * An empty file for the owner only, before SQLite would make it with the process's umask (`-wal` and `-shm` take over the

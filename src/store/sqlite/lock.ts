@@ -2,8 +2,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { StoreError } from '../../core/errors.ts';
+import { makeDataDir } from '../files.ts';
 import { errorOf, failureOf } from './failure.ts';
-import { makeDataDir, makePrivateFile } from './files.ts';
+import { makePrivateFile } from './files.ts';
 
 /** Held by one process at a time; the system frees it when the process ends, however it ends. */
 export interface DataLock {

@@ -1,0 +1,81 @@
+import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { isPodiodError, type PodiodError } from '../../../src/core/errors.ts';
+import { ensureSecretFile, makeDataDir, readSecretFile } from '../../../src/store/files.ts';
+import { temporaryFolder } from '../../support/folder.ts';
+
+const modeOf = (path: string): string => (statSync(path).mode & 0o777).toString(8);
+
+async function refused(promise: Promise<unknown>): Promise<PodiodError> {
+  const error: unknown = await promise.then(
+    value => new Error(`not refused: ${String(value)}`),
+    (thrown: unknown) => thrown,
+  );
+  if (isPodiodError(error)) return error;
+  throw error;
+}
+
+describe('a secret kept in dataDir', () => {
+  it('is what stands in the file, and is closed to others', async () => {
+    using folder = temporaryFolder();
+    const path = join(folder.path, 'secret');
+    writeFileSync(path, '0123456789-by-hand\r\n');
+    chmodSync(path, 0o644);
+    expect(await ensureSecretFile(folder.path, 'secret')).to.equal('0123456789-by-hand');
+    expect(modeOf(path)).to.equal('600');
+  });
+
+  for (const [what, text, message] of [
+    ['nothing', '', /is empty/],
+    ['a line end', '\n', /is empty/],
+    ['15 characters', '0123456789abcde\n', /16 characters or more, it has 15$/],
+    ['a space', '0123456789 abcdef', /one line of printable/],
+    ['a space at the end', '0123456789abcdef ', /one line of printable/],
+    ['two lines', '0123456789abcdef\n0123456789abcdef\n', /one line of printable/],
+    ['zeros of a lost block', '\0'.repeat(43), /one line of printable/],
+    ['another alphabet', 'ключ-ключ-ключ-ключ', /one line of printable/],
+  ] as const) {
+    for (const name of ['secret', 'admin-token'] as const) {
+      it(`is refused with ${what} in ${name}, which stays as it is`, async () => {
+        using folder = temporaryFolder();
+        const path = join(folder.path, name);
+        writeFileSync(path, text);
+        for (const ask of [ensureSecretFile, readSecretFile]) {
+          const error = await refused(ask(folder.path, name));
+          expect(error.code).to.equal('STORE_SECRET');
+          expect(error.message).to.include(path).and.match(message);
+          expect(error.hint).to.match(name === 'secret' ? /backup.*apply --prune/ : /Delete the file/);
+          if (text.length > 1) expect(error.message).to.not.include(text.trim());
+        }
+        expect(readFileSync(path, 'utf8')).to.equal(text);
+      });
+    }
+  }
+
+  it('is not made by looking for it', async () => {
+    using folder = temporaryFolder();
+    expect(await readSecretFile(folder.path, 'secret')).to.equal(undefined);
+  });
+});
+
+describe('makeDataDir', () => {
+  it('makes what is missing, for the owner only, and leaves what is there', () => {
+    using folder = temporaryFolder();
+    const path = join(folder.path, 'a', 'b', 'c');
+    makeDataDir(path);
+    expect([modeOf(path), modeOf(join(folder.path, 'a'))]).to.deep.equal(['700', '700']);
+    chmodSync(path, 0o755);
+    makeDataDir(path);
+    expect(modeOf(path)).to.equal('755');
+  });
+
+  it('says so where nothing can be made, and where a file is in the way', () => {
+    using folder = temporaryFolder();
+    const file = join(folder.path, 'file');
+    writeFileSync(file, '');
+    expect(() => makeDataDir(join(file, 'data'))).to.throw(/ENOTDIR|EEXIST/);
+    expect(() => makeDataDir(file)).to.throw(/EEXIST/);
+    if (process.platform === 'linux') expect(() => makeDataDir('/proc/nope/data')).to.throw(/ENOENT/);
+  });
+});
