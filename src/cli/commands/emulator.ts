@@ -1,6 +1,6 @@
-import type { Config } from '../../config/model.ts';
 import { PodiodError } from '../../core/errors.ts';
 import { type CommandContext, withCommonOptions, withExamples } from '../command.ts';
+import type { ConfigOrExample } from '../demo/config.ts';
 import type { EmulatedPodio } from '../demo/podio.ts';
 import type { CommonOptions } from '../io.ts';
 
@@ -35,14 +35,14 @@ export function defineEmulator({ program, cli }: CommandContext): void {
       const everyMs =
         people === undefined ? undefined : duration('--people', people === true ? '2s' : people);
 
-      const config = await readConfigOrExample(cli, options);
-      const podio = await startEmulatedPodio(config, settings).catch(error => {
+      const read = await readConfigOrExample(cli, options);
+      const podio = await startEmulatedPodio(read.config, settings).catch(error => {
         throw notListening(error, host, port);
       });
       const stopped = Promise.withResolvers<void>();
       cli.io.onStop(() => stopped.resolve());
       if (everyMs !== undefined) podio.startPeople(everyMs);
-      for (const line of howToUse(config, podio)) cli.print(line);
+      for (const line of howToUse(read, podio)) cli.print(line);
       await stopped.promise;
       await podio.stop();
     });
@@ -70,30 +70,44 @@ function notListening(error: NodeJS.ErrnoException, host: string, port: string):
   });
 }
 
-/** To be copied: YAML for podiod, a command line for everything else. */
-function* howToUse({ file, podio, server, logins }: Config, { url, apps }: EmulatedPodio): Generator<string> {
-  const { clientId, clientSecret } = podio;
+/**
+ * To be copied: YAML for podiod, a command line for everything else. Of the example everything is told; of a config of
+ * one's own only where its credentials stand, since they are those of the real Podio.
+ */
+function* howToUse({ config, isExample }: ConfigOrExample, { url, apps }: EmulatedPodio): Generator<string> {
+  const { file, podio, server, logins } = config;
+  const { clientId } = podio;
   const port = server.port || 8080;
   const publicUrl = `http://127.0.0.1:${port}${server.path}`;
+  const shown = (place: string, value: string): string => (isExample ? value : `<${place}>`);
+  const clientSecret = shown('podio.clientSecret', podio.clientSecret);
+  const tokenOf = ({ name, token }: EmulatedPodio['apps'][number]): string =>
+    // An app without a token in the config got one from the emulator, which nobody else would tell.
+    config.apps.get(name)?.token === undefined ? token : shown(`apps.${name}.token`, token);
+
   yield `An emulated Podio listens on ${url}, with what ${file} speaks of. Ctrl-C ends it.`;
   yield '';
-  yield 'Point podiod at it, in its config:';
+  yield `Point podiod at it, in its config${isExample ? '' : ' (the rest of podio stays)'}:`;
   yield '';
-  yield `  podio: ${yaml({ apiUrl: url, clientId, clientSecret })}`;
+  yield `  podio: ${yaml({ apiUrl: url, ...(isExample && { clientId, clientSecret }) })}`;
   yield `  server: ${yaml({ publicUrl, port, allowNonPublicUrl: true })}`;
   yield '';
   yield 'Or any Podio client, with that client id and secret, as an app or as a user:';
   yield '';
-  for (const { name, id, token } of apps) yield `  ${name}: app_id ${id}, app_token ${token}`;
+  for (const app of apps) yield `  ${app.name}: app_id ${app.id}, app_token ${tokenOf(app)}`;
   for (const { name, username, password } of logins.values()) {
-    yield `  ${name}: username ${username}, password ${password}`;
+    yield `  ${name}: username ${username}, password ${shown(`logins.${name}.password`, password)}`;
+  }
+  if (!isExample) {
+    yield '';
+    yield `What stands in <> is the name of a place in ${file}: put in what stands there.`;
   }
   const [app] = apps;
   if (!app) return;
   const body = {
     grant_type: 'app',
     app_id: app.id,
-    app_token: app.token,
+    app_token: tokenOf(app),
     client_id: clientId,
     client_secret: clientSecret,
   };

@@ -11,13 +11,21 @@ export const EXAMPLE = '.podiorc.example.yml';
 export const loadExample = (cli: Cli): Promise<LoadedConfig> =>
   loadConfigOrFail({ ...cli, io: { ...cli.io, env: {} } }, { config: packageFile(EXAMPLE) });
 
+export interface ConfigOrExample {
+  readonly config: Config;
+  /** The example by its own defaults: nothing in it is secret. */
+  readonly isExample: boolean;
+}
+
 /** The config that is named or found, else the example. */
-export async function readConfigOrExample(cli: Cli, options: CommonOptions): Promise<Config> {
+export async function readConfigOrExample(cli: Cli, options: CommonOptions): Promise<ConfigOrExample> {
   if (options.config === undefined) {
     const { diagnostics } = await readConfig(cli, options);
-    if (diagnostics.some(({ code }) => code === 'CONFIG_NOT_FOUND')) return (await loadExample(cli)).config;
+    if (diagnostics.some(({ code }) => code === 'CONFIG_NOT_FOUND')) {
+      return { config: (await loadExample(cli)).config, isExample: true };
+    }
   }
-  return (await loadConfigOrFail(cli, options)).config;
+  return { config: (await loadConfigOrFail(cli, options)).config, isExample: false };
 }
 
 export interface LocalPlaces {

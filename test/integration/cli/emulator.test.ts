@@ -35,11 +35,37 @@ describe('podiod emulator', () => {
     const emulator = site.start(PORT);
     const [printed] = await emulator.shows(/ {2}podio: .*\n {2}server: .*/);
     const snippet = parse(printed.replaceAll(/^ {2}/gm, ''));
-    site.configure({ ...snippet, server: { ...snippet.server, port: 0 } });
+    const credentials = { clientId: 'podiod', clientSecret: 'client-secret' };
+    site.configure({
+      podio: { ...credentials, ...snippet.podio },
+      server: { ...snippet.server, port: 0 },
+    });
     const { code, stdout } = await site.podiod(['plan']);
     expect(code).to.equal(0);
     expect(stdout).to.include('leads.status');
     expect(site.podio.requests, 'the other one').to.have.length(0);
+    emulator.stop();
+    await emulator.ended;
+  });
+
+  it("names the places of a config's own credentials, not their values", async () => {
+    await using site = await makeSite({
+      logins: { bot: { username: 'bot@example.com', password: 'bot-password' } },
+    });
+    const emulator = site.start(PORT);
+    const [line] = await emulator.shows(/curl http.*/);
+    const secrets = ['client-secret', 'leads-token', 'deals-token', 'bot-password'];
+    for (const secret of secrets) expect(emulator.stdout()).to.not.include(secret);
+    for (const place of ['<apps.deals.token>', '<logins.bot.password>']) {
+      expect(emulator.stdout()).to.include(place);
+    }
+    // With what stands there, the line logs in.
+    const body = (wordsOf(line).at(-1) ?? '')
+      .replace('<apps.leads.token>', 'leads-token')
+      .replace('<podio.clientSecret>', 'client-secret');
+    const headers = { 'Content-Type': 'application/json' };
+    const answer = await fetch(wordsOf(line)[0] ?? '', { method: 'POST', headers, body });
+    expect(answer.status).to.equal(200);
     emulator.stop();
     await emulator.ended;
   });
