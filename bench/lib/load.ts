@@ -1,4 +1,5 @@
 /** Two kinds of load: as much as goes (wrk), and at a steady rate. */
+import { request } from 'node:http';
 import { join } from 'node:path';
 import type { PacedOptions, PacedResult } from '../load/paced.ts';
 import { runLoad } from './processes.ts';
@@ -56,4 +57,29 @@ export async function atRate(
   const options: PacedOptions = { ...target, ...choice, firstItem: takeItems() };
   const out = await runLoad(process.execPath, [join(folder, 'paced.ts'), JSON.stringify(options)]);
   return JSON.parse(out) as PacedResult;
+}
+
+/** One delivery. Answers the status; rejects where nobody listens. */
+export function deliver({ port, path }: Target): Promise<number> {
+  const body = `item_id=${takeItems()}&item_revision_id=1&type=item.update&hook_id=4711`;
+  return new Promise((resolve, reject) => {
+    request(
+      {
+        port,
+        path,
+        method: 'POST',
+        agent: false,
+        headers: {
+          'content-type': 'application/x-www-form-urlencoded',
+          'content-length': body.length,
+        },
+      },
+      response => {
+        response.resume();
+        response.once('end', () => resolve(response.statusCode ?? 0));
+      },
+    )
+      .once('error', reject)
+      .end(body);
+  });
 }

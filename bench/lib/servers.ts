@@ -38,7 +38,10 @@ export interface Daemon extends Server {
   admin(path: string): Promise<Response>;
   /** The value of a line of /metrics; NaN where there is none. `line` is the name with its labels. */
   metric(line: string): Promise<number>;
-  kill(): void;
+  /** Waits until /readyz says so. */
+  ready(timeoutMs?: number): Promise<void>;
+  /** Waits until every hook is there and active. */
+  converged(timeoutMs: number): Promise<void>;
 }
 
 /** Servers of one scenario, in a folder that goes with them. */
@@ -52,8 +55,8 @@ export class Stage implements AsyncDisposable {
     this.#checkout = checkout;
   }
 
-  async r0(): Promise<Server> {
-    return this.#reference('R0', ['r0.js']);
+  async r0(port = 0): Promise<Server> {
+    return this.#reference('R0', ['r0.js', String(port)]);
   }
 
   async r1(env: Readonly<Record<string, string>> = {}): Promise<Server> {
@@ -85,10 +88,7 @@ export class Stage implements AsyncDisposable {
     return daemon;
   }
 
-  async start(
-    site: Site,
-    choice: Pick<DaemonChoice, 'env'> = {},
-  ): Promise<Daemon & { ready(): Promise<void> }> {
+  async start(site: Site, choice: Pick<DaemonChoice, 'env'> = {}): Promise<Daemon> {
     const running = startNode([join(this.#checkout, 'bin/podiod.js'), 'run', '--config', site.configFile], {
       core: SERVER_CORE,
       ...(choice.env && { env: choice.env }),
@@ -108,6 +108,11 @@ export class Stage implements AsyncDisposable {
           authorization: `Bearer ${readFileSync(join(site.dataDir, 'admin-token'), 'utf8').trim()}`,
         },
       });
+    const metric = async (line: string): Promise<number> => {
+      const text = await (await adminApi('/metrics')).text();
+      const found = text.split('\n').find(one => one.startsWith(`${line} `));
+      return Number(found?.slice(line.length + 1) ?? Number.NaN);
+    };
     return {
       name: 'podiod',
       folder: site.folder,
@@ -117,18 +122,25 @@ export class Stage implements AsyncDisposable {
       cpuSeconds: () => cpuSeconds(running.pid),
       rssMiB: () => rssMiB(running.pid),
       stop: () => running.stop(),
-      kill: () => void running.child.kill('SIGKILL'),
       admin: adminApi,
-      async metric(line) {
-        const text = await (await adminApi('/metrics')).text();
-        const found = text.split('\n').find(one => one.startsWith(`${line} `));
-        return Number(found?.slice(line.length + 1) ?? Number.NaN);
-      },
-      async ready() {
+      metric,
+      async ready(timeoutMs = 60_000) {
         await until(async () => {
           mustRun(running, site);
           return (await adminApi('/readyz')).ok || undefined;
-        });
+        }, timeoutMs);
+      },
+      async converged(timeoutMs) {
+        const count = async (status: string) => Number(await metric(`podiod_hooks{status="${status}"}`));
+        await until(
+          async () => {
+            mustRun(running, site);
+            const [missing, inactive] = [await count('missing'), await count('inactive')];
+            return (!missing && !inactive && (await count('active')) > 0) || undefined;
+          },
+          timeoutMs,
+          500,
+        );
       },
     };
   }
@@ -171,7 +183,8 @@ export interface DaemonChoice {
   readonly rules?: Readonly<Record<string, unknown>>;
   readonly apps?: number;
   readonly plugins?: Readonly<Record<string, unknown>>;
-  readonly server?: Readonly<Record<string, unknown>>;
+  /** Keys of the config; each replaces what is there. */
+  readonly config?: Readonly<Record<string, unknown>>;
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -204,7 +217,7 @@ export function writeSite(folder: string, podio: Podio, choice: DaemonChoice = {
     { id: 101 + n, token: `token-${101 + n}` },
   ]);
   const config = {
-    server: { publicUrl, port: 0, secret: SECRET, allowNonPublicUrl: true, ...choice.server },
+    server: { publicUrl, port: 0, secret: SECRET, allowNonPublicUrl: true },
     admin: { port: 0 },
     podio: { apiUrl: podio.url, clientId: 'podiod', clientSecret: 'client-secret' },
     dataDir,
@@ -213,6 +226,7 @@ export function writeSite(folder: string, podio: Podio, choice: DaemonChoice = {
     rules: choice.rules ?? NO_MATCH,
     // Hooks are not what is measured: none is made on the emulated Podio, whose calls could not reach the load's server.
     reconcile: { mode: 'plan' },
+    ...choice.config,
   };
   writeFileSync(configFile, JSON.stringify(config));
   const url = hookUrl(publicUrl, SECRET, { type: 'app', id: 101 }, 'item.update');
@@ -228,12 +242,13 @@ function mustRun({ child }: Running, site: Site): void {
 export async function until<T>(
   look: () => T | undefined | Promise<T | undefined>,
   timeoutMs = 60_000,
+  everyMs = 5,
 ): Promise<T> {
   const end = performance.now() + timeoutMs;
   for (;;) {
     const found = await look();
     if (found !== undefined) return found;
     if (performance.now() > end) throw new Error('waited in vain');
-    await sleep(5);
+    await sleep(everyMs);
   }
 }
