@@ -9,6 +9,9 @@ import { until } from './wait.ts';
 const root = join(import.meta.dirname, '../..');
 const podiodBin = join(root, 'bin/podiod.js');
 
+/** What `import 'podiod'` finds in an installed package. */
+export const podiodEntry = join(root, 'dist/src/index.js');
+
 /** Also when mocha gives up a test that hangs: nothing is left to a `finally` that may never come. */
 const left = new Set<ChildProcess>();
 
@@ -33,15 +36,19 @@ export interface PodiodOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** The built `podiod`, as a user would start it. */
-export function spawnPodiod<Stdio extends NonNullable<SpawnOptions['stdio']>>(
+/** A script, by this very Node. */
+export function spawnNode(
   args: readonly string[],
-  stdio: Stdio,
+  stdio: NonNullable<SpawnOptions['stdio']>,
   { cwd = root, env }: PodiodOptions = {},
 ): ChildProcess {
   const { PATH, HOME } = process.env;
-  return track(spawn(process.execPath, [podiodBin, ...args], { cwd, env: { PATH, HOME, ...env }, stdio }));
+  return track(spawn(process.execPath, args, { cwd, env: { PATH, HOME, ...env }, stdio }));
 }
+
+/** The built `podiod`, as a user would start it. */
+export const spawnPodiod: typeof spawnNode = (args, stdio, options) =>
+  spawnNode([podiodBin, ...args], stdio, options);
 
 // ---------------------------------------------------------------------------------------------- emulated Podio
 
