@@ -51,7 +51,8 @@ export async function* editedSince(options: PagesOptions): AsyncGenerator<readon
   const given = new Set<string>();
   let from = options.from;
   let offset = 0;
-  let meets: number | undefined;
+  /** What the page has to begin with, or something has moved. */
+  let meets: string | undefined;
   let restarts = 0;
   for (;;) {
     const answer = await items.filter(
@@ -68,14 +69,14 @@ export async function* editedSince(options: PagesOptions): AsyncGenerator<readon
       call,
     );
     const page = answer.items.map(needed);
-    if (meets !== undefined && page[0]?.itemId !== meets && restarts < MAX_RESTARTS) {
+    if (meets !== undefined && keyOf(page[0]) !== meets && restarts < MAX_RESTARTS) {
       restarts += 1;
       offset = 0;
       meets = undefined;
       continue;
     }
-    const fresh = page.filter(({ itemId, revision }) => !given.has(`${itemId}/${revision}`));
-    for (const { itemId, revision } of fresh) given.add(`${itemId}/${revision}`);
+    const fresh = page.filter(seen => !given.has(keyOf(seen)));
+    for (const seen of fresh) given.add(keyOf(seen));
     if (fresh.length > 0) yield fresh;
     const last = page.at(-1);
     if (last === undefined || page.length < limit) return;
@@ -87,10 +88,13 @@ export async function* editedSince(options: PagesOptions): AsyncGenerator<readon
       meets = undefined;
     } else {
       offset += page.length - 1;
-      meets = last.itemId;
+      meets = keyOf(last);
     }
   }
 }
+
+/** An item that was edited again is another one: it stands elsewhere. */
+const keyOf = (seen: Seen | undefined): string => `${seen?.itemId}/${seen?.revision}`;
 
 function needed(item: Item): Seen {
   const seen = seenOf(item);

@@ -78,7 +78,7 @@ describe('pages of items', () => {
         const items = new Set(given.map(one => Number.parseInt(one, 10)));
         expect([...items].sort((a, b) => a - b)).to.deep.equal(app.items.map(({ itemId }) => itemId));
       }),
-      { numRuns: 300 },
+      { numRuns: 500 },
     );
   });
 
