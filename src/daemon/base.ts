@@ -47,7 +47,7 @@ export async function openBase(
   const store = await openStore({ dataDir, lock, clock, maxWaiting: server.maxWaiting, log });
   closing.defer(() => store.close());
 
-  const secret = server.secret ?? (await ensureSecretFile(dataDir, 'secret'));
+  const secret = server.secret ?? (await ensureSecretFile(dataDir, 'secret', log));
   log.addSecrets?.([secret]);
   const connection = await connect(config, { settings: store.settings, log, clock, fetch, metrics });
   const secrets: Secrets = [secret, ...server.previousSecrets];

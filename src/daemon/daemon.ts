@@ -105,7 +105,7 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
   starting.defer(readiness.waitForHooks());
   const lanesUp = readiness.wait('the lanes are starting');
 
-  const token = config.admin.token ?? (await ensureSecretFile(config.dataDir, 'admin-token'));
+  const token = config.admin.token ?? (await ensureSecretFile(config.dataDir, 'admin-token', log));
   options.log.addSecrets?.([token]);
   const facts = async (adminAddress: Address): Promise<StatusFacts> => ({
     version: options.version,

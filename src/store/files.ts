@@ -1,9 +1,10 @@
 /** Small files in dataDir that must be whole at any time, whatever happens to the process or the machine. */
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, statSync } from 'node:fs';
-import { chmod, open, readFile, rename, rm } from 'node:fs/promises';
+import { chmodSync, existsSync, mkdirSync, statSync } from 'node:fs';
+import { open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { coerceError, StoreError } from '../core/errors.ts';
+import type { Log } from '../core/log.ts';
 
 /** Bytes of randomness in a secret that podiod makes. */
 const SECRET_BYTES = 32;
@@ -23,6 +24,26 @@ export function makeDataDir(dataDir: string): void {
 }
 
 const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+
+/**
+ * Closes what others could read or write to all but its owner, and warns: who has looked can't be told any more. By path:
+ * closing a descriptor would drop the process's locks on the file. Windows has no such modes.
+ */
+export function closeToOthers(path: string, log: Log): void {
+  const mode = statSync(path, { throwIfNoEntry: false })?.mode ?? 0;
+  if (process.platform === 'win32' || (mode & 0o077) === 0) return;
+  const was = (mode & 0o777).toString(8).padStart(4, '0');
+  try {
+    chmodSync(path, 0o600);
+    log.warn('a file was open to other users; its mode is 0600 again', { file: path, was });
+  } catch (error) {
+    log.warn('a file is open to other users; set its mode to 0600', {
+      file: path,
+      was,
+      error: coerceError(error),
+    });
+  }
+}
 
 /** Puts `text` in place of the file's content, or makes the file. Readers see the old or the new content, never half. */
 export async function replaceFile(path: string, text: string, mode: number): Promise<void> {
@@ -103,12 +124,12 @@ function faultOf(text: string): string | undefined {
  * A secret that is made once and kept, readable by its owner only. Two callers at the same time must be kept apart by
  * the lock on dataDir. Rejects with STORE_SECRET where the file is damaged.
  */
-export async function ensureSecretFile(dataDir: string, name: SecretName): Promise<string> {
+export async function ensureSecretFile(dataDir: string, name: SecretName, log: Log): Promise<string> {
   const path = join(dataDir, name);
   const kept = await readSecretFile(dataDir, name);
   if (kept !== undefined) {
     // It may have been put there by hand, or come back from a backup.
-    await chmod(path, 0o600);
+    closeToOthers(path, log);
     return kept;
   }
   makeDataDir(dataDir);

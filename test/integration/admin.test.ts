@@ -356,10 +356,10 @@ describe('files of dataDir', () => {
   it('make a secret once, for the owner only', async () => {
     using folder = temporaryFolder();
     const dataDir = join(folder.path, 'new', 'data');
-    const secret = await ensureSecretFile(dataDir, 'secret');
+    const secret = await ensureSecretFile(dataDir, 'secret', silentLog);
     expect(secret).to.match(/^[\w-]{43}$/);
-    expect(await ensureSecretFile(dataDir, 'secret')).to.equal(secret);
-    expect(await ensureSecretFile(dataDir, 'admin-token')).to.not.equal(secret);
+    expect(await ensureSecretFile(dataDir, 'secret', silentLog)).to.equal(secret);
+    expect(await ensureSecretFile(dataDir, 'admin-token', silentLog)).to.not.equal(secret);
     expect(await modeOf(join(dataDir, 'secret'))).to.equal(0o600);
     expect((await readdir(dataDir)).sort()).to.deep.equal(['admin-token', 'secret']);
   });

@@ -5,7 +5,7 @@ import { type Clock, systemClock } from '../../core/clock.ts';
 import { StoreError } from '../../core/errors.ts';
 import { type Log, silentLog } from '../../core/log.ts';
 import type { Pulse, Store } from '../contract.ts';
-import { makeDataDir } from '../files.ts';
+import { closeToOthers, makeDataDir } from '../files.ts';
 import { Leases } from '../leases.ts';
 import { storeClock } from '../time.ts';
 import { databaseFile, makePrivateFile } from './files.ts';
@@ -41,6 +41,8 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   try {
     makeDataDir(dataDir);
     makePrivateFile(path);
+    // SQLite gives companions that it makes the database's mode; these are from before.
+    for (const end of ['', '-wal', '-shm']) closeToOthers(path + end, log);
     const writer = new Thread<Writes>('writer', { path }, log);
     const reader = new Thread<Reads>('reader', { path }, log);
     try {

@@ -2,6 +2,7 @@ import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { isPodiodError, type PodiodError } from '../../../src/core/errors.ts';
+import { silentLog } from '../../../src/core/log.ts';
 import { ensureSecretFile, makeDataDir, readSecretFile } from '../../../src/store/files.ts';
 import { temporaryFolder } from '../../support/folder.ts';
 
@@ -22,7 +23,7 @@ describe('a secret kept in dataDir', () => {
     const path = join(folder.path, 'secret');
     writeFileSync(path, '0123456789-by-hand\r\n');
     chmodSync(path, 0o644);
-    expect(await ensureSecretFile(folder.path, 'secret')).to.equal('0123456789-by-hand');
+    expect(await ensureSecretFile(folder.path, 'secret', silentLog)).to.equal('0123456789-by-hand');
     expect(modeOf(path)).to.equal('600');
   });
 
@@ -42,7 +43,7 @@ describe('a secret kept in dataDir', () => {
         const path = join(folder.path, name);
         writeFileSync(path, text);
         for (const ask of [ensureSecretFile, readSecretFile]) {
-          const error = await refused(ask(folder.path, name));
+          const error = await refused(ask(folder.path, name, silentLog));
           expect(error.code).to.equal('STORE_SECRET');
           expect(error.message).to.include(path).and.match(message);
           expect(error.hint).to.match(name === 'secret' ? /backup.*apply --prune/ : /Delete the file/);
