@@ -359,4 +359,11 @@ describe('config: load', () => {
       'good-morning',
     ]);
   });
+
+  it('says what a rule makes of changes found later', async () => {
+    const recovered = async (more: string) => (await load(withRule({ more }))).rules[0]?.recovered;
+    expect(await recovered('')).to.equal('run');
+    expect(await recovered('    recovered: skip\n')).to.equal('skip');
+    expect(await recovered('    recovered: { maxAge: 1d }\n')).to.deep.equal({ maxAgeMs: 86_400_000 });
+  });
 });
