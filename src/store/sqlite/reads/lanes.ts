@@ -15,7 +15,7 @@ import { elapsed } from '../../time.ts';
 import { type Names, NO_NAME } from '../names.ts';
 import { entryOf, outcomeOf, type Row } from '../rows.ts';
 
-interface Page {
+export interface Page {
   readonly after?: string;
   readonly limit?: number;
 }
