@@ -84,9 +84,11 @@ function replays(all: readonly ReplayStatus[], width: number, now: number): stri
 
 const isCount = (column: string): boolean => ['lag', 'in hand', 'parked'].includes(column);
 
-function stateOf({ state, waiting }: RuleStatus): Cell {
+function stateOf({ state, waiting, degraded }: RuleStatus): Cell {
   switch (state) {
     case 'running':
+      // Below stands what of it is.
+      if (degraded) return { text: 'degraded', style: 'red' };
       return waiting > 0 ? { text: 'retrying', style: 'yellow' } : { text: 'running', style: 'green' };
     case 'waiting for setup':
       return { text: 'no set-up', style: 'red' };
@@ -176,8 +178,9 @@ function troubles(status: Status, width: number, now: number, paint: Paint): str
       : 'being tried';
     told.push(indented(`plugin ${plugin} keeps failing: ${error} (${age(since, now)}, ${next})`, width, red));
   }
-  for (const { ref, error, hint, since } of status.degraded) {
+  for (const { ref, error, hint, since, rules } of status.degraded) {
     told.push(indented(`${ref}: ${error} (${age(since, now)})`, width, red));
+    if (rules.length > 0) told.push(indented(`  concerns ${rules.join(', ')}`, width));
     if (hint) told.push(indented(`  ${hint}`, width));
   }
   for (const { ref, hooks: left, error, hint } of status.leftovers) {

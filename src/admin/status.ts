@@ -17,6 +17,8 @@ export interface DegradedRef {
   readonly hint?: string;
   /** ISO 8601, UTC. */
   readonly since: string;
+  /** Those that lack something by it; empty when that isn't known or is none. */
+  readonly rules: readonly string[];
 }
 
 /** The answer of `/readyz` (contract 9). */
@@ -34,6 +36,8 @@ export interface RuleStatus {
   readonly state: LaneState | 'gone';
   /** Why it is halted or not set up yet. */
   readonly error?: string;
+  /** It runs, but lacks events: something that it needs at Podio is degraded. */
+  readonly degraded: boolean;
   /** Entries of the journal that it has not settled. */
   readonly lag: number;
   /** Everything up to here is settled. */
@@ -173,13 +177,22 @@ export function statusOf(facts: StatusFacts): Status {
 }
 
 /** The config's rules in its order, then those that left it with something still open. */
-export function rulesOf({ running, lanes, parked }: StatusFacts): readonly RuleStatus[] {
+export function rulesOf({
+  running,
+  lanes,
+  parked,
+  readiness,
+}: Pick<StatusFacts, 'running' | 'lanes' | 'parked' | 'readiness'>): readonly RuleStatus[] {
+  const degraded = new Set(readiness.degraded.flatMap(({ rules }) => rules));
   const stored = new Map(lanes.map(lane => [lane.rule, lane]));
   const present = new Set(running.map(({ rule }) => rule));
   const gone = [...parked.keys()].filter(rule => !present.has(rule));
   return [
-    ...running.map(report => ruleOf(report.rule, report, stored.get(report.rule), parked)),
-    ...gone.map(rule => ruleOf(rule, undefined, stored.get(rule), parked)),
+    ...running.map(report => ({
+      ...ruleOf(report.rule, report, stored.get(report.rule), parked),
+      degraded: degraded.has(report.rule),
+    })),
+    ...gone.map(rule => ({ ...ruleOf(rule, undefined, stored.get(rule), parked), degraded: false })),
   ];
 }
 
@@ -188,7 +201,7 @@ function ruleOf(
   report: LaneReport | undefined,
   lane: LaneStatus | undefined,
   parked: ReadonlyMap<string, number>,
-): RuleStatus {
+): Omit<RuleStatus, 'degraded'> {
   return {
     rule,
     state: report?.state ?? 'gone',

@@ -57,6 +57,8 @@ export async function openBase(
 /** The side that Podio sees: where its deliveries come in, and what keeps its hooks right. */
 export interface Front {
   readonly ingress: HttpServer;
+  /** Why events can't be taken in now; undefined while they can. */
+  readonly outage: () => string | undefined;
   readonly reconciler: Reconciler;
   readonly recovery: Recovery;
   readonly publicUrl: string;
@@ -81,7 +83,7 @@ export async function openFront(base: Base, closing: AsyncDisposableStack): Prom
     random: Math.random,
     podioAheadMs: podio.clock.aheadMs,
   });
-  const ingress = await makeIngress({
+  const { listen, outage } = makeIngress({
     path: server.path,
     secrets: () => secrets,
     journal: store.journal,
@@ -95,7 +97,9 @@ export async function openFront(base: Base, closing: AsyncDisposableStack): Prom
     log,
     metrics,
     clock,
-  }).listen(server);
+    probe: store.probe,
+  });
+  const ingress = await listen(server);
   closing.defer(() => ingress.close(CLOSE_MS));
 
   const publicUrl = options.publicUrl?.(ingress.address) ?? server.publicUrl;
@@ -112,5 +116,5 @@ export async function openFront(base: Base, closing: AsyncDisposableStack): Prom
   });
   closing.defer(() => reconciler.stop());
   closing.defer(() => recovery.stop());
-  return { ingress, reconciler, recovery, publicUrl };
+  return { ingress, outage, reconciler, recovery, publicUrl };
 }

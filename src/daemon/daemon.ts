@@ -93,7 +93,7 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
   });
 
   await dispatcher.open();
-  const { ingress, reconciler, recovery, publicUrl } = await openFront(base, starting);
+  const { ingress, outage, reconciler, recovery, publicUrl } = await openFront(base, starting);
   const scheduler = makeScheduler({
     ...base,
     rules: config.rules,
@@ -101,7 +101,7 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
     settings: store.settings,
   });
   starting.defer(() => scheduler.stop());
-  const readiness = makeReadiness(clock, reconciler);
+  const readiness = makeReadiness({ clock, reconciler, outage });
   starting.defer(readiness.waitForHooks());
   const lanesUp = readiness.wait('the lanes are starting');
 
@@ -180,6 +180,7 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
     ready: readiness.ready,
     attributeUncaught: attribution.attributeUncaught,
     stop() {
+      readiness.stopping();
       stopped ??= running.disposeAsync().then(() => {
         log.info('podiod has stopped', { left });
         return left;

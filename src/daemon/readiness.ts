@@ -5,20 +5,27 @@ import type { Reconciler } from '../reconcile/index.ts';
 /** How long the first reconcile is waited for when Podio can't be reached. */
 const WITHOUT_PODIO_MS = 30_000;
 
-/** What `/readyz` answers (contract 9), from what is up so far. */
-export function makeReadiness(clock: Clock, reconciler: Pick<Reconciler, 'firstDone' | 'status'>) {
-  const starting = new Set<string>();
+export interface ReadinessSources {
+  readonly clock: Clock;
+  readonly reconciler: Pick<Reconciler, 'firstDone' | 'status'>;
+  /** Why events can't be taken in now. */
+  readonly outage: () => string | undefined;
+}
+
+/** What `/readyz` answers (contract 9), from what is up so far and what has failed since. */
+export function makeReadiness({ clock, reconciler, outage }: ReadinessSources) {
+  const unready = new Set<string>();
   const ready = Promise.withResolvers<void>();
 
   return {
-    /** Resolves when it is ready. */
+    /** Resolves when it is ready, or stops before it was. */
     ready: ready.promise,
     /** Names something that has to come up; answers what to call when it has. */
     wait(reason: string): () => void {
-      starting.add(reason);
+      unready.add(reason);
       return () => {
-        starting.delete(reason);
-        if (starting.size === 0) ready.resolve();
+        unready.delete(reason);
+        if (unready.size === 0) ready.resolve();
       };
     },
     /** Waits for the first reconcile, though not for ever. */
@@ -31,14 +38,26 @@ export function makeReadiness(clock: Clock, reconciler: Pick<Reconciler, 'firstD
       });
       return cancel;
     },
+    /** Says so until the end, so that nobody sends more while what is in hand is finished. */
+    stopping(): void {
+      unready.add('stopping');
+      // It will not be ready any more: nobody is to wait for it.
+      ready.resolve();
+    },
     status(): Readiness {
-      const degraded = reconciler.status().degraded.map(({ ref, error, hint, since }) => ({
+      const trouble = outage();
+      const reasons = [
+        ...unready,
+        ...(trouble === undefined ? [] : [`events can not be written: ${trouble}`]),
+      ];
+      const degraded = reconciler.status().degraded.map(({ ref, error, hint, since, rules }) => ({
         ref,
         error,
         since,
+        rules,
         ...(hint !== undefined && { hint }),
       }));
-      return { ready: starting.size === 0, reasons: [...starting], degraded };
+      return { ready: reasons.length === 0, reasons, degraded };
     },
   };
 }

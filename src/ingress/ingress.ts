@@ -45,6 +45,8 @@ export interface IngressOptions {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly clock: Clock;
+  /** Resolves when the store can write; asked during an outage. Left out: the next event tells. */
+  readonly probe?: () => Promise<void>;
   readonly makeId?: MakeId;
   readonly timeouts?: Timeouts;
 }
@@ -52,6 +54,8 @@ export interface IngressOptions {
 export interface Ingress {
   /** For embedding in another server; without `listen` the answers to methods that Node does not know are Node's. */
   readonly app: Koa;
+  /** Why events are answered 503 now; undefined while they are taken in. */
+  outage(): string | undefined;
   /** Rejects with INGRESS_PORT when the address can't be had. */
   listen(address: Address): Promise<HttpServer>;
 }
@@ -72,7 +76,7 @@ export function makeIngress(options: IngressOptions): Ingress {
   const { path: base, journal, maxBody, maxWaiting, metrics, clock, makeId = randomId } = options;
   const log = options.log.child({ module: 'ingress' });
   const isValid = makeKeyCheck(options.secrets);
-  const outage = makeOutage(log, clock);
+  const outage = makeOutage({ log, clock, probe: options.probe });
   const refusals = makeRefusals(log, clock);
   let waiting = 0;
 
@@ -166,12 +170,21 @@ export function makeIngress(options: IngressOptions): Ingress {
 
   return {
     app,
-    listen: address =>
-      listen(handle, address, {
+    outage: outage.reason,
+    async listen(at) {
+      const server = await listen(handle, at, {
         name: 'server',
         unknownMethod,
         ...(options.timeouts ? { timeouts: options.timeouts } : {}),
-      }),
+      });
+      return {
+        ...server,
+        close(graceMs) {
+          outage.stop();
+          return server.close(graceMs);
+        },
+      };
+    },
   };
 }
 

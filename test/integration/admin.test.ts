@@ -108,7 +108,7 @@ describe('admin API', () => {
 
   it('is not ready with 503, degraded refs named', async () => {
     const degraded = [
-      { ref: 'app/1', error: 'a-known-secret was refused', since: '2026-01-01T00:00:00.000Z' },
+      { ref: 'app/1', error: 'a-known-secret was refused', since: '2026-01-01T00:00:00.000Z', rules: ['r'] },
     ];
     const { call } = await start({ readiness: () => ({ ready: false, reasons: ['store'], degraded }) });
     const { status, body } = await call('/readyz', withoutToken);

@@ -21,6 +21,17 @@ describe('statusOf', () => {
     expect(rules[1]).to.not.have.any.keys('lastRunAt', 'lastOutcome');
   });
 
+  it('marks the rules that lack something at Podio', () => {
+    const { readiness } = makeFacts();
+    const lacking = { ref: 'app/101', error: 'no such field', since: '', rules: ['won-leads'] };
+    const { rules } = statusOf(makeFacts({ readiness: { ...readiness, degraded: [lacking] } }));
+    expect(rules.map(({ rule, degraded }) => [rule, degraded])).to.deep.equal([
+      ['won-leads', true],
+      ['morning', false],
+      ['old', false],
+    ]);
+  });
+
   it('counts the hooks that are ours, and the ones that are not there', () => {
     expect(statusOf(makeFacts()).hooks).to.deep.equal({ active: 2, inactive: 1, missing: 1 });
   });
@@ -43,6 +54,7 @@ describe('renderStatus', () => {
           error: `the token was refused ${'again and '.repeat(20)}`,
           hint: 'Copy it from the app.',
           since: '2026-01-10T10:30:00.000Z',
+          rules: ['won-leads'],
         },
       ],
     },
@@ -86,7 +98,9 @@ describe('renderStatus', () => {
     expect(text).to.include('not ready\n  the first reconcile has not ended\n');
     expect(text).to.include('12 deletions wait for: podiod apply --allow-deletes');
     expect(text).to.include('app/102: the token was refused');
+    expect(text).to.include('    concerns won-leads');
     expect(text).to.include('    Copy it from the app.');
+    expect(text).to.match(/^won-leads {2}degraded /m);
   });
 
   it('keeps to the width, and lets nothing of others move the cursor', () => {

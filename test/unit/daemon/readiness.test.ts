@@ -1,0 +1,73 @@
+import { expect } from 'chai';
+import { makeReadiness } from '../../../src/daemon/readiness.ts';
+import { makeVirtualClock } from '../../support/virtual-clock.ts';
+
+const setUp = () => {
+  const world: { trouble: string | undefined } = { trouble: undefined };
+  const clock = makeVirtualClock();
+  const first = Promise.withResolvers<void>();
+  const degraded = [
+    {
+      ref: 'app/101',
+      error: 'no such field',
+      hint: undefined,
+      since: '2026-01-01T00:00:00.000Z',
+      rules: ['won'],
+    },
+  ];
+  const status = () => ({
+    running: false,
+    lastRunAt: undefined,
+    lastError: undefined,
+    hooks: [],
+    degraded,
+    leftovers: [],
+    plan: { actions: [], summary: {} as never },
+    refusedDeletions: 0,
+  });
+  const reconciler = { firstDone: first.promise, status };
+  const readiness = makeReadiness({ clock, reconciler, outage: () => world.trouble });
+  return { world, clock, readiness, firstDone: first.resolve };
+};
+
+describe('readiness', () => {
+  it('waits for what has to come up, and for the hooks not for ever', async () => {
+    const { readiness, clock } = setUp();
+    readiness.waitForHooks();
+    const up = readiness.wait('the lanes are starting');
+    expect(readiness.status().reasons).to.have.length(2);
+    up();
+    expect(readiness.status().ready).to.equal(false);
+    await clock.advance(30_000);
+    await readiness.ready;
+    expect(readiness.status()).to.include({ ready: true });
+  });
+
+  it('names the rules that something degraded concerns, and is ready', () => {
+    const { ready, degraded } = setUp().readiness.status();
+    expect(ready).to.equal(true);
+    expect(degraded).to.deep.equal([
+      { ref: 'app/101', error: 'no such field', since: '2026-01-01T00:00:00.000Z', rules: ['won'] },
+    ]);
+  });
+
+  it('is lost while events can not be written, and found again', () => {
+    const { readiness, world } = setUp();
+    world.trouble = 'disk full';
+    expect(readiness.status()).to.deep.include({
+      ready: false,
+      reasons: ['events can not be written: disk full'],
+    });
+    world.trouble = undefined;
+    expect(readiness.status()).to.deep.include({ ready: true, reasons: [] });
+  });
+
+  it('is over with the stop', async () => {
+    const { readiness, firstDone } = setUp();
+    readiness.waitForHooks();
+    readiness.stopping();
+    firstDone();
+    await readiness.ready;
+    expect(readiness.status()).to.deep.include({ ready: false, reasons: ['stopping'] });
+  });
+});
