@@ -19,7 +19,7 @@ export interface Matcher {
 export interface Known {
   readonly apps: ReadonlyMap<string, AppConfig>;
   readonly spaces: ReadonlyMap<string, SpaceConfig>;
-  readonly fields: Pick<FieldDirectory, 'byId' | 'known'>;
+  readonly fields: Pick<FieldDirectory, 'byId' | 'known' | 'hasRead'>;
 }
 
 /** A trigger on fields, for one of its apps. */
@@ -78,8 +78,8 @@ export function makeMatcher(rule: Rule, { apps, spaces, fields }: Known): Matche
         if (fieldId === Number(event.ref.id)) {
           if (change.from === undefined && change.to === undefined) return 'yes';
           match = 'ask';
-        } else if (fieldId === undefined) {
-          // The directory has not met the name yet. The difference names fields itself, so asking can't be wrong.
+        } else if (fieldId === undefined && !fields.hasRead(trigger.app.id)) {
+          // Which field it is can't be told yet. The difference names fields itself, so asking can't be wrong.
           match = 'ask';
         }
       }

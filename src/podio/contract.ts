@@ -110,6 +110,8 @@ export interface FieldDirectory {
   /** What is known without asking Podio. `field` is an external id or a field id in digits; aliases are resolved before. */
   known(appId: number, field: string): KnownField | undefined;
   byId(fieldId: number): KnownField | undefined;
+  /** Whether the app's fields have been read: then a name that is not `known` is none of them. */
+  hasRead(appId: number): boolean;
   /** Looks in the store, then asks Podio (one `apps.get`). Undefined: the app has no such field. */
   find(as: Identity, appId: number, field: string, options?: CallOptions): Promise<KnownField | undefined>;
 }

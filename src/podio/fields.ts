@@ -58,6 +58,7 @@ export async function makeFieldDirectory(options: {
   return {
     known,
     byId: fieldId => byId.get(fieldId),
+    hasRead: appId => byApp.has(appId),
     async find(as, appId, field, options) {
       const found = known(appId, field);
       if (found) return found;

@@ -94,7 +94,7 @@ class Daemon {
       known: {
         apps: new Map([['leads', { name: 'leads', id: 101, token: 't', login: undefined, fields: {} }]]),
         spaces: new Map(),
-        fields: { byId: () => undefined, known: () => undefined },
+        fields: { byId: () => undefined, known: () => undefined, hasRead: () => false },
       },
       clock: systemClock,
       log: silentLog,

@@ -67,7 +67,7 @@ export async function receive(
     },
   });
   const signal = new AbortController().signal;
-  const fields = { byId: () => undefined, known: () => undefined };
+  const fields = { byId: () => undefined, known: () => undefined, hasRead: () => false };
   const rules = config.rules.map(rule => {
     const { match, decide } = makeMatcher(rule, { ...config, fields });
     return {

@@ -115,9 +115,16 @@ describe('match', () => {
     expect(match(event({}))).to.equal('yes');
   });
 
-  it('asks rather than loses an event when the field is not known yet', () => {
-    const { match } = matcher(onFields({ field: 'new-field' }));
+  it("asks rather than loses an event while the app's fields are not known", () => {
+    const unread = { ...known, fields: { ...known.fields, hasRead: () => false } };
+    const { match } = makeMatcher(makeRule('r', { triggers: [onFields({ field: 'new-field' })] }), unread);
     expect(match(fieldEvent(99))).to.equal('ask');
     expect(match(event({ ref: { type: 'app_field', id: 99 } }))).to.equal('no');
+  });
+
+  it('asks nothing for a field that the app does not have', () => {
+    const { match } = matcher(onFields({ field: 'statsu' }));
+    expect(match(fieldEvent(11))).to.equal('no');
+    expect(match(fieldEvent(99))).to.equal('no');
   });
 });

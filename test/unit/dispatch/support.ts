@@ -117,6 +117,7 @@ export const known: Known = {
   ]),
   spaces: new Map([['sales', { name: 'sales', id: 7, login: 'bot' }]]),
   fields: {
+    hasRead: appId => appId === 101,
     byId: id => [status, value].find(field => field.fieldId === id),
     known: (appId, name) =>
       [status, value].find(

@@ -39,6 +39,7 @@ describe('podio field directory', () => {
   it('asks Podio once for all fields of an app, however many want to know', async () => {
     const { podio, fields } = await setUp();
     expect(fields.known(101, 'title')).to.equal(undefined);
+    expect(fields.hasRead(101)).to.equal(false);
     const [title, status] = await Promise.all([
       fields.find(LEADS, 101, 'title'),
       fields.find(LEADS, 101, 'status'),
@@ -53,6 +54,7 @@ describe('podio field directory', () => {
     expect(status?.fieldId).to.equal(2);
     expect(fields.known(101, '1')?.externalId).to.equal('title');
     expect(fields.byId(2)?.externalId).to.equal('status');
+    expect([fields.hasRead(101), fields.hasRead(102)]).to.deep.equal([true, false]);
     expect(podio.asked).to.equal(1);
   });
 

@@ -79,6 +79,7 @@ export class ModelPodio {
       known.appId === appId && (known.externalId === field || String(known.fieldId) === field);
     return {
       known: (appId, field) => found.find(fits(appId, field)),
+      hasRead: appId => found.some(known => known.appId === appId),
       byId: fieldId => found.find(known => known.fieldId === fieldId),
       find: async (_as, appId, field) => {
         this.#called('find', `app/${appId}`);
