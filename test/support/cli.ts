@@ -13,7 +13,8 @@ export interface CliOptions {
   readonly terminal?: number;
 }
 
-export interface RunningCommand {
+/** Ended with the test: `await using demo = startCommand(...)`. */
+export interface RunningCommand extends AsyncDisposable {
   /** Resolves with the exit code when the command has ended. */
   readonly ended: Promise<number>;
   stdout(): string;
@@ -56,13 +57,27 @@ export function startCommand(
     },
     onUncaught() {},
   };
+  let hasEnded = false;
+  // What was written last is read in a later turn.
+  const ended = run(argv, io).finally(() => new Promise(setImmediate));
+  const end = () => {
+    hasEnded = true;
+  };
+  ended.then(end, end);
   return {
-    // What was written last is read in a later turn.
-    ended: run(argv, io).finally(() => new Promise(setImmediate)),
+    ended,
     stdout: () => seen.stdout,
     stderr: () => seen.stderr,
-    shows: pattern => until(() => pattern.exec(seen.stdout), `${pattern} on stdout`),
+    async shows(pattern) {
+      const found = await until(() => pattern.exec(seen.stdout) ?? hasEnded, `${pattern} on stdout`);
+      if (found !== true) return found;
+      throw new Error(`it ended without showing ${pattern}:\n${seen.stdout}${seen.stderr}`);
+    },
     stop: () => stop(),
+    async [Symbol.asyncDispose]() {
+      stop();
+      await ended;
+    },
   };
 }
 

@@ -125,9 +125,11 @@ function printEntry(cli: Cli, { event, runs }: EventWithRuns): void {
   const revision = event.revision === undefined ? '' : ` rev ${event.revision}`;
   const item = event.itemId === undefined ? '' : `  item ${event.itemId}${revision}`;
   const source = event.source === 'webhook' ? '' : `  (${event.source})`;
+  // The same change comes from the app's hook and from its field's: two entries, each with the rules that hang on it.
+  const field = event.ref.type === 'app_field' ? `  (field ${event.ref.id})` : '';
   const seq = String(event.seq).padStart(6);
   cli.print(
-    `${cli.style('gray', `${seq}  ${event.receivedAt}`)}  ${cli.style('cyan', plain(event.type))}  ${where}${item}${source}`,
+    `${cli.style('gray', `${seq}  ${event.receivedAt}`)}  ${cli.style('cyan', plain(event.type))}  ${where}${item}${field}${source}`,
   );
   for (const { rule, outcome, error } of runs) {
     const { mark, color } = LOOK[outcome];

@@ -1,7 +1,6 @@
 // Commands that need the running daemon or its data, beside a daemon in this process.
 import { readdirSync } from 'node:fs';
 import { expect } from 'chai';
-import type { RunningCommand } from '../../support/cli.ts';
 import { until } from '../../support/wait.ts';
 import { fromEnv, makeSite, RULES, type Site } from './site.ts';
 
@@ -60,14 +59,14 @@ async function linkOf({ podioUrl }: Site, itemId: number): Promise<string> {
 
 describe('commands beside a daemon', function () {
   this.timeout(30_000);
+  const ending = new AsyncDisposableStack();
   let site: Site;
-  let daemon: RunningCommand;
   let lead: number;
   let deal: number;
 
   before(async () => {
-    site = await makeSite();
-    daemon = site.start(['--config', '.podiorc.yml']);
+    site = ending.use(await makeSite());
+    ending.use(site.start(['--config', '.podiorc.yml']));
     await ready(site);
     lead = site.podio.createItem(101, { fields: { title: 'Fjord', status: 1 } }).itemId;
     // App and field hook of leads, app hook of deals.
@@ -77,12 +76,7 @@ describe('commands beside a daemon', function () {
     deal = site.podio.createItem(102, { fields: { title: 'Alder' } }).itemId;
     await untilRun(site, 5);
   });
-  after(async () => {
-    daemon.stop();
-    expect(await daemon.ended, 'a clean stop').to.equal(0);
-    expect(daemon.stdout()).to.equal('');
-    await site[Symbol.asyncDispose]();
-  });
+  after(() => ending.disposeAsync());
   afterEach(() => site.configure({}));
 
   it('events: oldest first, with what every rule made of them', async () => {
@@ -151,7 +145,7 @@ describe('commands beside a daemon', function () {
   });
 
   it('events --follow: what comes, one object a line, until it is told to stop', async () => {
-    const follow = site.start(['events', '--follow', '--json', '--limit', '1']);
+    await using follow = site.start(['events', '--follow', '--json', '--limit', '1']);
     await follow.shows(/^\{"seq":5,.*\n/);
     site.podio.updateItem(deal, { fields: { title: 'Alder & Sons' } });
     const [line] = await follow.shows(/^\{"seq":6,.*/m);
@@ -188,6 +182,16 @@ describe('commands beside a daemon', function () {
     const { code, stderr } = await site.podiod(['run']);
     expect(code).to.equal(1);
     expect(stderr).to.match(/podiod: .*(uses|in use|another podiod)/i);
+  });
+
+  it('run: ends cleanly when it is asked to, with nothing on stdout', async () => {
+    await using other = await makeSite();
+    await using second = other.start(['run']);
+    await ready(other);
+    second.stop();
+    expect(await second.ended).to.equal(0);
+    expect(second.stdout()).to.equal('');
+    expect(readdirSync(other.dataDir)).not.to.include('run.json');
   });
 
   it('what only needs the daemon or its data does not fail on a secret that the shell lacks', async () => {

@@ -49,7 +49,7 @@ describe('podiod demo', function () {
   });
 
   it('ends with a summary when it is asked to', async () => {
-    const demo = startCommand(['demo', '--every', '60ms']);
+    await using demo = startCommand(['demo', '--every', '60ms']);
     await demo.shows(/item\.\w+ .*\n(.*\n)+ +✓ everything/);
     demo.stop();
     expect(await demo.ended).to.equal(0);

@@ -19,7 +19,7 @@ const wordsOf = (line: string): string[] =>
 describe('podiod emulator', () => {
   it('prints a line for curl that logs in', async () => {
     using folder = temporaryFolder();
-    const emulator = startCommand(PORT, { cwd: folder.path });
+    await using emulator = startCommand(PORT, { cwd: folder.path });
     const [line] = await emulator.shows(/curl http.*/);
     const [url = '', , header = '', , body = ''] = wordsOf(line);
     const [name = '', value = ''] = header.split(': ');
@@ -32,7 +32,7 @@ describe('podiod emulator', () => {
 
   it('prints YAML that points podiod at it', async () => {
     await using site = await makeSite();
-    const emulator = site.start(PORT);
+    await using emulator = site.start(PORT);
     const [printed] = await emulator.shows(/ {2}podio: .*\n {2}server: .*/);
     const snippet = parse(printed.replaceAll(/^ {2}/gm, ''));
     const credentials = { clientId: 'podiod', clientSecret: 'client-secret' };
@@ -52,7 +52,7 @@ describe('podiod emulator', () => {
     await using site = await makeSite({
       logins: { bot: { username: 'bot@example.com', password: 'bot-password' } },
     });
-    const emulator = site.start(PORT);
+    await using emulator = site.start(PORT);
     const [line] = await emulator.shows(/curl http.*/);
     const secrets = ['client-secret', 'leads-token', 'deals-token', 'bot-password'];
     for (const secret of secrets) expect(emulator.stdout()).to.not.include(secret);
@@ -72,7 +72,7 @@ describe('podiod emulator', () => {
 
   it('has somebody in it who works', async () => {
     await using site = await makeSite();
-    const emulator = site.start([...PORT, '--people', '20ms']);
+    await using emulator = site.start([...PORT, '--people', '20ms']);
     const [, url = ''] = await emulator.shows(/listens on (\S+),/);
     site.configure({ podio: { apiUrl: url, clientId: 'podiod', clientSecret: 'client-secret' } });
     // The first item of an app is number 1; then events has no journal to look into.
@@ -90,7 +90,7 @@ describe('podiod emulator', () => {
     const server = createServer();
     await new Promise<void>(listening => server.listen(0, '127.0.0.1', listening));
     const { port } = server.address() as AddressInfo;
-    const emulator = startCommand(['emulator', '--port', String(port)], { cwd: folder.path });
+    await using emulator = startCommand(['emulator', '--port', String(port)], { cwd: folder.path });
     expect(await emulator.ended).to.equal(1);
     expect(emulator.stderr())
       .to.include(`can't listen on 127.0.0.1:${port}: it is taken`)

@@ -64,7 +64,7 @@ describe('podiod apply', function () {
   this.timeout(30_000);
   it('asks on a terminal, and does what it has shown', async () => {
     await using site = await makeSite();
-    const apply = site.start(['apply'], { terminal: 80, input: 'yes\n' });
+    await using apply = site.start(['apply'], { terminal: 80, input: 'yes\n' });
     expect(await apply.ended).to.equal(0);
     expect(apply.stdout()).to.include('Carry this out?').and.to.include('every hook is active');
     expect(apply.stderr()).to.include("taking Podio's pings on 127.0.0.1");
@@ -73,7 +73,7 @@ describe('podiod apply', function () {
 
   it('shows on a terminal what it waits for, and nothing of it stays', async () => {
     await using site = await makeSite();
-    const apply = site.start(['apply', '--yes'], { terminal: 80 });
+    await using apply = site.start(['apply', '--yes'], { terminal: 80 });
     expect(await apply.ended).to.equal(0);
     expect(apply.stderr()).to.match(/leads item\.create: (started|waiting|done)/);
     expect(apply.stderr().endsWith('\r\u001b[K'), JSON.stringify(apply.stderr().slice(-200))).to.equal(true);
