@@ -94,13 +94,35 @@ export type HookRefType = keyof typeof HOOK_EVENTS;
 
 export const isHookRefType = (type: string): type is HookRefType => Object.hasOwn(HOOK_EVENTS, type);
 
+/** An id as Podio writes it: `0077` is 77. */
+const plainId = (id: string): string => id.replace(/^0+(?=\d)/, '');
+
+/** In the order of the numbers; longer ones may be more than a JavaScript number holds. */
+const fileIds = (list: string): string =>
+  list
+    .split(',')
+    .map(id => plainId(id.trim()))
+    .sort((a, b) => a.length - b.length || (a < b ? -1 : Number(a > b)))
+    .join(',');
+
+const filesOf = (item: string, action: string, files: string): string =>
+  `file.change:${plainId(item)}:${action}:${fileIds(files)}`;
+
+/** The same file can be replaced again and again. */
+const REPLACED = 'file_replaced';
+
 /**
  * The identity of the change that a delivery tells of, or undefined where it has none (contract 6): such an event is
- * given an id of its own and is never taken for a repeat, since a repeat is cheaper than a loss.
+ * given an id of its own and is never taken for a repeat, since a repeat is cheaper than a loss. The parameters have
+ * been checked: ids are decimal digits.
  */
 export function identityOf(type: string, params: Readonly<Record<string, string>>): string | undefined {
-  const item = params.item_id;
-  const revision = params.item_revision_id || undefined;
+  const id = (name: string): string | undefined => {
+    const value = params[name];
+    return value ? plainId(value) : undefined;
+  };
+  const item = id('item_id');
+  const revision = id('item_revision_id');
   switch (type) {
     case 'item.create':
       return item && `item.create:${item}:0`;
@@ -109,35 +131,42 @@ export function identityOf(type: string, params: Readonly<Record<string, string>
     case 'item.delete':
       return item && (revision ? `item.delete:${item}:${revision}` : `item.delete:${item}`);
     case 'comment.create':
-    case 'comment.delete':
-      return params.comment_id && `${type}:${params.comment_id}`;
+    case 'comment.delete': {
+      const comment = id('comment_id');
+      return comment && `${type}:${comment}`;
+    }
     case 'file.change': {
       const { action_type: action, file_ids: files } = params;
-      // The same file can be replaced again and again, so a replacement has no identity.
-      if (!item || !action || !files || action === 'file_replaced') return undefined;
-      return `file.change:${item}:${action}:${files
-        .split(',')
-        .map(id => id.trim())
-        .sort()
-        .join(',')}`;
+      if (!item || !action || !files || action === REPLACED) return undefined;
+      return filesOf(item, action, files);
     }
     case 'app.create':
-    case 'app.delete':
-      return params.app_id && `${type}:${params.app_id}`;
+    case 'app.delete': {
+      const app = id('app_id');
+      return app && `${type}:${app}`;
+    }
     case 'task.create':
-    case 'task.delete':
-      return params.task_id && `${type}:${params.task_id}`;
+    case 'task.delete': {
+      const task = id('task_id');
+      return task && `${type}:${task}`;
+    }
     default:
       return undefined;
   }
+}
+
+/** What the id of an event without an identity begins with; a part that is never the same twice follows. */
+export function idPrefixOf(type: string, params: Readonly<Record<string, string>>): string {
+  const { item_id: item, action_type: action, file_ids: files } = params;
+  return type === 'file.change' && item && action === REPLACED && files ? filesOf(item, action, files) : type;
 }
 
 /** Events with the same key are handled one after another: the item, else task, app, schedule's rule, ref. */
 export function orderKey(event: Pick<PodioEvent, 'itemId' | 'params' | 'ref'>): string {
   if (event.itemId !== undefined) return `item:${event.itemId}`;
   const { task_id: task, app_id: app } = event.params;
-  if (task) return `task:${task}`;
-  if (app) return `app:${app}`;
+  if (task) return `task:${plainId(task)}`;
+  if (app) return `app:${plainId(app)}`;
   return refKey(event.ref);
 }
 

@@ -1,17 +1,17 @@
 /** What a delivery says: bytes to parameters, parameters to an event. Pure; whatever is wrong is an IngressError 400. */
 import { randomUUID } from 'node:crypto';
 import { IngressError } from '../core/errors.ts';
-import { HOOK_EVENTS, identityOf, type NewEvent } from '../core/event.ts';
+import { HOOK_EVENTS, identityOf, idPrefixOf, type NewEvent } from '../core/event.ts';
 import type { HookPath } from '../core/hook.ts';
 
 export type Params = Readonly<Record<string, string>>;
 export type MediaType = 'form' | 'json';
 
-/** Hands out the identity of an event that has none of its own. */
-export type MakeId = (type: string) => string;
+/** Hands out the id of an event that has no identity. */
+export type MakeId = (prefix: string) => string;
 
-/** Unguessable, so never taken for a repeat; the type in front is for people who read the journal. */
-export const randomId: MakeId = type => `${type}:${randomUUID()}`;
+/** Unguessable, so never taken for a repeat; what stands in front is for people who read the journal. */
+export const randomId: MakeId = prefix => `${prefix}:${randomUUID()}`;
 
 /** Parameters whose values are ids at Podio, wherever they stand. `external_id` is free text. */
 const IDS = [
@@ -152,7 +152,7 @@ export function toEvent(hook: HookPath, params: Params, place: Place, makeId: Ma
   const itemId = idOf(params, 'item_id');
   const revision = idOf(params, 'item_revision_id');
   return {
-    id: identityOf(type, params) ?? makeId(type),
+    id: identityOf(type, params) ?? makeId(idPrefixOf(type, params)),
     type,
     source: 'webhook',
     ref,

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { HOOK_EVENTS, identityOf, orderKey, PARTS, partOf } from '../../../src/core/event.ts';
+import { HOOK_EVENTS, identityOf, idPrefixOf, orderKey, PARTS, partOf } from '../../../src/core/event.ts';
 
 describe('identityOf', () => {
   const cases: [name: string, type: string, params: Record<string, string>, id: string | undefined][] = [
@@ -32,8 +32,29 @@ describe('identityOf', () => {
       'files in whatever order',
       'file.change',
       { item_id: '1', action_type: 'file_created', file_ids: '30, 4,5' },
-      'file.change:1:file_created:30,4,5',
+      'file.change:1:file_created:4,5,30',
     ],
+    [
+      'ids with zeros before them as the numbers they are',
+      'item.update',
+      { item_id: '0077', item_revision_id: '03' },
+      'item.update:77:3',
+    ],
+    [
+      'file ids with zeros too',
+      'file.change',
+      { item_id: '01', action_type: 'file_created', file_ids: '010,9,9007199254740991' },
+      'file.change:1:file_created:9,10,9007199254740991',
+    ],
+    [
+      'a revision of zeros as creation',
+      'item.delete',
+      { item_id: '1', item_revision_id: '00' },
+      'item.delete:1:0',
+    ],
+    ['a comment with zeros', 'comment.create', { item_id: '1', comment_id: '009' }, 'comment.create:9'],
+    ['a task with zeros', 'task.create', { task_id: '06' }, 'task.create:6'],
+    ['an app with zeros', 'app.delete', { app_id: '05' }, 'app.delete:5'],
     [
       'a replaced file has none',
       'file.change',
@@ -59,12 +80,22 @@ describe('identityOf', () => {
   });
 });
 
+describe('idPrefixOf', () => {
+  it('names the files of a replacement, and else the type', () => {
+    const replaced = { item_id: '077', action_type: 'file_replaced', file_ids: '10,7' };
+    expect(idPrefixOf('file.change', replaced)).to.equal('file.change:77:file_replaced:7,10');
+    expect(idPrefixOf('file.change', { item_id: '77' })).to.equal('file.change');
+    expect(idPrefixOf('app.update', { app_id: '5' })).to.equal('app.update');
+  });
+});
+
 describe('orderKey', () => {
   it('is the item where there is one, else task, app, ref', () => {
     const ref = { type: 'space', id: 3 } as const;
     expect(orderKey({ itemId: 1, params: { task_id: '2', app_id: '3' }, ref })).to.equal('item:1');
     expect(orderKey({ params: { task_id: '2', app_id: '3' }, ref })).to.equal('task:2');
     expect(orderKey({ params: { app_id: '3' }, ref })).to.equal('app:3');
+    expect(orderKey({ params: { task_id: '02' }, ref })).to.equal('task:2');
     expect(orderKey({ params: {}, ref })).to.equal('space/3');
     expect(orderKey({ params: {}, ref: { type: 'schedule', id: 'morning' } })).to.equal('schedule/morning');
   });

@@ -8,6 +8,7 @@ import {
   mediaTypeOf,
   type Params,
   parseBody,
+  randomId,
   toEvent,
   verificationOf,
 } from '../../../src/ingress/parse.ts';
@@ -128,6 +129,19 @@ describe('toEvent', () => {
     expect(event({ item_id: '5', item_revision_id: '' }).id).to.equal('own');
     const replaced = { item_id: '5', action_type: 'file_replaced', file_ids: '1' };
     expect(event(replaced, hook('file.change')).id).to.equal('own');
+  });
+
+  it('never takes a replaced file for a repeat, and says in the id which one it was', () => {
+    const params = { item_id: '077', action_type: 'file_replaced', file_ids: '007' };
+    const ids = [1, 2].map(() => toEvent(hook('file.change'), params, {}, randomId).id);
+    for (const id of ids) expect(id).to.match(/^file\.change:77:file_replaced:7:[0-9a-f-]{36}$/);
+    expect(new Set(ids).size).to.equal(2);
+  });
+
+  it('keeps parameters as they came where ids have zeros before them', () => {
+    const taken = event({ item_id: '0077', item_revision_id: '03' });
+    expect(taken).to.deep.include({ id: 'item.update:77:3', itemId: 77, revision: 3 });
+    expect(taken.params).to.deep.equal({ item_id: '0077', item_revision_id: '03' });
   });
 
   it('takes 0 for a value and the empty text for an absent one', () => {
