@@ -70,13 +70,14 @@ export function makeJournal({
     });
   };
 
-  const add = (event: NewEvent, seq: number, twin: boolean, receivedAt: number): void => {
+  const add = (event: NewEvent, seq: number, twin: boolean, receivedAt: string): void => {
     newest = seq;
     tail.push({ event: released(event, seq, receivedAt), twin });
     tell();
   };
 
-  const publish: OpenJournal['publish'] = ({ decisions, releases }, batch, receivedAt) => {
+  const publish: OpenJournal['publish'] = ({ decisions, releases }, batch, at) => {
+    const receivedAt = new Date(at).toISOString();
     if (releases) {
       for (const release of releases) {
         const event = 'at' in release ? batch[release.at] : toEvent(release.row);
@@ -173,7 +174,7 @@ const toEvent = ({ part, receivedAt, params, ...event }: NewRow): NewEvent => ({
 });
 
 /** Frozen, since every lane is handed the same one. Built by hand: this is done for every event. */
-function released(event: NewEvent, seq: number, receivedAt: number): PodioEvent {
+function released(event: NewEvent, seq: number, receivedAt: string): PodioEvent {
   const { id, type, source, ref, app, space, itemId, revision, externalId, params } = event;
   const made: { -readonly [Key in keyof PodioEvent]: PodioEvent[Key] } = {
     seq,
@@ -182,7 +183,7 @@ function released(event: NewEvent, seq: number, receivedAt: number): PodioEvent 
     source,
     ref: Object.freeze({ type: ref.type, id: ref.id }),
     params: Object.freeze({ ...params }),
-    receivedAt: new Date(receivedAt).toISOString(),
+    receivedAt,
   };
   if (app !== undefined) made.app = app;
   if (space !== undefined) made.space = space;
