@@ -6,8 +6,9 @@ import { coerceError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { ReplayAnswer, ReplayWish } from '../dispatch/replay-desk.ts';
 import { type Address, type HttpServer, listen } from '../http/server.ts';
-import type { EventQuery, EventWithRuns, Parking } from '../store/contract.ts';
+import type { EventQuery, EventWithRuns, ParkedSelection, Parking } from '../store/contract.ts';
 import { AdminError, answerTo } from './errors.ts';
+import { eventToJson } from './events.ts';
 import type { MetricsRegistry } from './metrics.ts';
 import {
   parseEventQuery,
@@ -20,11 +21,21 @@ import {
 } from './requests.ts';
 import { type Readiness, type StatusFacts, statusOf } from './status.ts';
 
+/** What `/api/parked/retry` answers. */
+export interface RetryAnswer {
+  /** Those that will run again. */
+  readonly ids: readonly string[];
+  /** Rules that were asked for and that this daemon does not run. What is parked of them stays so. */
+  readonly missing: readonly string[];
+}
+
 export interface AdminDeps {
   readiness(): Readiness;
   facts(): Promise<StatusFacts>;
   events(query: EventQuery): Promise<readonly EventWithRuns[]>;
-  readonly parking: Pick<Parking, 'list' | 'retry' | 'drop'>;
+  readonly parking: Pick<Parking, 'list' | 'drop'> & {
+    retry(selection: ParkedSelection): Promise<RetryAnswer>;
+  };
   /** The item_id of `leads/42` or a link. Rejects with USAGE for what is no item. */
   findItem(name: string): Promise<number>;
   /** Undefined for a rule that is not running. */
@@ -111,7 +122,7 @@ export function makeAdmin({ token, deps, metrics, log: parent, mask }: AdminOpti
     ctx.body = { rules: statusOf(await deps.facts()).rules };
   });
   api.get('/api/events', async ctx => {
-    ctx.body = { events: await deps.events(parseEventQuery(ctx.query)) };
+    ctx.body = { events: (await deps.events(parseEventQuery(ctx.query))).map(eventToJson) };
   });
   api.get('/api/parked', async ctx => {
     ctx.body = { parked: await deps.parking.list(parseParkedQuery(ctx.query)) };
@@ -120,7 +131,7 @@ export function makeAdmin({ token, deps, metrics, log: parent, mask }: AdminOpti
     ctx.body = { itemId: await deps.findItem(parseItemQuery(ctx.query)) };
   });
   api.post('/api/parked/retry', async ctx => {
-    ctx.body = { ids: await deps.parking.retry(parseParkedSelection(ctx.request.body)) };
+    ctx.body = await deps.parking.retry(parseParkedSelection(ctx.request.body));
   });
   api.post('/api/parked/drop', async ctx => {
     ctx.body = { ids: await deps.parking.drop(parseParkedSelection(ctx.request.body)) };
@@ -148,11 +159,12 @@ export function makeAdmin({ token, deps, metrics, log: parent, mask }: AdminOpti
   app.on('error', error => log.debug('answer not sent', { error: coerceError(error) }));
   app
     .use(answer)
+    .use(onlyItsMethods(open))
     .use(open.routes())
     .use(authorize)
+    .use(onlyItsMethods(api))
     .use(readBody())
-    .use(api.routes())
-    .use(api.allowedMethods({ throw: true, methodNotAllowed: notAllowed, notImplemented: notAllowed }));
+    .use(api.routes());
 
   return { app, listen: address => listen(app.callback(), address, { name: 'admin' }) };
 }
@@ -174,4 +186,12 @@ function readBody(): Middleware {
 /** Equal lengths whatever was sent, so that the comparison can take the same time for all. */
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 
-const notAllowed = (): AdminError => new AdminError('ADMIN_REQUEST', 405, 'not with this method');
+/** Not koa's `allowedMethods`: what that throws has no `Allow`, and OPTIONS would be answered. */
+const onlyItsMethods =
+  (router: Router): Middleware =>
+  (ctx, next) => {
+    const { path, route } = router.match(ctx.path, ctx.method);
+    if (route || path.length === 0) return next();
+    ctx.set('Allow', path.flatMap(({ methods }) => methods).join(', '));
+    throw new AdminError('ADMIN_REQUEST', 405, `${ctx.path} is not for ${ctx.method}`);
+  };

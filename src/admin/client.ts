@@ -5,9 +5,11 @@ import type { ParkedRun } from '../core/run.ts';
 import type { ReplayAnswer } from '../dispatch/replay-desk.ts';
 import type { Address } from '../http/server.ts';
 import type { HookStatus } from '../reconcile/status.ts';
-import type { EventQuery, EventWithRuns, ParkedSelection } from '../store/contract.ts';
+import type { EventQuery, ParkedSelection } from '../store/contract.ts';
 import { readSecretFile } from '../store/files.ts';
+import type { RetryAnswer } from './admin.ts';
 import type { ErrorBody } from './errors.ts';
+import type { EventJson } from './events.ts';
 import type { ParkedQuery, ReconcileRequest, ReplayRequest } from './requests.ts';
 import { readRunFile } from './run-file.ts';
 import type { Readiness, RuleStatus, Status } from './status.ts';
@@ -18,12 +20,12 @@ export interface AdminClient {
   status(): Promise<Status>;
   hooks(): Promise<readonly HookStatus[]>;
   rules(): Promise<readonly RuleStatus[]>;
-  events(query?: EventQuery): Promise<readonly EventWithRuns[]>;
+  events(query?: EventQuery): Promise<readonly EventJson[]>;
   parked(query?: ParkedQuery): Promise<readonly ParkedRun[]>;
   /** The item_id of what people write for an item: `leads/42` or a link. The daemon asks Podio. */
   findItem(name: string): Promise<number>;
+  retryParked(selection: ParkedSelection): Promise<RetryAnswer>;
   /** Answers the ids taken. */
-  retryParked(selection: ParkedSelection): Promise<readonly string[]>;
   dropParked(selection: ParkedSelection): Promise<readonly string[]>;
   /** Takes as long as it takes to count the events. */
   replay(request: ReplayRequest): Promise<ReplayAnswer>;
@@ -103,7 +105,7 @@ export function adminClient({ dataDir, admin, fetch = globalThis.fetch }: AdminC
     events: query => part(call(`/api/events${queryOf(query)}`), 'events'),
     parked: query => part(call(`/api/parked${queryOf(query)}`), 'parked'),
     findItem: of => part(call(`/api/item${queryOf({ of })}`), 'itemId'),
-    retryParked: selection => part(post('/api/parked/retry', selection), 'ids'),
+    retryParked: async selection => (await post('/api/parked/retry', selection)) as RetryAnswer,
     dropParked: selection => part(post('/api/parked/drop', selection), 'ids'),
     replay: async request =>
       (await post('/api/replay', request, { signal: AbortSignal.timeout(COUNT_TIMEOUT_MS) })) as ReplayAnswer,

@@ -8,6 +8,9 @@ import { AdminError } from './errors.ts';
 const count = z.stringFormat('number', /^[0-9]{1,15}$/, 'must be a whole number').transform(Number);
 const name = z.string().min(1).max(500);
 
+/** Digits, which some JSON writers will not leave in quotes. */
+const id = z.union([name, z.int().min(0).transform(String)]);
+
 const eventQuery = z.strictObject({
   after: count.optional(),
   last: count.optional(),
@@ -30,7 +33,7 @@ const itemQuery = z.strictObject({ of: name });
 
 const parkedSelection = z.union(
   [
-    z.strictObject({ ids: z.array(name).min(1).max(10_000) }),
+    z.strictObject({ ids: z.array(id).min(1).max(10_000) }),
     z.strictObject({ rule: name }),
     z.strictObject({ all: z.literal(true) }),
   ],

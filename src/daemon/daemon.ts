@@ -23,6 +23,7 @@ import { makeScheduler } from '../schedule/scheduler.ts';
 import { ensureSecretFile } from '../store/files.ts';
 import { type Base, type BaseOptions, openBase, openFront } from './base.ts';
 import { findItem, parseItemName } from './find-item.ts';
+import { retryParked } from './parked.ts';
 import { makeReadiness } from './readiness.ts';
 import { reconcile } from './reconcile.ts';
 import { tapLanes } from './tap.ts';
@@ -133,7 +134,16 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
       readiness: readiness.status,
       facts: () => facts(admin?.address ?? config.admin),
       events: store.journal.list,
-      parking: store.parking,
+      parking: {
+        list: store.parking.list,
+        drop: store.parking.drop,
+        retry: selection =>
+          retryParked(
+            store.parking,
+            config.rules.map(({ name }) => name),
+            selection,
+          ),
+      },
       findItem: async name => findItem(base, config, parseItemName(name)),
       replay: dispatcher.replay,
       reconcile: request => reconcile(reconciler, request),

@@ -1,13 +1,13 @@
 import type { Readiness } from '../admin/status.ts';
 import type { Clock } from '../core/clock.ts';
-import type { Reconciler } from '../reconcile/index.ts';
+import type { Reconciler, ReconcileStatus } from '../reconcile/index.ts';
 
 /** How long the first reconcile is waited for when Podio can't be reached. */
 const WITHOUT_PODIO_MS = 30_000;
 
 export interface ReadinessSources {
   readonly clock: Clock;
-  readonly reconciler: Pick<Reconciler, 'firstDone' | 'status'>;
+  readonly reconciler: Pick<Reconciler, 'firstDone'> & { status(): Pick<ReconcileStatus, 'degraded'> };
   /** Why events can't be taken in now. */
   readonly outage: () => string | undefined;
 }

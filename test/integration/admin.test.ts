@@ -7,6 +7,7 @@ import { adminClient } from '../../src/admin/client.ts';
 import { makeMetrics } from '../../src/admin/metrics.ts';
 import { readRunFile, removeRunFile, writeRunFile } from '../../src/admin/run-file.ts';
 import { isPodiodError, PodioError, StoreError, UsageError } from '../../src/core/errors.ts';
+import type { PodioEvent } from '../../src/core/event.ts';
 import { silentLog } from '../../src/core/log.ts';
 import type { HttpServer } from '../../src/http/server.ts';
 import { makeMask } from '../../src/log/mask.ts';
@@ -38,7 +39,7 @@ function makeDeps() {
       list: async () => [],
       retry: async selection => {
         told.retried.push(selection);
-        return ['1', '2'];
+        return { ids: ['1', '2'], missing: ['old'] };
       },
       drop: async selection => {
         told.dropped.push(selection);
@@ -177,10 +178,12 @@ describe('admin API', () => {
     const { post, told } = await start();
     expect(JSON.parse((await post('/api/parked/retry', { ids: ['1', '2'] })).body)).to.deep.equal({
       ids: ['1', '2'],
+      missing: ['old'],
     });
+    await post('/api/parked/retry', { ids: [17, '18'] });
     await post('/api/parked/retry', { rule: 'a' });
     await post('/api/parked/drop', { all: true });
-    expect(told.retried).to.deep.equal([{ ids: ['1', '2'] }, { rule: 'a' }]);
+    expect(told.retried).to.deep.equal([{ ids: ['1', '2'] }, { ids: ['17', '18'] }, { rule: 'a' }]);
     expect(told.dropped).to.deep.equal([{ all: true }]);
   });
 
@@ -205,7 +208,7 @@ describe('admin API', () => {
       { ids: [] },
       { all: false },
       { ids: ['1'], all: true },
-      { ids: [1] },
+      { ids: [1.5] },
       [],
       'null',
       '{',
@@ -240,6 +243,32 @@ describe('admin API', () => {
     const answer = await call('/api/status', { method: 'DELETE' });
     expect(answer.status).to.equal(405);
     expect(JSON.parse(answer.body).error.code).to.equal('ADMIN_REQUEST');
+    const allowed = async (method: string, path: string) => {
+      const { status, headers } = await call(path, { method });
+      return [status, String(headers.get('allow')).split(', ').sort()];
+    };
+    expect(await allowed('DELETE', '/api/status')).to.deep.equal([405, ['GET', 'HEAD']]);
+    expect(await allowed('GET', '/api/replay')).to.deep.equal([405, ['POST']]);
+    expect(await allowed('POST', '/readyz')).to.deep.equal([405, ['GET', 'HEAD']]);
+  });
+
+  it('tells events as the command does', async () => {
+    const event = { seq: 1, id: 'item.create:1:0' } as PodioEvent;
+    const run = { rule: 'a', outcome: 'settled', steps: [] } as const;
+    const { call } = await start({
+      events: async () => [{ event, runs: [run, { ...run, outcome: 'parked', error: 'no' }] }],
+    });
+    expect(JSON.parse((await call('/api/events')).body)).to.deep.equal({
+      events: [
+        {
+          ...event,
+          runs: [
+            { ...run, error: null },
+            { ...run, outcome: 'parked', error: 'no' },
+          ],
+        },
+      ],
+    });
   });
 
   it('reconciles, waiting for it or not', async () => {
@@ -297,7 +326,7 @@ describe('admin API', () => {
       expect(told.queries).to.deep.equal([{ last: 3, rule: 'a b&c' }]);
       expect(await client.parked()).to.deep.equal([]);
       expect(await client.findItem('leads/42')).to.equal(4711);
-      expect(await client.retryParked({ all: true })).to.deep.equal(['1', '2']);
+      expect(await client.retryParked({ all: true })).to.deep.equal({ ids: ['1', '2'], missing: ['old'] });
       expect(await client.dropParked({ rule: 'a' })).to.deep.equal([]);
       expect(await client.reconcile({ move: true })).to.deep.equal({ plan: { actions: [] } });
       expect(await client.readiness()).to.include({ ready: true });

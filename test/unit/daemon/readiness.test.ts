@@ -15,17 +15,7 @@ const setUp = () => {
       rules: ['won'],
     },
   ];
-  const status = () => ({
-    running: false,
-    lastRunAt: undefined,
-    lastError: undefined,
-    hooks: [],
-    degraded,
-    leftovers: [],
-    plan: { actions: [], summary: {} as never },
-    refusedDeletions: 0,
-  });
-  const reconciler = { firstDone: first.promise, status };
+  const reconciler = { firstDone: first.promise, status: () => ({ degraded }) };
   const readiness = makeReadiness({ clock, reconciler, outage: () => world.trouble });
   return { world, clock, readiness, firstDone: first.resolve };
 };
