@@ -113,7 +113,7 @@ export function firstAbove({ entries }: Chunk, after: number): number {
 /** What an event costs beside its parameters: an object with some twenty slots and its strings. */
 const EVENT_BYTES = 500;
 
-function sizeOf(event: PodioEvent): number {
+export function sizeOf(event: PodioEvent): number {
   let bytes = EVENT_BYTES;
   for (const name in event.params) bytes += 2 * (name.length + (event.params[name] ?? '').length);
   return bytes;

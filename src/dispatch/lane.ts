@@ -5,11 +5,11 @@ import type { Metrics } from '../core/metrics.ts';
 import type { Rule } from '../core/rule.ts';
 import type { PreparedStep } from '../plugin/host.ts';
 import type { ItemReader } from '../podio/contract.ts';
-import type { Finished, Journal, Lanes, OpenRun, RequestedRun, RunKey } from '../store/contract.ts';
+import type { Entry, Finished, Journal, Lanes, OpenRun, RequestedRun, RunKey } from '../store/contract.ts';
 import type { Breaker } from './breaker.ts';
 import { Caution, POISON_ENDS } from './caution.ts';
 import { Delivery, type DeliveryContext, type Pause, type Resume } from './deliver.ts';
-import { type Chunk, type Feed, firstAbove } from './feed.ts';
+import { type Chunk, type Feed, firstAbove, sizeOf } from './feed.ts';
 import { HeldLane } from './held-lane.ts';
 import type { Matcher } from './match.ts';
 import { Outages } from './outages.ts';
@@ -17,6 +17,7 @@ import { isBefore, isLeftOut } from './recovered.ts';
 import type { Reliably } from './reliably.ts';
 import { type Replayed, Replayer } from './replayer.ts';
 import { Retries } from './retries.ts';
+import { type ItemPage, Spill } from './spill.ts';
 import { Standby } from './standby.ts';
 import { makeWake } from './wake.ts';
 import { type Slot, Window, type WindowLimits } from './window.ts';
@@ -72,7 +73,7 @@ interface Run {
 }
 
 /** Bounds what a rule that gets nothing done holds in memory, however long that lasts. */
-const LIMITS: WindowLimits = { entries: 1000, bytes: 8 * 1024 * 1024 };
+const LIMITS: WindowLimits = { entries: 1000, bytes: 8 * 1024 * 1024, chain: 64 };
 
 /** A lane with little concurrency still takes its entries a handful at a time. */
 const MIN_AHEAD = 32;
@@ -130,6 +131,7 @@ export class Lane {
   /** Held back while a plugin keeps failing. */
   readonly #standby: Standby<Slot<Run>>;
   readonly #timers = new Map<Slot<Run>, Cancel>();
+  readonly #spill: Spill;
   readonly #retries: Retries;
   readonly #replayer: Replayer;
   /** Runs that gave up in a rule that halts then: they come first when it goes on. */
@@ -142,13 +144,19 @@ export class Lane {
     this.#deps = deps;
     this.#log = deps.log.child({ rule: deps.rule.name });
     this.#outages = new Outages(this.#log, deps.clock);
-    this.#window = new Window(deps.limits ?? LIMITS);
+    const limits = deps.limits ?? LIMITS;
+    this.#window = new Window(limits);
     this.#standby = new Standby(
       deps.clock,
       deps.breakers,
       () => this.#mayStart,
       slot => this.#again(slot),
     );
+    this.#spill = new Spill({
+      limit: limits.chain,
+      read: (itemId, after, limit) => this.#readItem(itemId, after, limit),
+      take: entry => this.#takeLate(entry),
+    });
     this.#retries = new Retries({
       requested: async page => this.#held?.requested(page),
       add: request => this.#addRequested(request),
@@ -203,7 +211,7 @@ export class Lane {
       clock,
       signal: this.#abort.signal,
       savedCursor: state.cursor,
-      cursor: () => this.#window.cursor(this.#upTo),
+      cursor: () => this.#cursor(),
       position: () => this.#upTo,
       reachAhead: Math.max(4 * rule.concurrency, MIN_REACH),
       onLost: () => this.#lose(),
@@ -281,7 +289,6 @@ export class Lane {
   }
 
   #take(chunk: Chunk): void {
-    const { matcher } = this.#deps;
     const { entries } = chunk;
     for (let at = firstAbove(chunk, this.#upTo); at < entries.length; at++) {
       const entry = entries[at];
@@ -289,30 +296,61 @@ export class Lane {
       const { event, twin, order, bytes } = entry;
       this.#upTo = event.seq;
       if (this.#done.delete(event.seq)) continue;
-      const match = matcher.match(event);
-      const key = { seq: event.seq, eventId: event.id, replay: 0 };
-      const begun = this.#begun.has(event.seq) || this.#caution?.isSuspect(key) === true;
-      if (match === 'no' && !begun) continue;
-      if (!begun && isBefore(event, this.#deps.rule, this.#loadedAt)) continue;
-      const resume = this.#begun.get(event.seq);
+      const run = this.#toRun(event, twin);
+      if (run === undefined || this.#spill.leaves(order, this.#window.chainLength(order), event)) continue;
       this.#begun.delete(event.seq);
-      const run: Run = {
-        event,
-        key,
-        twin,
-        live: true,
-        asks: match === 'ask',
-        // A run that was begun goes on, also when the triggers were changed since; when the steps were too, nothing of it
-        // is left to do but to clear it away.
-        unwanted: match === 'no' && resume === undefined,
-        resume,
-        parkedId: undefined,
-        delivery: undefined,
-      };
       const first = this.#window.add(event.seq, order, bytes, run);
       if (first && this.#waitMs(run) <= 0) this.#caution?.take(run);
     }
     this.#upTo = chunk.upTo;
+  }
+
+  /** Undefined for an event that the rule does not want. */
+  #toRun(event: PodioEvent, twin: boolean): Run | undefined {
+    const { matcher, rule } = this.#deps;
+    const match = matcher.match(event);
+    const key = { seq: event.seq, eventId: event.id, replay: 0 };
+    const begun = this.#begun.has(event.seq) || this.#caution?.isSuspect(key) === true;
+    if (!begun && (match === 'no' || isBefore(event, rule, this.#loadedAt))) return undefined;
+    const resume = this.#begun.get(event.seq);
+    return {
+      event,
+      key,
+      twin,
+      live: true,
+      asks: match === 'ask',
+      // A run that was begun goes on, also when the triggers were changed since; when the steps were too, nothing of it
+      // is left to do but to clear it away.
+      unwanted: match === 'no' && resume === undefined,
+      resume,
+      parkedId: undefined,
+      delivery: undefined,
+    };
+  }
+
+  async #readItem(itemId: number, after: number, limit: number): Promise<ItemPage | undefined> {
+    const { journal, reliably } = this.#deps;
+    const read = await reliably(() => journal.read({ after, limit, itemId }), this.#abort.signal);
+    if (read === undefined) return undefined;
+    const { entries } = read.value;
+    const records = await this.#held?.recorded(entries.map(({ event }) => event.id));
+    if (records === undefined) return undefined;
+    const done = records.filter(({ replay }) => replay === 0).map(({ seq }) => seq);
+    return { entries, done: new Set(done) };
+  }
+
+  #takeLate({ event, twin }: Entry): boolean {
+    const run = this.#taking ? this.#toRun(event, twin) : undefined;
+    if (run === undefined) return false;
+    this.#begun.delete(event.seq);
+    this.#window.addLate(orderKey(event), sizeOf(event), run);
+    this.#startRuns();
+    return true;
+  }
+
+  /** Everything up to here is settled. @param without a slot left out of account */
+  #cursor(without?: Slot<Run>): number {
+    return this.#spill.cursor(this.#window.cursor(this.#upTo, without));
   }
 
   async #readRequests(): Promise<void> {
@@ -514,12 +552,13 @@ export class Lane {
       ...(park && { park }),
       ...(parkedId !== undefined && { parkedId }),
     };
-    return (await this.#held?.finish(finished, this.#window.cursor(this.#upTo, slot))) ?? false;
+    return (await this.#held?.finish(finished, this.#cursor(slot))) ?? false;
   }
 
   #settle(slot: Slot<Run>): void {
-    const { parkedId, live } = slot.value;
+    const { key, live, parkedId } = slot.value;
     this.#window.settle(slot);
+    if (live) this.#spill.settled(slot.order, key.seq, this.#window.chainLength(slot.order));
     if (parkedId !== undefined) this.#retries.settle(parkedId);
     else if (!live) this.#replayer.settle(slot.value);
     this.#held?.advanceSoon();

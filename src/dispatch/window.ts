@@ -3,6 +3,8 @@ export interface Slot<T> {
   readonly value: T;
   readonly order: string;
   readonly bytes: number;
+  /** Whether it counts against the limits; what is behind is bounded by those who bring it. */
+  readonly counts: boolean;
   /** Undefined for work that does not stand in the lane's way through the journal: it never holds the cursor. */
   readonly seq: number | undefined;
   /** Neighbours in the order of the journal. */
@@ -15,6 +17,8 @@ export interface Slot<T> {
 export interface WindowLimits {
   readonly entries: number;
   readonly bytes: number;
+  /** Entries of one order key. Not minded here, but by whoever adds. */
+  readonly chain: number;
 }
 
 /**
@@ -28,8 +32,8 @@ export class Window<T> {
   #last: Slot<T> | undefined;
   #entries = 0;
   #bytes = 0;
-  /** The last of each chain. A key that is not here has nothing in hand. */
-  readonly #tails = new Map<string, Slot<T>>();
+  /** A key that is not here has nothing in hand. */
+  readonly #chains = new Map<string, { tail: Slot<T>; length: number }>();
   /** First of their chains, in the order they became so: that is the fairness between items. */
   readonly #runnable: Slot<T>[] = [];
   /** Work for when nothing live may run, by order key, the key that waits longest first. */
@@ -61,6 +65,7 @@ export class Window<T> {
       value,
       order,
       bytes,
+      counts: true,
       seq,
       before: this.#last,
       after: undefined,
@@ -71,11 +76,19 @@ export class Window<T> {
     this.#last = slot;
     this.#entries++;
     this.#bytes += bytes;
-    const tail = this.#tails.get(order);
-    if (tail) tail.follower = slot;
-    else this.#runnable.push(slot);
-    this.#tails.set(order, slot);
-    return tail === undefined;
+    return this.#chain(slot);
+  }
+
+  /** Takes in an entry of the journal that was passed over before. Whoever passed it over holds the cursor for it. */
+  addLate(order: string, bytes: number, value: T): void {
+    this.#entries++;
+    this.#bytes += bytes;
+    this.#chain(outsideJournal(order, bytes, true, value));
+  }
+
+  /** How many of the order key are in hand. */
+  chainLength(order: string): number {
+    return this.#chains.get(order)?.length ?? 0;
   }
 
   /**
@@ -83,15 +96,7 @@ export class Window<T> {
    * the same item would wait behind it.
    */
   addBehind(order: string, value: T): void {
-    const slot: Slot<T> = {
-      value,
-      order,
-      bytes: 0,
-      seq: undefined,
-      before: undefined,
-      after: undefined,
-      follower: undefined,
-    };
+    const slot = outsideJournal(order, 0, false, value);
     const waiting = this.#behind.get(order);
     if (waiting) waiting.push(slot);
     else this.#behind.set(order, [slot]);
@@ -110,15 +115,18 @@ export class Window<T> {
   /** What was handed out is done with. */
   settle(slot: Slot<T>): void {
     const { before, after, follower, order } = slot;
+    const chain = this.#chains.get(order);
+    if (chain) chain.length--;
     if (follower) this.#runnable.push(follower);
-    else this.#tails.delete(order);
+    else this.#chains.delete(order);
+    if (!slot.counts) return;
+    this.#entries--;
+    this.#bytes -= slot.bytes;
     if (slot.seq === undefined) return;
     if (before) before.after = after;
     else this.#first = after;
     if (after) after.before = before;
     else this.#last = before;
-    this.#entries--;
-    this.#bytes -= slot.bytes;
   }
 
   /**
@@ -130,15 +138,41 @@ export class Window<T> {
     return lowest?.seq === undefined ? upTo : lowest.seq - 1;
   }
 
+  /** True: it is the first. */
+  #chain(slot: Slot<T>): boolean {
+    const chain = this.#chains.get(slot.order);
+    if (chain === undefined) {
+      this.#chains.set(slot.order, { tail: slot, length: 1 });
+      this.#runnable.push(slot);
+      return true;
+    }
+    chain.tail.follower = slot;
+    chain.tail = slot;
+    chain.length++;
+    return false;
+  }
+
   #nextBehind(): Slot<T> | undefined {
     for (const [order, waiting] of this.#behind) {
-      if (this.#tails.has(order)) continue;
+      if (this.#chains.has(order)) continue;
       const slot = waiting.shift();
       this.#behind.delete(order);
       if (waiting.length > 0) this.#behind.set(order, waiting);
-      if (slot) this.#tails.set(order, slot);
+      if (slot) this.#chains.set(order, { tail: slot, length: 1 });
       return slot;
     }
     return undefined;
   }
 }
+
+/** A slot that does not stand in the order of the journal. */
+const outsideJournal = <T>(order: string, bytes: number, counts: boolean, value: T): Slot<T> => ({
+  value,
+  order,
+  bytes,
+  counts,
+  seq: undefined,
+  before: undefined,
+  after: undefined,
+  follower: undefined,
+});

@@ -95,7 +95,8 @@ export interface Journal {
    * together share one flush.
    */
   append(batch: readonly NewEvent[]): Promise<readonly AppendResult[]>;
-  read(query: { after: number; limit: number }): Promise<ReadResult>;
+  /** `itemId`: of this item only. */
+  read(query: { after: number; limit: number; itemId?: number }): Promise<ReadResult>;
   /** The highest seq given so far, 0 when empty. */
   head(): number;
   /** For people and commands: events with their runs. */

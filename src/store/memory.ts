@@ -166,8 +166,14 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
 
   const head = (): number => data.entries.at(-1)?.event.seq ?? 0;
 
-  const read = ({ after, limit }: { after: number; limit: number }): ReadResult => {
-    const entries = data.entries.slice(after, after + limit);
+  const read = ({ after, limit, itemId }: { after: number; limit: number; itemId?: number }): ReadResult => {
+    const entries =
+      itemId === undefined
+        ? data.entries.slice(after, after + limit)
+        : data.entries
+            .slice(after)
+            .filter(({ event }) => event.itemId === itemId)
+            .slice(0, limit);
     return { entries: copy(entries), upTo: entries.at(-1)?.event.seq ?? after };
   };
 

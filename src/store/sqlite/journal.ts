@@ -155,7 +155,10 @@ export function makeJournal({
   const journal: Journal = {
     append,
     head: () => newest,
-    read: async ({ after, limit }) => tail.read(after, limit) ?? reader.call('read', after, limit),
+    read: async ({ after, limit, itemId }) =>
+      itemId === undefined
+        ? (tail.read(after, limit) ?? reader.call('read', after, limit))
+        : reader.call('readItem', itemId, after, limit),
     list: query => reader.call('list', query),
   };
   return { journal, publish };

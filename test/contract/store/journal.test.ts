@@ -4,6 +4,20 @@ import { appended, codeOf, itemEvent, lane, reopen, settled, verdict, WORLDS } f
 
 for (const { name, make } of WORLDS) {
   describe(`journal of the ${name} store`, () => {
+    it('reads the entries of one item', async () => {
+      await using world = make();
+      const store = await world.open();
+      await store.journal.append([1, 2, 1, 1, 2, 1].map((item, n) => itemEvent(item, n + 1)));
+      const seqs = async (after: number, limit: number) =>
+        (await store.journal.read({ after, limit, itemId: 1 })).entries.map(({ event }) => event.seq);
+      expect(await seqs(0, 9)).to.deep.equal([1, 3, 4, 6]);
+      expect(await seqs(1, 2)).to.deep.equal([3, 4]);
+      expect(await store.journal.read({ after: 6, limit: 2, itemId: 1 })).to.deep.equal({
+        entries: [],
+        upTo: 6,
+      });
+    });
+
     it('gives seqs from 1 in the order of the batch, and the events back as they were', async () => {
       await using world = make();
       const store = await world.open();

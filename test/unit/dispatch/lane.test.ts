@@ -177,7 +177,7 @@ describe('Lane', () => {
             throw new Error('no');
           },
         },
-        limits: { entries: 5, bytes: 1_000_000 },
+        limits: { entries: 5, bytes: 1_000_000, chain: 64 },
         wrap: store => ({
           ...store,
           journal: {

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { type Slot, Window } from '../../../src/dispatch/window.ts';
 
-const wide = { entries: 1000, bytes: 1_000_000 };
+const wide = { entries: 1000, bytes: 1_000_000, chain: 64 };
 const fill = (window: Window<string>, ...orders: string[]) => {
   for (const [at, order] of orders.entries()) window.add(10 * (at + 1), order, 1, `${order}${at}`);
 };
@@ -47,12 +47,12 @@ describe('Window', () => {
   });
 
   it('is bounded by entries and by bytes, and lets in one that is larger than both', () => {
-    const byEntries = new Window<string>({ entries: 2, bytes: 100 });
+    const byEntries = new Window<string>({ entries: 2, bytes: 100, chain: 64 });
     fill(byEntries, 'a');
     expect(byEntries.hasRoom).to.equal(true);
     byEntries.add(20, 'b', 1, 'b');
     expect(byEntries.hasRoom).to.equal(false);
-    const byBytes = new Window<string>({ entries: 10, bytes: 100 });
+    const byBytes = new Window<string>({ entries: 10, bytes: 100, chain: 64 });
     expect(byBytes.hasRoom).to.equal(true);
     byBytes.add(1, 'a', 200, 'a');
     expect(byBytes.hasRoom).to.equal(false);

@@ -5,11 +5,13 @@ import { entryOf, eventOf, outcomeOf, type Row, stepsOf } from '../rows.ts';
 
 export interface JournalReads {
   read(after: number, limit: number): ReadResult;
+  readItem(itemId: number, after: number, limit: number): ReadResult;
   list(query: EventQuery): readonly EventWithRuns[];
 }
 
 export function makeJournalReads(db: DatabaseSync, names: Names): JournalReads {
   const selectAfter = db.prepare('SELECT * FROM event WHERE seq > ? ORDER BY seq LIMIT ?');
+  const selectOfItem = db.prepare('SELECT * FROM event WHERE item = ? AND seq > ? ORDER BY seq LIMIT ?');
   const selectNext = db.prepare('SELECT seq, received_at FROM event WHERE seq >= ? ORDER BY seq LIMIT 1');
   const selectEnds = db.prepare(
     'SELECT (SELECT min(seq) FROM event) AS first, (SELECT max(seq) FROM event) AS last',
@@ -19,6 +21,11 @@ export function makeJournalReads(db: DatabaseSync, names: Names): JournalReads {
     'SELECT replay, outcome, steps, error FROM run WHERE rule = ? AND seq = ? ORDER BY replay',
   );
   const listings = new Map<string, StatementSync>();
+
+  const result = (rows: readonly Row[], after: number): ReadResult => {
+    const entries = rows.map(row => entryOf(row, names));
+    return { entries, upTo: entries.at(-1)?.event.seq ?? after };
+  };
 
   const runsOf = (seq: number, rules: readonly { id: number; name: string }[]): EventWithRuns['runs'] =>
     rules.flatMap(({ id, name }) =>
@@ -88,10 +95,8 @@ export function makeJournalReads(db: DatabaseSync, names: Names): JournalReads {
   };
 
   return {
-    read(after, limit) {
-      const entries = selectAfter.all(after, limit).map(row => entryOf(row, names));
-      return { entries, upTo: entries.at(-1)?.event.seq ?? after };
-    },
+    read: (after, limit) => result(selectAfter.all(after, limit), after),
+    readItem: (itemId, after, limit) => result(selectOfItem.all(itemId, after, limit), after),
     list(query) {
       const rules = selectRules
         .all()
