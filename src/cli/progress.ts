@@ -14,13 +14,16 @@ export interface StatusLine extends Disposable {
 const CLEAR = '\r\u001b[K';
 
 export function statusLine(stream: Line): StatusLine {
+  // News may still come when nobody waits for any.
+  let isOver = !stream.isTTY;
   return {
     show(text) {
       // One column is left free: a terminal that is full to the last one may begin a new line.
-      if (stream.isTTY) stream.write(`${CLEAR}${clip(text, (stream.columns || 80) - 1)}`);
+      if (!isOver) stream.write(`${CLEAR}${clip(text, (stream.columns || 80) - 1)}`);
     },
     [Symbol.dispose]() {
-      if (stream.isTTY) stream.write(CLEAR);
+      if (!isOver) stream.write(CLEAR);
+      isOver = true;
     },
   };
 }

@@ -1,31 +1,14 @@
-import type { AdminClient } from '../../admin/client.ts';
-import type { Config } from '../../config/model.ts';
 import { UsageError } from '../../core/errors.ts';
-import type { HookRef } from '../../core/hook.ts';
-import type { ReconcileAnswer } from '../../daemon/reconcile.ts';
-import type { RootLog } from '../../log/log.ts';
-import type { ApplyOptions, HookPlan } from '../../reconcile/index.ts';
 import { type CommandContext, withCommonOptions, withExamples } from '../command.ts';
 import { confirmed } from '../confirm.ts';
 import { EXIT } from '../exit.ts';
-import type { Cli, CommonOptions } from '../io.ts';
-import { statusLine } from '../progress.ts';
-import { plain } from '../text.ts';
+import type { CommonOptions } from '../io.ts';
 
 interface ApplyCommandOptions extends CommonOptions {
   readonly yes?: boolean;
   readonly prune?: boolean;
   readonly move?: boolean;
   readonly allowDeletes?: boolean;
-}
-
-/** Where a plan is made and carried out: in the running daemon, or here. */
-interface Way extends AsyncDisposable {
-  /** For people. */
-  readonly where: string;
-  readonly nameOf: (ref: HookRef) => string | undefined;
-  plan(): Promise<HookPlan>;
-  apply(): Promise<ReconcileAnswer>;
 }
 
 export function defineApply({ program, cli, exit }: CommandContext): void {
@@ -49,8 +32,17 @@ export function defineApply({ program, cli, exit }: CommandContext): void {
             'Say --yes.',
           );
         }
-        const [{ loadConfigOrFail, makeCommandLog }, { isChange, planToJson, renderPlan }] =
-          await Promise.all([import('../setup.ts'), import('../../reconcile/index.ts')]);
+        const [
+          { loadConfigOrFail, makeCommandLog },
+          { hookPlanToJson, isChange, renderPlan },
+          { byItself, throughDaemon },
+          { plain },
+        ] = await Promise.all([
+          import('../setup.ts'),
+          import('../../reconcile/index.ts'),
+          import('../ways.ts'),
+          import('../text.ts'),
+        ]);
         const { config, secrets } = await loadConfigOrFail(cli, options);
         const log = makeCommandLog(cli, options, secrets, 'error');
         const flags = { prune, move, allowDeletes };
@@ -70,7 +62,7 @@ export function defineApply({ program, cli, exit }: CommandContext): void {
         const answer = todo > 0 ? await way.apply() : { plan, results: [] };
         const bad = answer.results.filter(({ outcome }) => outcome !== 'done');
         if (options.json) {
-          cli.printJson({ ...planToJson(answer.plan.actions), results: answer.results });
+          cli.printJson({ ...hookPlanToJson(answer.plan), results: answer.results });
         } else if (todo > 0) {
           for (const { ref, type, error } of bad) {
             const place = way.nameOf(ref) ?? `${ref.type}/${ref.id}`;
@@ -97,83 +89,4 @@ export function defineApply({ program, cli, exit }: CommandContext): void {
     ],
     'Exit codes: 0 every hook is active, 1 one is not, or the answer was no.',
   );
-}
-
-/** Undefined when no daemon answers. */
-async function throughDaemon(
-  cli: Cli,
-  config: Config,
-  flags: Required<ApplyOptions>,
-  log: RootLog,
-): Promise<Way | undefined> {
-  const { adminClient } = await import('../../admin/client.ts');
-  const client = adminClient(config);
-  try {
-    await client.readiness();
-  } catch {
-    return undefined;
-  }
-  const [{ connectForReading }, { namesOf }] = await Promise.all([
-    import('../../daemon/index.ts'),
-    import('../names.ts'),
-  ]);
-  const { fields } = await connectForReading(config, { log });
-  return {
-    where: 'A daemon runs on this dataDir: the plan is its own, by the config that it was started with.',
-    nameOf: namesOf(config, fields),
-    plan: async () => ((await client.reconcile({ ...flags, dryRun: true })) as ReconcileAnswer).plan,
-    async apply() {
-      using _shown = watchHooks(cli, client);
-      return (await client.reconcile(flags)) as ReconcileAnswer;
-    },
-    async [Symbol.asyncDispose]() {},
-  };
-}
-
-/** The daemon's hooks as they become active, for as long as somebody waits for them at a terminal. */
-function watchHooks(cli: Cli, client: AdminClient): Disposable {
-  const line = statusLine(cli.io.stderr);
-  line.show('  waiting for Podio ...');
-  const timer = setInterval(async () => {
-    const hooks = await client.hooks().catch(() => []);
-    const ours = hooks.filter(({ owner }) => owner === 'ours');
-    const active = ours.filter(({ status }) => status === 'active').length;
-    line.show(`  ${active} of ${ours.length} hooks active`);
-  }, 500);
-  return {
-    [Symbol.dispose]() {
-      clearInterval(timer);
-      line[Symbol.dispose]();
-    },
-  };
-}
-
-async function byItself(cli: Cli, config: Config, flags: Required<ApplyOptions>, log: RootLog): Promise<Way> {
-  const [{ openHooks, reconcile }, { namesOf }] = await Promise.all([
-    import('../../daemon/index.ts'),
-    import('../names.ts'),
-  ]);
-  const hooks = await openHooks(config, { log });
-  const { reconciler } = hooks;
-  const nameOf = namesOf(config, hooks.fields);
-  return {
-    where: `No daemon runs on this dataDir: taking Podio's pings on ${hooks.ingress.host}:${hooks.ingress.port}.`,
-    nameOf,
-    plan: () => reconciler.plan(flags),
-    async apply() {
-      using line = statusLine(cli.io.stderr);
-      let ended = 0;
-      const now: typeof reconciler.now = options =>
-        reconciler.now({
-          ...options,
-          onProgress({ action: { ref, type }, state }) {
-            if (state !== 'started' && state !== 'waiting') ended += 1;
-            const place = nameOf(ref) ?? `${ref.type}/${ref.id}`;
-            line.show(`  ${ended} ended; ${place} ${type}: ${state}`);
-          },
-        });
-      return await reconcile({ plan: reconciler.plan, now }, { ...flags, dryRun: false });
-    },
-    [Symbol.asyncDispose]: () => hooks[Symbol.asyncDispose](),
-  };
 }

@@ -1,8 +1,8 @@
+import { eventToJson } from '../../admin/events.ts';
 import type { EventQuery, EventWithRuns, StoreReader } from '../../store/contract.ts';
 import { type CommandContext, withCommonOptions, withExamples } from '../command.ts';
 import { follow, pages } from '../follow.ts';
 import type { Cli, CommonOptions } from '../io.ts';
-import { clip, plain } from '../text.ts';
 
 interface EventsOptions extends CommonOptions {
   readonly limit?: string;
@@ -72,16 +72,11 @@ async function itemOf(cli: Cli, options: EventsOptions): Promise<Pick<EventQuery
   return { itemId: await resolveItem(cli, options, options.item) };
 }
 
-const toJson = ({ event, runs }: EventWithRuns): object => ({
-  ...event,
-  runs: runs.map(({ rule, outcome, steps, error }) => ({ rule, outcome, steps, error: error ?? null })),
-});
-
 async function printDocument(cli: Cli, reader: StoreReader, query: EventQuery): Promise<void> {
   // Nothing is written before the first is read: what fails until then is told in a document of its own.
   let before = '{"events": [';
   for await (const entry of pages(reader, query)) {
-    cli.io.stdout.write(`${before}\n  ${JSON.stringify(toJson(entry))}`);
+    cli.io.stdout.write(`${before}\n  ${JSON.stringify(eventToJson(entry))}`);
     before = ',';
   }
   cli.print(before === ',' ? '\n]}' : `${before}]}`);
@@ -93,8 +88,9 @@ async function printLines(
   query: EventQuery,
   options: EventsOptions,
 ): Promise<void> {
+  const { printEntry } = await import('../show/entry.ts');
   const print = (entry: EventWithRuns) =>
-    options.json ? cli.print(JSON.stringify(toJson(entry))) : printEntry(cli, entry);
+    options.json ? cli.print(JSON.stringify(eventToJson(entry))) : printEntry(cli, entry);
   let last = query.after ?? 0;
   let any = false;
   for await (const entry of pages(reader, query)) {
@@ -110,30 +106,4 @@ async function printLines(
   cli.io.onStop(() => stop.abort());
   const { last: _, ...filter } = query;
   for await (const entry of follow(reader, filter, last, stop.signal)) print(entry);
-}
-
-const LOOK = {
-  settled: { mark: '✓', color: 'green' },
-  filtered: { mark: '·', color: 'gray' },
-  parked: { mark: '!', color: 'red' },
-  dropped: { mark: 'x', color: 'gray' },
-} as const;
-
-function printEntry(cli: Cli, { event, runs }: EventWithRuns): void {
-  const room = cli.terminal ? Math.max(cli.width, 30) : Infinity;
-  const where = plain(event.app ?? event.space ?? `${event.ref.type}/${event.ref.id}`);
-  const revision = event.revision === undefined ? '' : ` rev ${event.revision}`;
-  const item = event.itemId === undefined ? '' : `  item ${event.itemId}${revision}`;
-  const source = event.source === 'webhook' ? '' : `  (${event.source})`;
-  // The same change comes from the app's hook and from its field's: two entries, each with the rules that hang on it.
-  const field = event.ref.type === 'app_field' ? `  (field ${event.ref.id})` : '';
-  const seq = String(event.seq).padStart(6);
-  cli.print(
-    `${cli.style('gray', `${seq}  ${event.receivedAt}`)}  ${cli.style('cyan', plain(event.type))}  ${where}${item}${field}${source}`,
-  );
-  for (const { rule, outcome, error } of runs) {
-    const { mark, color } = LOOK[outcome];
-    const text = `${rule}: ${outcome}${error === undefined ? '' : `: ${plain(error)}`}`;
-    cli.print(`        ${cli.style(color, mark)} ${clip(text, room - 10)}`);
-  }
 }

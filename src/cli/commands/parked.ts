@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { RetryAnswer } from '../../admin/admin.ts';
 import type { AdminClient } from '../../admin/client.ts';
 import { UsageError } from '../../core/errors.ts';
 import type { ParkedRun } from '../../core/run.ts';
@@ -6,7 +7,6 @@ import type { ParkedSelection } from '../../store/contract.ts';
 import { type CommandContext, withCommonOptions, withExamples } from '../command.ts';
 import { EXIT } from '../exit.ts';
 import type { Cli, CommonOptions } from '../io.ts';
-import { clip, plain } from '../text.ts';
 
 interface SelectOptions extends CommonOptions {
   readonly rule?: string;
@@ -28,10 +28,11 @@ export function defineParked(context: CommandContext): void {
     .action(async (verb: string | undefined, options: SelectOptions) => {
       if (verb !== undefined)
         throw new UsageError(`unknown command parked ${verb}`, 'It has retry and drop.');
+      const { showParked } = await import('../show/parked.ts');
       const runs = await allParked(await clientOf(cli, options), options.rule);
       if (options.json) cli.printJson({ parked: runs });
       else if (runs.length === 0) cli.print('Nothing is parked.');
-      else for (const run of runs) for (const line of show(cli, run)) cli.print(line);
+      else for (const run of runs) for (const line of showParked(cli, run)) cli.print(line);
     });
   defineVerb(context, parked, {
     name: 'retry',
@@ -43,7 +44,7 @@ export function defineParked(context: CommandContext): void {
     name: 'drop',
     summary: 'gives them up for good',
     done: 'dropped',
-    act: (client, selection) => client.dropParked(selection),
+    act: async (client, selection) => ({ ids: await client.dropParked(selection), missing: [] }),
   });
   withExamples(parked, [
     ['podiod parked', 'which, and why?'],
@@ -58,8 +59,7 @@ interface Verb {
   readonly name: 'retry' | 'drop';
   readonly summary: string;
   readonly done: string;
-  /** Answers the ids taken. */
-  act(client: AdminClient, selection: ParkedSelection): Promise<readonly string[]>;
+  act(client: AdminClient, selection: ParkedSelection): Promise<RetryAnswer>;
 }
 
 function defineVerb(
@@ -76,14 +76,21 @@ function defineVerb(
     .option('--all', 'all of them')
     .action(async (ids: string[], options: SelectOptions) => {
       const selection = selectionOf(name, ids, options);
-      const taken = await act(await clientOf(cli, options), selection);
-      if (options.json) cli.printJson({ ids: taken });
+      const answer = await act(await clientOf(cli, options), selection);
+      const { ids: taken, missing } = answer;
+      if (options.json) cli.printJson(name === 'retry' ? answer : { ids: taken });
       else cli.print(`${taken.length} ${taken.length === 1 ? 'run' : 'runs'} ${done}.`);
-      const missing = ids.filter(id => !taken.includes(id));
-      if (missing.length > 0) {
-        cli.note(`podiod: not parked: ${missing.join(', ')}`);
-        exit(EXIT.failed);
-      }
+      const left = ids.filter(id => !taken.includes(id));
+      const troubles = [
+        ...missing.map(rule => `the running daemon has no rule ${rule}; what is parked of it stays so`),
+        ...(left.length > 0 ? [`${missing.length > 0 ? 'not taken' : 'not parked'}: ${left.join(', ')}`] : []),
+        // Asked for as a whole, a halted rule goes on, whether anything of it is parked or not.
+        ...(name === 'drop' && options.rule !== undefined && taken.length === 0
+          ? [`nothing of the rule ${options.rule} is parked`]
+          : []),
+      ];
+      for (const trouble of troubles) cli.note(`podiod: ${trouble}`);
+      if (troubles.length > 0) exit(EXIT.failed);
     });
   withExamples(
     command,
@@ -92,7 +99,7 @@ function defineVerb(
       [`podiod parked ${name} --rule won-leads`, 'all of a rule'],
       [`podiod parked ${name} --all`, 'all there are'],
     ],
-    'Exit codes: 0, or 1 when an id is not parked.',
+    'Exit codes: 0, or 1 when an id is not parked, or a rule is not there.',
   );
 }
 
@@ -127,14 +134,4 @@ async function allParked(client: AdminClient, rule: string | undefined): Promise
     if (page.length === 0) return runs;
     runs.push(...page);
   }
-}
-
-function show(cli: Cli, { id, rule, event, step, attempts, error, parkedAt }: ParkedRun): string[] {
-  const room = cli.terminal ? Math.max(cli.width, 30) : Infinity;
-  const about = event.itemId === undefined ? event.type : `${event.type} item ${event.itemId}`;
-  const tries = `${attempts} ${attempts === 1 ? 'try' : 'tries'}`;
-  return [
-    `${cli.style('bold', id)}  ${clip(`${rule}  ${plain(about)}  ${parkedAt}`, room - id.length - 2)}`,
-    `    ${clip(`at ${step} after ${tries}: ${plain(error)}`, room - 4)}`,
-  ];
 }

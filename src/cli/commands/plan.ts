@@ -33,7 +33,7 @@ export function definePlan({ program, cli, exit }: CommandContext): void {
         const [
           { loadConfigOrFail, makeCommandLog },
           { openHooksForReading },
-          { isChange, planToJson, renderPlan },
+          { isChange, hookPlanToJson, renderPlan },
           { namesOf },
         ] = await Promise.all([
           import('../setup.ts'),
@@ -47,10 +47,7 @@ export function definePlan({ program, cli, exit }: CommandContext): void {
         const plan = await hooks.reconciler.plan({ prune, move, allowDeletes });
         const nameOf = namesOf(config, hooks.fields);
         if (options.json) {
-          cli.printJson(planToJson(plan.actions));
-          for (const { ref, error } of plan.failed)
-            cli.note(`podiod: ${nameOf(ref) ?? `${ref.type}/${ref.id}`}: ${error.message}`);
-          for (const { rule, error } of plan.unresolved) cli.note(`podiod: rule ${rule}: ${error.message}`);
+          cli.printJson(hookPlanToJson(plan));
         } else {
           cli.print(renderPlan(plan, { width: cli.width, colours: cli.colors, nameOf }));
         }

@@ -28,7 +28,7 @@ export function defineReceive({ program, cli, exit }: CommandContext): void {
     .action(async (file: string, options: ReceiveOptions) => {
       const [{ receive }, { showReceived }] = await Promise.all([
         import('../receive/receive.ts'),
-        import('../receive/show.ts'),
+        import('../show/received.ts'),
       ]);
       const received = await receive(cli, file, options);
       if (options.json) cli.printJson({ deliveries: received });

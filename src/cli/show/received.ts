@@ -1,7 +1,7 @@
 import type { DryStep } from '../../dispatch/dry-run.ts';
 import type { Cli } from '../io.ts';
+import type { Received } from '../receive/receive.ts';
 import { clip, plain } from '../text.ts';
-import type { Received } from './receive.ts';
 
 const COLORS = { settled: 'green', filtered: 'gray', failed: 'red', unmatched: 'gray' } as const;
 

@@ -1,0 +1,30 @@
+import type { EventWithRuns } from '../../store/contract.ts';
+import type { Cli } from '../io.ts';
+import { clip, plain } from '../text.ts';
+
+const LOOK = {
+  settled: { mark: '✓', color: 'green' },
+  filtered: { mark: '·', color: 'gray' },
+  parked: { mark: '!', color: 'red' },
+  dropped: { mark: 'x', color: 'gray' },
+} as const;
+
+/** An entry of the journal for people, with a line for what each rule made of it. */
+export function printEntry(cli: Cli, { event, runs }: EventWithRuns): void {
+  const room = cli.terminal ? Math.max(cli.width, 30) : Infinity;
+  const where = plain(event.app ?? event.space ?? `${event.ref.type}/${event.ref.id}`);
+  const revision = event.revision === undefined ? '' : ` rev ${event.revision}`;
+  const item = event.itemId === undefined ? '' : `  item ${event.itemId}${revision}`;
+  const source = event.source === 'webhook' ? '' : `  (${event.source})`;
+  // The same change comes from the app's hook and from its field's: two entries, each with the rules that hang on it.
+  const field = event.ref.type === 'app_field' ? `  (field ${event.ref.id})` : '';
+  const seq = String(event.seq).padStart(6);
+  cli.print(
+    `${cli.style('gray', `${seq}  ${event.receivedAt}`)}  ${cli.style('cyan', plain(event.type))}  ${where}${item}${field}${source}`,
+  );
+  for (const { rule, outcome, error } of runs) {
+    const { mark, color } = LOOK[outcome];
+    const text = `${rule}: ${outcome}${error === undefined ? '' : `: ${plain(error)}`}`;
+    cli.print(`        ${cli.style(color, mark)} ${clip(text, room - 10)}`);
+  }
+}
