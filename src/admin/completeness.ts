@@ -18,6 +18,8 @@ export interface AppStatus {
   /** Missing and still looked for. */
   readonly open: number;
   readonly sweeping: boolean;
+  /** How often the app is looked at for what was missed, as the budget allows. Absent where it no longer is. */
+  readonly everyMs?: number;
   /** ISO 8601, UTC. */
   readonly lastSweepAt?: string;
   /** Why the last look did not end well. */

@@ -29,7 +29,7 @@ export function renderStatus(status: Status, { width = 80, colours = false, now 
     head(status, width, paint),
     rules(status.rules, width, now, paint),
     replays(status.replays, width, now),
-    hooks(status, now, paint),
+    hooks(status, width, now, paint),
     completeness(status, width, now, paint),
     troubles(status, width, now, paint),
     budgets(status.podio, width, paint),
@@ -100,7 +100,12 @@ function stateOf({ state, waiting, degraded }: RuleStatus): Cell {
   }
 }
 
-function hooks({ hooks, reconcile, refusedDeletions }: Status, now: number, paint: Paint): string[] {
+function hooks(
+  { hooks, reconcile, refusedDeletions }: Status,
+  width: number,
+  now: number,
+  paint: Paint,
+): string[] {
   const counts = [
     paint(hooks.active > 0 ? 'green' : 'dim', `${hooks.active} active`),
     ...(hooks.inactive > 0 ? [paint('red', `${hooks.inactive} inactive`)] : []),
@@ -108,7 +113,15 @@ function hooks({ hooks, reconcile, refusedDeletions }: Status, now: number, pain
   ];
   const looked = reconcile.lastRunAt ? `looked at ${age(reconcile.lastRunAt, now)}` : 'not looked at yet';
   return [
-    `hooks: ${counts.join(', ')} ${paint('dim', `(${reconcile.running ? 'looking now' : looked})`)}`,
+    `hooks: ${counts.join(', ')} ${paint('dim', `(${reconcile.running ? 'looking now' : looked}, every ${duration(reconcile.everyMs)})`)}`,
+    ...reconcile.pace
+      .filter(({ everyMs }) => everyMs > reconcile.everyMs)
+      .map(({ identity, refs, everyMs }) =>
+        indented(
+          `${identity}: ${refs} refs, every ${duration(everyMs)}, as the background share allows`,
+          width,
+        ),
+      ),
     ...(refusedDeletions > 0
       ? [paint('yellow', `  ${refusedDeletions} deletions wait for: podiod apply --allow-deletes`)]
       : []),
@@ -123,6 +136,7 @@ const APP_COLUMNS = [
   'own',
   'open',
   'lost',
+  'every',
   'looked at',
 ] as const;
 
@@ -149,6 +163,7 @@ function completeness({ apps, unrecoverable }: Status, width: number, now: numbe
       app.unprovable.reduce((sum, { count }) => sum + count, 0),
       'red',
     ),
+    { text: app.everyMs === undefined ? '-' : duration(app.everyMs), right: true },
     { text: app.sweeping ? 'now' : app.lastSweepAt ? age(app.lastSweepAt, now) : 'not yet' },
   ]);
   const told = apps.flatMap(({ app, lastError, unprovable }) => [

@@ -4,6 +4,7 @@ import type { BreakerStatus } from '../dispatch/breaker.ts';
 import type { RuleStatus as LaneReport, LaneState } from '../dispatch/lane.ts';
 import type { Address } from '../http/server.ts';
 import type { BudgetStatus } from '../podio/contract.ts';
+import type { Pace } from '../reconcile/rota.ts';
 import type { HookStatus, Leftover, ReconcileStatus } from '../reconcile/status.ts';
 import type { SweepStatus } from '../recover/recovery.ts';
 import type { Completeness, LaneStatus, Replay } from '../store/contract.ts';
@@ -101,6 +102,10 @@ export interface Status {
     /** ISO 8601, UTC. */
     readonly lastRunAt?: string;
     readonly lastError?: string;
+    /** As configured. */
+    readonly everyMs: number;
+    /** How often hooks are looked at, by identity, as its budget allows. */
+    readonly pace: readonly Pace[];
   };
   readonly podio: readonly BudgetStatus[];
   /** How completely the changes of items have been seen, for each app that a rule wants them of. */
@@ -169,6 +174,8 @@ export function statusOf(facts: StatusFacts): Status {
       running: reconcile.running,
       ...(reconcile.lastRunAt === undefined ? {} : { lastRunAt: reconcile.lastRunAt }),
       ...(reconcile.lastError === undefined ? {} : { lastError: reconcile.lastError }),
+      everyMs: reconcile.everyMs,
+      pace: reconcile.pace,
     },
     podio: facts.budgets,
     apps: appsOf(facts.sweeps, facts.completeness),

@@ -77,6 +77,7 @@ export async function openFront(base: Base, closing: AsyncDisposableStack): Prom
     config,
     store,
     items: podio.items,
+    share: podio.share,
     identities,
     clock,
     log,

@@ -2,12 +2,7 @@ import type { Clock } from '../core/clock.ts';
 import type { BudgetStatus, Priority } from './contract.ts';
 import { type HourCount, makeHourCount } from './hour-count.ts';
 import type { RateLimit } from './http.ts';
-
-/** The hourly budgets that Podio keeps for each identity (reference/podio-api.md section 10). */
-type Bucket = 'general' | 'limited';
-
-/** What is documented; taken as the guess until a header tells. */
-const DOCUMENTED: Readonly<Record<Bucket, number>> = { general: 1_000, limited: 250 };
+import { type Bucket, DOCUMENTED, shareOf } from './pace.ts';
 
 /** Known to be "Rate limited" before a header says so. The names are those in metrics. */
 const LIMITED_OPERATIONS: ReadonlySet<string> = new Set(['items.filter', 'request.filter', 'request.search']);
@@ -53,6 +48,8 @@ export interface Budget {
   take(identity: string, operation: string, priority: Priority): Taken;
   /** After a 420: nothing goes out for this identity until then. A shorter wait never cuts a longer one. */
   pause(identity: string, ms: number): void;
+  /** Calls an hour that all background work of this identity may make. */
+  share(identity: string): Readonly<Record<Bucket, number>>;
   status(): readonly BudgetStatus[];
 }
 
@@ -108,12 +105,11 @@ export function makeBudget(options: {
   const bucketOf = (account: Account, operation: string): Bucket =>
     account.bucketOf.get(operation) ?? (LIMITED_OPERATIONS.has(operation) ? 'limited' : 'general');
 
-  const shareWait = (account: Account, bucket: Bucket): number => {
-    const limit = account.known.get(bucket)?.limit ?? DOCUMENTED[bucket];
-    const cap = Math.floor(limit * backgroundShare);
-    // A share that rounds down to nothing would stop reconciling for good.
-    return account.background[bucket].waitBelow(Math.max(cap, 1));
-  };
+  const shareIn = (account: Account | undefined, bucket: Bucket): number =>
+    shareOf(account?.known.get(bucket)?.limit ?? DOCUMENTED[bucket], backgroundShare);
+
+  const shareWait = (account: Account, bucket: Bucket): number =>
+    account.background[bucket].waitBelow(shareIn(account, bucket));
 
   /** Milliseconds, and whether the call would be a probe. */
   const windowWait = (
@@ -186,6 +182,11 @@ export function makeBudget(options: {
         known.remaining = 0;
         known.renewedBy = account.pausedUntil;
       }
+    },
+
+    share(identity) {
+      const account = accounts.get(identity);
+      return { general: shareIn(account, 'general'), limited: shareIn(account, 'limited') };
     },
 
     status() {

@@ -173,6 +173,7 @@ export function makePodioClient(options: PodioClientOptions): PodioClient & { re
     hooks: makeHooks(request),
     items: makeItems(request),
     apps: makeApps(request),
+    share: as => budget.share(identityKey(as)),
     budgets: budget.status,
     clock: podioClock,
   };

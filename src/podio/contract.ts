@@ -76,6 +76,8 @@ export interface PodioClient {
     filter(as: Identity, appId: number, body: object, options?: CallOptions): Promise<FilterResult>;
   };
   readonly apps: { get(as: Identity, appId: number, options?: CallOptions): Promise<App> };
+  /** Calls an hour that background work of this identity may make, in the general and in the "Rate limited" bucket. */
+  share(as: Identity): { readonly general: number; readonly limited: number };
   /** What is known of each identity's budget, for `status`. */
   budgets(): readonly BudgetStatus[];
 }

@@ -14,7 +14,10 @@ export interface NowOptions extends ApplyOptions {
 
 /** Makes Podio's hooks what the rules need, again and again. */
 export interface Reconciler {
-  /** Runs at once, then every `reconcile.everyMs` with jitter, and earlier for what failed. */
+  /**
+   * Runs at once, then every `reconcile.everyMs` with jitter, and earlier for what failed. Where the background share of
+   * an identity's budget is too small for that, its refs are looked at less often, one after the other.
+   */
   start(): void;
   /** Ends what is under way without finishing it: the next start looks again. */
   stop(): Promise<void>;
@@ -67,7 +70,7 @@ const SHORTEST_WAIT = 100;
 const WAIT_AFTER_FAULT = 30_000;
 
 export function makeReconciler(effects: RunnerEffects): Reconciler {
-  const { clock, random } = effects;
+  const { clock } = effects;
   const log = effects.log.child({ module: 'reconcile' });
   const stopping = new AbortController();
   const { signal } = stopping;
@@ -96,18 +99,16 @@ export function makeReconciler(effects: RunnerEffects): Reconciler {
 
   const runOnce = async ({ request, done }: Waiting): Promise<void> => {
     try {
-      if (request.scope !== 'retries') {
-        nextAt = clock.monotonic() + effects.config().reconcile.everyMs * (0.9 + random() * 0.2);
-      }
       const report = await runner.run(request);
       lastError = undefined;
+      nextAt = clock.monotonic() + runner.dueInMs();
       logReport(report);
       done.resolve(report);
     } catch (thrown) {
       const error = coerceError(thrown);
       if (!signal.aborted) {
         lastError = error.message;
-        nextAt = Math.min(nextAt, clock.monotonic() + WAIT_AFTER_FAULT);
+        nextAt = clock.monotonic() + Math.min(effects.config().reconcile.everyMs, WAIT_AFTER_FAULT);
         log.error('reconcile broke off', { error });
       }
       done.reject(error);

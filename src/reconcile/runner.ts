@@ -3,7 +3,7 @@ import { isPodiodError } from '../core/errors.ts';
 import { refKey } from '../core/event.ts';
 import { maskHookUrl, type ObservedHook, ownerOf } from '../core/hook.ts';
 import type { Log } from '../core/log.ts';
-import type { FieldDirectory, Identities, PodioClient } from '../podio/contract.ts';
+import { type FieldDirectory, type Identities, identityKey, type PodioClient } from '../podio/contract.ts';
 import type { Settings } from '../store/contract.ts';
 import { type ActionResult, applyPlan, type Progress } from './apply.ts';
 import type { Declaration, FieldLookups } from './declare.ts';
@@ -13,6 +13,7 @@ import { makeLimit } from './limit.ts';
 import { distinctRefs, type Observation, observeHooks } from './observe.ts';
 import { type ApplyOptions, changesOf, type HookAction } from './plan.ts';
 import { planToJson } from './render.ts';
+import { Rota, type Round } from './rota.ts';
 import type { HookPlan, HookStatus, Leftover, ReconcileReport, ReconcileStatus } from './status.ts';
 import { planWorld, type ReconcileConfig, type Survey, takeSurvey } from './survey.ts';
 import type { Verifier } from './verifier.ts';
@@ -37,8 +38,8 @@ export interface RunnerEffects {
 }
 
 /**
- * What a run looks at. `retries`: what failed and may be tried again, and what was never seen. `due`: all but what failed
- * and still has to wait. `everything`: waits don't count.
+ * What a run looks at. `retries`: what failed and may be tried again, and what was never seen. `due`: that, and what it is
+ * time to look at again. `everything`: neither waits nor times count.
  */
 export type Scope = 'retries' | 'due' | 'everything';
 
@@ -57,7 +58,12 @@ export interface Runner {
   plan(options: ApplyOptions): Promise<HookPlan>;
   /** Milliseconds until something that failed may be tried again; undefined: nothing failed. */
   retryInMs(): number | undefined;
-  status(): Pick<ReconcileStatus, 'hooks' | 'degraded' | 'leftovers' | 'plan' | 'refusedDeletions'>;
+  /** Milliseconds until something is to be looked at again, well or not. */
+  dueInMs(): number;
+  status(): Pick<
+    ReconcileStatus,
+    'hooks' | 'degraded' | 'leftovers' | 'plan' | 'refusedDeletions' | 'everyMs' | 'pace'
+  >;
 }
 
 /** Fields are degraded under a key of their own: a misspelt one must not keep its app's hooks from being looked at. */
@@ -67,10 +73,11 @@ const REMOVED_HINT =
   'Put it back into the config with its token or login for one `podiod apply`, or delete these hooks at Podio by hand.';
 
 export function makeRunner(effects: RunnerEffects, signal: AbortSignal): Runner {
-  const { podio, identities, fields, verifier, log } = effects;
+  const { podio, identities, fields, verifier, clock, log } = effects;
   const limit = makeLimit(effects.concurrency ?? 8);
   const hookedRefs = makeHookedRefs(effects.settings);
   const degraded = new DegradedSet(effects);
+  const rota = new Rota();
   const surveying = { podio, identities, fields, hookedRefs, limit, signal };
 
   const world = new Map<string, readonly ObservedHook[]>();
@@ -85,6 +92,31 @@ export function makeRunner(effects: RunnerEffects, signal: AbortSignal): Runner 
     for (const key of observed) world.set(key, byRef.get(key) ?? []);
     for (const { ref } of failed) world.delete(refKey(ref));
   };
+
+  /** Nothing is wrong with a ref that was seen before and can't be looked at now for want of budget: it waits. */
+  const putOff = ({ observation }: Survey) => {
+    const waits = new Map<string, number>();
+    const failed = observation.failed.filter(({ ref, error }) => {
+      const wait = world.has(refKey(ref)) ? budgetWaitOf(error) : undefined;
+      if (wait !== undefined) waits.set(refKey(ref), wait);
+      return wait === undefined;
+    });
+    return { waits, failed };
+  };
+
+  const roundsOf = ({ refs }: Survey): readonly Round[] =>
+    Array.from(
+      Map.groupBy(refs, ([, ref]) => {
+        const identity = identities.forRef(ref);
+        return identity && identityKey(identity);
+      }),
+      ([identity, members]) => {
+        const [first] = members;
+        const as = first && identities.forRef(first[1]);
+        const calls = as ? podio.share(as).general : Number.POSITIVE_INFINITY;
+        return { identity, refs: members.map(([key]) => key), calls };
+      },
+    );
 
   const take = (survey: Survey) => {
     ({ config, declaration, lookups } = survey);
@@ -187,17 +219,22 @@ export function makeRunner(effects: RunnerEffects, signal: AbortSignal): Runner 
   return {
     async run({ options, apply, scope, onProgress }) {
       const before = lookups;
-      const survey = await takeSurvey(
+      const startedAt = clock.monotonic();
+      const taken = await takeSurvey(
         effects.config(),
         { ...surveying, priority: scope === 'everything' ? 'live' : 'background' },
         {
           ref: key =>
             scope !== 'everything' &&
-            (degraded.get(key) ? !degraded.isDue(key) : scope === 'retries' && world.has(key)),
+            (degraded.get(key)
+              ? !degraded.isDue(key)
+              : world.has(key) && (scope === 'retries' || !rota.isDue(key, startedAt))),
           field: key =>
             scope === 'everything' || degraded.isDue(fieldTrouble(key)) ? undefined : before.get(key),
         },
       );
+      const { waits, failed } = putOff(taken);
+      const survey: Survey = { ...taken, observation: { ...taken.observation, failed } };
       take(survey);
       const { observation } = survey;
 
@@ -226,8 +263,17 @@ export function makeRunner(effects: RunnerEffects, signal: AbortSignal): Runner 
       judgeFields(before, survey.config.reconcile.everyMs);
       await remember(survey);
       tellLeftovers(removed);
+      const { everyMs } = survey.config.reconcile;
+      rota.plan(roundsOf(survey), {
+        startedAt,
+        now: clock.monotonic(),
+        everyMs,
+        jitter: 0.9 + effects.random() * 0.2,
+        isDone: key => scope !== 'retries' && (observation.observed.has(key) || waits.has(key)),
+        putOffMs: key => waits.get(key),
+      });
       const { unresolved } = declaration;
-      return { plan: { actions, unresolved, failed: observation.failed }, results, remaining };
+      return { plan: { actions, unresolved, failed: taken.observation.failed }, results, remaining };
     },
 
     async plan(options) {
@@ -241,8 +287,18 @@ export function makeRunner(effects: RunnerEffects, signal: AbortSignal): Runner 
 
     retryInMs: () => degraded.nextDueMs(),
 
+    dueInMs() {
+      const at = rota.nextAt();
+      return at === undefined ? effects.config().reconcile.everyMs : at - clock.monotonic();
+    },
+
     status() {
-      if (!config) return { hooks: [], degraded: [], leftovers, plan: planToJson([]), refusedDeletions: 0 };
+      const { everyMs } = effects.config().reconcile;
+      const pace = rota.pace();
+      if (!config) {
+        const plan = planToJson([]);
+        return { hooks: [], degraded: [], leftovers, plan, refusedDeletions: 0, everyMs, pace };
+      }
       const plan = planWorld(config, declaration, world, fields, {});
       return {
         hooks: statusOf([...world.values()].flat(), config, declaration),
@@ -250,10 +306,18 @@ export function makeRunner(effects: RunnerEffects, signal: AbortSignal): Runner 
         leftovers,
         plan: planToJson(plan),
         refusedDeletions: plan.filter(action => action.refused).length,
+        everyMs,
+        pace,
       };
     },
   };
 }
+
+/** Milliseconds to wait, where an error says nothing but that the identity's budget doesn't allow the call now. */
+const budgetWaitOf = (error: Error): number | undefined =>
+  isPodiodError(error) && error.code === 'PODIO_RATE_LIMITED' && typeof error.retry === 'object'
+    ? error.retry.afterMs
+    : undefined;
 
 function statusOf(
   observed: readonly ObservedHook[],

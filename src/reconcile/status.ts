@@ -6,6 +6,7 @@ import type { HookName } from './hooked-refs.ts';
 import type { RefFailure } from './observe.ts';
 import type { HookAction } from './plan.ts';
 import type { PlanJson } from './render.ts';
+import type { Pace } from './rota.ts';
 
 /** What is to be done, and what could not be taken into account. */
 export interface HookPlan {
@@ -60,4 +61,8 @@ export interface ReconcileStatus {
   readonly plan: PlanJson;
   /** Deletions that wait for `podiod apply --allow-deletes`. */
   readonly refusedDeletions: number;
+  /** How often all hooks are to be looked at, as configured. */
+  readonly everyMs: number;
+  /** How often they are, by identity: longer where the background share of its budget does not suffice. */
+  readonly pace: readonly Pace[];
 }

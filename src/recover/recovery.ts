@@ -7,7 +7,8 @@ import type { NewEvent } from '../core/event.ts';
 import type { HookRef } from '../core/hook.ts';
 import type { Log } from '../core/log.ts';
 import type { Rule } from '../core/rule.ts';
-import type { Identities, PodioClient } from '../podio/contract.ts';
+import { type Identities, identityKey, type PodioClient } from '../podio/contract.ts';
+import { stretch } from '../podio/pace.ts';
 import type { Singleton, Store } from '../store/contract.ts';
 import { type FollowedApp, followedApps } from './apps.ts';
 import { GapReader } from './gaps.ts';
@@ -21,6 +22,8 @@ export interface RecoveryDeps {
   };
   readonly store: Pick<Store, 'gaps' | 'changes$' | 'settings' | 'singleton'>;
   readonly items: Pick<PodioClient['items'], 'filter' | 'revisions'>;
+  /** What background work of an identity may call, an hour. */
+  readonly share: PodioClient['share'];
   readonly identities: Identities;
   readonly clock: Clock;
   readonly log: Log;
@@ -35,6 +38,8 @@ export interface RecoveryDeps {
 /** What only this process knows of an app's looks; the counts are in the store. */
 export interface SweepStatus {
   readonly app: string;
+  /** How often it is looked at: longer than configured where the background share of its identity's budget is too small. */
+  readonly everyMs: number;
   readonly isSweeping: boolean;
   /** ISO 8601. */
   readonly lastSweepAt?: string;
@@ -56,6 +61,9 @@ export interface Recovery {
 
 /** Waits after a look that failed, unless the error states one. */
 const RETRY = { fromMs: 15_000, toMs: 900_000 };
+
+/** A wait that is nearly over when it is told must not become a hurry. */
+const SHORTEST_WAIT_MS = 100;
 
 interface Sweeping {
   readonly app: FollowedApp;
@@ -108,6 +116,33 @@ export async function makeRecovery(deps: RecoveryDeps): Promise<Recovery> {
     return app && { app, unhooked, localTime: podioMs => podioMs - podioAheadMs() };
   };
 
+  const sharedBy = Map.groupBy(apps.values(), ({ app }) => {
+    const as = identities.forApp(app.name);
+    return as && identityKey(as);
+  });
+
+  /** A look takes one filter call, and all apps of an identity share its budget. */
+  const paceOf = ({ app }: Sweeping) => {
+    const as = identities.forApp(app.name);
+    const sharing = sharedBy.get(as && identityKey(as)) ?? [];
+    const calls = as ? deps.share(as).limited : Number.POSITIVE_INFINITY;
+    return { sharing, everyMs: stretch(everyMs, sharing.length, calls) };
+  };
+
+  /** Where looks have to be spread they keep their distance; else jitter spreads them well enough. */
+  const nextIn = (state: Sweeping): number => {
+    const pace = paceOf(state);
+    return pace.everyMs > everyMs ? pace.everyMs : everyMs * (0.9 + random() * 0.2);
+  };
+
+  /** When the first look is due. Without a watermark there is no looking back: where the app stands has to be known. */
+  const firstIn = (state: Sweeping): number => {
+    const pace = paceOf(state);
+    if (!onStart && state.watermark) return nextIn(state);
+    if (pace.everyMs <= everyMs) return 0;
+    return (pace.everyMs / pace.sharing.length) * pace.sharing.indexOf(state);
+  };
+
   const sweepOnce = async (state: Sweeping, lease: Singleton): Promise<number> => {
     const { app } = state;
     const finding = findingFor(app.name);
@@ -140,15 +175,20 @@ export async function makeRecovery(deps: RecoveryDeps): Promise<Recovery> {
       state.lastError = undefined;
       state.lastSweepAt = new Date(clock.now()).toISOString();
       state.isBehind = false;
-      return everyMs * (0.9 + random() * 0.2);
+      return nextIn(state);
     } catch (thrown) {
       const error = coerceError(thrown);
       if (!lease.usable()) throw error;
+      const statedMs = isPodiodError(error) && typeof error.retry === 'object' ? error.retry.afterMs : 0;
+      if (isPodiodError(error) && error.code === 'PODIO_RATE_LIMITED') {
+        // Nothing has failed: the budget does not allow it yet.
+        log.debug('catching up waits', { app: app.name, waitMs: statedMs });
+        return Math.max(statedMs, SHORTEST_WAIT_MS);
+      }
       state.failures += 1;
       const first = state.lastError === undefined;
       state.lastError = error.message;
       log[first ? 'warn' : 'debug']('catching up failed', { app: app.name, error });
-      const statedMs = isPodiodError(error) && typeof error.retry === 'object' ? error.retry.afterMs : 0;
       return Math.max(statedMs, Math.min(RETRY.fromMs * 2 ** (state.failures - 1), RETRY.toMs, everyMs));
     }
   };
@@ -191,9 +231,7 @@ export async function makeRecovery(deps: RecoveryDeps): Promise<Recovery> {
       });
       gapReader.start();
       for (const state of apps.values()) {
-        // Without a watermark there is no looking back: where the app stands has to be known first.
-        const wait = onStart || !state.watermark ? 0 : everyMs * (0.9 + random() * 0.2);
-        const watching = watch(state, lease, wait).catch(error => {
+        const watching = watch(state, lease, firstIn(state)).catch(error => {
           if (lease.usable())
             log.error('catching up has ended', { app: state.app.name, error: coerceError(error) });
         });
@@ -208,12 +246,16 @@ export async function makeRecovery(deps: RecoveryDeps): Promise<Recovery> {
     },
 
     status: () =>
-      Array.from(apps.values(), ({ app, isSweeping, lastSweepAt, lastError, watermark }) => ({
-        app: app.name,
-        isSweeping,
-        ...(lastSweepAt !== undefined && { lastSweepAt }),
-        ...(lastError !== undefined && { lastError }),
-        ...(watermark !== undefined && { watermark: new Date(watermark.reached).toISOString() }),
-      })),
+      Array.from(apps.values(), state => {
+        const { app, isSweeping, lastSweepAt, lastError, watermark } = state;
+        return {
+          app: app.name,
+          everyMs: paceOf(state).everyMs,
+          isSweeping,
+          ...(lastSweepAt !== undefined && { lastSweepAt }),
+          ...(lastError !== undefined && { lastError }),
+          ...(watermark !== undefined && { watermark: new Date(watermark.reached).toISOString() }),
+        };
+      }),
   };
 }

@@ -83,6 +83,11 @@ export function makeFacts(but: Partial<StatusFacts> = {}): StatusFacts {
         },
       },
       refusedDeletions: 0,
+      everyMs: 900_000,
+      pace: [
+        { identity: 'app/101', refs: 2, everyMs: 900_000 },
+        { identity: 'login/bot@example.com', refs: 200, everyMs: 2_400_000 },
+      ],
     },
     budgets: [
       { identity: 'app/101', general: { limit: 1000, remaining: 980 }, limited: undefined, pausedMs: 0 },
@@ -96,6 +101,7 @@ export function makeFacts(but: Partial<StatusFacts> = {}): StatusFacts {
     sweeps: [
       {
         app: 'leads',
+        everyMs: 3_600_000,
         isSweeping: false,
         lastSweepAt: new Date(now - 1_200_000).toISOString(),
         watermark: new Date(now - 1_260_000).toISOString(),

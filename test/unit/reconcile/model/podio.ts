@@ -38,6 +38,8 @@ export class ModelPodio {
   /** Called after every change. */
   onChange: () => void = () => {};
   fields: readonly KnownField[] = [];
+  /** Of each identity, for background work, calls an hour. */
+  share = { general: 300, limited: 75 };
   #lastId = 1000;
 
   /** Puts a hook there as if it had been for long. */
@@ -127,6 +129,7 @@ export class ModelPodio {
     request: unexpected,
     items: { get: unexpected, difference: unexpected, revisions: unexpected, filter: unexpected },
     apps: { get: unexpected },
+    share: () => this.share,
     budgets: () => [],
   };
 
