@@ -2,6 +2,7 @@ import type { Lanes, Lease } from '../contract.ts';
 import type { Leases } from '../leases.ts';
 import type { Reads } from './reads/index.ts';
 import type { Thread } from './thread.ts';
+import { packFinished } from './wire.ts';
 import type { Writes } from './writes/index.ts';
 import type { LeaseToken } from './writes/lanes.ts';
 
@@ -45,7 +46,7 @@ export function makeLanes(
       return new Set(await reader.call('settled', lease.lane.rule, eventIds));
     },
     async finish(lease, finished, cursor) {
-      await writer.call('finish', token(lease), finished, cursor, now());
+      await writer.call('finish', token(lease), packFinished(finished), cursor, now());
     },
     async advance(lease, cursor) {
       await writer.call('advance', token(lease), cursor);

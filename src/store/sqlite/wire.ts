@@ -1,7 +1,10 @@
 /**
- * How appends cross the thread: every event pays for it, and the names of its properties would be most of what is copied.
+ * How events and ended runs cross the thread: there are so many of them that the names of their properties would be most of
+ * what is copied.
  */
 import { type NewEvent, orderKey, partOf, type Ref } from '../../core/event.ts';
+import type { Finished, ParkRequest } from '../contract.ts';
+import { outcomeNumber, stepsText } from './rows.ts';
 import type { Applied, NewRow } from './writes/journal.ts';
 
 export type PackedRow = readonly [
@@ -59,6 +62,27 @@ export function unpackRow(packed: PackedRow, receivedAt: number): NewRow {
   if (baseline !== undefined) row.baseline = baseline;
   return row;
 }
+
+/** The end of a run; outcome and steps as they stand in the row. */
+export type FinishedRow = readonly [
+  seq: number,
+  replay: number,
+  outcome: number,
+  steps: string | null,
+  error: string | null,
+  park: ParkRequest | undefined,
+  parkedId: string | undefined,
+];
+
+export const packFinished = ({ record, park, parkedId }: Finished): FinishedRow => [
+  record.seq,
+  record.replay,
+  outcomeNumber(record.outcome),
+  stepsText(record.steps),
+  record.error ?? null,
+  park,
+  parkedId,
+];
 
 /** Where all is news and released as it came, which is nearly always: each seq doubled, and one more for a twin. */
 export type PackedApplied = Applied | readonly number[];

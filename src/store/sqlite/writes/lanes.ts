@@ -1,9 +1,11 @@
 import type { DatabaseSync } from 'node:sqlite';
-import type { Finished, LaneId, RunKey, Tries } from '../../contract.ts';
+import type { LaneId, RunKey, Tries } from '../../contract.ts';
 import { staleLease } from '../../leases.ts';
 import type { Names } from '../names.ts';
-import { outcomeNumber, outcomeOf, stepsText } from '../rows.ts';
+import { outcomeOf } from '../rows.ts';
+import type { FinishedRow } from '../wire.ts';
 import type { Marks } from './marks.ts';
+import { makePresence } from './presence.ts';
 import type { ReplayWrites } from './replays.ts';
 import type { Tallies } from './tallies.ts';
 
@@ -31,7 +33,7 @@ interface Held {
 export interface LaneWrites {
   /** Answers the new lease's epoch. */
   acquire(lane: LaneId, startAt: 'head' | 'earliest', at: number): number;
-  finish(lease: LeaseToken, finished: Finished, cursor: number, at: number): void;
+  finish(lease: LeaseToken, finished: FinishedRow, cursor: number, at: number): void;
   advance(lease: LeaseToken, cursor: number): void;
   reach(lease: LeaseToken, seq: number): void;
   mark(lease: LeaseToken, run: RunKey, alone: boolean): void;
@@ -67,6 +69,9 @@ export function makeLaneWrites(db: DatabaseSync, parts: LaneWriteParts): LaneWri
   );
   const updateLane = db.prepare('UPDATE lane SET cursor = ?, reach = ? WHERE epoch = ?');
   const selectOutcome = db.prepare('SELECT outcome FROM run WHERE rule = ? AND seq = ? AND replay = ?');
+  const insertRun = db.prepare(
+    'INSERT INTO run (rule, seq, replay, outcome, ended_at, steps, error) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
+  );
   const replaceRun = db.prepare(
     'REPLACE INTO run (rule, seq, replay, outcome, ended_at, steps, error) VALUES (?, ?, ?, ?, ?, ?, ?)',
   );
@@ -93,6 +98,9 @@ export function makeLaneWrites(db: DatabaseSync, parts: LaneWriteParts): LaneWri
     'UPDATE parked SET step = ?, branch = ?, attempts = ?, error = ?, parked_at = ?, requested = 0 WHERE id = ?',
   );
   const deleteParked = db.prepare('DELETE FROM parked WHERE id = ?');
+
+  const open = makePresence(db, 'open_run');
+  const parked = makePresence(db, 'parked');
 
   // Leases of an earlier opening are stale, whatever their rows say.
   const firstEpoch = Number(selectLastEpoch.get()?.epoch) + 1;
@@ -131,6 +139,7 @@ export function makeLaneWrites(db: DatabaseSync, parts: LaneWriteParts): LaneWri
     const row = selectOpen.get(rule, seq, replay);
     if (row && row.fingerprint === fingerprint) return Number(row.id);
     if (row) deleteOpen.run(rule, seq, replay);
+    open.added();
     return Number(insertOpen.run(rule, seq, replay, fingerprint).lastInsertRowid);
   };
 
@@ -158,26 +167,33 @@ export function makeLaneWrites(db: DatabaseSync, parts: LaneWriteParts): LaneWri
       return epoch;
     },
 
-    finish(lease, { record, park, parkedId }, cursor, at) {
+    finish(lease, [seq, replay, outcome, steps, error, park, parkedId], cursor, at) {
       const { rule } = moveCursor(lease, cursor);
-      const { seq, replay, outcome, steps, error } = record;
-      marks.lift(rule, record);
-      const row = selectParked.get(rule, seq, replay);
+      marks.lift(rule, { seq, replay });
+      const row = parked.any() ? selectParked.get(rule, seq, replay) : undefined;
       // A retry whose row is gone was dropped meanwhile, which is the later word; a first park whose row is there is a repeat.
       if (park && (parkedId !== undefined) !== (row !== undefined)) return;
       if (park && row) {
         renewParked.run(park.step, park.branch, park.attempts, park.error, at, Number(row.id));
       } else if (park) {
         insertParked.run(rule, seq, replay, park.step, park.branch, park.attempts, park.error, at);
+        parked.added();
       } else {
-        if (row) deleteParked.run(Number(row.id));
-        deleteOpen.run(rule, seq, replay);
+        if (row) {
+          deleteParked.run(Number(row.id));
+          parked.removed();
+        }
+        if (open.any()) {
+          deleteOpen.run(rule, seq, replay);
+          open.removed();
+        }
       }
       const kept = park && selectOpen.get(rule, seq, replay);
       if (kept) deleteAllTries.run(Number(kept.id));
-      const before = selectOutcome.get(rule, seq, replay);
-      replaceRun.run(rule, seq, replay, outcomeNumber(outcome), at, stepsText(steps), error ?? null);
-      tallies.count(rule, before && outcomeOf(before.outcome), outcome, at);
+      const isFirst = insertRun.run(rule, seq, replay, outcome, at, steps, error).changes === 1;
+      const before = isFirst ? undefined : selectOutcome.get(rule, seq, replay);
+      if (!isFirst) replaceRun.run(rule, seq, replay, outcome, at, steps, error);
+      tallies.count(rule, before && outcomeOf(before.outcome), outcomeOf(outcome), at);
     },
 
     advance(lease, cursor) {
@@ -225,6 +241,8 @@ export function makeLaneWrites(db: DatabaseSync, parts: LaneWriteParts): LaneWri
     forget() {
       held.clear();
       moved.clear();
+      open.removed();
+      parked.removed();
     },
   };
 }

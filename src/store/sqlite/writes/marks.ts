@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { RunKey } from '../../contract.ts';
+import { makePresence } from './presence.ts';
 
 /** Start marks of runs that may be what ends the process. */
 export interface Marks {
@@ -25,20 +26,17 @@ export function makeMarks(db: DatabaseSync): Marks {
   );
   const removeFresh = db.prepare('DELETE FROM start_mark WHERE rule = ? AND epoch = ? AND ends = 0');
   const rest = db.prepare('UPDATE start_mark SET epoch = 0, alone = 0 WHERE rule = ? AND epoch = ?');
-  const selectAny = db.prepare('SELECT 1 FROM start_mark LIMIT 1');
-  // Nearly always there is none, and then the end of a run costs nothing here.
-  const anyThere = (): boolean => selectAny.get() !== undefined;
-  let any = anyThere();
+  const present = makePresence(db, 'start_mark');
 
   return {
     set(rule, { seq, replay }, epoch, alone) {
       put.run(rule, seq, replay, epoch, alone ? 1 : 0);
-      any = true;
+      present.added();
     },
     lift(rule, { seq, replay }) {
-      if (!any) return;
+      if (!present.any()) return;
       remove.run(rule, seq, replay);
-      any = anyThere();
+      present.removed();
     },
     takenOver(rule, epoch) {
       count.run(rule, epoch);
@@ -46,10 +44,8 @@ export function makeMarks(db: DatabaseSync): Marks {
     release(rule, epoch) {
       removeFresh.run(rule, epoch);
       rest.run(rule, epoch);
-      any = anyThere();
+      present.removed();
     },
-    forget() {
-      any = anyThere();
-    },
+    forget: present.removed,
   };
 }
