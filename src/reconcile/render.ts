@@ -4,7 +4,7 @@ import { type HookRef, maskHookUrl } from '../core/hook.ts';
 import { ACTIONS, type ActionKind, type HookAction } from './plan.ts';
 import type { HookPlan } from './status.ts';
 
-/** `podiod plan --json` (contract 3). */
+/** What `podiod plan --json` tells of hooks (contract 3). */
 export interface PlanJson {
   readonly actions: readonly {
     readonly action: ActionKind;
@@ -34,6 +34,23 @@ export function planToJson(actions: readonly HookAction[]): PlanJson {
     summary: summarize(actions),
   };
 }
+
+/** A plan with what could not be looked at: an empty list of actions says little without it. */
+export interface HookPlanJson extends PlanJson {
+  readonly failed: readonly { readonly ref: HookRef; readonly error: string }[];
+  readonly unresolved: readonly {
+    readonly rule: string;
+    readonly app: string;
+    readonly field: string;
+    readonly error: string;
+  }[];
+}
+
+export const hookPlanToJson = ({ actions, failed, unresolved }: HookPlan): HookPlanJson => ({
+  ...planToJson(actions),
+  failed: failed.map(({ ref: { type, id }, error }) => ({ ref: { type, id }, error: error.message })),
+  unresolved: unresolved.map(({ rule, app, field, error }) => ({ rule, app, field, error: error.message })),
+});
 
 export function summarize(actions: readonly HookAction[]): Readonly<Record<ActionKind, number>> {
   const count = (kind: ActionKind) => actions.filter(({ action }) => action === kind).length;

@@ -2,7 +2,7 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import type { PlanJson } from '../../../src/reconcile/index.ts';
+import type { HookPlanJson } from '../../../src/reconcile/index.ts';
 import { makeSite, type Site } from './site.ts';
 
 const activeHooks = ({ podio }: Site) => podio.hooks().filter(({ status }) => status === 'active').length;
@@ -55,8 +55,11 @@ describe('podiod plan', function () {
     expect(stdout).to.include('! deals: ').and.to.include('not looked at');
     const json = await site.podiod(['plan', '--json']);
     expect(json.code).to.equal(1);
-    expect((JSON.parse(json.stdout) as PlanJson).summary.create).to.be.above(0);
-    expect(json.stderr).to.include('deals: ');
+    const { summary, failed, unresolved } = JSON.parse(json.stdout) as HookPlanJson;
+    expect(summary.create).to.be.above(0);
+    expect(failed.map(({ ref }) => ref)).to.deep.equal([{ type: 'app', id: 102 }]);
+    expect(failed[0]?.error).to.be.a('string').and.not.include('wrong');
+    expect(unresolved).to.deep.equal([]);
   });
 });
 

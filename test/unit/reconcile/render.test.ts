@@ -2,7 +2,7 @@ import { stripVTControlCharacters } from 'node:util';
 import { expect } from 'chai';
 import { type HookRef, hookUrl, type ObservedHook } from '../../../src/core/hook.ts';
 import { planHooks } from '../../../src/reconcile/plan.ts';
-import { planToJson, renderPlan } from '../../../src/reconcile/render.ts';
+import { hookPlanToJson, planToJson, renderPlan } from '../../../src/reconcile/render.ts';
 
 const publicUrl = 'https://hooks.example.com/podio';
 const secret = 'the present secret';
@@ -169,5 +169,30 @@ describe('renderPlan', () => {
     } as const;
     const text = renderPlan({ ...plan, actions: planHooks([], [evil], options) });
     expect(text).to.not.match(/[^\P{Cc}\n]/u);
+  });
+});
+
+describe('hookPlanToJson', () => {
+  it('adds what could not be looked at, so that an empty plan is no converged world', () => {
+    const { summary, ...json } = hookPlanToJson({
+      actions: [],
+      failed: [{ ref: app, error: new Error('the token was refused') }],
+      unresolved: [
+        {
+          rule: 'won',
+          app: 'leads',
+          appId: 101,
+          field: 'statsu',
+          key: 'k',
+          error: new Error('no such field'),
+        },
+      ],
+    });
+    expect(json).to.deep.equal({
+      actions: [],
+      failed: [{ ref: { type: 'app', id: 101 }, error: 'the token was refused' }],
+      unresolved: [{ rule: 'won', app: 'leads', field: 'statsu', error: 'no such field' }],
+    });
+    expect(summary.create).to.equal(0);
   });
 });
