@@ -1,5 +1,6 @@
 /** `podiod status` for people. Pure: text in, nothing but text out. */
 import { styleText } from 'node:util';
+import { showDuration } from '../core/duration.ts';
 import type { BudgetStatus } from '../podio/contract.ts';
 import type { ReplayStatus, RuleStatus, Status } from './status.ts';
 
@@ -44,7 +45,7 @@ function head(status: Status, width: number, paint: Paint): string[] {
   const { ingress, admin } = status;
   const state = status.ready ? paint('green', 'ready') : paint('yellow', 'not ready');
   return [
-    `podiod ${status.version}, process ${status.pid}, up ${duration(status.uptimeMs)}, ${state}`,
+    `podiod ${status.version}, process ${status.pid}, up ${showDuration(status.uptimeMs)}, ${state}`,
     ...status.reasons.map(reason => indented(reason, width, text => paint('yellow', text))),
     `${paint('dim', 'public ')} ${clip(plain(status.publicUrl), width - 8)}`,
     `${paint('dim', 'ingress')} ${ingress.host}:${ingress.port}   ${paint('dim', 'admin')} ${admin.host}:${admin.port}   ` +
@@ -113,12 +114,12 @@ function hooks(
   ];
   const looked = reconcile.lastRunAt ? `looked at ${age(reconcile.lastRunAt, now)}` : 'not looked at yet';
   return [
-    `hooks: ${counts.join(', ')} ${paint('dim', `(${reconcile.running ? 'looking now' : looked}, every ${duration(reconcile.everyMs)})`)}`,
+    `hooks: ${counts.join(', ')} ${paint('dim', `(${reconcile.running ? 'looking now' : looked}, every ${showDuration(reconcile.everyMs)})`)}`,
     ...reconcile.pace
       .filter(({ everyMs }) => everyMs > reconcile.everyMs)
       .map(({ identity, refs, everyMs }) =>
         indented(
-          `${identity}: ${refs} refs, every ${duration(everyMs)}, as the background share allows`,
+          `${identity}: ${refs} refs, every ${showDuration(everyMs)}, as the background share allows`,
           width,
         ),
       ),
@@ -163,7 +164,7 @@ function completeness({ apps, unrecoverable }: Status, width: number, now: numbe
       app.unprovable.reduce((sum, { count }) => sum + count, 0),
       'red',
     ),
-    { text: app.everyMs === undefined ? '-' : duration(app.everyMs), right: true },
+    { text: app.everyMs === undefined ? '-' : showDuration(app.everyMs), right: true },
     { text: app.sweeping ? 'now' : app.lastSweepAt ? age(app.lastSweepAt, now) : 'not yet' },
   ]);
   const told = apps.flatMap(({ app, lastError, unprovable }) => [
@@ -189,7 +190,7 @@ function troubles(status: Status, width: number, now: number, paint: Paint): str
   for (const { plugin, state, error, since, nextTryAt } of status.plugins) {
     if (state === 'closed' || since === undefined) continue;
     const next = nextTryAt
-      ? `next try in ${duration(Math.max(0, Date.parse(nextTryAt) - now))}`
+      ? `next try in ${showDuration(Math.max(0, Date.parse(nextTryAt) - now))}`
       : 'being tried';
     told.push(indented(`plugin ${plugin} keeps failing: ${error} (${age(since, now)}, ${next})`, width, red));
   }
@@ -211,7 +212,7 @@ function budgets(all: readonly BudgetStatus[], width: number, paint: Paint): str
     { text: `  ${plain(identity)}` },
     { text: left(general), right: true },
     { text: left(limited), right: true },
-    pausedMs > 0 ? { text: `paused ${duration(pausedMs)}`, style: 'yellow' } : { text: '' },
+    pausedMs > 0 ? { text: `paused ${showDuration(pausedMs)}`, style: 'yellow' } : { text: '' },
   ]);
   const header: Cell[] = [
     { text: 'Podio, calls left this hour' },
@@ -252,22 +253,4 @@ const clip = (text: string, width: number): string =>
 /** Error texts come from elsewhere: nothing in them may move the cursor. */
 const plain = (text: string): string => text.replace(/\p{Cc}+/gu, ' ');
 
-const age = (iso: string, now: number): string => `${duration(Math.max(0, now - Date.parse(iso)))} ago`;
-
-/** The two largest units: `3d 4h`, `2m 5s`, `12s`. */
-function duration(ms: number): string {
-  const seconds = Math.floor(ms / 1000);
-  const parts: readonly [number, string][] = [
-    [Math.floor(seconds / 86_400), 'd'],
-    [Math.floor(seconds / 3600) % 24, 'h'],
-    [Math.floor(seconds / 60) % 60, 'm'],
-    [seconds % 60, 's'],
-  ];
-  const first = parts.findIndex(([count]) => count > 0);
-  if (first < 0) return '0s';
-  return parts
-    .slice(first, first + 2)
-    .filter(([count]) => count > 0)
-    .map(([count, unit]) => `${count}${unit}`)
-    .join(' ');
-}
+const age = (iso: string, now: number): string => `${showDuration(Math.max(0, now - Date.parse(iso)))} ago`;

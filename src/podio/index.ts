@@ -1,7 +1,7 @@
 // What the composition root builds Podio from.
 
 export { makePodioClient, type PodioClientOptions } from './client.ts';
-export type { Identity, PodioClient } from './contract.ts';
+export { type Identity, identityKey, type PodioClient } from './contract.ts';
 export { makeFieldDirectory } from './fields.ts';
 export { makeIdentities } from './identities.ts';
 export { makeNames } from './names.ts';

@@ -46,14 +46,14 @@ const isFieldTrigger = (trigger: AppTrigger): boolean => (trigger.fields?.length
 const fieldOf = (app: AppConfig, written: string): string =>
   Object.hasOwn(app.fields, written) ? (app.fields[written] as string) : written;
 
-interface WantedField {
+export interface WantedField {
   readonly app: AppConfig;
   /** External id or field id: the alias is resolved. */
   readonly field: string;
 }
 
 /** Every (app, field) that the rules' triggers name, once each. */
-function wantedFields(rules: readonly Rule[], apps: Apps): readonly WantedField[] {
+export function wantedFields(rules: readonly Rule[], apps: Apps): readonly WantedField[] {
   const wanted = new Map<string, WantedField>();
   for (const rule of rules) {
     for (const trigger of rule.triggers) {

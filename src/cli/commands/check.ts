@@ -1,3 +1,5 @@
+import { showDuration } from '../../core/duration.ts';
+import type { Stretched } from '../../daemon/forecast.ts';
 import { type CommandContext, withCommonOptions, withExamples } from '../command.ts';
 import { EXIT } from '../exit.ts';
 import type { CommonOptions } from '../io.ts';
@@ -31,6 +33,9 @@ export function defineCheck({ program, cli, exit }: CommandContext): void {
         : 'as far as it goes without secrets';
       const file = [...sources.texts.keys()][0] ?? 'config';
       cli.print(`${cli.style('green', 'ok')}: ${file} (${what}${also})`);
+      if (!config) return;
+      const { forecast } = await import('../../daemon/forecast.ts');
+      for (const each of await forecast(config)) cli.print(tellStretched(each));
     });
   withExamples(
     command,
@@ -40,6 +45,20 @@ export function defineCheck({ program, cli, exit }: CommandContext): void {
       ['podiod check --json | jq .problems', 'for editors and scripts'],
     ],
     'Exit codes: 0 no problem, 78 at least one.',
+  );
+}
+
+/** No problem, but nothing that one would expect from the intervals in the config. */
+function tellStretched({ identity, work, count, limit, share, configuredMs, everyMs }: Stretched): string {
+  const needed = Math.ceil((count * 3_600_000) / configuredMs);
+  const [what, looked] =
+    work === 'hooks'
+      ? [`${count} apps, spaces and fields`, 'hooks are looked at']
+      : [`${count} apps`, 'missed changes are looked for'];
+  const calls = work === 'hooks' ? 'calls' : 'rate limited calls';
+  return (
+    `note: ${identity}: ${what} need ${needed} ${calls} an hour, podio.backgroundShare of ${limit} is ${share}: ` +
+    `${looked} every ${showDuration(everyMs)} instead of ${showDuration(configuredMs)}`
   );
 }
 

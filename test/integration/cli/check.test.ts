@@ -44,4 +44,27 @@ describe('podiod check', () => {
     expect(without.stdout).to.match(/\nok: .*/);
     expect((await site.podiod(['check'], { env: { CLIENT_SECRET: 'x' } })).code).to.equal(0);
   });
+
+  it('tells how often background work really comes round where its share is too small', async () => {
+    await using site = await makeSite();
+    const apps = Object.fromEntries(
+      Array.from({ length: 200 }, (_, n) => [`app-${n}`, { id: 1_000 + n, login: 'bot' }]),
+    );
+    site.configure({
+      logins: { bot: { username: 'bot@example.com', password: 'secret' } },
+      apps,
+      rules: { all: { on: { app: 'app-*', events: 'item.*' }, steps: ['audit'] } },
+    });
+    const { code, stdout } = await site.podiod(['check']);
+    expect(code).to.equal(0);
+    expect(stdout.split('\n').filter(line => line.startsWith('note: '))).to.deep.equal([
+      'note: login bot: 200 apps, spaces and fields need 800 calls an hour, podio.backgroundShare of 1000 is 300: ' +
+        'hooks are looked at every 40m instead of 15m',
+      'note: login bot: 200 apps need 200 rate limited calls an hour, podio.backgroundShare of 250 is 75: ' +
+        'missed changes are looked for every 2h 40m instead of 1h',
+    ]);
+    const { ok, problems } = JSON.parse((await site.podiod(['check', '--json'])).stdout);
+    expect(ok).to.equal(true);
+    expect(problems.filter(({ severity }: { severity: string }) => severity === 'error')).to.deep.equal([]);
+  });
 });
