@@ -44,6 +44,8 @@ function statusOf(error: PodiodError): number {
       return 400;
     case 'PODIO_NOT_FOUND':
       return 404;
+    case 'HOOK_PLAN_CHANGED':
+      return 409;
     case 'STORE_UNAVAILABLE':
       return 503;
     default:

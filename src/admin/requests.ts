@@ -70,6 +70,8 @@ const reconcileRequest = z.strictObject({
   move: z.boolean().default(false),
   /** Carry out deletions over `maxDelete`. */
   allowDeletes: z.boolean().default(false),
+  /** The fingerprint of the plan that was agreed to: another one is not carried out. */
+  expect: z.string().max(100).optional(),
   /** False: answer at once, go on in the background. */
   wait: z.boolean().default(true),
 });

@@ -4,7 +4,7 @@ import type { HookRef } from '../core/hook.ts';
 import { connectForReading, openHooks, reconcile } from '../daemon/index.ts';
 import type { ReconcileAnswer } from '../daemon/reconcile.ts';
 import type { RootLog } from '../log/log.ts';
-import type { ApplyOptions, HookPlan } from '../reconcile/index.ts';
+import { type ApplyOptions, fingerprintOf, type HookPlan } from '../reconcile/index.ts';
 import type { Cli } from './io.ts';
 import { namesOf } from './names.ts';
 import { statusLine } from './progress.ts';
@@ -15,8 +15,11 @@ export interface Way extends AsyncDisposable {
   readonly where: string;
   readonly nameOf: (ref: HookRef) => string | undefined;
   plan(): Promise<HookPlan>;
-  apply(): Promise<ReconcileAnswer>;
+  /** Rejects with HOOK_PLAN_CHANGED where a plan was agreed to, and another would be carried out. */
+  apply(agreed?: HookPlan): Promise<ReconcileAnswer>;
 }
+
+const expecting = (agreed: HookPlan | undefined) => agreed && { expect: fingerprintOf(agreed.actions) };
 
 /** Undefined when no daemon answers. */
 export async function throughDaemon(
@@ -36,9 +39,9 @@ export async function throughDaemon(
     where: 'A daemon runs on this dataDir: the plan is its own, by the config that it was started with.',
     nameOf: namesOf(config, fields),
     plan: async () => ((await client.reconcile({ ...flags, dryRun: true })) as ReconcileAnswer).plan,
-    async apply() {
+    async apply(agreed) {
       using _shown = watchHooks(cli, client);
-      return (await client.reconcile(flags)) as ReconcileAnswer;
+      return (await client.reconcile({ ...flags, ...expecting(agreed) })) as ReconcileAnswer;
     },
     async [Symbol.asyncDispose]() {},
   };
@@ -75,7 +78,7 @@ export async function byItself(
     where: `No daemon runs on this dataDir: taking Podio's pings on ${hooks.ingress.host}:${hooks.ingress.port}.`,
     nameOf,
     plan: () => reconciler.plan(flags),
-    async apply() {
+    async apply(agreed) {
       using line = statusLine(cli.io.stderr);
       let ended = 0;
       const now: typeof reconciler.now = options =>
@@ -87,7 +90,14 @@ export async function byItself(
             line.show(`  ${ended} ended; ${place} ${type}: ${state}`);
           },
         });
-      return await reconcile({ plan: reconciler.plan, now }, { ...flags, dryRun: false });
+      return await reconcile(
+        { plan: reconciler.plan, now },
+        {
+          ...flags,
+          ...expecting(agreed),
+          dryRun: false,
+        },
+      );
     },
     [Symbol.asyncDispose]: () => hooks[Symbol.asyncDispose](),
   };

@@ -31,6 +31,8 @@ export const ERROR_CODES = {
   PODIO_INVALID: 'Podio refused the request as malformed.',
   PODIO_NO_IDENTITY: 'No token or login in the config reaches this object.',
   HOOK_INACTIVE: 'A hook could not be brought to life: its verification did not come through.',
+  HOOK_PLAN_CHANGED:
+    'What is to be done at Podio is no longer what was shown and agreed to; nothing was done.',
   PLUGIN_LOAD: 'The plugin could not be found, read or started up as a module.',
   PLUGIN_OPTIONS: "The options do not fit the plugin's schema.",
   PLUGIN_SETUP: "The plugin's setup failed.",

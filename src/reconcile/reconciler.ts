@@ -1,6 +1,6 @@
 import { type Observable, Subject } from 'rxjs';
 import type { Cancel } from '../core/clock.ts';
-import { coerceError } from '../core/errors.ts';
+import { coerceError, PodiodError } from '../core/errors.ts';
 import type { Progress } from './apply.ts';
 import { type ApplyOptions, changesOf } from './plan.ts';
 import { makeRunner, type RunnerEffects, type RunRequest, type Scope } from './runner.ts';
@@ -9,6 +9,8 @@ import type { HookPlan, ReconcileReport, ReconcileStatus } from './status.ts';
 export interface NowOptions extends ApplyOptions {
   /** Asked for by an operator: carried out also where `reconcile.mode` is `plan`. */
   readonly apply?: boolean;
+  /** The fingerprint of the plan that was agreed to. */
+  readonly expect?: string | undefined;
   readonly onProgress?: (progress: Progress) => void;
 }
 
@@ -25,7 +27,8 @@ export interface Reconciler {
   plan(options?: ApplyOptions): Promise<HookPlan>;
   /**
    * Looks at everything and carries out what is to be done. Never two runs at once: calls that come during one share the
-   * next. Resolves also when actions failed (see the report); rejects on stop and where the store fails.
+   * next. Resolves also when actions failed (see the report); rejects on stop, where the store fails, and with HOOK_PLAN_CHANGED
+   * when the plan is not the expected one.
    */
   now(options?: NowOptions): Promise<ReconcileReport>;
   /** Resolves when the first run has ended, well or not. */
@@ -41,12 +44,18 @@ interface Waiting {
   readonly done: PromiseWithResolvers<ReconcileReport>;
 }
 
-const UNASKED: RunRequest = { options: {}, apply: false, scope: 'everything', onProgress: () => {} };
+const UNASKED: RunRequest = {
+  options: {},
+  apply: false,
+  scope: 'everything',
+  expect: undefined,
+  onProgress: () => {},
+};
 
 const SCOPES: readonly Scope[] = ['retries', 'due', 'everything'];
 const widest = (a: Scope, b: Scope): Scope => (SCOPES.indexOf(a) > SCOPES.indexOf(b) ? a : b);
 
-/** What several callers want of the same run: what one of them allows is allowed. */
+/** What several callers want of the same run: what one of them allows is allowed. None of them expects a certain plan. */
 function merge(a: RunRequest, b: RunRequest): RunRequest {
   return {
     options: {
@@ -56,6 +65,7 @@ function merge(a: RunRequest, b: RunRequest): RunRequest {
     },
     apply: a.apply || b.apply,
     scope: widest(a.scope, b.scope),
+    expect: undefined,
     onProgress: progress => {
       a.onProgress(progress);
       b.onProgress(progress);
@@ -69,6 +79,12 @@ const SHORTEST_WAIT = 100;
 /** A fault of our own (the store's, say) is no reason to leave the hooks alone for long. */
 const WAIT_AFTER_FAULT = 30_000;
 
+const planChanged = (): PodiodError =>
+  new PodiodError('HOOK_PLAN_CHANGED', 'the plan has changed since it was shown; nothing was changed at Podio', {
+    hint: 'Look again: podiod apply.',
+    retry: 'never',
+  });
+
 export function makeReconciler(effects: RunnerEffects): Reconciler {
   const { clock } = effects;
   const log = effects.log.child({ module: 'reconcile' });
@@ -78,7 +94,7 @@ export function makeReconciler(effects: RunnerEffects): Reconciler {
   const finished$ = new Subject<void>();
   const first = Promise.withResolvers<void>();
 
-  let waiting: Waiting | undefined;
+  const waiting: Waiting[] = [];
   let running: Promise<void> | undefined;
   let timer: Cancel | undefined;
   let started = false;
@@ -102,8 +118,12 @@ export function makeReconciler(effects: RunnerEffects): Reconciler {
       const report = await runner.run(request);
       lastError = undefined;
       nextAt = clock.monotonic() + runner.dueInMs();
-      logReport(report);
-      done.resolve(report);
+      if (report.isExpected) {
+        logReport(report);
+        done.resolve(report);
+      } else {
+        done.reject(planChanged());
+      }
     } catch (thrown) {
       const error = coerceError(thrown);
       if (!signal.aborted) {
@@ -129,21 +149,23 @@ export function makeReconciler(effects: RunnerEffects): Reconciler {
 
   const drain = async (): Promise<void> => {
     timer?.();
-    for (let next = waiting; next; next = waiting) {
-      waiting = undefined;
-      await runOnce(next);
-    }
+    for (let next = waiting.shift(); next; next = waiting.shift()) await runOnce(next);
     running = undefined;
     arm();
   };
 
   const ask = (request: RunRequest): Promise<ReconcileReport> => {
     if (signal.aborted) return Promise.reject(signal.reason);
-    if (waiting) waiting.request = merge(waiting.request, request);
-    else waiting = { request, done: Promise.withResolvers() };
-    const { promise } = waiting.done;
+    // Who expects a certain plan must not have it changed by what others allow.
+    let next = waiting.find(one => one.request.expect === undefined && request.expect === undefined);
+    if (next) {
+      next.request = merge(next.request, request);
+    } else {
+      next = { request, done: Promise.withResolvers() };
+      waiting.push(next);
+    }
     running ??= drain();
-    return promise;
+    return next.done.promise;
   };
 
   return {
@@ -154,8 +176,7 @@ export function makeReconciler(effects: RunnerEffects): Reconciler {
     async stop() {
       stopping.abort(new Error('podiod is stopping'));
       timer?.();
-      waiting?.done.reject(signal.reason);
-      waiting = undefined;
+      for (const { done } of waiting.splice(0)) done.reject(signal.reason);
       await running;
       first.resolve();
       finished$.complete();
@@ -164,8 +185,8 @@ export function makeReconciler(effects: RunnerEffects): Reconciler {
       await running;
       return runner.plan(options);
     },
-    now: ({ apply = false, onProgress = () => {}, ...options } = {}) =>
-      ask({ options, apply, onProgress, scope: 'everything' }),
+    now: ({ apply = false, onProgress = () => {}, expect, ...options } = {}) =>
+      ask({ options, apply, expect, onProgress, scope: 'everything' }),
     firstDone: first.promise,
     finished$: finished$.asObservable(),
     status: () => ({ running: running !== undefined, lastRunAt, lastError, ...runner.status() }),

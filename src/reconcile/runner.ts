@@ -8,6 +8,7 @@ import type { Settings } from '../store/contract.ts';
 import { type ActionResult, applyPlan, type Progress } from './apply.ts';
 import type { Declaration, FieldLookups } from './declare.ts';
 import { DegradedSet } from './degraded.ts';
+import { fingerprintOf } from './fingerprint.ts';
 import { type HookedRef, makeHookedRefs, namesOf } from './hooked-refs.ts';
 import { makeLimit } from './limit.ts';
 import { distinctRefs, type Observation, observeHooks } from './observe.ts';
@@ -49,6 +50,8 @@ export interface RunRequest {
   /** Carried out also where `reconcile.mode` is `plan`. */
   readonly apply: boolean;
   readonly scope: Scope;
+  /** The fingerprint of the plan that may be carried out; undefined: any. */
+  readonly expect: string | undefined;
   readonly onProgress: (progress: Progress) => void;
 }
 
@@ -217,7 +220,7 @@ export function makeRunner(effects: RunnerEffects, signal: AbortSignal): Runner 
   };
 
   return {
-    async run({ options, apply, scope, onProgress }) {
+    async run({ options, apply, scope, expect, onProgress }) {
       const before = lookups;
       const startedAt = clock.monotonic();
       const taken = await takeSurvey(
@@ -241,8 +244,9 @@ export function makeRunner(effects: RunnerEffects, signal: AbortSignal): Runner 
       // Planned over all that is known, so that maxDelete is a share of the whole; done where it was just looked at.
       const isFresh = ({ ref }: HookAction) => observation.observed.has(refKey(ref));
       const actions = planWorld(survey.config, declaration, world, fields, options).filter(isFresh);
+      const isExpected = expect === undefined || expect === fingerprintOf(actions);
       const mayApply = apply || survey.config.reconcile.mode !== 'plan';
-      const results = mayApply ? await carryOut(actions, survey, onProgress) : [];
+      const results = mayApply && isExpected ? await carryOut(actions, survey, onProgress) : [];
 
       const touched = distinctRefs(results.map(({ action }) => action.ref));
       const after = await observeHooks(touched, {
@@ -273,7 +277,8 @@ export function makeRunner(effects: RunnerEffects, signal: AbortSignal): Runner 
         putOffMs: key => waits.get(key),
       });
       const { unresolved } = declaration;
-      return { plan: { actions, unresolved, failed: taken.observation.failed }, results, remaining };
+      const plan = { actions, unresolved, failed: taken.observation.failed };
+      return { plan, isExpected, results, remaining };
     },
 
     async plan(options) {

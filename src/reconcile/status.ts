@@ -18,6 +18,8 @@ export interface HookPlan {
 
 export interface ReconcileReport {
   readonly plan: HookPlan;
+  /** False: it is not the plan that was expected, and nothing of it was carried out. */
+  readonly isExpected: boolean;
   /** Of the plan's changes, in its order; empty where the plan was only made. */
   readonly results: readonly ActionResult[];
   /** What the changed refs still call for, as Podio shows them afterwards. */

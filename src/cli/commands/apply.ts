@@ -59,7 +59,7 @@ export function defineApply({ program, cli, exit }: CommandContext): void {
           cli.note('Nothing was changed.');
           return exit(EXIT.failed);
         }
-        const answer = todo > 0 ? await way.apply() : { plan, results: [] };
+        const answer = todo > 0 ? await way.apply(yes ? undefined : plan) : { plan, results: [] };
         const bad = answer.results.filter(({ outcome }) => outcome !== 'done');
         if (options.json) {
           cli.printJson({ ...hookPlanToJson(answer.plan), results: answer.results });

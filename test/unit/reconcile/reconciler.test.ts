@@ -1,9 +1,14 @@
 import { expect } from 'chai';
 import { refKey } from '../../../src/core/event.ts';
-import { type HookRef, hookUrl } from '../../../src/core/hook.ts';
+import { type HookRef, hookUrl, maskHookUrl } from '../../../src/core/hook.ts';
 import { silentLog } from '../../../src/core/log.ts';
 import type { Rule } from '../../../src/core/rule.ts';
-import { makeReconciler, makeVerifier, type ReconcileConfig } from '../../../src/reconcile/index.ts';
+import {
+  fingerprintOf,
+  makeReconciler,
+  makeVerifier,
+  type ReconcileConfig,
+} from '../../../src/reconcile/index.ts';
 import { makeVirtualClock } from '../../support/virtual-clock.ts';
 import { ModelPodio, makeSettings, reconcileDefaults, revoked, unavailable } from './model/podio.ts';
 import { appsOf, onApp, onFields, onSpace, rule, spacesOf } from './model/rules.ts';
@@ -396,6 +401,37 @@ describe('reconciler', () => {
       expect(reconciler.status().lastError).to.equal(undefined);
       await clock.until(reconciler.stop());
     });
+  });
+
+  it('carries out the plan that was agreed to, and no other', async () => {
+    const { clock, podio, open, change } = setUp({ rules: rulesFor('item.create') });
+    const reconciler = open();
+    const { actions } = await clock.until(reconciler.plan());
+    const agreed = fingerprintOf(actions.map(action => ({ ...action, url: maskHookUrl(action.url) })));
+
+    change({ rules: rulesFor('item.create', 'item.delete') });
+    const refused = reconciler.now({ apply: true, expect: agreed }).catch((error: unknown) => error);
+    const others = reconciler.plan();
+    expect(await clock.until(refused)).to.include({ code: 'HOOK_PLAN_CHANGED' });
+    await clock.until(others);
+    expect(podio.list(leads)).to.deep.equal([]);
+    expect(reconciler.status().lastError).to.equal(undefined);
+
+    change({ rules: rulesFor('item.create') });
+    await clock.until(reconciler.now({ apply: true, expect: agreed }));
+    expect(podio.shown(leads)).to.deep.equal(['item.create active']);
+  });
+
+  it('does not let one caller’s plan stand in the way of another', async () => {
+    const { clock, podio, open } = setUp({ rules: rulesFor('item.create') });
+    const reconciler = open();
+    const running = reconciler.now();
+    const refused = reconciler.now({ expect: 'another plan' }).catch((error: unknown) => error);
+    const shared = reconciler.now({ prune: true });
+    await clock.until(Promise.all([running, shared]));
+    // By then there is nothing to do, which is not what was agreed to either.
+    expect(await clock.until(refused)).to.include({ code: 'HOOK_PLAN_CHANGED' });
+    expect(podio.shown(leads)).to.deep.equal(['item.create active']);
   });
 
   it('shows no key in its status', async () => {
