@@ -3,7 +3,6 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect } from 'chai';
-import { openReader } from '../../src/store/index.ts';
 import type { DaemonProcess } from '../support/processes.ts';
 import { makeRandom } from '../support/random.ts';
 import { until } from '../support/wait.ts';
@@ -58,21 +57,10 @@ function countLines(site: Site): Map<string, number> {
   return counts;
 }
 
-/** Every run that has its record on disk, by rule and event. */
+/** Every run that has its record on disk, by rule and event. None where a life was too short for a store. */
 async function finishedRuns(site: Site): Promise<readonly string[]> {
-  const reader = openReader(site.dataDir);
-  try {
-    const runs: string[] = [];
-    for (let after = 0; ; ) {
-      const page = await reader.journal.list({ after });
-      for (const { event, runs: made } of page) runs.push(...made.map(({ rule }) => `${rule} ${event.id}`));
-      const last = page.at(-1);
-      if (!last) return runs;
-      after = last.event.seq;
-    }
-  } finally {
-    await reader.close();
-  }
+  const entries = await site.peek().catch(() => []);
+  return entries.flatMap(({ event, runs }) => runs.map(({ rule }) => `${rule} ${event.id}`));
 }
 
 /** Lives of the daemon, each ended by a kill, and what was finished by then with how many lines. */
@@ -102,8 +90,7 @@ async function liveAndDie(site: Site, load: Load, random: () => number): Promise
     await letLive(site, load, random);
     await daemon.end('SIGKILL');
     kills.push(Date.now());
-    // A first life may have been too short for a store.
-    const runs = await finishedRuns(site).catch(() => []);
+    const runs = await finishedRuns(site);
     const counts = countLines(site);
     for (const run of runs) if (!finished.has(run)) finished.set(run, counts.get(run) ?? 0);
   }

@@ -64,7 +64,7 @@ describe('a Podio that is down', function () {
     const { itemId } = await site.podio.createItem(101, { fields: { status: 'Open' } });
     await site.podio.setFaults({ down: true });
     await site.podio.updateItem(itemId, { fields: { status: 'Lost' } });
-    await until(async () => (await site.journal()).length === 1, 'the event');
+    await until(async () => (await site.peek()).length === 1, 'the event');
     await site.podio.clearFaults();
     const [entry] = await site.untilRun(1, 'lost');
     expect(entry?.runs[0]?.outcome).to.equal('settled');

@@ -10,6 +10,8 @@ import type { PodioEvent } from '../../src/core/event.ts';
 import { type HookRef, hookUrl } from '../../src/core/hook.ts';
 import type { Outcome } from '../../src/core/run.ts';
 import type { WorldOptions } from '../../src/emulator/index.ts';
+import type { EventWithRuns } from '../../src/store/contract.ts';
+import { openReader } from '../../src/store/index.ts';
 import { type CommandResult, podiod } from '../support/command.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import {
@@ -64,6 +66,8 @@ export interface Site {
   ): Promise<CommandResult>;
   /** The journal, as `podiod events --json` tells it. */
   journal(): Promise<readonly JournalEntry[]>;
+  /** The same, read in this process: cheap enough to look again and again. Rejects before there is a journal. */
+  peek(): Promise<readonly EventWithRuns[]>;
   /** The lines of an NDJSON file beside the config; none where there is no file yet. */
   lines<Line = LoggedEvent>(name: string): readonly Line[];
   /** Waits until there are so many, at least. */
@@ -149,6 +153,19 @@ export async function makeSite(
     if (code !== 0) throw new Error(`podiod events ended with ${code}: ${stderr}`);
     return (JSON.parse(stdout) as { events: JournalEntry[] }).events;
   };
+  const peek = async (): Promise<readonly EventWithRuns[]> => {
+    const reader = openReader(dataDir);
+    try {
+      const found: EventWithRuns[] = [];
+      for (;;) {
+        const page = await reader.journal.list({ after: found.at(-1)?.event.seq ?? 0 });
+        if (page.length === 0) return found;
+        found.push(...page);
+      }
+    } finally {
+      await reader.close();
+    }
+  };
   const lines = <Line>(name: string) => readLines<Line>(join(folder, name));
   const urlOf: Site['hookUrl'] = (ref, type) => hookUrl(publicUrl, SECRET, ref, type);
 
@@ -176,15 +193,18 @@ export async function makeSite(
         const written = lines<LoggedEvent>(name);
         return written.length >= count && written;
       }, `${count} lines in ${name}`),
-    untilRun: (count, ...rules) =>
-      until(async () => {
-        const events = await journal();
+    peek,
+    async untilRun(count, ...rules) {
+      await until(async () => {
+        const events = await peek();
         const open = events.filter(({ runs }) => !rules.every(rule => runs.some(run => run.rule === rule)));
-        if (events.length >= count && open.length === 0) return events;
+        if (events.length >= count && open.length === 0) return true;
         throw new Error(
-          `${events.length} events, ${open.length} with open runs, the first is ${open[0]?.id}`,
+          `${events.length} events, ${open.length} with open runs, the first is ${open[0]?.event.id}`,
         );
-      }, `${count} events with their runs`),
+      }, `${count} events with their runs`);
+      return journal();
+    },
     async hooks() {
       const hooks = await podio.hooks();
       return hooks

@@ -69,7 +69,7 @@ describe('a rule on a field', function () {
     await site.boot();
     const { itemId } = await site.podio.createItem(101, { fields: { title: 'Alder', status: 'Open' } });
     await site.podio.updateItem(itemId, { fields: { status: 'Won' } });
-    await until(async () => (await site.journal()).length === 3, 'three deliveries');
+    await until(async () => (await site.peek()).length === 3, 'three deliveries');
     await site.podio.deleteItem(itemId);
     const lines = await site.untilLines('events.ndjson', 3);
     expect(lines.map(({ id }) => id)).to.have.members([
