@@ -1,6 +1,6 @@
 import type { ZodType } from 'zod';
 import * as config from '../../src/config/schema.ts';
-import { BACKOFF, DURATION, SHARE, SIZE } from '../../src/config/units.ts';
+import { BACKOFF, DURATION, SHARE, SIZE } from '../../src/core/units.ts';
 import { builtIns, type JsonSchema, toJsonSchema } from './json-schema.ts';
 
 const INTRO = `# Config reference

@@ -1,6 +1,7 @@
 /** Reading what is written behind options. */
-import { parseDuration } from '../config/units.ts';
+
 import { UsageError } from '../core/errors.ts';
+import { parseDuration } from '../core/units.ts';
 
 export function wholeNumber(option: string, text: string, from = 0, to = 999_999_999): number {
   const value = /^[0-9]{1,9}$/.test(text) ? Number(text) : Number.NaN;

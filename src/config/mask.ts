@@ -6,6 +6,14 @@ const KEY = /(?<=^[ \t]*(?:- +)*|[{,][ \t]*)(["']?)([A-Za-z_$][\w$-]*)\1[ \t]*:(
 /** Says where the secret is, not what it is: worth showing. A default may be the secret itself. */
 const REFERENCE = /^(["']?)\$\{(?:file:|credential:)?[^}:]*\}\1(?:\s+#.*)?$/;
 
+/** What stands before the host of a URL: `user:password`. */
+const USERINFO = /(?<=\b[a-z][a-z0-9+.-]*:\/\/)[^\s/"'<>]+(?=@)/gi;
+
+interface Range {
+  readonly start: number;
+  readonly end: number;
+}
+
 export interface Masked {
   readonly text: string;
   /** Where an offset of the original is in `text`. What is inside of a mask goes to its start. */
@@ -13,11 +21,11 @@ export interface Masked {
 }
 
 /**
- * Replaces the values of keys that hold a secret. Works on the text and not on the tree, since the text may be too
+ * Replaces the values of keys that hold a secret, and passwords in URLs. Works on the text and not on the tree, since the text may be too
  * broken to have one; masks rather too much.
  */
 export function maskSecrets(text: string, more: ReadonlySet<string>): Masked {
-  const ranges: { start: number; end: number }[] = [];
+  const ranges: Range[] = [];
   for (const match of text.matchAll(KEY)) {
     const key = match[2] ?? '';
     const start = match.index + match[0].length;
@@ -27,6 +35,11 @@ export function maskSecrets(text: string, more: ReadonlySet<string>): Masked {
       if (!REFERENCE.test(text.slice(range.start, range.end))) ranges.push(range);
     }
   }
+  for (const match of text.matchAll(USERINFO)) {
+    const range = { start: match.index, end: match.index + match[0].length };
+    if (!ranges.some(({ start, end }) => start < range.end && range.start < end)) ranges.push(range);
+  }
+  ranges.sort((a, b) => a.start - b.start);
   let masked = '';
   let end = 0;
   for (const range of ranges) {
@@ -48,8 +61,8 @@ export function maskSecrets(text: string, more: ReadonlySet<string>): Masked {
 }
 
 /** The value behind a key: the rest of its line, and the lines after it that are indented further, each by itself. */
-function valueRanges(text: string, key: number, start: number): { start: number; end: number }[] {
-  const ranges: { start: number; end: number }[] = [];
+function valueRanges(text: string, key: number, start: number): Range[] {
+  const ranges: Range[] = [];
   const lineStart = text.lastIndexOf('\n', key - 1) + 1;
   const indent = indentOf(text, lineStart);
   const add = (from: number, to: number) => {

@@ -13,7 +13,7 @@ import {
   parseSize,
   SHARE,
   SIZE,
-} from './units.ts';
+} from '../core/units.ts';
 
 export const NAME = /^[a-z0-9][a-z0-9_-]*$/;
 
@@ -341,7 +341,9 @@ export const CatchUpSchema = z.strictObject({
 });
 
 export const RetentionSchema = z.strictObject({
-  events: duration('1s').prefault('90d').describe('How long events are kept.'),
+  events: duration('30d')
+    .prefault('90d')
+    .describe('How long events are kept, and repeats of them known: `30d` or longer.'),
   runs: duration('1s').prefault('30d').describe('How long the records of finished runs are kept.'),
   size: size().prefault('2gb').describe('How large the database may grow before the oldest go earlier.'),
 });

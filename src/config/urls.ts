@@ -45,8 +45,10 @@ export function publicUrlProblems(url: URL, isShown: boolean): { message: string
   const problems: { message: string; hint: string }[] = [];
   // URL leaves out the port that belongs to the protocol.
   if (url.port !== '') {
+    const port = url.protocol === 'http:' ? 80 : 443;
+    const given = isShown ? `not on ${url.port}` : 'and this URL names another one';
     problems.push({
-      message: `Podio does not call ${isShown ? `port ${url.port}` : 'the port of this URL'}, only 443 (https) and 80 (http)`,
+      message: `Podio calls ${url.protocol.slice(0, -1)} on port ${port} only, ${given}`,
       hint: 'put a proxy in front and name its URL here; `port` says where podiod itself listens',
     });
   }

@@ -1,6 +1,7 @@
 /** Schemas for options that many plugins have. Their marks (`meta`) tell the config how to treat the value. */
 import { type ZodType, z } from 'zod';
 import { isPodiodError } from '../core/errors.ts';
+import { parseSize, SIZE } from '../core/units.ts';
 import { compileTemplate } from './template.ts';
 
 /** A file or folder. The config makes it absolute, relative to the file it stands in. */
@@ -10,14 +11,9 @@ export const pathOption = (): ZodType<string, string> => z.string().min(1).meta(
 export const secretOption = <Schema extends ZodType<string, string>>(schema: Schema): Schema =>
   schema.meta({ secret: true });
 
-const BYTES: Readonly<Record<string, number>> = { b: 1, kb: 1024, mb: 1024 ** 2, gb: 1024 ** 3 };
-
 /** `512b`, `64kb`, `10mb`, `2gb`: bytes. */
 export const sizeOption = (): ZodType<number, string> =>
-  z
-    .string()
-    .regex(/^\d+(b|kb|mb|gb)$/i, 'must be a size with a unit, such as 64kb, 10mb or 1gb')
-    .transform(text => Number.parseInt(text, 10) * (BYTES[text.replace(/\d/g, '').toLowerCase()] ?? 1));
+  z.string().regex(SIZE, 'must be a size with a unit, such as 64kb, 10mb or 1gb').transform(parseSize);
 
 /** A Liquid template; wrong ones are problems of the config. Compile it in setup with `compileTemplate`. */
 export const templateOption = (): ZodType<string, string> =>

@@ -30,6 +30,16 @@ describe('config: mask', () => {
     );
   });
 
+  it('masks user and password of a URL, whatever the key is called', () => {
+    expect(mask('publicUrl: https://me:pa:ss@w@a.example/podio # me@a.example\n')).to.equal(
+      'publicUrl: https://***@a.example/podio # me@a.example\n',
+    );
+    expect(mask('a: [https://a:b@c/, "http://d:8080/e@f"]\n')).to.equal(
+      'a: [https://***@c/, "http://d:8080/e@f"]\n',
+    );
+    expect(mask('password: https://a:b@c/\n')).to.equal('password: ***\n');
+  });
+
   it('leaves the rest alone', () => {
     const text = 'tokenEndpoint: v2\ntext: the token is here\npath: ./a\nlogins:\n  bot: { username: a }\n';
     expect(mask(text)).to.equal(text);

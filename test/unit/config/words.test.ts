@@ -2,7 +2,7 @@ import { globSync, readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { DIAGNOSTIC_CODES } from '../../../src/config/codes.ts';
 import { nearest, suggestion } from '../../../src/config/suggest.ts';
-import { parseBackoff, parseDuration, parseShare, parseSize } from '../../../src/config/units.ts';
+import { parseBackoff, parseDuration, parseShare, parseSize } from '../../../src/core/units.ts';
 
 describe('config: units', () => {
   it('reads durations, sizes, shares and backoffs', () => {
