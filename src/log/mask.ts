@@ -27,7 +27,16 @@ const SUSPECTS: readonly (readonly [pattern: RegExp, instead: string])[] = [
   [/(\b[a-z][a-z0-9+.-]*:\/\/)[^\s/"'<>@]+@/gi, `$1${MASKED}@`],
   [/((?:\b[a-z][a-z0-9+.-]*:\/\/|\/)[^\s"'<>?#]*)\?[^\s"'<>#]+/gi, `$1?${MASKED}`],
   [/\b(Bearer|OAuth2|Basic)\s+[A-Za-z0-9._~+/=-]{8,}/gi, `$1 ${MASKED}`],
-  [/\b([a-z_]*(?:token|secret|password))(["']?\s*[=:]\s*["']?)[^\s"'&,;}]+/gi, `$1$2${MASKED}`],
+  // Forms, JSON and the like: a `=`, a quote or a colon without a space says that a value follows.
+  [
+    /\b([a-z_]*(?:token|secret|password))(["']?\s*=\s*["']?|["']\s*:\s*["']?|:\s*["']|:)[^\s"'&,;}]+/gi,
+    `$1$2${MASKED}`,
+  ],
+  // After a colon and a space may stand a sentence; what has a digit in it or is very long is no word of one.
+  [
+    /\b([a-z_]*(?:token|secret|password))(:\s+)(?=[^\s"'&,;}]*\d|[^\s"'&,;}]{20})[^\s"'&,;}]{6,}/gi,
+    `$1$2${MASKED}`,
+  ],
 ];
 
 const replaceAll = (text: string, rules: readonly (readonly [RegExp, string])[]): string =>

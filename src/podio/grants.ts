@@ -149,6 +149,6 @@ function refusalOf(path: string, identity: Identity, answer: Answer, tokenEndpoi
 function hintFor(identity: Identity, error: string | undefined): string {
   if (error === 'invalid_client') return 'Check podio.clientId and podio.clientSecret.';
   return identity.kind === 'app'
-    ? "Check the app's id and token: both stand in the app's menu under Developer."
+    ? "Check the app's id and its token; both stand in the app's menu under Developer."
     : `Check the username and password of logins.${identity.name}.`;
 }

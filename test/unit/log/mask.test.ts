@@ -30,6 +30,10 @@ describe('makeMask', () => {
     'what stands after OAuth2': ['OAuth2 0123456789abcdef', 'OAuth2 ***'],
     'secrets of a form': ['a=1&client_secret=xyz&app_token=uvw', 'a=1&client_secret=***&app_token=***'],
     'secrets of JSON': ['{"refresh_token": "xyz", "a": 1}', '{"refresh_token": "***", "a": 1}'],
+    'secrets of objects as Node shows them': ["{ password: 'xyz', a: 1 }", "{ password: '***', a: 1 }"],
+    'secrets of YAML': ['appToken: 0a1b2c3d', 'appToken: ***'],
+    'long secrets of YAML': ['clientSecret: abcdefghijklmnopqrst', 'clientSecret: ***'],
+    'secrets behind a bare colon': ['token:xyz', 'token:***'],
   };
   for (const [name, [text, shown]] of Object.entries(cases)) {
     it(`hides ${name}`, () => expect(mask(text)).to.equal(shown));
@@ -41,6 +45,8 @@ describe('makeMask', () => {
       'https://a.example/b/c#d',
       'rules.won-leads.on.app must be a name?',
       'no token is known for app/101',
+      "Check the app's id and token: both stand in the app's menu under Developer.",
+      'the password: see item 4711',
       '/var/lib/podiod/podiod.db',
       'won-leads/item.update:501:26/tell',
     ]) {
