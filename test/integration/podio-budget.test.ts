@@ -133,7 +133,9 @@ class Scene implements AsyncDisposable {
   }
 }
 
-describe('the daemon and the budget of Podio', () => {
+describe('the daemon and the budget of Podio', function () {
+  this.timeout(30_000);
+
   it('reads an item and a difference once per revision, however many rules want them', async () => {
     await using scene = await Scene.make(1);
     const rules = Object.fromEntries(
@@ -233,8 +235,7 @@ describe('the daemon and the budget of Podio', () => {
     expect(new Set(scene.read()).size).to.equal(21);
   });
 
-  it('makes one call a ref and one an app when it starts where all is well: 200 apps, 600 hooks, no login', async function () {
-    this.timeout(20_000);
+  it('makes one call a ref and one an app when it starts where all is well: 200 apps, 600 hooks, no login', async () => {
     await using scene = await Scene.make(200);
     for (const { id } of scene.apps) {
       for (const type of EVENTS) {

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { PodioError } from '../../../src/core/errors.ts';
 import { refKey } from '../../../src/core/event.ts';
 import { type HookRef, hookUrl, maskHookUrl } from '../../../src/core/hook.ts';
 import { silentLog } from '../../../src/core/log.ts';
@@ -322,6 +323,51 @@ describe('reconciler', () => {
       expect(podio.count('list')).to.equal(2);
       await clock.advance(15 * MINUTE);
       expect(podio.count('list')).to.equal(4);
+      await clock.until(reconciler.stop());
+    });
+
+    it('looks at one ref after the other, less often, where the background share is too small', async () => {
+      const { clock, podio, open, forgetCalls } = setUp();
+      // Both refs by one login: two calls each quarter of an hour, and four an hour to make.
+      podio.identities.forRef = () => ({ kind: 'login', name: 'bot', username: 'bot', password: 'p' });
+      podio.share = { general: 4, limited: 1 };
+      const reconciler = open();
+      reconciler.start();
+      await clock.until(reconciler.firstDone);
+      expect(reconciler.status().pace).to.deep.equal([
+        { identity: 'login/bot', refs: 2, everyMs: 30 * MINUTE },
+      ]);
+      forgetCalls();
+      const seen: string[][] = [];
+      for (let quarter = 0; quarter < 4; quarter++) {
+        await clock.advance(15.1 * MINUTE);
+        seen.push(podio.calls.map(({ operation, ref }) => `${operation} ${ref}`));
+        forgetCalls();
+      }
+      expect(seen).to.deep.equal([['list app/101'], ['list app/102'], ['list app/101'], ['list app/102']]);
+      await clock.until(reconciler.stop());
+    });
+
+    it('waits where the budget is used up, without calling it a failure, and knows what it knew', async () => {
+      const { clock, podio, open, forgetCalls } = setUp();
+      const reconciler = open();
+      reconciler.start();
+      await clock.until(reconciler.firstDone);
+      const { hooks } = reconciler.status();
+      podio.fault = (_, ref) =>
+        ref === 'app/101'
+          ? new PodioError('PODIO_RATE_LIMITED', 'not now', { retry: { afterMs: 5 * MINUTE } })
+          : undefined;
+      await clock.advance(16 * MINUTE);
+      expect(reconciler.status().degraded).to.deep.equal([]);
+      expect(reconciler.status().hooks).to.have.deep.members([...hooks]);
+
+      forgetCalls();
+      podio.fault = () => undefined;
+      await clock.advance(3 * MINUTE);
+      expect(podio.calls).to.deep.equal([]);
+      await clock.advance(2 * MINUTE);
+      expect(podio.calls.map(({ operation, ref }) => `${operation} ${ref}`)).to.deep.equal(['list app/101']);
       await clock.until(reconciler.stop());
     });
 

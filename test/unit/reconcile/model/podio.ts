@@ -69,7 +69,7 @@ export class ModelPodio {
     return this.calls.filter(({ operation }) => operations.includes(operation)).length;
   }
 
-  readonly identities: Identities = {
+  readonly identities: { -readonly [K in keyof Identities]: Identities[K] } = {
     forRef: ref => ({ kind: 'app', appId: ref.id, token: 'token' }),
     forApp: app => ({ kind: 'app', appId: Number(app), token: 'token' }),
   };

@@ -1,0 +1,95 @@
+import { expect } from 'chai';
+import type { AppConfig } from '../../../src/config/model.ts';
+import { PodioError } from '../../../src/core/errors.ts';
+import { silentLog } from '../../../src/core/log.ts';
+import type { Rule } from '../../../src/core/rule.ts';
+import type { Identity } from '../../../src/podio/contract.ts';
+import { makeRecovery } from '../../../src/recover/index.ts';
+import { makeMemoryStore } from '../../../src/store/memory.ts';
+import { makeVirtualClock } from '../../support/virtual-clock.ts';
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const BOT: Identity = { kind: 'login', name: 'bot', username: 'bot', password: 'p' };
+
+/** Apps without items, looked at by one login. `looks`: which app was looked at when, in minutes. */
+async function setUp(apps: number, calls: number) {
+  const clock = makeVirtualClock();
+  const looks: string[] = [];
+  const podio = { refuse: undefined as PodioError | undefined };
+  const names = Array.from({ length: apps }, (_, n) => `app-${n}`);
+  const all: Rule = {
+    name: 'all',
+    triggers: [{ kind: 'app', apps: names, events: ['item.update'] }],
+    steps: [],
+    concurrency: 1,
+    startAt: 'head',
+    timezone: 'UTC',
+    fingerprint: 'all',
+  };
+  const appOf = (name: string, n: number): [string, AppConfig] => [
+    name,
+    { name, id: n + 1, token: undefined, login: 'bot', fields: {} },
+  ];
+  const recovery = await makeRecovery({
+    config: {
+      rules: [all],
+      apps: new Map(names.map(appOf)),
+      catchUp: { everyMs: HOUR, overlapMs: 5 * MINUTE, onStart: true, unhooked: 'run' },
+    },
+    store: makeMemoryStore({ clock }),
+    items: {
+      filter: async (_as, appId) => {
+        looks.push(`app-${appId - 1} at ${Math.round(clock.monotonic() / MINUTE)}`);
+        if (podio.refuse) throw podio.refuse;
+        return { total: 0, filtered: 0, items: [] };
+      },
+      revisions: async () => [],
+    },
+    share: () => ({ general: 300, limited: calls }),
+    identities: { forApp: () => BOT, forRef: () => BOT },
+    clock,
+    log: silentLog,
+    random: () => 0.5,
+  });
+  await recovery.start();
+  await clock.advance(0);
+  return { clock, looks, podio, recovery };
+}
+
+describe('looking for missed changes in time', () => {
+  it('looks at every app at the start and again as configured, where the background share suffices', async () => {
+    const { clock, looks, recovery } = await setUp(2, 75);
+    expect(looks).to.deep.equal(['app-0 at 0', 'app-1 at 0']);
+    await clock.advance(HOUR);
+    expect(looks.slice(2)).to.deep.equal(['app-0 at 60', 'app-1 at 60']);
+    expect(recovery.status().map(({ everyMs }) => everyMs)).to.deep.equal([HOUR, HOUR]);
+    await recovery.stop();
+  });
+
+  it('spreads the apps over a longer interval where it does not', async () => {
+    const { clock, looks, recovery } = await setUp(3, 2);
+    expect(recovery.status()[0]?.everyMs).to.equal(1.5 * HOUR);
+    await clock.advance(2.6 * HOUR);
+    expect(looks).to.deep.equal([
+      'app-0 at 0',
+      'app-1 at 30',
+      'app-2 at 60',
+      'app-0 at 90',
+      'app-1 at 120',
+      'app-2 at 150',
+    ]);
+    await recovery.stop();
+  });
+
+  it('waits for its budget without calling that a failure', async () => {
+    const { clock, looks, podio, recovery } = await setUp(1, 75);
+    podio.refuse = new PodioError('PODIO_RATE_LIMITED', 'not now', { retry: { afterMs: 7 * MINUTE } });
+    await clock.advance(HOUR);
+    expect(recovery.status()[0]).to.not.have.property('lastError');
+    podio.refuse = undefined;
+    await clock.advance(7 * MINUTE);
+    expect(looks).to.deep.equal(['app-0 at 0', 'app-0 at 60', 'app-0 at 67']);
+    await recovery.stop();
+  });
+});
