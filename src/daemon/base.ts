@@ -10,6 +10,7 @@ import { makeReconciler, makeVerifier, type Reconciler } from '../reconcile/inde
 import { makeRecovery, type Recovery } from '../recover/index.ts';
 import { ensureSecretFile } from '../store/files.ts';
 import { lockDataDir, openStore, type Store } from '../store/index.ts';
+import type { Closing } from './closing.ts';
 import { type Connection, connect } from './connect.ts';
 import { placeOf } from './place.ts';
 
@@ -38,14 +39,14 @@ export async function openBase(
   config: Config,
   options: BaseOptions,
   metrics: Metrics,
-  closing: AsyncDisposableStack,
+  closing: Closing,
 ): Promise<Base> {
   const { log, clock = systemClock, fetch = globalThis.fetch } = options;
   const { dataDir, server } = config;
   const lock = lockDataDir(dataDir);
-  closing.defer(() => lock.release());
+  closing.defer('the lock on dataDir', () => lock.release());
   const store = await openStore({ dataDir, lock, clock, maxWaiting: server.maxWaiting, log });
-  closing.defer(() => store.close());
+  closing.defer('the store', () => store.close());
 
   const secret = server.secret ?? (await ensureSecretFile(dataDir, 'secret', log));
   log.addSecrets?.([secret]);
@@ -68,11 +69,11 @@ export interface Front {
 const CLOSE_MS = 2000;
 
 /** Listens, so that hooks can be verified. Reconciler and recovery do nothing until they are told to. */
-export async function openFront(base: Base, closing: AsyncDisposableStack): Promise<Front> {
+export async function openFront(base: Base, closing: Closing): Promise<Front> {
   const { config, options, podio, identities, fields, names, store, secrets, log, clock, metrics } = base;
   const { server } = config;
   const verifier = makeVerifier({ podio, identities, clock, log });
-  closing.defer(() => verifier.stop());
+  closing.defer('the verifier', () => verifier.stop());
   const recovery = await makeRecovery({
     config,
     store,
@@ -101,7 +102,7 @@ export async function openFront(base: Base, closing: AsyncDisposableStack): Prom
     probe: store.probe,
   });
   const ingress = await listen(server);
-  closing.defer(() => ingress.close(CLOSE_MS));
+  closing.defer('the ingress', () => ingress.close(CLOSE_MS));
 
   const publicUrl = options.publicUrl?.(ingress.address) ?? server.publicUrl;
   const reconciler = makeReconciler({
@@ -115,7 +116,7 @@ export async function openFront(base: Base, closing: AsyncDisposableStack): Prom
     log,
     random: Math.random,
   });
-  closing.defer(() => reconciler.stop());
-  closing.defer(() => recovery.stop());
+  closing.defer('the reconciler', () => reconciler.stop());
+  closing.defer('the search for missed changes', () => recovery.stop());
   return { ingress, outage, reconciler, recovery, publicUrl };
 }

@@ -22,6 +22,7 @@ import type { Reconciler } from '../reconcile/index.ts';
 import { makeScheduler } from '../schedule/scheduler.ts';
 import { ensureSecretFile } from '../store/files.ts';
 import { type Base, type BaseOptions, openBase, openFront } from './base.ts';
+import { Closing } from './closing.ts';
 import { findItem, parseItemName } from './find-item.ts';
 import { retryParked } from './parked.ts';
 import { makeReadiness } from './readiness.ts';
@@ -56,6 +57,8 @@ export interface Daemon {
    * left unfinished (they go on at the next start). A second call answers the same.
    */
   stop(): Promise<number>;
+  /** What a stop under way waits for, by name; empty before and after. */
+  unstopped(): readonly string[];
 }
 
 /** How long the admin API may take to answer what it holds when it closes, milliseconds. */
@@ -71,7 +74,7 @@ const REST_MS = 3000;
  */
 export async function startDaemon(config: Config, options: DaemonOptions): Promise<Daemon> {
   // Whatever is deferred here ends in reverse: on stop, or when a later part can't start.
-  await using starting = new AsyncDisposableStack();
+  await using starting = new Closing();
   const metrics = makeMetrics();
   const base = await openBase(config, options, metrics, starting);
   const { store, log, clock } = base;
@@ -79,19 +82,23 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
 
   // The admin API starts late, when there is something to tell, and ends late, to tell of the end.
   let admin: HttpServer | undefined;
-  starting.defer(async () => {
+  starting.defer('the admin API', async () => {
     await admin?.close(ADMIN_CLOSE_MS);
     await removeRunFile(config.dataDir);
   });
 
   const runs$ = new Subject<RunRecord>();
-  starting.defer(() => runs$.complete());
+  starting.defer('the stream of runs', () => runs$.complete());
   const attribution = options.attribution ?? makeAttribution(log);
   const { dispatcher, reader } = buildLanes(base, attribution, run => runs$.next(run), starting);
   let left = 0;
-  starting.defer(async () => {
-    left = await dispatcher.stop(Math.max(config.stopTimeoutMs - REST_MS, config.stopTimeoutMs / 2));
-  });
+  starting.defer(
+    'the lanes',
+    async () => {
+      left = await dispatcher.stop(Math.max(config.stopTimeoutMs - REST_MS, config.stopTimeoutMs / 2));
+    },
+    () => dispatcher.status().flatMap(({ rule, inHand }) => (inHand > 0 ? [`rule ${rule}`] : [])),
+  );
 
   await dispatcher.open();
   const { ingress, outage, reconciler, recovery, publicUrl } = await openFront(base, starting);
@@ -101,9 +108,9 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
     journal: store.journal,
     settings: store.settings,
   });
-  starting.defer(() => scheduler.stop());
+  starting.defer('the schedules', () => scheduler.stop());
   const readiness = makeReadiness({ clock, reconciler, outage });
-  starting.defer(readiness.waitForHooks());
+  starting.defer('readiness', readiness.waitForHooks());
   const lanesUp = readiness.wait('the lanes are starting');
 
   const token = config.admin.token ?? (await ensureSecretFile(config.dataDir, 'admin-token', log));
@@ -189,9 +196,10 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
     reconciler,
     ready: readiness.ready,
     attributeUncaught: attribution.attributeUncaught,
+    unstopped: () => running.left(),
     stop() {
       readiness.stopping();
-      stopped ??= running.disposeAsync().then(() => {
+      stopped ??= running[Symbol.asyncDispose]().then(() => {
         log.info('podiod has stopped', { left });
         return left;
       });
@@ -220,7 +228,7 @@ function buildLanes(
   base: Base,
   attribution: Attribution,
   onRun: (run: RunRecord) => void,
-  closing: AsyncDisposableStack,
+  closing: Closing,
 ): { dispatcher: Dispatcher; reader: ItemReader } {
   const { config, podio, identities, fields, names, store, log, clock, fetch, metrics } = base;
   const reader = makeItemReader({ items: podio.items, identities, log });
@@ -244,7 +252,7 @@ function buildLanes(
     attribution,
     apps: name => config.apps.get(name),
   });
-  closing.defer(() => plugins.dispose());
+  closing.defer('the plugins', () => plugins.dispose(), plugins.disposing);
   const dispatcher = makeDispatcher({
     rules: config.rules,
     store: { ...store, lanes: tapLanes(store.lanes, store.now, onRun) },

@@ -12,6 +12,7 @@ import type { Settings } from '../store/contract.ts';
 import { readSecretFile } from '../store/files.ts';
 import { openReader } from '../store/index.ts';
 import { type BaseOptions, openBase, openFront } from './base.ts';
+import { Closing } from './closing.ts';
 import { type Connection, connect } from './connect.ts';
 
 export interface OfflineHooks extends AsyncDisposable {
@@ -30,7 +31,7 @@ export interface ListeningHooks extends OfflineHooks {
  * is taken in for the daemon to come. Rejects with STORE_LOCKED when a daemon runs.
  */
 export async function openHooks(config: Config, options: BaseOptions): Promise<ListeningHooks> {
-  await using starting = new AsyncDisposableStack();
+  await using starting = new Closing();
   const base = await openBase(config, options, makeMetrics(), starting);
   const { reconciler, ingress } = await openFront(base, starting);
   const running = starting.move();
@@ -39,7 +40,7 @@ export async function openHooks(config: Config, options: BaseOptions): Promise<L
     reconciler,
     fields,
     ingress: ingress.address,
-    [Symbol.asyncDispose]: () => running.disposeAsync(),
+    [Symbol.asyncDispose]: () => running[Symbol.asyncDispose](),
   };
 }
 

@@ -42,6 +42,8 @@ export interface PluginHost {
   prepare(rule: Rule, step: Step): PreparedStep;
   /** In reverse order, each with a deadline. Set-ups in hand are given up. Never rejects. */
   dispose(): Promise<void>;
+  /** Whose dispose() is under way; none or one. */
+  disposing(): readonly string[];
 }
 
 /** What a step that was not run would have done. `text` is undefined for a plugin without describe(). */
@@ -81,6 +83,7 @@ const MAX_SETUP_WAIT_MS = 24 * 60 * 60 * 1000;
 export function makePluginHost(deps: HostDeps): PluginHost {
   const lifetime = new AbortController();
   const steps: SteppedPlugin[] = [];
+  let disposing: SteppedPlugin | undefined;
   return {
     prepare(rule, step) {
       lifetime.signal.throwIfAborted();
@@ -90,8 +93,13 @@ export function makePluginHost(deps: HostDeps): PluginHost {
     },
     async dispose() {
       lifetime.abort(new DOMException('the plugin host is disposed', 'AbortError'));
-      for (const step of steps.splice(0).reverse()) await step.dispose();
+      for (const step of steps.splice(0).reverse()) {
+        disposing = step;
+        await step.dispose();
+      }
+      disposing = undefined;
     },
+    disposing: () => (disposing ? [`dispose() of plugin ${disposing.step.plugin}, ${disposing.place}`] : []),
   };
 }
 
@@ -167,6 +175,11 @@ class SteppedPlugin implements PreparedStep {
     } finally {
       end();
     }
+  }
+
+  /** `step tell of rule won-leads` */
+  get place(): string {
+    return `step ${this.step.name} of rule ${this.#rule.name}`;
   }
 
   async dispose(): Promise<void> {

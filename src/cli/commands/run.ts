@@ -24,20 +24,29 @@ export function defineRun(context: CommandContext): void {
 
 /** Resolves when the daemon has been asked to stop, and has. */
 export async function runDaemon({ cli, exit }: CommandContext, options: CommonOptions): Promise<void> {
-  const [{ startDaemon }, { makeAttribution }, { loadConfigOrFail, makeCommandLog }] = await Promise.all([
-    import('../../daemon/index.ts'),
-    import('../../plugin/attribution.ts'),
-    import('../setup.ts'),
-  ]);
-  const loaded = await loadConfigOrFail(cli, options);
-  const log = makeCommandLog(cli, options, loaded.secrets);
-  for (const { message, hint } of loaded.warnings) log.warn('config', { warning: message, hint });
-
+  // Before anything else: a service manager that changes its mind at once is to see a clean stop too.
   const stopping = Promise.withResolvers<void>();
+  let asked: NodeJS.Signals | undefined;
+  let tell = (signal: NodeJS.Signals): void => {
+    asked = signal;
+  };
   cli.io.onStop(signal => {
-    log.info('stopping', { signal });
+    tell(signal);
     stopping.resolve();
   });
+  const [{ startDaemon }, { makeAttribution }, { removeRunFile }, { loadConfigOrFail, makeCommandLog }] =
+    await Promise.all([
+      import('../../daemon/index.ts'),
+      import('../../plugin/attribution.ts'),
+      import('../../admin/run-file.ts'),
+      import('../setup.ts'),
+    ]);
+  const { config, warnings, secrets } = await loadConfigOrFail(cli, options);
+  const log = makeCommandLog(cli, options, secrets);
+  tell = signal => log.info('stopping', { signal });
+  if (asked) return tell(asked);
+  for (const { message, hint } of warnings) log.warn('config', { warning: message, hint });
+
   // Before the start: plugins are set up during it.
   const attribution = makeAttribution(log);
   cli.io.onUncaught(thrown => {
@@ -45,16 +54,21 @@ export async function runDaemon({ cli, exit }: CommandContext, options: CommonOp
     log.error('uncaught error, ending', { error: coerceError(thrown) });
     return false;
   });
-  const daemon = await startDaemon(loaded.config, { log, version: version(), attribution });
+  const daemon = await startDaemon(config, { log, version: version(), attribution });
   await stopping.promise;
-  exit((await stopInTime(daemon.stop(), loaded.config.stopTimeoutMs)) ? EXIT.done : EXIT.failed);
+  const { stopTimeoutMs, dataDir } = config;
+  if (await inTime(daemon.stop(), stopTimeoutMs)) return;
+  log.error('podiod has not stopped in time, ending', { stopTimeoutMs, unstopped: daemon.unstopped() });
+  // What is left unfinished goes on at the next start. A file that names this process would mislead the commands.
+  await removeRunFile(dataDir);
+  exit(EXIT.failed);
 }
 
 /** The parts of the daemon stop within their own deadlines; this is for the case that one doesn't. */
-async function stopInTime(stopped: Promise<unknown>, timeoutMs: number): Promise<boolean> {
+async function inTime(stopped: Promise<unknown>, timeoutMs: number): Promise<boolean> {
   const late = Promise.withResolvers<false>();
   const timer = setTimeout(() => late.resolve(false), timeoutMs);
-  const inTime = await Promise.race([stopped.then(() => true), late.promise]);
+  const isInTime = await Promise.race([stopped.then(() => true), late.promise]);
   clearTimeout(timer);
-  return inTime;
+  return isInTime;
 }
