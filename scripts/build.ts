@@ -1,10 +1,17 @@
-// Builds dist/ from src/ and plugins/. The old dist goes first, so that nothing deleted lives on in a package.
+// Builds dist/ from src/ and plugins/: beside the old one, which is replaced as a whole when all went well, so that nothing
+// deleted lives on in a package and no command is started from half a build.
 import { spawnSync } from 'node:child_process';
-import { rmSync } from 'node:fs';
+import { renameSync, rmSync } from 'node:fs';
 
-rmSync('dist', { recursive: true, force: true });
-const { status } = spawnSync('tsc', ['-p', 'tsconfig.build.json'], {
+const next = `dist-${process.pid}`;
+const { status } = spawnSync('tsc', ['-p', 'tsconfig.build.json', '--outDir', next], {
   stdio: 'inherit',
   shell: process.platform === 'win32',
 });
+if (status === 0) {
+  rmSync('dist', { recursive: true, force: true });
+  renameSync(next, 'dist');
+} else {
+  rmSync(next, { recursive: true, force: true });
+}
 process.exit(status ?? 1);
