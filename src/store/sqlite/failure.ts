@@ -9,15 +9,22 @@ export interface Failure {
 /** SQLite's primary result codes (https://sqlite.org/rescode.html). */
 const CORRUPT = new Set([11 /* CORRUPT */, 26 /* NOTADB */]);
 const UNWRITABLE = new Set([8 /* READONLY */, 10 /* IOERR */, 13 /* FULL */, 14 /* CANTOPEN */]);
-const BUSY = new Set([5 /* BUSY */, 6 /* LOCKED */]);
+const BUSY = new Set([5 /* BUSY */, 6 /* LOCKED */, 15 /* PROTOCOL */, 17 /* SCHEMA */]);
+/** What an opening can meet for a moment while others open, migrate or close; waits for locks are SQLite's own. */
+const PASSING = new Set([14 /* CANTOPEN */, 15 /* PROTOCOL */, 17 /* SCHEMA */]);
+
+/** Extended codes have the primary one in their low byte. 0: none of SQLite's. */
+const primaryCode = (thrown: unknown): number =>
+  thrown instanceof Error && 'errcode' in thrown ? Number(thrown.errcode) & 0xff : 0;
+
+/** Whether the same may work in a moment. */
+export const isPassing = (thrown: unknown): boolean => PASSING.has(primaryCode(thrown));
 
 /** What a thrown thing is in the store's terms. Whatever is no fault of disk or file is a fault in podiod. */
 export function failureOf(thrown: unknown): Failure {
   const message = thrown instanceof Error ? thrown.message : String(thrown);
   if (isPodiodError(thrown)) return { code: thrown.code, message };
-  const errcode = thrown instanceof Error && 'errcode' in thrown ? Number(thrown.errcode) : 0;
-  // Extended codes have the primary one in their low byte.
-  const primary = errcode & 0xff;
+  const primary = primaryCode(thrown);
   if (CORRUPT.has(primary)) return { code: 'STORE_CORRUPT', message: `the database is damaged: ${message}` };
   if (UNWRITABLE.has(primary))
     return { code: 'STORE_WRITE_FAILED', message: `the database can't be opened or written: ${message}` };

@@ -1,11 +1,36 @@
 import { existsSync } from 'node:fs';
 import { StoreError } from '../../core/errors.ts';
 import type { StoreReader } from '../contract.ts';
-import { errorOf, failureOf } from './failure.ts';
+import { errorOf, failureOf, isPassing } from './failure.ts';
 import { databaseFile } from './files.ts';
 import { inSnapshot, makeReads } from './reads/index.ts';
 import { openForReading } from './schema.ts';
 import { fromText } from './values.ts';
+
+const TRIES = 10;
+const PAUSE_MS = 50;
+
+/** Again after a pause, where the error is one that passes. */
+function patiently<T>(work: () => T): T {
+  for (let left = TRIES - 1; ; left -= 1) {
+    try {
+      return work();
+    } catch (error) {
+      if (left === 0 || !isPassing(error)) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE_MS);
+    }
+  }
+}
+
+function open(path: string) {
+  const db = openForReading(path);
+  try {
+    return { db, reads: makeReads(db) };
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
 
 /**
  * Reads the data of a daemon from another process, running or not. In the calling thread: a command has nothing else to
@@ -26,10 +51,7 @@ export function openReader(dataDir: string): StoreReader {
       throw errorOf(failureOf(error));
     }
   };
-  const { db, reads } = inTerms(() => {
-    const opened = openForReading(path);
-    return { db: opened, reads: makeReads(opened) };
-  });
+  const { db, reads } = inTerms(() => patiently(() => open(path)));
   const read = async <T>(work: () => T): Promise<T> => {
     if (!db.isOpen) throw new StoreError('STORE_UNAVAILABLE', 'the store is closed');
     return inTerms(() => inSnapshot(db, work));

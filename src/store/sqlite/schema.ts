@@ -248,7 +248,10 @@ export function openForReading(path: string): DatabaseSync {
   const db = new DatabaseSync(path, { timeout: 5000 });
   try {
     db.exec('PRAGMA query_only = ON');
+    // As of one moment: the daemon may be making its tables just now.
+    db.exec('BEGIN');
     const version = knownVersion(db, path);
+    db.exec('COMMIT');
     if (version < MIGRATIONS.length) {
       throw new StoreError(
         'STORE_UNAVAILABLE',
