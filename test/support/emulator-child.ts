@@ -1,5 +1,5 @@
 // The emulator as a process of its own: calls of its world's methods come over IPC as [id, name, args].
-import { startEmulator } from '../../src/emulator/index.ts';
+import { startEmulator } from 'podiod/testing';
 import type { EmulatorAnswer } from './processes.ts';
 
 const { url, world } = await startEmulator(JSON.parse(process.argv[2] ?? '{}'));

@@ -73,7 +73,8 @@ export type EmulatorAnswer = readonly [call: number, result: unknown, error: str
 export async function startEmulatorProcess(options: WorldOptions = {}): Promise<EmulatorProcess> {
   const child = track(
     fork(join(import.meta.dirname, 'emulator-child.ts'), [JSON.stringify(options)], {
-      execArgv: ['--conditions=source'],
+      // Without mocha's: the built emulator starts three times as fast.
+      execArgv: [],
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       // Values of items are maps, which JSON does not know.
       serialization: 'advanced',
