@@ -163,6 +163,17 @@ describe('commands beside a daemon', function () {
     expect(status.rules.map(({ rule }: { rule: string }) => rule)).to.have.members(Object.keys(RULES));
   });
 
+  it('parked: a rule that there is not is told, and exits 1', async () => {
+    for (const verb of ['retry', 'drop']) {
+      const { code, stderr } = await site.podiod(['parked', verb, '--rule', 'nope']);
+      expect(code, verb).to.equal(1);
+      expect(stderr, verb).to.match(/no rule nope|nothing of the rule nope is parked/);
+    }
+    const json = await site.podiod(['parked', 'retry', '--rule', 'nope', '--json']);
+    expect(json.code).to.equal(1);
+    expect(JSON.parse(json.stdout)).to.deep.equal({ ids: [], missing: ['nope'] });
+  });
+
   it('apply goes through the daemon, and calls fields by their names', async () => {
     const { code, stdout, stderr } = await site.podiod(['apply', '--yes']);
     expect(code).to.equal(0);
