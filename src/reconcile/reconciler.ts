@@ -80,10 +80,14 @@ const SHORTEST_WAIT = 100;
 const WAIT_AFTER_FAULT = 30_000;
 
 const planChanged = (): PodiodError =>
-  new PodiodError('HOOK_PLAN_CHANGED', 'the plan has changed since it was shown; nothing was changed at Podio', {
-    hint: 'Look again: podiod apply.',
-    retry: 'never',
-  });
+  new PodiodError(
+    'HOOK_PLAN_CHANGED',
+    'the plan has changed since it was shown; nothing was changed at Podio',
+    {
+      hint: 'Look again: podiod apply.',
+      retry: 'never',
+    },
+  );
 
 export function makeReconciler(effects: RunnerEffects): Reconciler {
   const { clock } = effects;
