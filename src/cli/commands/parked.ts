@@ -83,7 +83,9 @@ function defineVerb(
       const left = ids.filter(id => !taken.includes(id));
       const troubles = [
         ...missing.map(rule => `the running daemon has no rule ${rule}; what is parked of it stays so`),
-        ...(left.length > 0 ? [`${missing.length > 0 ? 'not taken' : 'not parked'}: ${left.join(', ')}`] : []),
+        ...(left.length > 0
+          ? [`${missing.length > 0 ? 'not taken' : 'not parked'}: ${left.join(', ')}`]
+          : []),
         // Asked for as a whole, a halted rule goes on, whether anything of it is parked or not.
         ...(name === 'drop' && options.rule !== undefined && taken.length === 0
           ? [`nothing of the rule ${options.rule} is parked`]
