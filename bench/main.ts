@@ -41,7 +41,7 @@ const checkout = resolve(values.checkout);
 const git = spawnSync('git', ['describe', '--always', '--dirty'], { cwd: checkout, encoding: 'utf8' });
 const machine = {
   date: new Date().toISOString(),
-  commit: git.stdout.trim(),
+  commit: git.stdout?.trim() || 'unknown',
   node: process.version,
   cpu: `${cpus().length} x ${cpus()[0]?.model ?? 'unknown'}`,
   memoryGiB: Math.round(totalmem() / 2 ** 30),
