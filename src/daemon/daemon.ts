@@ -20,7 +20,7 @@ import type { FieldDirectory, ItemReader } from '../podio/contract.ts';
 import { makeItemReader, makePluginPodio } from '../podio/index.ts';
 import type { Reconciler } from '../reconcile/index.ts';
 import { makeScheduler } from '../schedule/scheduler.ts';
-import { ensureSecretFile } from '../store/files.ts';
+import { ensureSecretFile, keepSecretFile } from '../store/files.ts';
 import { type Base, type BaseOptions, openBase, openFront } from './base.ts';
 import { Closing } from './closing.ts';
 import { findItem, parseItemName } from './find-item.ts';
@@ -114,6 +114,8 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
   const lanesUp = readiness.wait('the lanes are starting');
 
   const token = config.admin.token ?? (await ensureSecretFile(config.dataDir, 'admin-token', log));
+  // Commands are often run in a shell that does not have the daemon's environment.
+  if (config.admin.token !== undefined) await keepSecretFile(config.dataDir, 'admin-token', token);
   options.log.addSecrets?.([token]);
   const facts = async (adminAddress: Address): Promise<StatusFacts> => ({
     version: options.version,

@@ -137,3 +137,9 @@ export async function ensureSecretFile(dataDir: string, name: SecretName, log: L
   await replaceFile(path, `${secret}\n`, 0o600);
   return secret;
 }
+
+/** Keeps a secret of the config's own in dataDir too, for who may read there but lacks the config's environment. */
+export async function keepSecretFile(dataDir: string, name: SecretName, secret: string): Promise<void> {
+  const path = join(dataDir, name);
+  if ((await readSmallFile(path)) !== secret) await replaceFile(path, `${secret}\n`, 0o600);
+}

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { isPodiodError, type PodiodError } from '../../../src/core/errors.ts';
 import { silentLog } from '../../../src/core/log.ts';
-import { ensureSecretFile, makeDataDir, readSecretFile } from '../../../src/store/files.ts';
+import { ensureSecretFile, keepSecretFile, makeDataDir, readSecretFile } from '../../../src/store/files.ts';
 import { temporaryFolder } from '../../support/folder.ts';
 
 const modeOf = (path: string): string => (statSync(path).mode & 0o777).toString(8);
@@ -57,6 +57,18 @@ describe('a secret kept in dataDir', () => {
   it('is not made by looking for it', async () => {
     using folder = temporaryFolder();
     expect(await readSecretFile(folder.path, 'secret')).to.equal(undefined);
+  });
+});
+
+describe('a secret of the config, kept in dataDir too', () => {
+  it('takes the place of whatever stood in the file, readable by its owner only', async () => {
+    using folder = temporaryFolder();
+    const path = join(folder.path, 'admin-token');
+    await ensureSecretFile(folder.path, 'admin-token', silentLog);
+    await keepSecretFile(folder.path, 'admin-token', 'the-token-of-the-config');
+    expect(readFileSync(path, 'utf8')).to.equal('the-token-of-the-config\n');
+    expect(modeOf(path)).to.equal('600');
+    expect(await readSecretFile(folder.path, 'admin-token')).to.equal('the-token-of-the-config');
   });
 });
 
