@@ -5,6 +5,7 @@ import { systemClock } from '../core/clock.ts';
 import { isPodiodError } from '../core/errors.ts';
 import type { Secrets } from '../core/hook.ts';
 import { noMetrics } from '../core/metrics.ts';
+import { beginNewLanes } from '../dispatch/new-lanes.ts';
 import type { Address } from '../http/server.ts';
 import type { FieldDirectory } from '../podio/contract.ts';
 import { makeReconciler, makeVerifier, type Reconciler } from '../reconcile/index.ts';
@@ -33,6 +34,7 @@ export interface ListeningHooks extends OfflineHooks {
 export async function openHooks(config: Config, options: BaseOptions): Promise<ListeningHooks> {
   await using starting = new Closing();
   const base = await openBase(config, options, makeMetrics(), starting);
+  await beginNewLanes(base.store.lanes, config.rules);
   const { reconciler, ingress } = await openFront(base, starting);
   const running = starting.move();
   const { fields } = base;

@@ -1,6 +1,7 @@
 // plan and apply, beside a running daemon and without one; status.
 import { expect } from 'chai';
-import { makeSite } from './site.ts';
+import { until } from '../support/wait.ts';
+import { LEADS, makeSite } from './site.ts';
 
 const rules = {
   everything: { on: { app: 'leads', events: ['item.create', 'item.update'] }, steps: ['audit'] },
@@ -45,6 +46,18 @@ describe('podiod plan and apply', function () {
     expect(after.code).to.equal(0);
     const planned = (JSON.parse(after.stdout) as PlanJson).actions.map(({ action }) => action);
     expect(planned).to.deep.equal(['keep', 'keep']);
+  });
+
+  it('what is delivered while apply listens is for the rules of the daemon to come', async () => {
+    const site = await makeSite({ rules }, { faults: { latencyMs: 500, operations: ['hooks.create'] } });
+    const applying = site.podiod(['apply', '--yes']);
+    const deliver = () => site.deliver(LEADS, 'item.create', { item_id: 1, item_revision_id: 0 });
+    await until(async () => (await deliver()) === 200, 'the ingress of apply');
+    expect((await applying).code).to.equal(0);
+
+    await site.boot();
+    const [entry] = await site.untilRun(1, 'everything');
+    expect(entry?.runs[0]?.outcome).to.equal('settled');
   });
 
   it('apply goes through the running daemon', async () => {

@@ -81,13 +81,14 @@ describe('stopping podiod', function () {
   });
 
   it('waits for a step that hangs no longer than stopTimeout, and goes on with it at the next start', async () => {
-    const site = await gatedSite({ deaf: true }, { stopTimeout: '3s' });
+    const site = await gatedSite({ deaf: true }, { stopTimeout: '6s' });
     const daemon = await site.boot();
     await createItem(site, 1);
     await until(() => notes(site).length === 1, 'the step to begin');
     const from = performance.now();
-    expect(await daemon.end('SIGTERM')).to.be.oneOf([0, 1]);
-    expect(performance.now() - from).to.be.within(1000, 5000);
+    expect(await daemon.end('SIGTERM')).to.equal(0);
+    // The lanes have their share of it; the rest is for what comes after them.
+    expect(performance.now() - from).to.be.within(3000, 6500);
     expect((await site.journal())[0]?.runs).to.deep.equal([]);
 
     site.write('gate', '');
