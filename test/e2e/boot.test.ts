@@ -24,12 +24,9 @@ describe('podiod run', function () {
     const site = await makeSite({ rules }, { faults: { latencyMs: 100, operations: ['hooks.create'] } });
     const daemon = site.run();
     await daemon.runFile();
-    expect(await daemon.readiness()).to.deep.equal({
-      status: 503,
-      ready: false,
-      reasons: ['the first look at the hooks at Podio has not ended'],
-      degraded: [],
-    });
+    const unready = await daemon.readiness();
+    expect(unready).to.include({ status: 503, ready: false });
+    expect(unready.reasons).to.include('the first look at the hooks at Podio has not ended');
 
     await daemon.ready();
     expect(await site.hooks()).to.deep.equal(hooks);
