@@ -32,6 +32,23 @@ async function told(store: Store): Promise<readonly string[]> {
 
 for (const { name, make } of WORLDS) {
   describe(`gaps of the ${name} store`, () => {
+    it('are read in the order of release where a later one of the batch is what earlier ones wait for', async () => {
+      await using world = make();
+      const store = await world.open();
+      await store.journal.append([update(1)]);
+      const results = await store.journal.append([update(3), update(4), update(2)]);
+      expect(results.map(({ seq }) => seq)).to.deep.equal([3, 4, 2]);
+      const { entries, upTo } = await store.journal.read({ after: 0, limit: 1000 });
+      expect(entries.map(({ event }) => [event.seq, event.revision])).to.deep.equal([
+        [1, 1],
+        [2, 2],
+        [3, 3],
+        [4, 4],
+      ]);
+      expect(upTo).to.equal(4);
+      expect(store.journal.head()).to.equal(4);
+    });
+
     it('hold what jumps, over a restart, and nothing of it can be read until it is released', async () => {
       await using world = make();
       const first = await world.open();

@@ -5,6 +5,7 @@ import {
   decide,
   type HeldEvent,
   type Mark,
+  type Release,
   type Standing,
 } from '../../../core/decide.ts';
 import { type NewEvent, revisionOf } from '../../../core/event.ts';
@@ -134,15 +135,23 @@ export function makeJournalWrites(
         head = seq;
         return 'at' in release ? release : { seq, twin, row };
       });
-      let inOrder = waiting.size === 0;
       decisions.forEach((decision, i) => {
         const row = batch[i];
-        if (decision.status !== 'held' || !row || isMark(row) || row.itemId === undefined) return;
-        inOrder = false;
-        held.add(row.itemId, row);
+        if (decision.status === 'held' && row && !isMark(row) && row.itemId !== undefined)
+          held.add(row.itemId, row);
       });
       if (changed.size > 0) ledger.write(changed, situation.ledger);
-      return inOrder ? { decisions } : { decisions, releases: rows };
+      return isInOrder(releases) ? { decisions } : { decisions, releases: rows };
     },
   };
 }
+
+/** Whether the decisions alone tell what was released, in the order of seq: one may have waited for a later one of its batch. */
+const isInOrder = (releases: readonly Release[]): boolean => {
+  let last = -1;
+  return releases.every(release => {
+    const follows = 'at' in release && release.at > last;
+    if (follows) last = release.at;
+    return follows;
+  });
+};
