@@ -2,7 +2,7 @@
 import { expect } from 'chai';
 import { hookUrl } from '../../src/core/hook.ts';
 import { until } from '../support/wait.ts';
-import { DEALS, LEADS, makeSite, type Site } from './site.ts';
+import { DEALS, LEADS, makeSite, SECRET, type Site } from './site.ts';
 
 const everything = { on: { app: 'leads', events: ['item.create', 'item.update'] }, steps: ['audit'] };
 const rules = { everything };
@@ -141,7 +141,7 @@ describe('hooks of others', function () {
       {
         ref: LEADS,
         type: 'item.update',
-        url: hookUrl('https://old.example.com/podio', 'a-secret-for-the-tests', LEADS, 'item.update'),
+        url: hookUrl('https://old.example.com/podio', SECRET, LEADS, 'item.update'),
       },
     ];
     const ids: number[] = [];

@@ -1,6 +1,5 @@
 // What an end-to-end test stands on: an emulated Podio, a folder with a config, and daemons on it, each a process of its
-// own. Whoever imports this file has everything ended and removed after each test.
-
+// own. Everything is ended and removed after the test.
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
@@ -16,7 +15,6 @@ import { type CommandResult, podiod } from '../support/command.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import {
   type DaemonProcess,
-  endLeftProcesses,
   type PodiodOptions,
   type RemoteWorld,
   startDaemonProcess,
@@ -87,7 +85,7 @@ export const DEALS: HookRef = { type: 'app', id: 102 };
 export const STATUS_FIELD: HookRef = { type: 'app_field', id: 1001 };
 export const SALES: HookRef = { type: 'space', id: 7 };
 
-/** Made of one: hook URLs are known to the tests. */
+/** Hook URLs are made of it. */
 export const SECRET = 'a-secret-for-the-tests';
 
 /** What ends with the test: newest first. */
@@ -99,7 +97,6 @@ afterEach(async function endEverything() {
     for (const { pid, log } of daemons) console.error(`--- log of daemon ${pid}\n${log()}`);
   }
   daemons.length = 0;
-  await endLeftProcesses();
   for (const end of endings.splice(0).reverse()) await end();
 });
 
@@ -138,7 +135,7 @@ export async function makeSite(
   };
   // JSON is YAML too.
   const configure = (changes: ConfigChanges) => {
-    write('.podiorc.yml', JSON.stringify({ ...base, ...changes }, null, 2));
+    writeFileSync(configFile, JSON.stringify({ ...base, ...changes }, null, 2));
   };
   configure({});
 

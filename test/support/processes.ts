@@ -1,4 +1,5 @@
-// Processes that tests start: the built `podiod`, and an emulated Podio. What a test leaves running is ended after it.
+// Processes that tests start: the built `podiod`, and an emulated Podio. What a test leaves running is killed after it, for
+// whoever imports this file.
 import { type ChildProcess, fork, type SpawnOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -23,12 +24,11 @@ function track<Child extends ChildProcess>(child: Child): Child {
   return child;
 }
 
-/** Kills what tests have started and not ended. */
-export async function endLeftProcesses(): Promise<void> {
+afterEach(async () => {
   const ended = Array.from(left, child => isAlive(child) && once(child, 'exit'));
   for (const child of left) child.kill('SIGKILL');
   await Promise.all(ended);
-}
+});
 
 export interface PodiodOptions {
   readonly cwd?: string;
