@@ -80,6 +80,38 @@ export interface Hook {
   readonly url: string;
 }
 
+/** Section 13. */
+export interface Comment {
+  readonly comment_id: number;
+  readonly value: string;
+  readonly created_on?: string;
+  readonly created_by?: Readonly<Record<string, unknown>>;
+  readonly ref?: { readonly type: string; readonly id: number; readonly [key: string]: unknown };
+  readonly [key: string]: unknown;
+}
+
+/** Section 13. `text` is its title. */
+export interface Task {
+  readonly task_id: number;
+  readonly text: string;
+  readonly status?: string;
+  readonly due_date?: string | null;
+  readonly created_on?: string;
+  readonly responsible?: Readonly<Record<string, unknown>> | null;
+  readonly ref?: { readonly type: string; readonly id: number; readonly [key: string]: unknown } | null;
+  readonly [key: string]: unknown;
+}
+
+/** An attachment (section 13), as it also stands in an item's `files`. */
+export interface FileInfo {
+  readonly file_id: number;
+  readonly name: string;
+  readonly mimetype?: string;
+  readonly size?: number;
+  readonly link?: string;
+  readonly [key: string]: unknown;
+}
+
 /** Section 8.3. */
 export interface FilterResult {
   readonly total: number;

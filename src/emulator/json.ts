@@ -121,7 +121,8 @@ export const commentJson = (world: World, comment: Comment): JsonObject => ({
 export const taskJson = (world: World, task: Task): JsonObject => ({
   task_id: task.taskId,
   text: task.text,
-  description: '',
+  description: task.description,
+  due_date: task.dueDate ?? null,
   status: task.status,
   space_id: task.spaceId ?? null,
   ref: task.ref ?? null,
@@ -130,6 +131,13 @@ export const taskJson = (world: World, task: Task): JsonObject => ({
   completed_on: task.completedOn === undefined ? null : stamp(task.completedOn),
   link: `https://podio.com/tasks/${task.taskId}`,
   ...authorJson(world, task.created),
+});
+
+/** One member of a space. */
+export const memberJson = (user: User): JsonObject => ({
+  role: 'regular',
+  user: userJson(user),
+  profile: { profile_id: user.profileId, user_id: user.userId, name: user.name, mail: [user.username] },
 });
 
 export const hookJson = (hook: Hook): JsonObject => ({
@@ -318,6 +326,9 @@ export const filesJson = (world: World, item: Item): JsonObject[] =>
     return file ? [fileJson(world, file)] : [];
   });
 
+const tasksOn = (world: World, { itemId }: Item): readonly Task[] =>
+  world.tasks({ type: 'item', id: itemId });
+
 /** As embedded in app reference fields. */
 export function referenceJson(world: World, item: Item): JsonObject {
   const app = world.app(item.appId);
@@ -345,7 +356,7 @@ export const listedItemJson = (
   priority: null,
   comment_count: world.comments(item.itemId).length,
   file_count: item.fileIds.length,
-  task_count: 0,
+  task_count: tasksOn(world, item).length,
 });
 
 export function basicItemJson(
@@ -381,7 +392,7 @@ export function fullItemJson(
       .map(revision => revisionJson(world, revision)),
     files: filesJson(world, item),
     comments: world.comments(item.itemId).map(comment => commentJson(world, comment)),
-    tasks: [],
+    tasks: tasksOn(world, item).map(task => taskJson(world, task)),
     refs: [],
     references: [],
     participants: {},

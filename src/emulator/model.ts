@@ -164,6 +164,9 @@ export interface Comment {
 export interface Task {
   readonly taskId: number;
   text: string;
+  description: string;
+  /** `YYYY-MM-DD`. */
+  dueDate: string | undefined;
   readonly spaceId: number | undefined;
   readonly ref: { readonly type: string; readonly id: number } | undefined;
   responsible: number | undefined;

@@ -59,6 +59,14 @@ export interface Switches {
   overFilterLimit: 'refuse' | 'clamp';
   filterBounds: 'inclusive' | 'exclusive';
   textFilters: 'ignored' | 'refused';
+  /** What creating an item answers besides its id: title, link and revision, or nothing. */
+  itemCreateAnswer: 'full' | 'id';
+  /** The bytes of a file: in the answer, or behind a redirect to a host that wants no token. */
+  fileBytes: 'direct' | 'redirect';
+  /** Whether a task can be given to a mail address; a user id always is taken. */
+  taskByMail: 'allowed' | 'refused';
+  /** Whether an app token may list the members of its space. */
+  membersByApp: 'allowed' | 'forbidden';
   /** Zone of local times in date fields. */
   timezone: string;
 
@@ -109,6 +117,10 @@ export const DEFAULT_SWITCHES: Readonly<Switches> = {
   overFilterLimit: 'refuse',
   filterBounds: 'inclusive',
   textFilters: 'ignored',
+  itemCreateAnswer: 'full',
+  fileBytes: 'direct',
+  taskByMail: 'allowed',
+  membersByApp: 'allowed',
   timezone: 'Europe/Copenhagen',
   formTokenEndpoint: 'alive',
   accessTokenSeconds: 28_800,

@@ -3,7 +3,7 @@ import type { OperatorFunction } from 'rxjs';
 import type { ZodType, z } from 'zod';
 import type { PodioEvent } from '../core/event.ts';
 import type { Log } from '../core/log.ts';
-import type { App, FieldValueJson, FilterResult, Item } from '../core/podio.ts';
+import type { App, Comment, FieldValueJson, FileInfo, FilterResult, Item, Task } from '../core/podio.ts';
 
 /** One field that the event's change touched. */
 export interface FieldChanged {
@@ -91,9 +91,21 @@ export interface PluginPodio {
       body: object,
       options?: WriteOptions,
     ): Promise<{ comment_id: number; [key: string]: unknown }>;
+    get(id: number): Promise<Comment>;
+    /** Of one object, such as an item. */
+    list(refType: string, refId: number): Promise<readonly Comment[]>;
   };
   readonly tasks: {
+    /** A `ref` of type and id in the body says what the task is about. */
     create(body: object, options?: WriteOptions): Promise<{ task_id: number; [key: string]: unknown }>;
+    get(id: number): Promise<Task>;
+    /** Those about one object. */
+    list(refType: string, refId: number): Promise<readonly Task[]>;
+  };
+  readonly files: {
+    get(id: number): Promise<FileInfo>;
+    /** The bytes. Rejects for a file of more than `maxBytes`. */
+    download(id: number, maxBytes: number): Promise<Uint8Array>;
   };
   readonly apps: { get(app: string | number): Promise<App> };
   request(
@@ -101,6 +113,8 @@ export interface PluginPodio {
     path: string,
     options?: { query?: Record<string, string | number | boolean>; body?: unknown },
   ): Promise<unknown>;
+  /** The same, with every call made by this login of the config. Throws PODIO_NO_IDENTITY when there is none of that name. */
+  as(login: string): PluginPodio;
 }
 
 /** A small durable key-value space of this rule and step. A promise resolves when the change is on disk. */

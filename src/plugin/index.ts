@@ -3,7 +3,16 @@ export { z } from 'zod';
 export { PermanentError, RetryAfter } from '../core/errors.ts';
 export type { PodioEvent } from '../core/event.ts';
 export type { Log } from '../core/log.ts';
-export type { App, FieldValueJson, FilterResult, Item, ItemField } from '../core/podio.ts';
+export type {
+  App,
+  Comment,
+  FieldValueJson,
+  FileInfo,
+  FilterResult,
+  Item,
+  ItemField,
+  Task,
+} from '../core/podio.ts';
 export type { FieldValue } from '../core/rule.ts';
 export { showValues, testValues } from '../core/values.ts';
 export type {

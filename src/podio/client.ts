@@ -17,6 +17,7 @@ import { makeItems } from './items.ts';
 import { makeLoginPace } from './login-pace.ts';
 import { makeOutageGuard } from './outage.ts';
 import { makePodioClock, type PodioClock } from './podio-clock.ts';
+import { makeTalk } from './talk.ts';
 import { makeTokenKeep } from './token-keep.ts';
 
 /** Calls on their way at the same time, over all identities. */
@@ -106,7 +107,7 @@ export function makePodioClient(options: PodioClientOptions): PodioClient & { re
 
   /** Sends with a slot and a grant; both are taken together, so nothing is granted to a call that still waits. */
   const attempt = async (as: Identity, call: Call): Promise<Attempt> => {
-    const { operation, method, path, query, body, signal } = call;
+    const { operation, method, path, query, body, signal, maxBytes } = call;
     const identity = identityKey(as);
     for (;;) {
       const token = await abortable(auth.token(as, priorityOf(call)), signal);
@@ -128,6 +129,7 @@ export function makePodioClient(options: PodioClientOptions): PodioClient & { re
             },
             body: body === undefined ? undefined : JSON.stringify(body),
             signal,
+            maxBytes,
           });
         } finally {
           grant.answered(answer?.rateLimit);
@@ -173,6 +175,7 @@ export function makePodioClient(options: PodioClientOptions): PodioClient & { re
     hooks: makeHooks(request),
     items: makeItems(request),
     apps: makeApps(request),
+    ...makeTalk(request),
     share: as => budget.share(identityKey(as)),
     budgets: budget.status,
     clock: podioClock,

@@ -1,7 +1,16 @@
 /** What the rest of the daemon knows of Podio's API. `client.ts` implements it over HTTP. */
 import type { PodioEvent, Ref } from '../core/event.ts';
 import type { HookRef, ObservedHook } from '../core/hook.ts';
-import type { App, FieldDifference, FilterResult, Item, Revision } from '../core/podio.ts';
+import type {
+  App,
+  Comment,
+  FieldDifference,
+  FileInfo,
+  FilterResult,
+  Item,
+  Revision,
+  Task,
+} from '../core/podio.ts';
 import type { Changes } from '../plugin/contract.ts';
 
 /**
@@ -38,6 +47,8 @@ export interface Call extends CallOptions {
   readonly operation: string;
   readonly query?: Readonly<Record<string, string | number | boolean>>;
   readonly body?: unknown;
+  /** The answer is wanted as bytes (a `Uint8Array`), no more than these. */
+  readonly maxBytes?: number;
 }
 
 /**
@@ -76,6 +87,22 @@ export interface PodioClient {
     filter(as: Identity, appId: number, body: object, options?: CallOptions): Promise<FilterResult>;
   };
   readonly apps: { get(as: Identity, appId: number, options?: CallOptions): Promise<App> };
+  readonly comments: {
+    get(as: Identity, commentId: number, options?: CallOptions): Promise<Comment>;
+    /** Of one object, such as an item, in Podio's order. */
+    list(as: Identity, refType: string, refId: number, options?: CallOptions): Promise<readonly Comment[]>;
+  };
+  readonly tasks: {
+    get(as: Identity, taskId: number, options?: CallOptions): Promise<Task>;
+    /** Those that refer to one object. */
+    list(as: Identity, refType: string, refId: number, options?: CallOptions): Promise<readonly Task[]>;
+  };
+  readonly files: {
+    /** What is known of a file, without its bytes. */
+    get(as: Identity, fileId: number, options?: CallOptions): Promise<FileInfo>;
+    /** Rejects with PODIO_INVALID for a file of more than `maxBytes`. */
+    download(as: Identity, fileId: number, maxBytes: number, options?: CallOptions): Promise<Uint8Array>;
+  };
   /** Calls an hour that background work of this identity may make, in the general and in the "Rate limited" bucket. */
   share(as: Identity): { readonly general: number; readonly limited: number };
   /** What is known of each identity's budget, for `status`. */

@@ -10,6 +10,8 @@ export interface HttpRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** A success is wanted as bytes, no more than these. A redirect is then followed, without what is for Podio alone. */
+  readonly maxBytes?: number | undefined;
 }
 
 /** What the rate limit headers of an answer say: the ceiling of the call just made, and what is left this hour. */
@@ -20,7 +22,7 @@ export interface RateLimit {
 
 export interface Answer {
   readonly status: number;
-  /** Parsed; undefined for an empty body and for one that is not JSON. */
+  /** Parsed; undefined for an empty body and for one that is not JSON. With `maxBytes`, the bytes of a success. */
   readonly body: unknown;
   /** False when there was a body that is not JSON, such as a proxy's error page. */
   readonly readable: boolean;
@@ -44,7 +46,7 @@ export function makeHttp(options: {
 }): Http {
   const { apiUrl, fetch, clock, timeoutMs, onDate = () => {} } = options;
   return async request => {
-    const { method, path, query, headers, body, signal } = request;
+    const { method, path, query, headers, body, signal, maxBytes } = request;
     signal?.throwIfAborted();
     const url = new URL(apiUrl + path);
     for (const [name, value] of Object.entries(query ?? {})) url.searchParams.set(name, String(value));
@@ -52,20 +54,30 @@ export function makeHttp(options: {
     const cancel = clock.after(timeoutMs, () => timeout.abort());
     const sentAt = clock.now();
     try {
-      const response = await fetch(url, {
+      const ends = signal ? AbortSignal.any([signal, timeout.signal]) : timeout.signal;
+      let response = await fetch(url, {
         method,
-        headers: { accept: 'application/json', ...headers },
+        headers: { accept: maxBytes === undefined ? 'application/json' : '*/*', ...headers },
         ...(body !== undefined && { body }),
         // A redirect could carry a token to another host.
         redirect: 'manual',
-        signal: signal ? AbortSignal.any([signal, timeout.signal]) : timeout.signal,
+        signal: ends,
       });
       const date = Date.parse(response.headers.get('date') ?? '');
       if (!Number.isNaN(date)) onDate(date, sentAt, clock.now());
+      if (maxBytes !== undefined) {
+        const { rateLimit, retryAfterMs } = readHeaders(response.headers, clock);
+        response = await follow(response, url, hop => fetch(hop, { redirect: 'manual', signal: ends }));
+        if (response.ok) {
+          const bytes = await readBytes(response, maxBytes);
+          return { status: response.status, body: bytes, readable: true, rateLimit, retryAfterMs };
+        }
+      }
       const text = await response.text();
       return { status: response.status, ...parse(text), ...readHeaders(response.headers, clock) };
     } catch (cause) {
       signal?.throwIfAborted();
+      if (cause instanceof PodioError) throw cause;
       throw new PodioError(
         'PODIO_UNAVAILABLE',
         timeout.signal.aborted
@@ -77,6 +89,39 @@ export function makeHttp(options: {
       cancel();
     }
   };
+}
+
+/** Files may be kept at another host, under an address that is good for a while. */
+const MAX_HOPS = 3;
+
+/** Follows redirects of a download. They carry nothing along, and never from https to anything else. */
+async function follow(first: Response, from: URL, get: (url: URL) => Promise<Response>): Promise<Response> {
+  let response = first;
+  let at = from;
+  for (let hops = 0; response.status >= 300 && response.status < 400 && hops < MAX_HOPS; hops++) {
+    const location = response.headers.get('location');
+    if (location === null || !URL.canParse(location, at.href)) break;
+    const next = new URL(location, at);
+    if (next.protocol !== 'https:' && next.protocol !== from.protocol) break;
+    await response.body?.cancel();
+    response = await get(next);
+    at = next;
+  }
+  return response;
+}
+
+/** Stops reading where it is too much: a file is held in memory. */
+async function readBytes(response: Response, maxBytes: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of response.body ?? []) {
+    size += chunk.byteLength;
+    if (size > maxBytes) {
+      throw new PodioError('PODIO_INVALID', `the file is larger than ${maxBytes} bytes`, { retry: 'never' });
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks, size);
 }
 
 function parse(text: string): Pick<Answer, 'body' | 'readable'> {

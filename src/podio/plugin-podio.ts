@@ -5,7 +5,7 @@ import type { Call, Identities, Identity, Names, PodioClient } from './contract.
 import { isDeleted, unexpectedAnswer } from './errors.ts';
 import { isRecord } from './json.ts';
 import { parseRequest } from './plugin-request.ts';
-import { makeRecent } from './recent.ts';
+import { makeRecent, type Recent } from './recent.ts';
 
 /** Items whose app the plugins' own calls have shown. */
 const KEPT = 10_000;
@@ -21,7 +21,7 @@ export interface PluginPodioOptions {
   readonly client: PodioClient;
   readonly identities: Identities;
   readonly names: Pick<Names, 'appId'>;
-  /** From the config. Where there is just one, it serves what nothing else is known to reach. */
+  /** From the config. Where there is just one, it serves what nothing else is known to reach. `as` names one. */
   readonly logins: readonly Identity[];
   /** What other reads have shown of the app that an item is in. */
   readonly appOfItem: (itemId: number) => number | undefined;
@@ -36,11 +36,24 @@ export interface PluginPodioOptions {
  * fire no hooks unless asked to, so that a rule does not set itself off.
  */
 export function makePluginPodio(options: PluginPodioOptions): PluginPodio {
-  const { client, identities, names, logins, appOfItem, current, onWrite = () => {} } = options;
   const appSeen = makeRecent<number, number>(KEPT);
+  const podioOf = (actor: Identity | undefined): PluginPodio => ({
+    ...makeCalls(options, appSeen, actor),
+    as: name => podioOf(loginNamed(options.logins, name)),
+  });
+  return podioOf(undefined);
+}
+
+/** `actor` makes every call; undefined: whoever reaches what the call is about. */
+function makeCalls(
+  options: PluginPodioOptions,
+  appSeen: Recent<number, number>,
+  actor: Identity | undefined,
+): Omit<PluginPodio, 'as'> {
+  const { client, identities, names, logins, appOfItem, current, onWrite = () => {} } = options;
 
   const callerForApp = (appId: number): Identity =>
-    oneOf(`app ${appId}`, identities.forApp(appId), onlyOne(logins));
+    oneOf(`app ${appId}`, actor, identities.forApp(appId), onlyOne(logins));
 
   const callerForEvent = (event: PodioEvent | undefined): Identity | undefined => {
     if (!event) return undefined;
@@ -55,11 +68,11 @@ export function makePluginPodio(options: PluginPodioOptions): PluginPodio {
   const callerForItem = (itemId: number): Identity => {
     const appId = appSeen.get(itemId) ?? appOfItem(itemId);
     const byApp = appId === undefined ? undefined : identities.forApp(appId);
-    return oneOf(`item ${itemId}`, byApp, callerForEvent(current()?.event), onlyOne(logins));
+    return oneOf(`item ${itemId}`, actor, byApp, callerForEvent(current()?.event), onlyOne(logins));
   };
 
   const callerForRest = (what: string): Identity =>
-    oneOf(what, callerForEvent(current()?.event), onlyOne(logins));
+    oneOf(what, actor, callerForEvent(current()?.event), onlyOne(logins));
 
   const callerFor = (type: unknown, id: number): Identity => {
     if (type === 'item') return callerForItem(id);
@@ -151,14 +164,27 @@ export function makePluginPodio(options: PluginPodioOptions): PluginPodio {
         const call = { method: 'POST', path, operation: 'comments.create', body } as const;
         return write(callerFor(refType, refId), call, options, 'comment_id');
       },
+      get: async id => client.comments.get(callerForRest(`comment ${id}`), id, scope()),
+      list: async (refType, refId) =>
+        client.comments.list(callerFor(refType, refId), refType, refId, scope()),
     },
     tasks: {
-      async create(body, options) {
-        const call = { method: 'POST', path: '/task/', operation: 'tasks.create', body } as const;
-        const ref = 'ref' in body && isRecord(body.ref) ? body.ref : {};
-        const caller = typeof ref.id === 'number' ? callerFor(ref.type, ref.id) : callerForRest('a task');
+      async create({ ref, ...body }: { ref?: unknown }, options) {
+        const { type, id } = isRecord(ref) ? ref : {};
+        // Podio takes what a task is about from the path.
+        const isAbout = typeof type === 'string' && typeof id === 'number';
+        const path = isAbout ? `/task/${encodeURIComponent(type)}/${id}/` : '/task/';
+        const call = { method: 'POST', path, operation: 'tasks.create', body } as const;
+        const caller = isAbout ? callerFor(type, id) : callerForRest('a task');
         return write(caller, call, options, 'task_id');
       },
+      get: async id => client.tasks.get(callerForRest(`task ${id}`), id, scope()),
+      list: async (refType, refId) => client.tasks.list(callerFor(refType, refId), refType, refId, scope()),
+    },
+    files: {
+      get: async id => client.files.get(callerForRest(`file ${id}`), id, scope()),
+      download: async (id, maxBytes) =>
+        client.files.download(callerForRest(`file ${id}`), id, maxBytes, scope()),
     },
     apps: {
       async get(app) {
@@ -183,6 +209,18 @@ const switches = (options: WriteOptions | undefined): Record<string, boolean> =>
 
 const onlyOne = (logins: readonly Identity[]): Identity | undefined =>
   logins.length === 1 ? logins[0] : undefined;
+
+function loginNamed(logins: readonly Identity[], name: string): Identity {
+  const found = logins.find(
+    login => login.kind === 'login' && (login.name === name || login.username === name),
+  );
+  if (found) return found;
+  const known = logins.flatMap(login => (login.kind === 'login' ? login.name : []));
+  throw new PodioError('PODIO_NO_IDENTITY', `there is no login named ${name} in the config`, {
+    retry: 'never',
+    hint: known.length > 0 ? `Known are ${known.join(', ')}.` : 'Add it under `logins`.',
+  });
+}
 
 function oneOf(what: string, ...candidates: readonly (Identity | undefined)[]): Identity {
   const identity = candidates.find(candidate => candidate !== undefined);

@@ -321,6 +321,38 @@ describe('podio client with the emulator', () => {
     });
   }
 
+  it('reads comments, tasks and files by id, and the bytes of a file wherever they are kept', async () => {
+    await using scene = await setUp();
+    const { client, podio } = scene;
+    const { world } = podio;
+    const { itemId } = world.createItem(101, { fields: { title: 'Alder' } });
+    const { commentId } = world.addComment(itemId, 'Hello');
+    const { taskId } = world.addTask({ text: 'Call', ref: { type: 'item', id: itemId } });
+    const content = new Uint8Array([0, 1, 255, 13, 10]);
+    const { fileId } = world.addFile({ name: 'a.bin', content });
+    world.attachFiles(itemId, [fileId]);
+    expect(await client.comments.get(LEADS, commentId)).to.include({ value: 'Hello' });
+    expect(await client.comments.list(LEADS, 'item', itemId)).to.have.lengthOf(1);
+    expect(await client.tasks.get(LEADS, taskId)).to.include({ text: 'Call' });
+    expect(await client.tasks.list(LEADS, 'item', itemId)).to.have.lengthOf(1);
+    expect(await client.files.get(LEADS, fileId)).to.include({ name: 'a.bin', size: 5 });
+    for (const fileBytes of ['direct', 'redirect'] as const) {
+      world.setSwitches({ fileBytes });
+      expect([...(await client.files.download(LEADS, fileId, 5))]).to.deep.equal([...content]);
+      expect(await failure(client.files.download(LEADS, fileId, 4))).to.include({
+        code: 'PODIO_INVALID',
+        retry: 'never',
+      });
+    }
+    for (const gone of [
+      client.comments.get(LEADS, 1),
+      client.tasks.get(LEADS, 1),
+      client.files.get(LEADS, 1),
+    ])
+      expect(await failure(gone)).to.include({ code: 'PODIO_NOT_FOUND', retry: 'never' });
+    expect(await failure(client.files.download(LEADS, 1, 9))).to.include({ code: 'PODIO_NOT_FOUND' });
+  });
+
   it('lets plugins write without setting hooks off, unless they ask for it', async () => {
     await using scene = await setUp();
     const { client, podio, settings } = scene;

@@ -146,8 +146,10 @@ const refuse = () =>
   );
 const NO_PODIO: PluginPodio = {
   items: { get: refuse, create: refuse, update: refuse, delete: refuse, filter: refuse },
-  comments: { create: refuse },
-  tasks: { create: refuse },
+  comments: { create: refuse, get: refuse, list: refuse },
+  tasks: { create: refuse, get: refuse, list: refuse },
+  files: { get: refuse, download: refuse },
   apps: { get: refuse },
   request: refuse,
+  as: () => NO_PODIO,
 };

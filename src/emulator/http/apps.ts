@@ -1,5 +1,5 @@
 import { forbidden, notFound } from '../api-error.ts';
-import { appJson, appShortJson, fieldJson, spaceJson, userJson } from '../json.ts';
+import { appJson, appShortJson, fieldJson, memberJson, spaceJson, userJson } from '../json.ts';
 import { findField } from '../values/values.ts';
 import { type Call, empty, idParam, type Operation, ok, requireApp, requireSpace } from './operation.ts';
 
@@ -62,6 +62,25 @@ export const appOperations: readonly Operation[] = [
     method: 'GET',
     path: '/space/:space_id',
     handle: call => ok(spaceJson(spaceOf(call))),
+  },
+  {
+    name: 'spaces.members',
+    method: 'GET',
+    path: '/space/:space_id/member',
+    handle(call) {
+      const { actor } = call.session;
+      const { world, context } = call.podio;
+      const spaceId = idParam(call, 'space_id');
+      if (actor.type === 'user') requireSpace(call, spaceId);
+      else if (context.switches.membersByApp === 'forbidden' || world.app(actor.id)?.spaceId !== spaceId)
+        throw forbidden();
+      return ok(
+        world
+          .users()
+          .filter(({ userId }) => world.isMember(userId, spaceId))
+          .map(memberJson),
+      );
+    },
   },
   {
     name: 'orgs.list',

@@ -161,7 +161,11 @@ export const itemOperations: readonly Operation[] = [
       const item = world.createItem(app.appId, inputOf(body), { ...changeOptions(call), strict: true });
       world.attachFiles(item.itemId, files, changeOptions(call));
       const { item_id, title, link, revision } = basicItemJson(world, app, item, look(call), false);
-      return ok({ item_id, title, link, revision });
+      return ok(
+        call.podio.context.switches.itemCreateAnswer === 'id'
+          ? { item_id }
+          : { item_id, title, link, revision },
+      );
     },
   },
   {

@@ -12,7 +12,7 @@ import { type Limiter, makeLimiter } from './limiter.ts';
 import { answerToken, RateLimit, TOKEN_PATHS } from './oauth.ts';
 import type { Answer } from './operation.ts';
 import { type Match, makeRouter } from './router.ts';
-import { talkOperations } from './talk.ts';
+import { storedFile, talkOperations } from './talk.ts';
 
 const MAX_BODY = 16 * 1024 * 1024;
 
@@ -59,6 +59,8 @@ export function makeServer(podio: Internals): Server {
     if (context.faults.down) return 'cut';
     const raw = await readBody(request);
     const encoding = progress.method === 'POST' ? TOKEN_PATHS[progress.path.replace(/\/+$/, '')] : undefined;
+    const stored = storedFile(podio, progress.path, request.headers.authorization !== undefined);
+    if (stored) return stored;
     const match = encoding ? undefined : route(progress.method, progress.path);
     progress.operation = encoding ? 'oauth.token' : match?.operation.name;
     const isFaulty = hits(context.faults, progress.operation);

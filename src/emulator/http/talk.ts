@@ -3,6 +3,7 @@ import { commentJson, embedJson, fileJson, taskJson } from '../json.ts';
 import type { Comment, File as PodioFile, Task } from '../model.ts';
 import { isObject, type JsonObject } from '../values/kind.ts';
 import type { NewTask } from '../world/talk.ts';
+import type { Internals, World } from '../world/world.ts';
 import {
   type Answer,
   type Call,
@@ -63,18 +64,38 @@ function requireTask(call: Call): Task {
   return task;
 }
 
-/** A user id, bare, in a list or as `{type, id}`. */
-function responsibleOf(body: JsonObject): { responsible?: number } {
+/** A user id, bare, in a list or as `{type, id}`; a mail address as `{type: 'mail', id}`. */
+function responsibleOf(call: Call, body: JsonObject): { responsible?: number } {
   const [first] = [body.responsible].flat();
+  if (first === undefined || first === null) return {};
+  const type = isObject(first) ? (first.type ?? 'user') : 'user';
   const id = isObject(first) ? (first.id ?? first.user_id) : first;
-  return typeof id === 'number' ? { responsible: id } : {};
+  const { world, context } = call.podio;
+  if (type === 'mail' && typeof id === 'string' && context.switches.taskByMail === 'allowed')
+    return { responsible: (world.userNamed(id) ?? world.addUser({ name: id, username: id })).userId };
+  if (type !== 'user' || typeof id !== 'number' || !world.user(id))
+    throw invalid(`Invalid value ${JSON.stringify(first)} for "responsible": must be a user`);
+  return { responsible: id };
 }
+
+function dueOf(body: JsonObject): { dueDate?: string } {
+  if (body.due_date === undefined || body.due_date === null) return {};
+  const date = stringOf(body, 'due_date');
+  if (!/^\d{4}-\d\d-\d\d$/.test(date) || Number.isNaN(Date.parse(date)))
+    throw invalid('Invalid value for "due_date": must be YYYY-MM-DD');
+  return { dueDate: date };
+}
+
+const descriptionOf = (body: JsonObject): { description?: string } =>
+  body.description === undefined ? {} : { description: stringOf(body, 'description') };
 
 function createTask(call: Call, ref: NewTask['ref']): Answer {
   const body = objectBody(call);
   const task: NewTask = {
     text: stringOf(body, 'text'),
-    ...responsibleOf(body),
+    ...descriptionOf(body),
+    ...dueOf(body),
+    ...responsibleOf(call, body),
     ...(ref ? { ref } : {}),
     ...(typeof body.space_id === 'number' ? { spaceId: body.space_id } : {}),
   };
@@ -82,7 +103,23 @@ function createTask(call: Call, ref: NewTask['ref']): Answer {
   return ok(taskJson(call.podio.world, call.podio.world.addTask(task, changeOptions(call))));
 }
 
-function changeTask(call: Call, change: Partial<Pick<Task, 'text' | 'responsible' | 'status'>>): Answer {
+type TaskChange = Parameters<World['updateTask']>[1];
+
+/** Tasks that refer to one object, which the caller has to reach. */
+function tasksAbout(call: Call, ref: { readonly type: string; readonly id: number }): Answer {
+  requireTaskRef(call, { ref });
+  const { world } = call.podio;
+  return ok(world.tasks(ref).map(task => taskJson(world, task)));
+}
+
+/** `?reference=item:1`; several with `;` between, of which the first is looked at here. */
+function referenceOf(call: Call): { readonly type: string; readonly id: number } {
+  const [, type = '', id = ''] = /^(\w+):(\d+)$/.exec(call.query.get('reference') ?? '') ?? [];
+  if (type === '') throw invalid('Tasks are listed here by "reference": type:id');
+  return { type, id: Number(id) };
+}
+
+function changeTask(call: Call, change: TaskChange): Answer {
   const task = requireTask(call);
   call.podio.world.updateTask(task.taskId, change, changeOptions(call));
   return ok(taskJson(call.podio.world, task));
@@ -106,6 +143,24 @@ async function upload(call: Call): Promise<Answer> {
     changeOptions(call),
   );
   return ok(fileJson(world, file));
+}
+
+const bytesOf = (file: PodioFile): Answer => ({
+  status: 200,
+  body: Buffer.from(file.content),
+  headers: { 'content-type': file.mimetype },
+});
+
+/** Stands for the signature in the address of a stored file. */
+const storageKey = ({ fileId, size }: PodioFile): string => `${fileId.toString(36)}${size.toString(36)}`;
+
+/** The host that `fileBytes: redirect` leads to. Such hosts refuse requests that carry a token besides the signature. */
+export function storedFile(podio: Internals, path: string, hasToken: boolean): Answer | undefined {
+  const [, fileId, key] = /^\/stored\/(\d+)\/(\w+)$/.exec(path) ?? [];
+  if (fileId === undefined) return undefined;
+  const file = podio.world.file(Number(fileId));
+  if (hasToken) return { status: 400 };
+  return file && storageKey(file) === key ? bytesOf(file) : { status: 403 };
 }
 
 export const talkOperations: readonly Operation[] = [
@@ -167,6 +222,18 @@ export const talkOperations: readonly Operation[] = [
     handle: call => createTask(call, { type: call.params.ref_type ?? '', id: idParam(call, 'ref_id') }),
   },
   {
+    name: 'tasks.list',
+    method: 'GET',
+    path: '/task',
+    handle: call => tasksAbout(call, referenceOf(call)),
+  },
+  {
+    name: 'tasks.list',
+    method: 'GET',
+    path: '/task/:ref_type/:ref_id',
+    handle: call => tasksAbout(call, { type: call.params.ref_type ?? '', id: idParam(call, 'ref_id') }),
+  },
+  {
     name: 'tasks.get',
     method: 'GET',
     path: '/task/:task_id',
@@ -179,7 +246,9 @@ export const talkOperations: readonly Operation[] = [
     handle(call) {
       const body = objectBody(call);
       return changeTask(call, {
-        ...responsibleOf(body),
+        ...responsibleOf(call, body),
+        ...descriptionOf(body),
+        ...dueOf(body),
         ...(body.text === undefined ? {} : { text: stringOf(body, 'text') }),
       });
     },
@@ -200,7 +269,7 @@ export const talkOperations: readonly Operation[] = [
     name: 'tasks.assign',
     method: 'POST',
     path: '/task/:task_id/assign',
-    handle: call => changeTask(call, responsibleOf(objectBody(call))),
+    handle: call => changeTask(call, responsibleOf(call, objectBody(call))),
   },
   {
     name: 'tasks.delete',
@@ -225,11 +294,9 @@ export const talkOperations: readonly Operation[] = [
     path: '/file/:file_id/raw',
     handle(call) {
       const file = requireFile(call, idParam(call, 'file_id'));
-      return {
-        status: 200,
-        body: Buffer.from(file.content),
-        headers: { 'content-type': file.mimetype },
-      };
+      return call.podio.context.switches.fileBytes === 'direct'
+        ? bytesOf(file)
+        : { status: 302, headers: { location: `/stored/${file.fileId}/${storageKey(file)}` } };
     },
   },
   {

@@ -34,6 +34,7 @@ export interface Accounts {
   removeMember(spaceId: number, userId: number): void;
   client(clientId: string): Client | undefined;
   user(userId: number): User | undefined;
+  users(): readonly User[];
   userNamed(nameOrUsername: string): User | undefined;
   contact(profileId: number): Contact | undefined;
   /** By name or mail address; made when there is none. */
@@ -93,6 +94,7 @@ export function makeAccounts(context: Context): Accounts {
     },
     client: clientId => clients.get(clientId),
     user: userId => users.get(userId),
+    users: () => [...users.values()],
     userNamed: text => [...users.values()].find(user => user.username === text || user.name === text),
     contact: profileId => contacts.get(profileId),
     contactNamed(text) {

@@ -7,6 +7,9 @@ import type { Items } from './items.ts';
 
 export interface NewTask {
   readonly text: string;
+  readonly description?: string;
+  /** `YYYY-MM-DD`. */
+  readonly dueDate?: string;
   /** What it is about; the hooks of that object's space hear of it. */
   readonly ref?: { readonly type: string; readonly id: number };
   readonly spaceId?: number;
@@ -35,11 +38,13 @@ export interface Talk {
   addTask(task: NewTask, options?: ChangeOptions): Task;
   updateTask(
     taskId: number,
-    change: Partial<Pick<Task, 'text' | 'responsible' | 'status'>>,
+    change: Partial<Pick<Task, 'text' | 'description' | 'dueDate' | 'responsible' | 'status'>>,
     options?: ChangeOptions,
   ): Task;
   deleteTask(taskId: number, options?: ChangeOptions): void;
   task(taskId: number): Task | undefined;
+  /** Those about one object, or about anything; deleted ones are left out. */
+  tasks(ref?: { readonly type: string; readonly id: number }): readonly Task[];
 
   addEmbed(url: string): Embed;
   embed(embedId: number): Embed | undefined;
@@ -179,6 +184,8 @@ export function makeTalk(context: Context, accounts: Accounts, apps: Apps, items
       const task: Task = {
         taskId: context.nextId('task'),
         text: given.text,
+        description: given.description ?? '',
+        dueDate: given.dueDate,
         spaceId: spaceOf(given),
         ref: given.ref,
         responsible: given.responsible,
@@ -204,6 +211,11 @@ export function makeTalk(context: Context, accounts: Accounts, apps: Apps, items
       tellTask('task.delete', task, options);
     },
     task: taskId => tasks.get(taskId),
+    tasks: about =>
+      [...tasks.values()].filter(
+        ({ ref, deleted }) =>
+          !deleted && (about === undefined || (ref?.type === about.type && ref.id === about.id)),
+      ),
 
     addEmbed(url) {
       const embed = { embedId: context.nextId('embed'), url, title: new URL(url).hostname };

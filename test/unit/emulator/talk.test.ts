@@ -111,6 +111,78 @@ describe('emulator: apps, comments, tasks, files', () => {
     expect((await app.get(`/task/${about.taskId}`)).status).to.equal(403);
   });
 
+  it('keeps what a task says, lists those about an item, and shows them on it', async () => {
+    const given = { text: 'Call', description: 'Soon', due_date: '2026-02-01', responsible: 5 };
+    const { body } = await app.post(`/task/item/${itemId}/`, given);
+    expect(body).to.include({ text: 'Call', description: 'Soon', due_date: '2026-02-01' });
+    await app.put(`/task/${body.task_id}`, { due_date: '2026-02-02', description: 'Later' });
+    for (const list of [`/task/?reference=item:${itemId}&limit=5`, `/task/item/${itemId}/`]) {
+      const found = (await app.get(list)).body;
+      expect(found).to.have.lengthOf(1);
+      expect(found[0]).to.include({ task_id: body.task_id, due_date: '2026-02-02', description: 'Later' });
+    }
+    expect((await app.get(`/item/${itemId}`)).body.tasks).to.have.lengthOf(1);
+    await app.delete(`/task/${body.task_id}`);
+    expect((await app.get(`/task/item/${itemId}/`)).body).to.deep.equal([]);
+    expect((await app.get('/task/')).status).to.equal(400);
+    for (const wrong of [{ due_date: 'soon' }, { due_date: '2026-13-01' }, { responsible: 77 }])
+      expect((await app.post(`/task/item/${itemId}/`, { text: 'x', ...wrong })).status).to.equal(400);
+    const foreign = scene.world.createItem(DEALS, { fields: { title: 'Elsewhere' } }).itemId;
+    expect((await app.get(`/task/item/${foreign}/`)).status).to.equal(403);
+  });
+
+  it('gives tasks to a mail address, or not', async () => {
+    const task = { text: 'Call', responsible: { type: 'mail', id: 'ada@example.com' } };
+    const { body } = await app.post(`/task/item/${itemId}/`, task);
+    expect(scene.world.user(body.responsible.user_id)?.username).to.equal('ada@example.com');
+    scene.world.setSwitches({ taskByMail: 'refused' });
+    expect((await app.post(`/task/item/${itemId}/`, task)).status).to.equal(400);
+  });
+
+  it('lists the members of a space, to its app tokens too unless told otherwise', async () => {
+    scene.world.addUser({ name: 'Guest', username: 'guest@example.com', password: 'x', spaces: [] });
+    for (const api of [app, bot]) {
+      const { body } = await api.get(`/space/${SALES}/member/`);
+      expect(body).to.have.lengthOf(1);
+      expect(body[0]).to.have.nested.property('user.mail', 'bot@example.com');
+    }
+    scene.world.setSwitches({ membersByApp: 'forbidden' });
+    expect((await app.get(`/space/${SALES}/member/`)).status).to.equal(403);
+    const guest = await scene.asUser('guest@example.com', 'x');
+    expect((await guest.get(`/space/${SALES}/member/`)).status).to.equal(403);
+  });
+
+  it('keeps the bytes of files elsewhere where it is told to', async () => {
+    scene.world.setSwitches({ fileBytes: 'redirect' });
+    const { fileId } = scene.world.addFile({ name: 'a.bin', content: new Uint8Array([0, 255]) });
+    const answer = await fetch(`${scene.emulator.url}/file/${fileId}/raw`, {
+      redirect: 'manual',
+      headers: { authorization: await token() },
+    });
+    expect(answer.status).to.equal(302);
+    const place = new URL(answer.headers.get('location') ?? '', scene.emulator.url);
+    expect(new Uint8Array(await (await fetch(place)).arrayBuffer())).to.deep.equal(new Uint8Array([0, 255]));
+    expect((await fetch(place, { headers: { authorization: 'OAuth2 x' } })).status).to.equal(400);
+    expect((await fetch(`${place}0`)).status).to.equal(403);
+  });
+
+  const token = async () => {
+    const { body } = await scene.api.post('/oauth/token/v2', {
+      grant_type: 'app',
+      app_id: LEADS,
+      app_token: 'leads-token',
+      client_id: 'podiod',
+      client_secret: 'client-secret',
+    });
+    return `OAuth2 ${body.access_token}`;
+  };
+
+  it('answers the id alone of an item that was made, where it is told to', async () => {
+    scene.world.setSwitches({ itemCreateAnswer: 'id' });
+    const { body } = await app.post(`/item/app/${LEADS}/`, { fields: { title: 'Birch' } });
+    expect(Object.keys(body)).to.deep.equal(['item_id']);
+  });
+
   it('takes files, attaches, replaces and deletes them', async () => {
     const form = new FormData();
     form.set('source', new Blob(['hello'], { type: 'text/plain' }), 'a.txt');

@@ -33,10 +33,15 @@ function setUp(options: { scope?: PluginCallScope; logins?: readonly Identity[] 
   };
   const read = (method: Call['method'], path: string) => (as: Identity, id: number) =>
     request(as, { method, path: `${path}${id}`, operation: 'x' });
+  const list = (path: string) => (as: Identity, type: string, id: number) =>
+    request(as, { method: 'GET', path: `${path}${type}/${id}`, operation: 'x' });
   const client = {
     request,
     items: { get: read('GET', '/item/'), filter: read('POST', '/filter/') },
     apps: { get: read('GET', '/app/') },
+    comments: { get: read('GET', '/comment/'), list: list('/comment/') },
+    tasks: { get: read('GET', '/task/'), list: list('/task/') },
+    files: { get: read('GET', '/file/'), download: read('GET', '/raw/') },
   } as unknown as PodioClient;
   const podio = makePluginPodio({
     client,
@@ -80,7 +85,7 @@ describe('podio for plugins', () => {
       'login/deals: PUT /item/9?hook=false&silent=true {"fields":{}}',
       'login/deals: DELETE /item/9?hook=false',
       'login/deals: POST /comment/item/9?hook=false {"value":"hi"}',
-      'login/deals: POST /task/?hook=true {"text":"call","ref":{"type":"app","id":102}}',
+      'login/deals: POST /task/app/102/?hook=true {"text":"call"}',
     ]);
   });
 
@@ -89,11 +94,44 @@ describe('podio for plugins', () => {
     await podio.items.get(9);
     await podio.items.filter('deals', {});
     await podio.apps.get('leads');
+    await podio.comments.list('item', 9);
+    await podio.tasks.list('item', 9);
     expect(sent).to.deep.equal([
       'login/deals: GET /item/9',
       'login/deals: POST /filter/102',
       'login/leads: GET /app/101',
+      'login/deals: GET /comment/item/9',
+      'login/deals: GET /task/item/9',
     ]);
+  });
+
+  it('reads by id what an event may be about, as who reaches that event', async () => {
+    const { podio, sent } = setUp({ scope: { event: event({ app: 'leads' }) } });
+    await podio.comments.get(3);
+    await podio.tasks.get(4);
+    await podio.files.get(5);
+    await podio.files.download(5, 100);
+    expect(sent).to.deep.equal([
+      'login/leads: GET /comment/3',
+      'login/leads: GET /task/4',
+      'login/leads: GET /file/5',
+      'login/leads: GET /raw/5',
+    ]);
+  });
+
+  it('lets a login act, by its name or its user name', async () => {
+    const bot: Identity = { kind: 'login', name: 'bot', username: 'bot@example.com', password: 'x' };
+    const { podio, sent } = setUp({ logins: [identity('ada'), bot] });
+    await podio.as('bot').items.update(9, {});
+    await podio.as('ada').as('bot@example.com').comments.create('item', 9, {});
+    await podio.as('bot').request('GET', '/app/101');
+    await podio.as('bot').tasks.create({ text: 'call' });
+    expect(sent.map(call => call.split(':')[0])).to.deep.equal(Array(4).fill('login/bot@example.com'));
+    await podio.items.update(9, {});
+    expect(sent.at(-1)).to.match(/^login\/deals/);
+    expect(() => podio.as('nobody'))
+      .to.throw('no login named nobody')
+      .that.includes({ code: 'PODIO_NO_IDENTITY', hint: 'Known are ada, bot.' });
   });
 
   describe('picks who calls', () => {

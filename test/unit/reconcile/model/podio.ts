@@ -129,6 +129,9 @@ export class ModelPodio {
     request: unexpected,
     items: { get: unexpected, difference: unexpected, revisions: unexpected, filter: unexpected },
     apps: { get: unexpected },
+    comments: { get: unexpected, list: unexpected },
+    tasks: { get: unexpected, list: unexpected },
+    files: { get: unexpected, download: unexpected },
     share: () => this.share,
     budgets: () => [],
   };
