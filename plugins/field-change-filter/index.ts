@@ -1,4 +1,13 @@
-import { definePlugin, type FieldChanged, type FieldValue, type Message, testValues, z } from 'podiod/plugin';
+import {
+  definePlugin,
+  type FieldChanged,
+  type FieldValue,
+  fieldOption,
+  fieldValuesOption,
+  type Message,
+  testValues,
+  z,
+} from 'podiod/plugin';
 import { filter, map, mergeMap } from 'rxjs';
 
 const value = z.union([
@@ -13,13 +22,11 @@ const oneOrMore = z
   .transform((given): FieldValue[] => (Array.isArray(given) ? given : [given]) as FieldValue[]);
 
 const options = z.strictObject({
-  field: z
-    .union([z.string().min(1), z.int().positive()])
-    .describe('The field, by alias, external id or field id.'),
-  from: oneOrMore
+  field: fieldOption().describe('The field, by alias, external id or field id.'),
+  from: fieldValuesOption(oneOrMore, 'from')
     .optional()
     .describe('What it must have been: a value, a list of alternatives, or null for empty.'),
-  to: oneOrMore.optional().describe('What it must be now.'),
+  to: fieldValuesOption(oneOrMore, 'to').optional().describe('What it must be now.'),
 });
 type Options = z.output<typeof options>;
 

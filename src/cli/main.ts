@@ -19,6 +19,7 @@ import { defineEmulator } from './commands/emulator.ts';
 import { defineEvents } from './commands/events.ts';
 import { defineParked } from './commands/parked.ts';
 import { definePlan } from './commands/plan.ts';
+import { definePull } from './commands/pull.ts';
 import { defineReceive } from './commands/receive.ts';
 import { defineReplay } from './commands/replay.ts';
 import { defineRun, runDaemon } from './commands/run.ts';
@@ -31,13 +32,13 @@ import { processIo } from './process.ts';
 const GROUPS: readonly (readonly [title: string, define: readonly ((context: CommandContext) => void)[]])[] =
   [
     ['Try it:', [defineDemo, defineReceive, defineEmulator]],
-    ['Look before you leap:', [defineCheck, definePlan, defineApply]],
+    ['Look before you leap:', [definePull, defineCheck, definePlan, defineApply]],
     ['Run it:', [defineRun, defineStatus, defineEvents, defineParked, defineReplay]],
   ];
 
 /** Names that the contract keeps for commands of later versions. */
 const RESERVED: ReadonlySet<string> = new Set(
-  'doctor reload service secret backup restore log-level pause resume init pull test backtest why fire schema plugin'.split(
+  'doctor reload service secret backup restore log-level pause resume init test backtest why fire schema plugin'.split(
     ' ',
   ),
 );

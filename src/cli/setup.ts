@@ -15,12 +15,16 @@ const findOptions = (cli: Cli, options: CommonOptions): FindOptions => ({
   env: cli.io.env,
 });
 
+interface ReadSettings extends CommonOptions {
+  readonly withoutSecrets?: boolean;
+  readonly withoutCatalog?: boolean;
+}
+
 /** Reads and checks the whole config, plugins and their options included. */
 export const readConfig = (
   cli: Cli,
-  options: CommonOptions & { readonly withoutSecrets?: boolean },
-): Promise<LoadResult<Config>> =>
-  read({ ...findOptions(cli, options), withoutSecrets: options.withoutSecrets ?? false });
+  { withoutSecrets = false, withoutCatalog = false, ...options }: ReadSettings,
+): Promise<LoadResult<Config>> => read({ ...findOptions(cli, options), withoutSecrets, withoutCatalog });
 
 /** Problems are told on stderr, under `--json` inside of a document. */
 const orFail = <T>(cli: Cli, loaded: LoadResult<T>, { json }: CommonOptions): T =>
@@ -34,7 +38,10 @@ export interface LoadedConfig {
 }
 
 /** Throws a ConfigError with every problem rendered. */
-export async function loadConfigOrFail(cli: Cli, options: CommonOptions): Promise<LoadedConfig> {
+export async function loadConfigOrFail(
+  cli: Cli,
+  options: CommonOptions & { readonly withoutCatalog?: boolean },
+): Promise<LoadedConfig> {
   const loaded = await readConfig(cli, options);
   const config = orFail(cli, loaded, options);
   return { config, warnings: loaded.diagnostics, secrets: secretValues(config, loaded.sources.secrets) };

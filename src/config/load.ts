@@ -1,7 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { Diagnostic } from '../core/diagnostic.ts';
+import { catalogFileOf, readCatalog } from './catalog-file.ts';
 import { check } from './check.ts';
+import { makeFieldCheck } from './field-check.ts';
 import { findConfig } from './find.ts';
 import { loadFiles, type Sources } from './include.ts';
 import { interpolate } from './interpolate.ts';
@@ -29,6 +31,8 @@ export interface LoadOptions extends FindOptions {
   readonly builtIns: readonly string[];
   /** Values of `${...}` that are missing are no problem (and there is no config then). For CI. */
   readonly withoutSecrets?: boolean;
+  /** Fields are not looked up in the catalog: it is about to be made anew. */
+  readonly withoutCatalog?: boolean;
 }
 
 export interface LoadResult<T> {
@@ -37,6 +41,13 @@ export interface LoadResult<T> {
   /** In the order of files and places; errors and warnings. */
   readonly diagnostics: readonly Diagnostic[];
   readonly sources: Sources;
+  /** Of the whole config: what became of the fields that it names. */
+  readonly fields?: {
+    /** The catalog's path, whether or not there is such a file. */
+    readonly catalog: string;
+    /** How many times one is named while there is no catalog. */
+    readonly unchecked: number;
+  };
 }
 
 /** Finds, reads and checks the config with all its includes and plugins. All problems at once; never rejects for one. */
@@ -52,6 +63,15 @@ export async function loadConfig(options: LoadOptions): Promise<LoadResult<Confi
     if (!options.withoutSecrets || problem.code !== 'CONFIG_MISSING_VALUE') report(problem);
   });
   const secrets = new Set<string>();
+  const catalogFile = catalogFileOf(found.file);
+  // A config that a program made stands nowhere, so nothing stands beside it.
+  const {
+    catalog,
+    problem,
+    text: catalogText,
+  } = text !== undefined || options.withoutCatalog ? {} : await readCatalog(catalogFile);
+  if (problem) report(problem);
+  const fields = makeFieldCheck({ root: filled, report }, catalog);
   const config = await resolveConfig({
     root: filled,
     report,
@@ -61,8 +81,16 @@ export async function loadConfig(options: LoadOptions): Promise<LoadResult<Confi
     loadPlugin: options.loadPlugin,
     builtIns: options.builtIns,
     secrets,
+    fields,
+    catalog,
   });
-  return result(config, diagnostics, texts, secrets);
+  // Its text is only wanted where it is pointed at.
+  const shown =
+    problem && catalogText !== undefined ? new Map([...texts, [catalogFile, catalogText]]) : texts;
+  return {
+    ...result(config, diagnostics, shown, secrets),
+    fields: { catalog: catalogFile, unchecked: fields.unchecked() },
+  };
 }
 
 /** What a command needs that talks to the running daemon or reads its data. */

@@ -1,4 +1,5 @@
 /** The config after every stage: checked, resolved, nothing left to interpret. Durations are ms, sizes bytes, shares 0..1. */
+import type { Catalog } from '../core/catalog.ts';
 import type { Rule } from '../core/rule.ts';
 
 export interface ServerConfig {
@@ -66,6 +67,8 @@ export interface Config {
   readonly logins: ReadonlyMap<string, LoginConfig>;
   readonly apps: ReadonlyMap<string, AppConfig>;
   readonly spaces: ReadonlyMap<string, SpaceConfig>;
+  /** What `podiod pull` has read of the apps; undefined where there is no such file beside the config. */
+  readonly catalog?: Catalog;
   /** Those with `enabled: false` are left out. */
   readonly rules: readonly Rule[];
   readonly reconcile: {

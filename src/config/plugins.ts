@@ -5,6 +5,7 @@ import type * as core from 'zod/v4/core';
 import { check } from './check.ts';
 import { type Context, complain, namesOf } from './context.ts';
 import { showGiven } from './explain.ts';
+import { type FieldCheck, fieldNameOf } from './field-check.ts';
 import {
   type ConfigNode,
   child,
@@ -40,6 +41,7 @@ export interface PluginContext extends Context {
   readonly builtIns: readonly string[];
   /** Names of options that hold a secret: added to as plugins tell them. */
   readonly secrets: Set<string>;
+  readonly fields: FieldCheck;
 }
 
 /** A plugin's name in the config, followed to what is to be loaded. */
@@ -135,6 +137,8 @@ export async function checkOptions(
   own: MapNode | undefined,
   path: Path,
   partial: boolean,
+  /** Whose events the step gets, by name; empty where that can't be known, or there are none. */
+  apps: readonly string[] = [],
 ): Promise<{ parsed: unknown; written: unknown } | undefined> {
   const paths = new Map<string, Path>();
   const merged = new Map<string, MapEntry>();
@@ -168,6 +172,7 @@ export async function checkOptions(
       return { root: context.root, path: [...(base ?? path), ...at] };
     },
   });
+  checkFields(context, plugin.options, options, apps, key => [...(paths.get(key) ?? path), key]);
   if (result.failed || hasUnknown(options)) return undefined;
   return { parsed, written: asWritten(options) };
 }
@@ -192,10 +197,34 @@ function absolutePaths(
   return result;
 }
 
-/** What `pathOption()` and `secretOption()` of podiod/plugin write on a schema. */
+/** An option that is a field's name, and those that are values of it, looked up in the apps that the rule is about. */
+function checkFields(
+  { fields }: PluginContext,
+  schema: ZodType,
+  options: MapNode,
+  apps: readonly string[],
+  placed: (key: string) => Path,
+): void {
+  if (apps.length === 0) return;
+  for (const key of markedOptions(schema, 'field')) {
+    const node = child(options, key);
+    const name = node && fieldNameOf(node);
+    if (!name) continue;
+    const found = fields.anyField(name, placed(key), apps);
+    for (const use of ['from', 'to'] as const) {
+      for (const values of markedOptions(schema, use))
+        fields.values(child(options, values), placed(values), found, use);
+    }
+  }
+}
+
+/** What `pathOption()`, `secretOption()`, `fieldOption()` and `fieldValuesOption()` of podiod/plugin write on a schema. */
 const MARKS = {
   path: (meta: Readonly<Record<string, unknown>> | undefined) => meta?.format === 'path',
   secret: (meta: Readonly<Record<string, unknown>> | undefined) => meta?.secret === true,
+  field: (meta: Readonly<Record<string, unknown>> | undefined) => meta?.format === 'field',
+  from: (meta: Readonly<Record<string, unknown>> | undefined) => meta?.format === 'values-before',
+  to: (meta: Readonly<Record<string, unknown>> | undefined) => meta?.format === 'values-after',
 } as const;
 
 /** The options of a plugin that are marked so. */

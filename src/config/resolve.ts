@@ -72,6 +72,7 @@ export async function resolveConfig(context: ResolveContext): Promise<Config | u
     checkLogins(context, key);
     checkUniqueIds(context, key);
   }
+  context.fields.aliases();
   const rules = await resolveRules(context);
   const reconcile = await part(context, ReconcileSchema, 'reconcile');
   const catchUp = await part(context, CatchUpSchema, 'catchUp');
@@ -92,6 +93,7 @@ export async function resolveConfig(context: ResolveContext): Promise<Config | u
     logins,
     apps,
     spaces,
+    ...(context.catalog && { catalog: context.catalog }),
     rules,
     reconcile: {
       everyMs: reconcile.every,

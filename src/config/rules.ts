@@ -74,7 +74,9 @@ async function resolveRule(
   const triggers = on && (await resolveTriggers(context, on, [...path, 'on'], timezone));
   const ruleDelivery = head?.delivery ?? {};
   const policy = (step: DeliveryPart): DeliveryPolicy => makePolicy(defaults, ruleDelivery, step);
-  const steps = stepsNode && (await resolveSteps(context, plugins, stepsNode, [...path, 'steps'], policy));
+  const apps = [...new Set(triggers?.flatMap(trigger => (trigger.kind === 'app' ? trigger.apps : [])))];
+  const steps =
+    stepsNode && (await resolveSteps(context, plugins, stepsNode, [...path, 'steps'], policy, apps));
   if (!head || !triggers || !steps) return undefined;
   if (!head.enabled) return 'disabled';
   return {

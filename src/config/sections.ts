@@ -1,5 +1,6 @@
 /** How the parts of a config are taken out of the tree, one by one. */
 import type { z } from 'zod';
+import type { Catalog } from '../core/catalog.ts';
 import { check } from './check.ts';
 import { complain } from './context.ts';
 import { showGiven } from './explain.ts';
@@ -12,6 +13,7 @@ export interface ResolveContext extends PluginContext {
   /** The config's main file, absolute. */
   readonly file: string;
   readonly env: Readonly<Record<string, string | undefined>>;
+  readonly catalog: Catalog | undefined;
 }
 
 /** One section; left out (or left empty) it consists of its defaults. */

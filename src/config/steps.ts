@@ -22,6 +22,8 @@ export async function resolveSteps(
   node: ConfigNode,
   path: Path,
   policy: (step: StepPolicy) => DeliveryPolicy,
+  /** Whose events the rule gets. */
+  apps: readonly string[],
 ): Promise<{ readonly steps: readonly Step[]; readonly fingerprint: string } | undefined> {
   if (node.kind === 'unknown') return undefined;
   if (node.kind !== 'list' || node.items.length === 0) {
@@ -39,7 +41,7 @@ export async function resolveSteps(
   }
   const found: (Draft | undefined)[] = [];
   for (const [index, item] of node.items.entries()) {
-    found.push(await resolveStep(context, plugins, item, [...path, index], policy));
+    found.push(await resolveStep(context, plugins, item, [...path, index], policy, apps));
   }
   const names = nameSteps(context, found, node.items, path);
   const drafts = found.filter(draft => draft !== undefined);
@@ -63,12 +65,13 @@ async function resolveStep(
   node: ConfigNode,
   path: Path,
   policy: (step: StepPolicy) => DeliveryPolicy,
+  apps: readonly string[],
 ): Promise<Draft | undefined> {
   if (node.kind === 'unknown') return undefined;
   if (node.kind === 'scalar' && typeof node.value === 'string') {
     const resolved = await plugins.find(node.value, path, node.text);
     const options =
-      resolved && (await checkOptions(context, resolved, undefined, [...path, node.value], false));
+      resolved && (await checkOptions(context, resolved, undefined, [...path, node.value], false, apps));
     if (!options) return undefined;
     return {
       id: undefined,
@@ -117,7 +120,7 @@ async function resolveStep(
     );
     return undefined;
   }
-  const options = await checkOptions(context, resolved, own, [...path, plugin], false);
+  const options = await checkOptions(context, resolved, own, [...path, plugin], false, apps);
   if (!options || !head) return undefined;
   return {
     id: head.id,

@@ -11,16 +11,22 @@ import type {
 import { check } from './check.ts';
 import { type Context, complain, each, namesOf, wildcard } from './context.ts';
 import { showGiven } from './explain.ts';
+import { type FieldCheck, fieldNameOf } from './field-check.ts';
 import { type ConfigNode, child, isInterpolated, type Path, showPath } from './node.ts';
 import { notSupported, reservedKey } from './reserved.ts';
 import { AppTriggerSchema, ScheduleTriggerSchema, SpaceTriggerSchema } from './schema.ts';
 import { didYouMean, suggestion } from './suggest.ts';
 
+/** What triggers are resolved with. */
+export interface TriggerContext extends Context {
+  readonly fields: FieldCheck;
+}
+
 const KINDS = ['app', 'space', 'schedule'] as const;
 
 /** Resolves what stands under `on`. Undefined when a trigger has a problem (reported) or can't be known. */
 export async function resolveTriggers(
-  context: Context,
+  context: TriggerContext,
   node: ConfigNode,
   path: Path,
   timezone: string,
@@ -38,7 +44,7 @@ const WHAT_STARTS =
   'say what starts the rule: `app` with `events` or `fields`, `space` with `events`, or `schedule`';
 
 async function resolveTrigger(
-  context: Context,
+  context: TriggerContext,
   node: ConfigNode,
   path: Path,
   timezone: string,
@@ -82,7 +88,11 @@ async function resolveTrigger(
   }
 }
 
-async function resolveApp(context: Context, node: ConfigNode, path: Path): Promise<AppTrigger | undefined> {
+async function resolveApp(
+  context: TriggerContext,
+  node: ConfigNode,
+  path: Path,
+): Promise<AppTrigger | undefined> {
   const parsed = await check(AppTriggerSchema, node, { ...context, path, onUnknownKey: reservedKey });
   const apps = resolveNames(context, 'apps', child(node, 'app'), [...path, 'app']);
   const withFields = child(node, 'fields') !== undefined;
@@ -106,6 +116,7 @@ async function resolveApp(context: Context, node: ConfigNode, path: Path): Promi
   const events = written
     ? resolveEvents(context, written, [...path, 'events'], known, withFields ? ' of fields' : ' of apps')
     : ['item.create', 'item.update'];
+  if (apps) checkFields(context, child(node, 'fields'), [...path, 'fields'], apps);
   if (!parsed || !apps || !events) return undefined;
   return {
     kind: 'app',
@@ -113,6 +124,26 @@ async function resolveApp(context: Context, node: ConfigNode, path: Path): Promi
     events,
     ...(parsed.fields === undefined ? {} : { fields: fieldChanges(parsed.fields) }),
   };
+}
+
+function checkFields(
+  { fields }: TriggerContext,
+  node: ConfigNode | undefined,
+  path: Path,
+  apps: readonly string[],
+): void {
+  if (node?.kind === 'map') {
+    for (const [name, { value }] of node.entries) {
+      const at = [...path, name];
+      const found = fields.field({ name, shown: name, atKey: true }, at, apps);
+      for (const use of ['from', 'to'] as const) fields.values(child(value, use), [...at, use], found, use);
+    }
+  }
+  if (node?.kind !== 'list') return;
+  for (const { node: item, path: at } of each(node, path)) {
+    const name = fieldNameOf(item);
+    if (name) fields.field(name, at, apps);
+  }
 }
 
 type WrittenFields =

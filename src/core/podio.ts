@@ -1,7 +1,7 @@
 /** Shapes of Podio's answers that podiod reads, after reference/podio-api.md. Unknown keys are kept as they come. */
 
-/** Section 8.1. `fields` leaves out the empty ones. */
-export interface Item {
+/** Section 8.1, without the fields. */
+export interface ItemHead {
   readonly item_id: number;
   readonly app_item_id?: number;
   readonly external_id?: string | null;
@@ -9,11 +9,15 @@ export interface Item {
   readonly link?: string;
   readonly revision?: number;
   readonly app?: { readonly app_id: number; readonly [key: string]: unknown };
-  readonly fields: readonly ItemField[];
   readonly tags?: readonly string[];
   readonly created_on?: string;
   readonly last_edit_on?: string;
   readonly [key: string]: unknown;
+}
+
+/** `fields` leaves out the empty ones. */
+export interface Item extends ItemHead {
+  readonly fields: readonly ItemField[];
 }
 
 /** Section 9. The shape of one value depends on `type`; there may be no `value` key. */

@@ -94,7 +94,7 @@ const ENTITIES: Readonly<Record<string, string>> = {
 };
 
 /** Podio's JSON may hold names escaped for HTML (`Leads &amp; Clients`). */
-const unescapeHtml = (text: string): string =>
+export const unescapeHtml = (text: string): string =>
   text.replace(/&(?:#(\d{1,7})|#x([0-9a-f]{1,6})|([a-z]+));/gi, (whole, decimal, hex, name) => {
     if (name) return ENTITIES[name.toLowerCase()] ?? whole;
     const code = decimal ? Number(decimal) : Number.parseInt(hex, 16);

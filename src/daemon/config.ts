@@ -35,6 +35,7 @@ export interface ReadOptions extends FindOptions {
   /** The config itself in place of a file's. */
   readonly text?: string;
   readonly withoutSecrets?: boolean;
+  readonly withoutCatalog?: boolean;
 }
 
 /** Reads and checks the whole config, plugins and their options included. */

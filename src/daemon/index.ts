@@ -6,4 +6,5 @@ export {
   openHooks,
   openHooksForReading,
 } from './hooks.ts';
+export { type Pulled, pullCatalog } from './pull.ts';
 export { type ReconcileAnswer, reconcile } from './reconcile.ts';

@@ -29,6 +29,34 @@ export type {
   WriteOptions,
 } from './contract.ts';
 export { definePlugin } from './define.ts';
-export { pathOption, secretOption, sizeOption, templateOption, templateProblem } from './options.ts';
+export {
+  fieldOption,
+  fieldValuesOption,
+  pathOption,
+  secretOption,
+  sizeOption,
+  templateOption,
+  templateProblem,
+} from './options.ts';
 export type { Template, TemplateOptions } from './template.ts';
 export { compileTemplate } from './template.ts';
+export type {
+  AppValue,
+  CategoryValue,
+  ContactValue,
+  DateValue,
+  DurationValue,
+  EmailValue,
+  EmbedValue,
+  FileValue,
+  LocationValue,
+  MoneyValue,
+  NumberValue,
+  PhoneValue,
+  ProgressValue,
+  TextValue,
+  TypedField,
+  TypedItem,
+  UnknownValue,
+} from './typed.ts';
+export { itemOf, valuesOf } from './typed.ts';

@@ -7,6 +7,14 @@ import { compileTemplate } from './template.ts';
 /** A file or folder. The config makes it absolute, relative to the file it stands in. */
 export const pathOption = (): ZodType<string, string> => z.string().min(1).meta({ format: 'path' });
 
+/** The name of a field: alias, external id or field id. Looked up in the catalog, in the apps that the rule is about. */
+export const fieldOption = (): ZodType<string | number, string | number> =>
+  z.union([z.string().min(1), z.int().positive()]).meta({ format: 'field' });
+
+/** Values that the field of {@link fieldOption} is compared with: what it was, or what it has become. */
+export const fieldValuesOption = <Schema extends ZodType>(schema: Schema, use: 'from' | 'to'): Schema =>
+  schema.meta({ format: use === 'from' ? 'values-before' : 'values-after' });
+
 /** A text that no log, frame or error may show. */
 export const secretOption = <Schema extends ZodType<string, string>>(schema: Schema): Schema =>
   schema.meta({ secret: true });

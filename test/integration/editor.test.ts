@@ -1,5 +1,11 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { expect } from 'chai';
+import { editorSchema, type JsonSchema } from '../../src/cli/pull/editor-schema.ts';
+import type { AppConfig } from '../../src/config/model.ts';
+import type { CatalogField } from '../../src/core/catalog.ts';
+import { temporaryFolder } from '../support/folder.ts';
 import { LanguageServer } from '../support/language-server.ts';
 
 const ROOT = new URL('../../', import.meta.url);
@@ -107,5 +113,159 @@ rules:
       'repair',
       'plan',
     ]);
+  });
+
+  describe('with the schema that podiod pull writes', () => {
+    const folder = temporaryFolder();
+    const MODEL = '# yaml-language-server: $schema=./.podiorc.schema.json\n';
+    const BASE = `${MODEL}server: { publicUrl: "https://hooks.example.com/podio" }
+podio: { clientId: a, clientSecret: b }
+apps:
+  leads: { id: 101, token: x, fields: { worth: deal-value } }
+  deals: { id: 102, token: y }
+`;
+    const field = (id: number, externalId: string, label: string, type: string, more = {}): CatalogField => ({
+      id,
+      externalId,
+      label,
+      type,
+      status: 'active',
+      ...more,
+    });
+    const OPTIONS = [
+      { id: 1, text: 'Open' },
+      { id: 2, text: 'Won' },
+      { id: 3, text: 'Old', deleted: true as const },
+    ];
+    const appOf = (name: string, id: number, fields = {}): AppConfig => ({
+      name,
+      id,
+      token: 'x',
+      login: undefined,
+      fields,
+    });
+    const openHere = async (text: string) => {
+      const uri = pathToFileURL(join(folder.path, `test-${++documents}.yml`)).href;
+      return { uri, problems: await server.open(uri, text) };
+    };
+    const completeHere = async (marked: string) => {
+      const before = marked.slice(0, marked.indexOf('|')).split('\n');
+      const { uri } = await openHere(marked.replace('|', ''));
+      return server.complete(uri, before.length, (before.at(-1) ?? '').length + 1);
+    };
+
+    before(() => {
+      const base = JSON.parse(
+        readFileSync(new URL('config/podiorc.schema.json', ROOT), 'utf8'),
+      ) as JsonSchema;
+      const apps = new Map([
+        ['leads', appOf('leads', 101, { worth: 'deal-value' })],
+        ['deals', appOf('deals', 102)],
+      ]);
+      const catalog = {
+        apps: new Map([
+          [
+            'leads',
+            {
+              id: 101,
+              name: 'Leads',
+              itemName: 'Lead',
+              fields: [
+                field(11, 'deal-value', 'Deal value', 'money'),
+                field(12, 'status', 'Status', 'category', { options: OPTIONS }),
+                { ...field(13, 'old', 'Old', 'text'), status: 'deleted' },
+              ],
+            },
+          ],
+          [
+            'deals',
+            { id: 102, name: 'Deals', itemName: 'Deal', fields: [field(21, 'stage', 'Stage', 'text')] },
+          ],
+        ]),
+      };
+      writeFileSync(
+        join(folder.path, '.podiorc.schema.json'),
+        JSON.stringify(editorSchema(base, apps, catalog)),
+      );
+    });
+    after(() => folder[Symbol.dispose]());
+
+    it('has nothing to say against what check takes', async () => {
+      const { problems } = await openHere(`${BASE}plugins:
+  audit: { use: file-logger, path: x }
+rules:
+  a:
+    on: { app: leads, fields: { status: { from: [Open, 1, null], to: "\${TO}" }, worth: , "12": } }
+    steps: [audit, { field-change-filter: { field: stage, to: Won } }]
+  b:
+    on:
+      - { app: [leads, deals], fields: [anything] }
+      - { app: "*", events: item.update }
+      - { app: deals, fields: [stage, 21] }
+    steps: [audit, { field-change-filter: { field: whatever } }]
+`);
+      expect(problems).to.deep.equal([]);
+    });
+
+    it('offers the fields of the app, by alias and external id', async () => {
+      const offered = await completeHere(`${BASE}rules:
+  a:
+    on:
+      app: leads
+      fields:
+        |
+`);
+      expect(offered).to.include.members(['status', 'deal-value', 'worth']);
+      expect(offered).not.to.include('stage').and.not.include('old');
+    });
+
+    it('offers the options of a field', async () => {
+      const offered = await completeHere(`${BASE}rules:
+  a:
+    on:
+      app: leads
+      fields:
+        status:
+          to: |
+`);
+      expect(offered).to.include.members(['Open', 'Won']);
+      expect(offered).not.to.include('Old');
+    });
+
+    it('offers fields to a step, and external ids to an alias', async () => {
+      const inStep = await completeHere(`${BASE}rules:
+  a:
+    on: { app: leads, events: item.update }
+    steps:
+      - field-change-filter:
+          field: |
+`);
+      expect(inStep).to.include.members(['status', 'worth', 'stage']);
+      const alias = await completeHere(`${MODEL}apps:
+  leads:
+    id: 101
+    fields:
+      price: |
+`);
+      expect(alias).to.include.members(['deal-value', 'status']);
+    });
+
+    it('underlines a field that the app does not have, and an option that the field does not have', async () => {
+      const { problems } = await openHere(`${BASE}rules:
+  a:
+    on:
+      app: leads
+      fields:
+        staus: { to: Won }
+    steps: [x]
+  b:
+    on:
+      app: leads
+      fields:
+        status: { to: Wno }
+    steps: [x]
+`);
+      expect(problems.map(({ line }) => line)).to.have.members([12, 18]);
+    });
   });
 });

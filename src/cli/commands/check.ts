@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { showDuration } from '../../core/duration.ts';
 import type { Stretched } from '../../daemon/forecast.ts';
 import { type CommandContext, withCommonOptions, withExamples } from '../command.ts';
@@ -8,7 +9,7 @@ export function defineCheck({ program, cli, exit }: CommandContext): void {
   const command = withCommonOptions(program.command('check'), { json: 'the problems as one JSON document' })
     .summary('is the config right? offline')
     .description(
-      'Checks the config with everything it includes, every plugin and its options. Tells all problems at once, each with its place and what to do. Calls nobody.',
+      'Checks the config with everything it includes, every plugin and its options. Tells all problems at once, each with its place and what to do. With the catalog that `podiod pull` makes, fields, options and types are looked up too. Calls nobody.',
     )
     .option('--without-secrets', 'environment values, files and credentials may be missing here (for CI)')
     .action(async (options: CommonOptions & { withoutSecrets?: boolean }) => {
@@ -16,7 +17,7 @@ export function defineCheck({ program, cli, exit }: CommandContext): void {
         import('../setup.ts'),
         import('../../config/render.ts'),
       ]);
-      const { config, diagnostics, sources } = await readConfig(cli, options);
+      const { config, diagnostics, sources, fields } = await readConfig(cli, options);
       const { ok, problems } = diagnosticsToJson(diagnostics, sources);
       if (!ok) exit(EXIT.config);
       if (options.json) return cli.printJson({ ok, problems });
@@ -33,6 +34,8 @@ export function defineCheck({ program, cli, exit }: CommandContext): void {
         : 'as far as it goes without secrets';
       const file = [...sources.texts.keys()][0] ?? 'config';
       cli.print(`${cli.style('green', 'ok')}: ${file} (${what}${also})`);
+      const isTold = problems.some(({ code }) => code === 'CONFIG_CATALOG');
+      if (fields && fields.unchecked > 0 && !isTold) cli.print(tellUnchecked(fields));
       if (!config) return;
       const { forecast } = await import('../../daemon/forecast.ts');
       for (const each of await forecast(config)) cli.print(tellStretched(each));
@@ -46,6 +49,11 @@ export function defineCheck({ program, cli, exit }: CommandContext): void {
     ],
     'Exit codes: 0 no problem, 78 at least one.',
   );
+}
+
+function tellUnchecked({ catalog, unchecked }: { catalog: string; unchecked: number }): string {
+  const named = unchecked === 1 ? 'one field is named that was' : `${unchecked} fields are named that were`;
+  return `note: ${named} not looked up, nor its options and type: there is no ${basename(catalog)}, which \`podiod pull\` makes`;
 }
 
 /** No problem, but nothing that one would expect from the intervals in the config. */

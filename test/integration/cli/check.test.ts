@@ -7,7 +7,7 @@ describe('podiod check', () => {
     const { code, stdout, stderr } = await site.podiod(['check']);
     expect(code).to.equal(0);
     expect(stderr).to.equal('');
-    expect(stdout).to.match(/\nok: \S+\.podiorc\.yml \(2 apps, 2 rules, \d warnings?\)\n$/);
+    expect(stdout).to.match(/\nok: \S+\.podiorc\.yml \(2 apps, 2 rules, \d warnings?\)\nnote: .*\n$/);
     expect(JSON.parse((await site.podiod(['check', '--json'])).stdout)).to.deep.include({ ok: true });
   });
 

@@ -6,6 +6,7 @@ import { temporaryFolder } from '../../support/folder.ts';
 
 const COMMANDS = [
   'run',
+  'pull',
   'check',
   'plan',
   'apply',
@@ -18,6 +19,7 @@ const COMMANDS = [
   'emulator',
 ];
 const READING = [
+  'pull',
   'check',
   'plan',
   'apply',
@@ -30,7 +32,7 @@ const READING = [
   'receive',
 ];
 const RESERVED =
-  'doctor reload service secret backup restore log-level pause resume init pull test backtest why fire schema plugin';
+  'doctor reload service secret backup restore log-level pause resume init test backtest why fire schema plugin';
 
 const words = (line: string): string[] => line.split(' ').filter(Boolean);
 

@@ -1,0 +1,163 @@
+/** Fields that rules name, their options and types, looked up in the catalog. */
+import {
+  type Catalog,
+  type CatalogApp,
+  type CatalogField,
+  catalogApp,
+  catalogField,
+  isThere,
+} from '../core/catalog.ts';
+import type { FieldValue } from '../core/rule.ts';
+import { type Context, complain, each } from './context.ts';
+import { showGiven } from './explain.ts';
+import { meantField, valueProblem } from './field-values.ts';
+import { type ConfigNode, child, type Path, section, toPlain } from './node.ts';
+
+export interface FieldCheck {
+  /**
+   * A field that every one of these apps must have. Answers what it is in each that has it, for the values it is compared
+   * with.
+   */
+  field(node: FieldName, path: Path, apps: readonly string[]): readonly CatalogField[];
+  /** A field that one of these apps must have: what a step looks at in whatever comes. */
+  anyField(node: FieldName, path: Path, apps: readonly string[]): readonly CatalogField[];
+  /** One value or a list of alternatives that is compared with a field. */
+  values(node: ConfigNode | undefined, path: Path, fields: readonly CatalogField[], use: 'from' | 'to'): void;
+  /** What `apps.*.fields` says. */
+  aliases(): void;
+  /** How many times a field is named while there is no catalog to look it up in. */
+  unchecked(): number;
+}
+
+/** A field's name in a value, or as a key. */
+export interface FieldName {
+  readonly name: string;
+  /** As people may see it. */
+  readonly shown: string;
+  readonly atKey?: boolean;
+}
+
+export function fieldNameOf(node: ConfigNode): FieldName | undefined {
+  if (node.kind !== 'scalar' || (typeof node.value !== 'string' && typeof node.value !== 'number'))
+    return undefined;
+  return { name: String(node.value), shown: node.interpolated ? node.text : String(node.value) };
+}
+
+export function makeFieldCheck(context: Context, catalog: Catalog | undefined): FieldCheck {
+  const appsNode = section(context.root, 'apps');
+  const toldMissing = new Set<string>();
+  let unchecked = 0;
+
+  const aliasesOf = (app: string): ReadonlyMap<string, string> => {
+    const fields = child(child(appsNode, app), 'fields');
+    if (fields?.kind !== 'map') return new Map();
+    return new Map(
+      [...fields.entries].flatMap(([alias, { value }]) =>
+        value.kind === 'scalar' && typeof value.value === 'string' ? [[alias, value.value] as const] : [],
+      ),
+    );
+  };
+
+  /** Undefined where there is nothing to look it up in. */
+  const known = (app: string): CatalogApp | undefined => {
+    const id = child(child(appsNode, app), 'id');
+    const found = catalog && id?.kind === 'scalar' ? catalogApp(catalog, Number(id.value)) : undefined;
+    if (!found && catalog && id?.kind === 'scalar' && !toldMissing.has(app)) {
+      toldMissing.add(app);
+      complain(
+        context,
+        'CONFIG_CATALOG',
+        ['apps', app],
+        `the catalog does not have the app \`${app}\`, so its fields are not checked`,
+        {
+          severity: 'warning',
+          hint: '`podiod pull` reads it',
+          atKey: true,
+        },
+      );
+    }
+    return found;
+  };
+
+  /** By app: the field, undefined where the app has none of this name. Apps that can't be looked up are left out. */
+  const lookUp = (name: string, apps: readonly string[]) => {
+    if (!catalog) unchecked += 1;
+    const found = new Map<string, CatalogField | undefined>();
+    for (const app of apps) {
+      const definition = known(app);
+      if (!definition) continue;
+      const externalId = aliasesOf(app).get(name);
+      const field = catalogField(definition, externalId ?? name);
+      // An alias that leads nowhere is told where it stands.
+      if (field || externalId === undefined) found.set(app, field);
+    }
+    return found;
+  };
+
+  const complainUnknown = (
+    { name, shown, atKey = false }: FieldName,
+    path: Path,
+    apps: readonly string[],
+  ) => {
+    const [first = ''] = apps;
+    const definition = known(first);
+    const gone = definition?.fields.find(
+      field => !isThere(field) && (field.externalId === name || String(field.id) === name),
+    );
+    const of =
+      apps.length === 1 ? `the app \`${first}\`` : `the apps ${apps.map(app => `\`${app}\``).join(', ')}`;
+    const what = gone ? `the field \`${shown}\` of ${of} was deleted` : `\`${shown}\` is no field of ${of}`;
+    const meant = meantField(name, definition?.fields.filter(isThere) ?? [], [...aliasesOf(first).keys()]);
+    complain(context, 'CONFIG_UNKNOWN_FIELD', path, what, {
+      hint: meant ?? 'where Podio has it by now: `podiod pull`',
+      atKey,
+    });
+  };
+
+  const fieldsIn = (found: ReadonlyMap<string, CatalogField | undefined>) =>
+    [...found.values()].filter(field => field !== undefined);
+
+  return {
+    field(name, path, apps) {
+      const found = lookUp(name.name, apps);
+      const lacking = [...found].flatMap(([app, field]) => (field ? [] : [app]));
+      if (lacking.length > 0) complainUnknown(name, path, lacking);
+      return fieldsIn(found);
+    },
+    anyField(name, path, apps) {
+      const found = lookUp(name.name, apps);
+      const fields = fieldsIn(found);
+      // An app that can't be looked up may have it.
+      if (fields.length === 0 && found.size > 0 && found.size === apps.length)
+        complainUnknown(name, path, [...found.keys()]);
+      return fields;
+    },
+    values(node, path, fields, use) {
+      for (const { node: one, path: at } of each(node, path)) {
+        if (one.kind === 'list' || one.kind === 'unknown' || fields.length === 0) continue;
+        const value = toPlain(one) as FieldValue;
+        const problems = fields.map(field => valueProblem(field, value, use));
+        const [first] = problems;
+        if (first === undefined || problems.some(problem => problem === undefined)) continue;
+        complain(context, first.code, at, `${showValue(one)} ${first.words}`, { hint: first.hint });
+      }
+    },
+    aliases() {
+      if (appsNode?.kind !== 'map') return;
+      for (const app of appsNode.entries.keys()) {
+        for (const [alias, externalId] of aliasesOf(app)) {
+          if (!catalog) unchecked += 1;
+          const definition = known(app);
+          if (!definition || catalogField(definition, externalId)) continue;
+          const path = ['apps', app, 'fields', alias];
+          const node = child(child(child(appsNode, app), 'fields'), alias);
+          const name = (node && fieldNameOf(node)) ?? { name: externalId, shown: externalId };
+          complainUnknown(name, path, [app]);
+        }
+      }
+    },
+    unchecked: () => unchecked,
+  };
+}
+
+const showValue = (node: ConfigNode): string => (node.kind === 'map' ? 'this amount' : showGiven(node));

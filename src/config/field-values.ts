@@ -1,0 +1,121 @@
+/** Whether a field can ever have a value that a rule compares it with; by the same meaning as `testValues` at run time. */
+import { type CatalogField, openOptions } from '../core/catalog.ts';
+import type { FieldValue } from '../core/rule.ts';
+import { didYouMean, nearest } from './suggest.ts';
+
+export interface ValueProblem {
+  /** Follows what was given: `"Wno"` **is no option of `status`**. */
+  readonly words: string;
+  readonly hint: string;
+  readonly code: 'CONFIG_UNKNOWN_OPTION' | 'CONFIG_FIELD_VALUE';
+}
+
+/** @param use `to`: what a field becomes. `from`: what it was, which may be an option that is deleted by now. */
+export function valueProblem(
+  field: CatalogField,
+  value: FieldValue,
+  use: 'from' | 'to',
+): ValueProblem | undefined {
+  // Empty is a value of every field.
+  if (value === null || value === '') return undefined;
+  const type = field.type === 'calculation' ? field.returnType : field.type;
+  switch (type) {
+    case 'category':
+    case 'question':
+      return optionProblem(field, value, use);
+    case 'number':
+    case 'duration':
+      return isNumeric(value) ? undefined : wrong(field, 'write a number');
+    case 'progress':
+      return isNumeric(value) && !isOutside(value) ? undefined : wrong(field, 'write a number from 0 to 100');
+    case 'money':
+      return moneyProblem(field, value);
+    case 'date':
+      return typeof value === 'string' && /^\s*\d{4}-\d\d-\d\d/.test(value)
+        ? undefined
+        : wrong(field, 'write a date like 2026-03-31, or with a time like 2026-03-31 14:00');
+    case undefined:
+      return undefined;
+    default:
+      return typeof value === 'object' ? wrong(field, 'an amount with a currency is for money') : undefined;
+  }
+}
+
+function optionProblem(
+  field: CatalogField,
+  value: Exclude<FieldValue, null>,
+  use: 'from' | 'to',
+): ValueProblem | undefined {
+  if (field.options === undefined) return undefined;
+  const fits = ({ id, text }: { id: number; text: string }) =>
+    typeof value === 'number' ? id === value : squeeze(text) === squeeze(textOf(value));
+  const found = field.options.filter(fits);
+  if (found.some(({ deleted }) => !deleted) || (found.length > 0 && use === 'from')) return undefined;
+  const code = 'CONFIG_UNKNOWN_OPTION';
+  const texts = openOptions(field)?.map(({ text }) => text) ?? [];
+  const known = texts.length > 0 ? `its options are ${texts.slice(0, 15).join(', ')}` : 'it has no options';
+  if (found.length > 0)
+    return { code, words: `was deleted from the options of ${nameOf(field)}`, hint: known };
+  // An option called "3" is text, and 3 is an id.
+  const asText = typeof value === 'number' && texts.includes(String(value));
+  // Numbers are near each other without being meant for one another.
+  const near = typeof value === 'string' && !/^\d+$/.test(value) ? didYouMean(value, texts) : undefined;
+  const hint = asText
+    ? `a number is an option's id: quote it, "${value}", to mean its text`
+    : (near ?? known);
+  return { code, words: `is no option of ${nameOf(field)}`, hint };
+}
+
+function moneyProblem(field: CatalogField, value: Exclude<FieldValue, null>): ValueProblem | undefined {
+  if (!isNumeric(value)) return wrong(field, 'write an amount, or { value: 100, currency: EUR }');
+  const currency = typeof value === 'object' ? value.currency : undefined;
+  const { currencies } = field;
+  if (currency === undefined || currencies === undefined || currencies.length === 0) return undefined;
+  if (currencies.some(one => one.toLowerCase() === currency.toLowerCase())) return undefined;
+  return {
+    code: 'CONFIG_FIELD_VALUE',
+    words: `is in a currency that ${nameOf(field)} does not have`,
+    hint: `its currencies are ${currencies.join(', ')}`,
+  };
+}
+
+const wrong = (field: CatalogField, hint: string): ValueProblem => ({
+  code: 'CONFIG_FIELD_VALUE',
+  words: `can never be in ${nameOf(field)}, which is of type ${field.type}`,
+  hint,
+});
+
+/** Text may be what people are shown (`75%`, `1h 30m`), which always has a digit. */
+function isNumeric(value: Exclude<FieldValue, null>): boolean {
+  const amount = typeof value === 'object' ? value.value : value;
+  return typeof amount === 'number' || (typeof amount === 'string' && /\d/.test(amount));
+}
+
+function isOutside(value: Exclude<FieldValue, null>): boolean {
+  const amount = Number(typeof value === 'object' ? value.value : value);
+  return amount < 0 || amount > 100;
+}
+
+const squeeze = (text: string): string => text.replace(/\s+/g, ' ').trim();
+const textOf = (value: Exclude<FieldValue, null>): string =>
+  typeof value === 'object' ? String(value.value) : String(value);
+
+export const nameOf = ({ externalId, label }: CatalogField): string => `\`${externalId}\` (${label})`;
+
+/** Which field was meant, by external id, label or alias. */
+export function meantField(
+  written: string,
+  fields: readonly CatalogField[],
+  aliases: readonly string[],
+): string | undefined {
+  const byName = new Map<string, string>();
+  for (const alias of aliases) byName.set(alias, `\`${alias}\``);
+  for (const field of fields) {
+    byName.set(field.label, nameOf(field));
+    byName.set(field.externalId, nameOf(field));
+  }
+  const near = byName.has(written) ? written : nearest(written, byName.keys());
+  if (near !== undefined) return `did you mean ${byName.get(near)}?`;
+  const ids = fields.map(({ externalId }) => externalId);
+  return ids.length > 0 && ids.length <= 15 ? `its fields are ${ids.join(', ')}` : undefined;
+}
