@@ -58,7 +58,9 @@ export interface Dispatcher {
 export function makeDispatcher(deps: DispatcherDeps): Dispatcher {
   const { store, clock, metrics, reader, plugins, known } = deps;
   const log = deps.log.child({ module: 'dispatch' });
-  const feed = makeFeed(store.journal);
+  const feed = makeFeed(store.journal, () =>
+    lanes.reduce((low, lane) => Math.min(low, lane.position), Number.POSITIVE_INFINITY),
+  );
   const reliably = makeReliably({ clock, log });
   const random = deps.random ?? Math.random;
   const breakers = new Breakers({ clock, log, random });

@@ -43,18 +43,27 @@ export interface FeedLimits {
 
 const LIMITS: FeedLimits = { entries: 256, chunks: 16, bytes: 16 * 1024 * 1024 };
 
-export function makeFeed(journal: Pick<Journal, 'read' | 'head'>, limits: FeedLimits = LIMITS): Feed {
+/** @param lowest the position of the reader that is furthest behind: nobody needs again what lies before it */
+export function makeFeed(
+  journal: Pick<Journal, 'read' | 'head'>,
+  lowest: () => number,
+  limits: FeedLimits = LIMITS,
+): Feed {
   /** The least recently used first. */
   const kept: Chunk[] = [];
   let keptBytes = 0;
   const reading = new Map<number, Promise<Chunk | undefined>>();
 
   const keep = (chunk: Chunk) => {
+    const passed = lowest();
+    for (let at = kept.length - 1; at >= 0; at--) if ((kept[at]?.upTo ?? 0) <= passed) drop(at);
     kept.push(chunk);
     keptBytes += chunk.bytes;
-    while (kept.length > 1 && (kept.length > limits.chunks || keptBytes > limits.bytes)) {
-      keptBytes -= kept.shift()?.bytes ?? 0;
-    }
+    while (kept.length > 1 && (kept.length > limits.chunks || keptBytes > limits.bytes)) drop(0);
+  };
+  const drop = (at: number) => {
+    const [dropped] = kept.splice(at, 1);
+    keptBytes -= dropped?.bytes ?? 0;
   };
 
   const fetch = async (after: number): Promise<Chunk | undefined> => {

@@ -241,6 +241,11 @@ export class Lane {
     this.#walk();
   }
 
+  /** How far the journal has been looked at. */
+  get position(): number {
+    return this.#upTo;
+  }
+
   status(): RuleStatus {
     const unready = this.#isSetUp ? undefined : this.#deps.steps.find(step => step.state.state !== 'ready');
     const error = this.#halted ?? unready?.state.error;

@@ -2,12 +2,12 @@
  * Where Podio's deliveries come in (contract 5): trust, read, parse, append, answer. Knows nothing of rules; an event is
  * answered when the journal has it on disk.
  */
-import type { RequestListener } from 'node:http';
+import type { IncomingMessage, RequestListener } from 'node:http';
 import Router from '@koa/router';
 import Koa, { type Context } from 'koa';
 import type { Clock } from '../core/clock.ts';
 import { coerceError, IngressError } from '../core/errors.ts';
-import { refKey } from '../core/event.ts';
+import { type NewEvent, refKey } from '../core/event.ts';
 import { type HookPath, type HookRef, parseHookPath, type Secrets } from '../core/hook.ts';
 import type { Log } from '../core/log.ts';
 import type { Metrics } from '../core/metrics.ts';
@@ -87,8 +87,13 @@ export function makeIngress(options: IngressOptions): Ingress {
   /** For what is no POST. The key comes first, so that nobody learns which hooks there are. */
   const refusalAt = (path: string): IngressError => (hookAt(path) ? notAllowed() : notFound());
 
-  const append = async (hook: HookPath, params: Params): Promise<void> => {
-    const event = toEvent(hook, params, options.resolve(hook.ref, params), makeId);
+  const cannotStore = (thrown: unknown): IngressError => {
+    const error = coerceError(thrown);
+    outage.failed('the store can not write', error);
+    return unavailable(error);
+  };
+
+  const append = async (event: NewEvent): Promise<void> => {
     if (waiting >= maxWaiting) {
       outage.failed('too much is waiting to be written');
       throw unavailable();
@@ -97,23 +102,19 @@ export function makeIngress(options: IngressOptions): Ingress {
     try {
       await journal.append([event]);
     } catch (thrown) {
-      const error = coerceError(thrown);
-      outage.failed('the store can not write', error);
-      throw unavailable(error);
+      throw cannotStore(thrown);
     } finally {
       waiting -= 1;
     }
     outage.worked();
   };
 
-  const deliver = async (ctx: Context): Promise<void> => {
+  /** Resolves when the delivery may be answered 200. */
+  const deliver = async (request: IncomingMessage, hook: HookPath): Promise<void> => {
     const begin = clock.monotonic();
-    const hook = hookAt(ctx.path);
-    if (!hook) throw notFound();
-    ctx.state.hook = hook;
-    const body = await readBody(ctx.req, maxBody);
-    const media = mediaTypeOf(ctx.req.headers['content-type']);
-    if (!media || encoded(ctx)) {
+    const body = await readBody(request, maxBody);
+    const media = mediaTypeOf(request.headers['content-type']);
+    if (!media || isEncoded(request)) {
       throw new IngressError('INGRESS_MEDIA_TYPE', 415, 'the body must be a form or JSON, without encoding');
     }
     const params = parseBody(body, media);
@@ -121,29 +122,27 @@ export function makeIngress(options: IngressOptions): Ingress {
     if (verification) {
       options.verify(hook.ref, hook.type, verification.hookId, verification.code);
     } else {
-      await append(hook, params);
+      await append(toEvent(hook, params, options.resolve(hook.ref, params), makeId));
       metrics.received(hook.type, (clock.monotonic() - begin) / 1000);
     }
-    // koa's own way of an empty 200 (type, length, their headers) costs as much as all the rest of koa.
-    ctx.respond = false;
-    ctx.res.statusCode = 200;
-    ctx.res.end();
   };
 
   const router = new Router();
   // Whether a path is a hook's is one question with whether its key is valid, so the route takes every path.
-  router.post(/^\//, deliver);
-  // Asked what it would do in place of being mounted: its middleware is composed anew for every request, at a fifth of
-  // what the server's own work costs. `allowedMethods` would answer OPTIONS with 200 and PURGE with 501.
-  const route = (ctx: Context): Promise<void> =>
-    router.match(ctx.path, ctx.method).route ? deliver(ctx) : Promise.reject(refusalAt(ctx.path));
+  router.post(/^\//, async ctx => {
+    const hook = hookAt(ctx.path);
+    if (!hook) throw notFound();
+    ctx.state.hook = hook;
+    await deliver(ctx.req, hook);
+    ctx.status = 200;
+    ctx.body = '';
+  });
   const app = new Koa();
-  app.use(route);
-  // As koa's own callback, but that one also watches for the end of each answer, for bodies that are streams.
-  const handle: RequestListener = (request, response) => {
-    const ctx = app.createContext(request, response);
-    route(ctx).catch(error => ctx.onerror(error));
-  };
+  app.use(router.routes());
+  // `allowedMethods` would answer OPTIONS with 200 and PURGE with 501.
+  app.use(ctx => {
+    throw refusalAt(ctx.path);
+  });
 
   const tell = (error: IngressError, hook?: HookPath): void => {
     metrics.refused(error.code);
@@ -161,6 +160,27 @@ export function makeIngress(options: IngressOptions): Ingress {
     else if (ctx && !ctx.writable) log.debug('answer not sent', { error: coerceError(thrown) });
     else log.error('request failed', { error: coerceError(thrown) });
   });
+
+  const throughKoa = app.callback();
+  /**
+   * What nearly every request is goes past koa: making its context and composing its middleware would cost more than
+   * all that is done for the delivery here. Whatever is refused, and whatever else there is, is koa's.
+   */
+  const handle: RequestListener = (request, response) => {
+    const hook = request.method === 'POST' ? hookAt(request.url ?? '') : undefined;
+    if (!hook) {
+      throughKoa(request, response);
+      return;
+    }
+    deliver(request, hook).then(
+      () => response.end(),
+      error => {
+        const ctx = app.createContext(request, response);
+        ctx.state.hook = hook;
+        ctx.onerror(error);
+      },
+    );
+  };
 
   const unknownMethod = (target: string): BareAnswer => {
     const refusal = refusalAt(target.split('?', 1)[0] ?? '');
@@ -189,4 +209,5 @@ export function makeIngress(options: IngressOptions): Ingress {
 }
 
 /** A compressed body can't be read here, and its size says nothing. */
-const encoded = (ctx: Context): boolean => (ctx.req.headers['content-encoding'] ?? 'identity') !== 'identity';
+const isEncoded = ({ headers }: IncomingMessage): boolean =>
+  (headers['content-encoding'] ?? 'identity') !== 'identity';

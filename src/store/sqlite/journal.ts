@@ -5,7 +5,7 @@ import type { AppendResult, Journal } from '../contract.ts';
 import type { Reads } from './reads/index.ts';
 import { Tail } from './tail.ts';
 import type { Thread } from './thread.ts';
-import { packRow, unpackApplied } from './wire.ts';
+import { packRows, unpackApplied } from './wire.ts';
 import type { Writes } from './writes/index.ts';
 import type { Applied, NewRow } from './writes/journal.ts';
 
@@ -93,19 +93,18 @@ export function makeJournal({
   /** Answers each of them. All that came since the last ones were sent shares one decision. */
   const store = async (take: () => readonly Append[]): Promise<void> => {
     let appends: readonly Append[] = [];
+    let events: readonly NewEvent[] = [];
     let at = 0;
     try {
       const packed = await writer.callWith('append', () => {
         appends = take();
+        events = eventsOf(appends);
         at = now();
-        return [appends.flatMap(({ batch }) => batch.map(event => packRow(event))), at];
+        return [packRows(events), at];
       });
+      waiting -= events.length;
       const applied = unpackApplied(packed);
-      publish(
-        applied,
-        appends.length === 1 ? (appends[0]?.batch ?? []) : appends.flatMap(one => one.batch),
-        at,
-      );
+      publish(applied, events, at);
       let done = 0;
       for (const { batch, resolve } of appends) {
         const first = done;
@@ -119,6 +118,7 @@ export function makeJournal({
       if (isPodiodError(error) && error.code === 'INTERNAL' && appends.length > 1) {
         for (const one of appends) void store(() => [one]);
       } else {
+        waiting -= eventsOf(appends).length;
         for (const { reject } of appends) reject(error);
       }
     }
@@ -135,22 +135,19 @@ export function makeJournal({
     return seq === undefined ? { id, status } : { id, status, seq };
   };
 
-  const append = async (batch: readonly NewEvent[]): Promise<readonly AppendResult[]> => {
-    if (batch.length === 0) return [];
-    // A batch alone is taken however large it is, or it would be refused for ever.
-    if (waiting > 0 && waiting + batch.length > maxWaiting) {
-      throw new StoreError('STORE_UNAVAILABLE', `${waiting} events wait for the disk, ${maxWaiting} may`);
-    }
-    waiting += batch.length;
-    try {
-      return await new Promise((resolve, reject) => {
-        gathered.push({ batch, resolve, reject });
-        if (gathered.length === 1) void store(takeGathered);
-      });
-    } finally {
-      waiting -= batch.length;
-    }
-  };
+  const append = (batch: readonly NewEvent[]): Promise<readonly AppendResult[]> =>
+    new Promise((resolve, reject) => {
+      if (batch.length === 0) return resolve([]);
+      // A batch alone is taken however large it is, or it would be refused for ever.
+      if (waiting > 0 && waiting + batch.length > maxWaiting) {
+        return reject(
+          new StoreError('STORE_UNAVAILABLE', `${waiting} events wait for the disk, ${maxWaiting} may`),
+        );
+      }
+      waiting += batch.length;
+      gathered.push({ batch, resolve, reject });
+      if (gathered.length === 1) void store(takeGathered);
+    });
 
   const journal: Journal = {
     append,
@@ -163,6 +160,11 @@ export function makeJournal({
   };
   return { journal, publish };
 }
+
+const eventsOf = (appends: readonly Append[]): readonly NewEvent[] => {
+  const [only] = appends;
+  return only && appends.length === 1 ? only.batch : appends.flatMap(({ batch }) => batch);
+};
 
 export const toRow = (event: NewEvent, receivedAt: number): NewRow => ({
   ...event,
@@ -185,7 +187,8 @@ function released(event: NewEvent, seq: number, receivedAt: string): PodioEvent 
     type,
     source,
     ref: Object.freeze({ type: ref.type, id: ref.id }),
-    params: Object.freeze({ ...params }),
+    // What came by a hook is frozen already.
+    params: Object.isFrozen(params) ? params : Object.freeze({ ...params }),
     receivedAt,
   };
   if (app !== undefined) made.app = app;

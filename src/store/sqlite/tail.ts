@@ -1,7 +1,10 @@
 import type { Entry, ReadResult } from '../contract.ts';
 
-/** Enough for lanes that keep up; one that lags reads from the database. */
-const KEPT = 2048;
+/**
+ * Enough for lanes that keep up; one that lags reads from the database. Not more: what lives for a tenth of a second under load
+ * is what the garbage collector works hardest for.
+ */
+const KEPT = 256;
 
 /**
  * The newest entries, kept as they were appended: lanes that keep up with the journal need not read back what this process

@@ -2,65 +2,92 @@
  * How events and ended runs cross the thread: there are so many of them that the names of their properties would be most of
  * what is copied.
  */
-import { type NewEvent, orderKey, partOf, type Ref } from '../../core/event.ts';
+import { type NewEvent, orderKey, partOf } from '../../core/event.ts';
 import type { Finished, ParkRequest } from '../contract.ts';
 import { outcomeNumber, stepsText } from './rows.ts';
 import type { Applied, NewRow } from './writes/journal.ts';
 
-export type PackedRow = readonly [
-  id: string,
-  type: string,
-  source: NewEvent['source'],
-  refType: Ref['type'],
-  refId: Ref['id'],
-  app: string | undefined,
-  space: string | undefined,
-  itemId: number | undefined,
-  revision: number | undefined,
-  externalId: string | undefined,
-  following: NewEvent['following'],
-  baseline: NewEvent['baseline'],
-  params: string,
-  part: number,
-];
+/** What events of one hook, schedule or app have in common. */
+interface Kind
+  extends Pick<NewEvent, 'type' | 'source' | 'ref' | 'app' | 'space' | 'following' | 'baseline'> {}
 
-export const packRow = (event: NewEvent): PackedRow => [
-  event.id,
-  event.type,
-  event.source,
-  event.ref.type,
-  event.ref.id,
-  event.app,
-  event.space,
-  event.itemId,
-  event.revision,
-  event.externalId,
-  event.following,
-  event.baseline,
-  JSON.stringify(event.params),
-  partOf(orderKey(event)),
-];
+/** What is an event's own, in turns with the number of its kind. */
+type Cell = string | number | undefined;
 
-export function unpackRow(packed: PackedRow, receivedAt: number): NewRow {
-  const [id, type, source, refType, refId, app, space, itemId, revision, externalId] = packed;
-  const [, , , , , , , , , , following, baseline, params, part] = packed;
-  const row: { -readonly [Key in keyof NewRow]: NewRow[Key] } = {
-    id,
-    type,
-    source,
-    ref: { type: refType, id: refId },
-    params,
-    part,
-    receivedAt,
-  };
-  if (app !== undefined) row.app = app;
-  if (space !== undefined) row.space = space;
-  if (itemId !== undefined) row.itemId = itemId;
-  if (revision !== undefined) row.revision = revision;
-  if (externalId !== undefined) row.externalId = externalId;
-  if (following !== undefined) row.following = following;
-  if (baseline !== undefined) row.baseline = baseline;
-  return row;
+/** Events as one flat list, so many values each: values are what a copy costs, and lists cost more than values. */
+export interface PackedRows {
+  readonly kinds: readonly Kind[];
+  readonly cells: readonly Cell[];
+}
+
+/** Kind, id, itemId, revision, externalId, params (JSON), part. */
+const CELLS = 7;
+
+const isOf = (kind: Kind, { type, source, ref, app, space, following, baseline }: NewEvent): boolean =>
+  kind.ref.id === ref.id &&
+  kind.ref.type === ref.type &&
+  kind.type === type &&
+  kind.app === app &&
+  kind.following === following &&
+  kind.source === source &&
+  kind.space === space &&
+  kind.baseline === baseline;
+
+export function packRows(events: readonly NewEvent[]): PackedRows {
+  const kinds: Kind[] = [];
+  const numbers = new Map<string, number>();
+  const cells: Cell[] = [];
+  let at = 0;
+  for (const event of events) {
+    const { id, type, source, ref, app, space, itemId, revision, externalId, following, baseline } = event;
+    const last = kinds[at];
+    if (last === undefined || !isOf(last, event)) {
+      const name = JSON.stringify([type, source, ref.type, ref.id, app, space, following, baseline]);
+      at = numbers.get(name) ?? kinds.length;
+      if (at === kinds.length) {
+        numbers.set(name, at);
+        kinds.push({
+          type,
+          source,
+          ref: { type: ref.type, id: ref.id },
+          ...(app !== undefined && { app }),
+          ...(space !== undefined && { space }),
+          ...(following !== undefined && { following }),
+          ...(baseline !== undefined && { baseline }),
+        });
+      }
+    }
+    cells.push(at, id, itemId, revision, externalId, JSON.stringify(event.params), partOf(orderKey(event)));
+  }
+  return { kinds, cells };
+}
+
+export function unpackRows({ kinds, cells }: PackedRows, receivedAt: number): readonly NewRow[] {
+  const rows: NewRow[] = [];
+  for (let at = 0; at < cells.length; at += CELLS) {
+    const { type, source, ref, app, space, following, baseline } = kinds[Number(cells[at])] as Kind;
+    const itemId = cells[at + 2] as number | undefined;
+    const revision = cells[at + 3] as number | undefined;
+    const externalId = cells[at + 4] as string | undefined;
+    const row: { -readonly [Key in keyof NewRow]: NewRow[Key] } = {
+      id: cells[at + 1] as string,
+      type,
+      source,
+      ref,
+      params: cells[at + 5] as string,
+      part: cells[at + 6] as number,
+      receivedAt,
+    };
+    if (app !== undefined) row.app = app;
+    if (space !== undefined) row.space = space;
+    if (itemId !== undefined) row.itemId = itemId;
+    if (revision !== undefined) row.revision = revision;
+    if (externalId !== undefined) row.externalId = externalId;
+    if (following !== undefined) row.following = following;
+    if (baseline !== undefined) row.baseline = baseline;
+    rows.push(row);
+  }
+  return rows;
 }
 
 /** The end of a run; outcome and steps as they stand in the row. */

@@ -73,6 +73,32 @@ describe('parseBody', () => {
     );
   });
 
+  it('reads any form as the web does, with nothing to decode or with', () => {
+    const piece = fc.constantFrom(
+      'a',
+      'item_id',
+      '7',
+      '=',
+      '&',
+      '&&',
+      '%41',
+      '+',
+      '__proto__',
+      ';',
+      '-',
+      '.',
+    );
+    fc.assert(
+      fc.property(
+        fc.array(piece).map(pieces => pieces.join('')),
+        body => {
+          const pairs = [...new URLSearchParams(body)];
+          expect(sorted(plain(parseBody(body, 'form')))).to.deep.equal(sorted(lastOnes(pairs)));
+        },
+      ),
+    );
+  });
+
   it('keeps every text of a JSON body as it came', () => {
     fc.assert(
       fc.property(parameters, pairs => {

@@ -1,7 +1,7 @@
 /** All that the writer thread can be asked to do. Each function is one command inside the transaction of its group. */
 import type { DatabaseSync } from 'node:sqlite';
 import { makeNames } from '../names.ts';
-import { type PackedApplied, type PackedRow, packApplied, unpackRow } from '../wire.ts';
+import { type PackedApplied, type PackedRows, packApplied, unpackRows } from '../wire.ts';
 import { makeCompletenessWrites } from './completeness.ts';
 import { makeGapWrites } from './gaps.ts';
 import { makeHeldWrites } from './held.ts';
@@ -29,13 +29,8 @@ export function makeWrites(db: DatabaseSync) {
   const parking = makeParkingWrites(db, names, tallies);
   return {
     operations: {
-      append: (rows: readonly PackedRow[], at: number): PackedApplied =>
-        packApplied(
-          journal.apply(
-            rows.map(row => unpackRow(row, at)),
-            at,
-          ),
-        ),
+      append: (rows: PackedRows, at: number): PackedApplied =>
+        packApplied(journal.apply(unpackRows(rows, at), at)),
       ...makeGapWrites(db, { names, journal, ledger, completeness }),
       acquire: lanes.acquire,
       finish: lanes.finish,

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import * as fc from 'fast-check';
 import { type NewEvent, orderKey, partOf } from '../../../../src/core/event.ts';
-import { packApplied, packRow, unpackApplied, unpackRow } from '../../../../src/store/sqlite/wire.ts';
+import { packApplied, packRows, unpackApplied, unpackRows } from '../../../../src/store/sqlite/wire.ts';
 import type { Applied } from '../../../../src/store/sqlite/writes/journal.ts';
 
 const text = fc.string({ maxLength: 8 });
@@ -27,14 +27,27 @@ const events: fc.Arbitrary<NewEvent> = fc.record(
   { requiredKeys: ['id', 'type', 'source', 'ref', 'params'], noNullPrototype: true },
 );
 
+/** Many alike but for what is their own, as a burst brings them. */
+const batches: fc.Arbitrary<readonly NewEvent[]> = fc
+  .tuple(fc.array(events, { maxLength: 4 }), fc.array(fc.tuple(fc.nat(), text, id)))
+  .map(([kinds, own]) =>
+    own.flatMap(([kind, name, itemId]) => {
+      const like = kinds[kind % Math.max(kinds.length, 1)];
+      return like ? [{ ...like, id: name, itemId }] : [];
+    }),
+  );
+
 describe('what crosses the thread', () => {
-  it('is the same event on the other side, without what it has not', () => {
+  it('is the same events on the other side, without what they have not', () => {
     fc.assert(
-      fc.property(events, id, (event, receivedAt) => {
-        const { params, ...row } = unpackRow(structuredClone(packRow(event)), receivedAt);
-        const { params: sent, ...rest } = event;
-        expect(row).to.deep.equal({ ...rest, part: partOf(orderKey(event)), receivedAt });
-        expect(JSON.parse(params)).to.deep.equal(JSON.parse(JSON.stringify(sent)));
+      fc.property(batches, id, (batch, receivedAt) => {
+        const rows = unpackRows(structuredClone(packRows(batch)), receivedAt);
+        const sent = batch.map(({ params, ...event }) => ({ ...event, receivedAt }));
+        expect(rows.map(({ params, part, ...row }) => row)).to.deep.equal(sent);
+        expect(rows.map(({ part }) => part)).to.deep.equal(batch.map(event => partOf(orderKey(event))));
+        expect(rows.map(({ params }) => JSON.parse(params))).to.deep.equal(
+          batch.map(({ params }) => JSON.parse(JSON.stringify(params))),
+        );
       }),
     );
   });
