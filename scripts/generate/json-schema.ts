@@ -1,7 +1,5 @@
 import { type ZodType, z } from 'zod';
-import fieldChangeFilter from '../../plugins/field-change-filter/index.ts';
-import fileLogger from '../../plugins/file-logger/index.ts';
-import slackNotifier from '../../plugins/slack-notifier/index.ts';
+import { makePluginLoader } from '../../src/plugin/load.ts';
 
 /** The part of JSON Schema that zod writes and that is worked on here. */
 export interface JsonSchema {
@@ -31,8 +29,10 @@ export const toJsonSchema = (schema: ZodType): JsonSchema =>
   z.toJSONSchema(schema, { io: 'input', target: 'draft-7', unrepresentable: 'any' }) as JsonSchema;
 
 /** The plugins that come with podiod, by name. */
-export const builtIns: readonly { readonly name: string; readonly options: JsonSchema }[] = [
-  fieldChangeFilter,
-  fileLogger,
-  slackNotifier,
-].map(({ name, options }) => ({ name, options: toJsonSchema(options) }));
+const loader = makePluginLoader();
+export const builtIns: readonly { readonly name: string; readonly options: JsonSchema }[] = await Promise.all(
+  loader.builtIns.toSorted().map(async name => {
+    const { options } = await loader.load(name);
+    return { name, options: toJsonSchema(options) };
+  }),
+);

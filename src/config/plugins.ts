@@ -154,6 +154,7 @@ export async function checkOptions(
   add(own, path);
 
   for (const key of markedOptions(plugin.options, 'secret')) context.secrets.add(key);
+  const named = checkNames(context, plugin.options, merged, key => [...(paths.get(key) ?? path), key]);
   const options: MapNode = {
     ...emptyMap((own ?? entry?.node ?? context.root).place),
     entries: absolutePaths(plugin.options, merged),
@@ -173,7 +174,7 @@ export async function checkOptions(
     },
   });
   checkFields(context, plugin.options, options, apps, key => [...(paths.get(key) ?? path), key]);
-  if (result.failed || hasUnknown(options)) return undefined;
+  if (result.failed || !named || hasUnknown(options)) return undefined;
   return { parsed, written: asWritten(options) };
 }
 
@@ -218,8 +219,38 @@ function checkFields(
   }
 }
 
-/** What `pathOption()`, `secretOption()`, `fieldOption()` and `fieldValuesOption()` of podiod/plugin write on a schema. */
+/** Options that name something else in the config: what they name has to be there. */
+const NAMING = [
+  { mark: 'app', section: 'apps', code: 'CONFIG_UNKNOWN_APP' },
+  { mark: 'login', section: 'logins', code: 'CONFIG_UNKNOWN_LOGIN' },
+] as const;
+
+function checkNames(
+  context: PluginContext,
+  schema: ZodType,
+  entries: ReadonlyMap<string, MapEntry>,
+  pathOf: (key: string) => Path,
+): boolean {
+  let isFine = true;
+  for (const { mark, section, code } of NAMING) {
+    const known = namesOf(context.root, section);
+    for (const key of markedOptions(schema, mark)) {
+      const node = entries.get(key)?.value;
+      if (node?.kind !== 'scalar' || typeof node.value !== 'string' || node.value === '') continue;
+      if (known === undefined || known.includes(node.value)) continue;
+      isFine = false;
+      complain(context, code, pathOf(key), `unknown ${mark} ${showGiven(node)}`, {
+        hint: suggestion(node.value, known, 'configured') ?? `add it to \`${section}\``,
+      });
+    }
+  }
+  return isFine;
+}
+
+/** What the options of podiod/plugin (`pathOption()`, `secretOption()`, `appOption()` ...) write on a schema. */
 const MARKS = {
+  app: (meta: Readonly<Record<string, unknown>> | undefined) => meta?.format === 'app',
+  login: (meta: Readonly<Record<string, unknown>> | undefined) => meta?.format === 'login',
   path: (meta: Readonly<Record<string, unknown>> | undefined) => meta?.format === 'path',
   secret: (meta: Readonly<Record<string, unknown>> | undefined) => meta?.secret === true,
   field: (meta: Readonly<Record<string, unknown>> | undefined) => meta?.format === 'field',

@@ -16,6 +16,7 @@ import type { Address, HttpServer } from '../http/server.ts';
 import { type Attribution, makeAttribution } from '../plugin/attribution.ts';
 import { makePluginHost } from '../plugin/host.ts';
 import { makePluginLoader } from '../plugin/load.ts';
+import { findApp } from '../plugin/view.ts';
 import type { FieldDirectory, ItemReader } from '../podio/contract.ts';
 import { makeItemReader, makePluginPodio } from '../podio/index.ts';
 import type { Reconciler } from '../reconcile/index.ts';
@@ -252,7 +253,7 @@ function buildLanes(
     clock,
     fetch,
     attribution,
-    apps: name => config.apps.get(name),
+    apps: app => findApp(config.apps, app),
   });
   closing.defer('the plugins', () => plugins.dispose(), plugins.disposing);
   const dispatcher = makeDispatcher({

@@ -1,6 +1,7 @@
 import type { Log } from '../core/log.ts';
 import type { Values } from '../store/contract.ts';
 import type { PluginContext, PluginPodio } from './contract.ts';
+import { type AppNames, fieldsOf } from './view.ts';
 
 /** What a step's context is made of. */
 export interface ContextParts {
@@ -10,10 +11,12 @@ export interface ContextParts {
   readonly podio: PluginPodio;
   readonly fetch: typeof globalThis.fetch;
   readonly values: Values;
+  /** What the config says of an app. */
+  readonly apps: (app: string | number) => AppNames | undefined;
 }
 
 /** Names hold no slash, so no two steps can meet in one space. */
-export function makeContext({ rule, step, log, podio, fetch, values }: ContextParts): PluginContext {
+export function makeContext({ rule, step, log, podio, fetch, values, apps }: ContextParts): PluginContext {
   const space = `${rule}/${step}`;
   const store = Object.freeze({
     get: (key: string) => values.get(space, key),
@@ -21,5 +24,6 @@ export function makeContext({ rule, step, log, podio, fetch, values }: ContextPa
     delete: (key: string) => values.delete(space, key),
     update: (key: string, fn: (value: unknown) => unknown) => values.update(space, key, fn),
   });
-  return Object.freeze({ log, podio, rule, step, fetch, store });
+  const aliases = (app: string | number) => fieldsOf(apps(app));
+  return Object.freeze({ log, podio, rule, step, fetch, store, aliases });
 }

@@ -70,7 +70,8 @@ export interface WriteOptions {
  */
 export interface PluginPodio {
   readonly items: {
-    get(id: number): Promise<Item>;
+    /** Read as whoever reaches `app`, where that is given; else its app has to be known from elsewhere. */
+    get(id: number, app?: string | number): Promise<Item>;
     create(
       app: string | number,
       body: object,
@@ -135,6 +136,8 @@ export interface PluginContext {
   readonly step: string;
   readonly fetch: typeof globalThis.fetch;
   readonly store: PluginStore;
+  /** What the config calls the fields of an app, given by name or id: alias to external id. */
+  aliases(app: string | number): Readonly<Record<string, string>>;
 }
 
 export interface PluginInstance {

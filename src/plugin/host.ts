@@ -65,8 +65,8 @@ export interface HostDeps {
   readonly clock: Clock;
   readonly fetch: typeof globalThis.fetch;
   readonly attribution: Attribution;
-  /** What the config says of an app, by its name. */
-  readonly apps: (name: string) => AppNames | undefined;
+  /** What the config says of an app, by its name or its id. */
+  readonly apps: (app: string | number) => AppNames | undefined;
   /** For the jitter of set-up's backoff: from 0 (included) to 1 (excluded). */
   readonly random?: () => number;
   /** One set-up. Default 30 s. */
@@ -278,7 +278,7 @@ class SteppedPlugin implements PreparedStep {
   }
 
   #context(): PluginContext {
-    const { fetch, podioFor, values } = this.#deps;
+    const { apps, fetch, podioFor, values } = this.#deps;
     const rule = this.#rule.name;
     return makeContext({
       rule,
@@ -287,6 +287,7 @@ class SteppedPlugin implements PreparedStep {
       podio: podioFor(this.#rule),
       fetch,
       values,
+      apps,
     });
   }
 

@@ -13,6 +13,7 @@ export type {
   ItemField,
   Task,
 } from '../core/podio.ts';
+export { msOf } from '../core/podio-time.ts';
 export type { FieldValue } from '../core/rule.ts';
 export { showValues, testValues } from '../core/values.ts';
 export type {
@@ -29,9 +30,12 @@ export type {
   WriteOptions,
 } from './contract.ts';
 export { definePlugin } from './define.ts';
+export { type Effect, once } from './once.ts';
 export {
+  appOption,
   fieldOption,
   fieldValuesOption,
+  loginOption,
   pathOption,
   secretOption,
   sizeOption,

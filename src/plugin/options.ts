@@ -14,6 +14,12 @@ export const fieldOption = (): ZodType<string | number, string | number> =>
 /** Values that the field of {@link fieldOption} is compared with: what it was, or what it has become. */
 export const fieldValuesOption = <Schema extends ZodType>(schema: Schema, use: 'from' | 'to'): Schema =>
   schema.meta({ format: use === 'from' ? 'values-before' : 'values-after' });
+/** An app: its name in the config, which has to be there, or its id. */
+export const appOption = (): ZodType<string | number, string | number> =>
+  z.union([z.string().min(1), z.int().positive()]).meta({ format: 'app' });
+
+/** The name of a login in the config, which has to be there: who makes calls, see `context.podio.as`. */
+export const loginOption = (): ZodType<string, string> => z.string().min(1).meta({ format: 'login' });
 
 /** A text that no log, frame or error may show. */
 export const secretOption = <Schema extends ZodType<string, string>>(schema: Schema): Schema =>

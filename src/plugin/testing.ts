@@ -62,6 +62,8 @@ export async function testPlugin(plugin: PluginDefinition, bench: TestBench = {}
       podio: podioWith(bench.podio ?? {}),
       fetch: bench.fetch ?? globalThis.fetch,
       values: memoryValues(),
+      apps: app =>
+        app === APP.name || app === APP.id ? { id: APP.id, fields: bench.aliases ?? {} } : undefined,
     }),
   );
   let seq = 0;

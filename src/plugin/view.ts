@@ -9,6 +9,13 @@ export interface AppNames {
   readonly fields: Readonly<Record<string, string>>;
 }
 
+/** An app of the config by its name or its id. */
+export const findApp = <T extends AppNames>(
+  apps: ReadonlyMap<string, T>,
+  app: string | number,
+): T | undefined =>
+  typeof app === 'string' ? apps.get(app) : [...apps.values()].find(({ id }) => id === app);
+
 const NO_FIELDS: AppNames['fields'] = Object.freeze({});
 
 export const fieldsOf = (app: AppNames | undefined): AppNames['fields'] => app?.fields ?? NO_FIELDS;

@@ -120,8 +120,9 @@ function makeCalls(
 
   return {
     items: {
-      async get(id) {
-        const item = await client.items.get(callerForItem(id), id, scope());
+      async get(id, app) {
+        const caller = app === undefined ? callerForItem(id) : callerForApp(appIdOf(app));
+        const item = await client.items.get(caller, id, scope());
         if (item.app) appSeen.set(id, item.app.app_id);
         return item;
       },
@@ -155,7 +156,9 @@ function makeCalls(
       },
       async filter(app, body) {
         const appId = appIdOf(app);
-        return client.items.filter(callerForApp(appId), appId, body, scope());
+        const page = await client.items.filter(callerForApp(appId), appId, body, scope());
+        for (const { item_id: itemId } of page.items) appSeen.set(itemId, appId);
+        return page;
       },
     },
     comments: {
@@ -197,6 +200,8 @@ function makeCalls(
       const as = about ? callerFor(about.type, about.id) : callerForRest(`${call.method} ${call.path}`);
       const answer = await client.request(as, { ...call, ...scope() });
       noteWrite(method, call.path, answer);
+      if (holdsNumber(answer, 'item_id') && isRecord(answer.app) && typeof answer.app.app_id === 'number')
+        appSeen.set(answer.item_id, answer.app.app_id);
       return answer;
     },
   };

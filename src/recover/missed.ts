@@ -5,9 +5,9 @@
 import type { NewEvent } from '../core/event.ts';
 import { isIn, type LedgerEntry, type Range, sizeOf, unaccounted, without } from '../core/ledger.ts';
 import type { Item, Revision } from '../core/podio.ts';
+import { msOf } from '../core/podio-time.ts';
 import type { Recovery } from '../store/contract.ts';
 import type { FollowedApp, Recoverable } from './apps.ts';
-import { msOf } from './stamp.ts';
 
 export interface Finding {
   readonly app: FollowedApp;

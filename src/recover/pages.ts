@@ -1,8 +1,8 @@
 import { PodioError } from '../core/errors.ts';
 import type { Item } from '../core/podio.ts';
+import { stampOf } from '../core/podio-time.ts';
 import type { CallOptions, Identity, PodioClient } from '../podio/contract.ts';
 import { type Seen, seenOf } from './missed.ts';
-import { stampOf } from './stamp.ts';
 
 /** What Podio gives at most, as far as is known (reference/podio-api.md section 8.3). */
 export const PAGE_LIMIT = 500;

@@ -107,6 +107,22 @@ describe('docs/plugins.md', () => {
         expect(await tested.run()).to.deep.equal([{ count: 1 }]);
         expect(await tested.run()).to.deep.equal([{ count: 2 }]);
       },
+      async 'my-plugins/greet.ts'() {
+        const made: unknown[] = [];
+        const comments = {
+          async create(_type: string, _id: number, body: object) {
+            made.push(body);
+            return { comment_id: made.length };
+          },
+          list: async () => [],
+          get: () => expect.fail('is not asked for'),
+        };
+        const plugin = await loader.load('./my-plugins/greet.ts');
+        await using tested = await testPlugin(plugin, { options: { text: 'hi' }, podio: { comments } });
+        const event = { event: { id: 'item.create:4711:0' } };
+        for (const _ of [1, 2]) expect(await tested.run(event)).to.deep.equal([{ greet: { commentId: 1 } }]);
+        expect(made).to.deep.equal([{ value: 'hi' }]);
+      },
       async 'my-plugins/shout.ts'() {
         const plugin = await loader.load('./my-plugins/shout.ts');
         await using tested = await testPlugin(plugin, { options: { text: '{{ item.title }}!' } });

@@ -147,7 +147,8 @@ export function pluginWorld(
     clock: systemClock,
     fetch: globalThis.fetch,
     attribution,
-    apps: name => (name === 'leads' ? { id: 101, fields: { value: 'deal-value-2' } } : undefined),
+    apps: app =>
+      app === 'leads' || app === 101 ? { id: 101, fields: { value: 'deal-value-2' } } : undefined,
     random: () => 1,
     ...over,
   });

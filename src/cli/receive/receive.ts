@@ -12,6 +12,7 @@ import { makeAttribution } from '../../plugin/attribution.ts';
 import type { PluginPodio } from '../../plugin/contract.ts';
 import { makePluginHost, type DryRun as Said } from '../../plugin/host.ts';
 import { makePluginLoader } from '../../plugin/load.ts';
+import { findApp } from '../../plugin/view.ts';
 import { makeMemoryStore } from '../../store/memory.ts';
 import type { Cli, CommonOptions } from '../io.ts';
 import { loadConfigOrFail } from '../setup.ts';
@@ -61,7 +62,7 @@ export async function receive(
     clock: systemClock,
     fetch: () => Promise.reject(new TypeError('there is no network in podiod receive')),
     attribution,
-    apps: name => config.apps.get(name),
+    apps: app => findApp(config.apps, app),
     dryRun: told => {
       said = told;
     },

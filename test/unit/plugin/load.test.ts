@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect } from 'chai';
 import { PluginError } from '../../../src/core/errors.ts';
@@ -49,7 +49,10 @@ const failure = async (loading: Promise<unknown>): Promise<PluginError> => {
 describe('plugin loader', () => {
   it('knows the built-ins', async () => {
     const loader = makePluginLoader();
-    expect(loader.builtIns).to.have.members(['field-change-filter', 'file-logger', 'slack-notifier']);
+    expect(loader.builtIns).to.include.members(['field-change-filter', 'file-logger', 'slack-notifier']);
+    expect(loader.builtIns.toSorted()).to.deep.equal(
+      readdirSync(new URL('../../../plugins/', import.meta.url)).toSorted(),
+    );
     for (const name of loader.builtIns) expect((await loader.load(name)).name).to.equal(name);
     expect(await loader.load('file-logger')).to.equal(await loader.load('file-logger'));
   });

@@ -20,7 +20,7 @@ const event = (more: Partial<PodioEvent>): PodioEvent => ({
 function setUp(options: { scope?: PluginCallScope; logins?: readonly Identity[] } = {}) {
   const sent: string[] = [];
   const signals: (AbortSignal | undefined)[] = [];
-  let answer: unknown = { item_id: 55, revision: 2, comment_id: 3, task_id: 4, app_id: 101 };
+  let answer: unknown = { item_id: 55, revision: 2, comment_id: 3, task_id: 4, app_id: 101, items: [] };
   const request = async (as: Identity, call: Call): Promise<unknown> => {
     const query = new URLSearchParams(
       Object.entries(call.query ?? {}).map(([name, value]): [string, string] => [name, String(value)]),
@@ -145,6 +145,24 @@ describe('podio for plugins', () => {
       reply({ revision: 2 });
       await podio.items.update(9, {});
       expect(sent.slice(2).map(call => call.split(':')[0])).to.deep.equal(['login/deals', 'login/leads']);
+    });
+
+    it('by the app that a search was for, or that is named', async () => {
+      const { podio, sent, reply } = setUp();
+      reply({ items: [{ item_id: 70 }] });
+      await podio.items.filter('leads', {});
+      reply({ item_id: 71, app: { app_id: 101 }, fields: [] });
+      await podio.request('GET', '/item/app/102/external_id/x');
+      await podio.items.get(72, 'leads');
+      reply({ revision: 1 });
+      for (const id of [70, 71]) await podio.items.update(id, {});
+      expect(sent.map(call => call.split(':')[0])).to.deep.equal([
+        'login/leads',
+        'login/deals',
+        'login/leads',
+        'login/leads',
+        'login/leads',
+      ]);
     });
 
     it('by the event in hand where nothing is known of the item', async () => {

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import type { Item, Revision } from '../../../src/core/podio.ts';
+import { msOf, stampOf } from '../../../src/core/podio-time.ts';
 import { followedApps } from '../../../src/recover/apps.ts';
 import {
   type Finding,
@@ -9,7 +10,6 @@ import {
   type Seen,
   seenOf,
 } from '../../../src/recover/missed.ts';
-import { msOf, stampOf } from '../../../src/recover/stamp.ts';
 
 const at = (second: number): number => Date.UTC(2026, 0, 1, 12, 0, second);
 

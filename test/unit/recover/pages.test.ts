@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { msOf, stampOf } from '../../../src/core/podio-time.ts';
 import type { Identity, PodioClient } from '../../../src/podio/contract.ts';
 import { editedSince } from '../../../src/recover/pages.ts';
-import { msOf, stampOf } from '../../../src/recover/stamp.ts';
 
 const AS: Identity = { kind: 'app', appId: 101, token: 't' };
 const BEGIN = Date.UTC(2026, 0, 1);

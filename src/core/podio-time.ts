@@ -2,7 +2,7 @@
 
 const STAMP = /^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}$/;
 
-/** UTC milliseconds, or undefined for what is no such time. */
+/** UTC milliseconds of a time in Podio's answers, or undefined for what is no such time. */
 export function msOf(stamp: unknown): number | undefined {
   if (typeof stamp !== 'string' || !STAMP.test(stamp)) return undefined;
   const ms = Date.parse(`${stamp.replace(' ', 'T')}Z`);
