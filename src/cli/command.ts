@@ -19,6 +19,12 @@ export const configOption = (): Option =>
     'the config; else $PODIOD_CONFIG, .podiorc upwards from here, /etc/podiod',
   );
 
+export const envFileOption = (): Option =>
+  new Option(
+    '--env-file <file>',
+    'variables for the config, NAME=value lines; the environment goes before it',
+  );
+
 export const logLevelOption = (): Option =>
   new Option(
     '--log-level <level>',
@@ -29,7 +35,7 @@ export const jsonOption = (description: string): Option => new Option('--json', 
 
 /** The options of (nearly) every command, so that they can stand behind its name as well as before it. */
 export function withCommonOptions(command: Command, { json }: { json?: string } = {}): Command {
-  command.addOption(configOption()).addOption(logLevelOption());
+  command.addOption(configOption()).addOption(envFileOption()).addOption(logLevelOption());
   if (json !== undefined) command.addOption(jsonOption(json));
   return command;
 }

@@ -9,7 +9,8 @@ export interface Io {
   readonly stdin: Readable & { isTTY?: boolean };
   readonly stdout: Writable & { isTTY?: boolean; columns?: number };
   readonly stderr: Writable & { isTTY?: boolean };
-  readonly env: Readonly<Record<string, string | undefined>>;
+  /** `--env-file` adds to it. */
+  readonly env: Record<string, string | undefined>;
   readonly cwd: string;
   /** Told once, when the command is asked to come to its end. A second time nobody is asked. */
   onStop(stop: (signal: NodeJS.Signals) => void): void;
@@ -60,6 +61,7 @@ function mayColor({ isTTY = false }: { isTTY?: boolean }, env: Io['env']): boole
 
 /** Options that every command has. */
 export interface CommonOptions {
+  readonly envFile?: string;
   readonly config?: string;
   readonly logLevel?: LogLevel;
   readonly json?: boolean;

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { suggestion } from '../config/suggest.ts';
 import { coerceError, isPodiodError, UsageError } from '../core/errors.ts';
@@ -6,6 +7,7 @@ import { version } from '../daemon/package.ts';
 import {
   type CommandContext,
   configOption,
+  envFileOption,
   inheritOptions,
   jsonOption,
   logLevelOf,
@@ -17,6 +19,7 @@ import { defineCheck } from './commands/check.ts';
 import { defineDemo } from './commands/demo.ts';
 import { defineEmulator } from './commands/emulator.ts';
 import { defineEvents } from './commands/events.ts';
+import { defineInit } from './commands/init.ts';
 import { defineParked } from './commands/parked.ts';
 import { definePlan } from './commands/plan.ts';
 import { definePull } from './commands/pull.ts';
@@ -24,6 +27,7 @@ import { defineReceive } from './commands/receive.ts';
 import { defineReplay } from './commands/replay.ts';
 import { defineRun, runDaemon } from './commands/run.ts';
 import { defineStatus } from './commands/status.ts';
+import { loadEnvFile } from './env-file.ts';
 import { EXIT } from './exit.ts';
 import { type Cli, type CommonOptions, type Io, makeCli } from './io.ts';
 import { processIo } from './process.ts';
@@ -32,13 +36,14 @@ import { processIo } from './process.ts';
 const GROUPS: readonly (readonly [title: string, define: readonly ((context: CommandContext) => void)[]])[] =
   [
     ['Try it:', [defineDemo, defineReceive, defineEmulator]],
+    ['Begin:', [defineInit]],
     ['Look before you leap:', [definePull, defineCheck, definePlan, defineApply]],
     ['Run it:', [defineRun, defineStatus, defineEvents, defineParked, defineReplay]],
   ];
 
 /** Names that the contract keeps for commands of later versions. */
 const RESERVED: ReadonlySet<string> = new Set(
-  'doctor reload service secret backup restore log-level pause resume init test backtest why fire schema plugin'.split(
+  'doctor reload service secret backup restore log-level pause resume test backtest why fire schema plugin'.split(
     ' ',
   ),
 );
@@ -72,6 +77,7 @@ function makeProgram(cli: Cli, exit: CommandContext['exit']): Command {
     .version(version(), '-V, --version', 'its version')
     .helpOption('-h, --help', 'this help')
     .addOption(configOption())
+    .addOption(envFileOption())
     .addOption(logLevelOption())
     .addOption(jsonOption('one JSON document on stdout and nothing else, of commands that read'))
     .enablePositionalOptions()
@@ -97,6 +103,7 @@ function makeProgram(cli: Cli, exit: CommandContext['exit']): Command {
     program,
     [
       ['podiod demo', 'see it work, with an emulated Podio'],
+      ['podiod init', 'a first config, from your own apps'],
       ['podiod check', 'is the config right?'],
       ['podiod plan', 'what would change at Podio, and why?'],
       ['podiod run', 'the daemon'],
@@ -116,6 +123,8 @@ function makeProgram(cli: Cli, exit: CommandContext['exit']): Command {
     });
   return program.hook('preAction', (_program, command) => {
     inheritOptions(command);
+    const { envFile } = command.opts<CommonOptions>();
+    if (envFile !== undefined) loadEnvFile(resolve(io.cwd, envFile), io.env);
     logLevelOf(cli, {});
   });
 }

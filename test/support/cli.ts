@@ -50,7 +50,7 @@ export function startCommand(
     stdin,
     stdout,
     stderr,
-    env,
+    env: { ...env },
     cwd,
     onStop(ask) {
       stop = () => ask('SIGINT');

@@ -1,29 +1,18 @@
-import { readFile } from 'node:fs/promises';
-import { basename, relative, resolve } from 'node:path';
-import { catalogFileOf, catalogText, editorSchemaFileOf, readCatalog } from '../../config/catalog-file.ts';
+import { relative, resolve } from 'node:path';
+import { catalogFileOf, readCatalog } from '../../config/catalog-file.ts';
 import type { Config } from '../../config/model.ts';
-import { type Catalog, isThere } from '../../core/catalog.ts';
+import { isThere } from '../../core/catalog.ts';
 import { type CatalogChange, describeChange, diffCatalogs } from '../../core/catalog-diff.ts';
 import { isPodiodError } from '../../core/errors.ts';
 import { connectForReading, type Pulled, pullCatalog } from '../../daemon/index.ts';
-import { packageFile } from '../../daemon/package.ts';
-import { replaceFile } from '../../store/files.ts';
 import type { Cli, CommonOptions } from '../io.ts';
 import { loadConfigOrFail, makeCommandLog } from '../setup.ts';
 import { plain } from '../text.ts';
-import { editorSchema, type JsonSchema } from './editor-schema.ts';
-import { typesText } from './types.ts';
+import { catalogOutputs, type Output, writeOutputs } from './outputs.ts';
 
 export interface PullOptions extends CommonOptions {
   readonly check?: boolean;
   readonly types?: string;
-}
-
-/** A file that follows from what was read. */
-interface Output {
-  readonly file: string;
-  readonly text: string;
-  readonly isStale: boolean;
 }
 
 /** Answers whether all went well: every app read and, with `--check`, nothing to write. */
@@ -35,53 +24,14 @@ export async function pull(cli: Cli, options: PullOptions): Promise<boolean> {
   const pulled = await pullCatalog(config, await connectForReading(config, { log }), before);
   const changes = diffCatalogs(before ?? { apps: new Map() }, pulled.catalog);
 
-  const outputs = await outputsOf(cli, config, pulled.catalog, options);
+  const types = options.types === undefined ? undefined : resolve(cli.io.cwd, options.types);
+  const outputs = await catalogOutputs(config.file, config.apps, pulled.catalog, types);
   const stale = outputs.filter(({ isStale }) => isStale);
-  if (!options.check) for (const { file, text } of stale) await replaceFile(file, text, 0o644);
+  if (!options.check) await writeOutputs(outputs);
 
   if (options.json) cli.printJson(toJson(config, pulled, changes, outputs, !options.check));
   else tell(cli, pulled, before ? changes : [], outputs, options.check ?? false);
   return pulled.failed.length === 0 && !(options.check && stale.length > 0);
-}
-
-async function outputsOf(
-  cli: Cli,
-  config: Config,
-  catalog: Catalog,
-  { types }: PullOptions,
-): Promise<readonly Output[]> {
-  const wanted: (readonly [file: string, text: string])[] = [
-    [catalogFileOf(config.file), catalogText(catalog)],
-  ];
-  // Nobody's editor looks for a schema of a part of package.json.
-  if (basename(config.file) !== 'package.json') {
-    const base = JSON.parse(await readFile(packageFile('config/podiorc.schema.json'), 'utf8')) as JsonSchema;
-    const schema = editorSchema(base, config.apps, catalog);
-    wanted.push([editorSchemaFileOf(config.file), `${JSON.stringify(schema, null, 1)}\n`]);
-  }
-  if (types !== undefined) wanted.push([resolve(cli.io.cwd, types), typesText(catalog)]);
-  return Promise.all(
-    wanted.map(async ([file, text]) => ({ file, text, isStale: !isSame(await textOf(file), text) })),
-  );
-}
-
-/** A formatter may have been over it: that is no difference. */
-function isSame(is: string | undefined, should: string): boolean {
-  if (is === should) return true;
-  try {
-    return JSON.stringify(JSON.parse(is ?? '')) === JSON.stringify(JSON.parse(should));
-  } catch {
-    return false;
-  }
-}
-
-async function textOf(file: string): Promise<string | undefined> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
 }
 
 function tell(

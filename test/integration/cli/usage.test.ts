@@ -6,6 +6,7 @@ import { temporaryFolder } from '../../support/folder.ts';
 
 const COMMANDS = [
   'run',
+  'init',
   'pull',
   'check',
   'plan',
@@ -19,6 +20,7 @@ const COMMANDS = [
   'emulator',
 ];
 const READING = [
+  'init',
   'pull',
   'check',
   'plan',
@@ -32,7 +34,7 @@ const READING = [
   'receive',
 ];
 const RESERVED =
-  'doctor reload service secret backup restore log-level pause resume init test backtest why fire schema plugin';
+  'doctor reload service secret backup restore log-level pause resume test backtest why fire schema plugin';
 
 const words = (line: string): string[] => line.split(' ').filter(Boolean);
 

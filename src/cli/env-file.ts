@@ -1,0 +1,52 @@
+/** Files of NAME=value lines, read and written as Node's own `--env-file` reads them. */
+import { readFileSync } from 'node:fs';
+import { parseEnv } from 'node:util';
+import { UsageError } from '../core/errors.ts';
+
+type Env = Record<string, string | undefined>;
+
+/** Adds what the file has to `env`. What is set there already stays, as with Node. */
+export function loadEnvFile(file: string, env: Env): void {
+  for (const [name, value] of Object.entries(parseEnv(read(file)))) env[name] ??= value;
+}
+
+function read(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    const { code = 'unknown error' } = error as NodeJS.ErrnoException;
+    const why = code === 'ENOENT' ? 'which is not there' : `which could not be read (${code})`;
+    throw new UsageError(
+      `--env-file names ${file}, ${why}`,
+      'podiod init writes one. Its lines are NAME=value.',
+    );
+  }
+}
+
+/** `text` with these variables in it: in the lines that have them already, else behind the others, which stay. */
+export function withVariables(text: string, variables: ReadonlyMap<string, string>): string {
+  const left = new Map(variables);
+  const kept = text.split('\n').flatMap(line => {
+    const name = /^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=/.exec(line)?.[1];
+    const value = name === undefined ? undefined : left.get(name);
+    if (name === undefined || value === undefined) return [line];
+    left.delete(name);
+    return [`${name}=${quoted(name, value)}`];
+  });
+  if (kept.at(-1) === '') kept.pop();
+  return `${[...kept, ...Array.from(left, ([name, value]) => `${name}=${quoted(name, value)}`)].join('\n')}\n`;
+}
+
+/** In the first kind of quotes from which it comes back as it is. */
+function quoted(name: string, value: string): string {
+  const ways = [value, ...[`'`, `"`, '`'].map(quote => quote + value + quote)];
+  const found = ways.find(
+    way =>
+      parseEnv(`${name}=${way}\nNEXT=1\n`)[name] === value && parseEnv(`${name}=${way}\nNEXT=1`).NEXT === '1',
+  );
+  if (found !== undefined) return found;
+  throw new UsageError(
+    `the value for ${name} can't be written into a file of variables: it has every kind of quotes`,
+    'Put it into the environment by other means.',
+  );
+}

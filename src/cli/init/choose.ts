@@ -1,0 +1,79 @@
+/** Which apps were meant. */
+import { nearest } from '../../config/suggest.ts';
+import { UsageError } from '../../core/errors.ts';
+import type { SeenApp } from '../../podio/discover.ts';
+
+/**
+ * Reads `1,3`, `101`, `Leads`, `Sales/Leads` or `all`, with commas between. Numbers are those of the list where one was
+ * shown, else and beyond it ids. Throws a UsageError for what is none, or is several.
+ */
+export function chooseApps(
+  given: string,
+  apps: readonly SeenApp[],
+  { numbered }: { readonly numbered: boolean },
+): readonly SeenApp[] {
+  const words = given
+    .split(',')
+    .map(word => word.trim())
+    .filter(word => word !== '');
+  if (words.length === 0)
+    throw new UsageError('no app was chosen', 'Give names or ids with commas between, or all.');
+  const chosen = new Set<SeenApp>();
+  for (const word of words) {
+    if (word === 'all' || word === '*') for (const app of apps) chosen.add(app);
+    else chosen.add(find(word, apps, numbered));
+  }
+  return apps.filter(app => chosen.has(app));
+}
+
+function find(word: string, apps: readonly SeenApp[], numbered: boolean): SeenApp {
+  const byNumber = numbered && /^\d+$/.test(word) ? apps[Number(word) - 1] : undefined;
+  const byId = apps.find(({ id }) => String(id) === word);
+  const exact = byNumber ?? byId;
+  if (exact) return exact;
+  const same = (a: string, b: string) => a.toLowerCase() === b.toLowerCase();
+  const named = apps.filter(app => same(app.name, word) || same(fullName(app), word));
+  const [found, ...others] = named;
+  if (found && others.length === 0) return found;
+  if (found) {
+    throw new UsageError(
+      `${named.length} apps are called ${word}`,
+      `Give one of ${named.map(app => `${fullName(app)} (${app.id})`).join(', ')}, by its id.`,
+    );
+  }
+  const near = nearest(
+    word,
+    apps.flatMap(app => [app.name, fullName(app)]),
+  );
+  throw new UsageError(
+    `there is no app ${word} among those this user sees`,
+    near === undefined ? 'Give names, ids, or Space/App.' : `Did you mean ${near}?`,
+  );
+}
+
+export const fullName = ({ name, space }: SeenApp): string => `${space.name}/${name}`;
+
+/** Names for a config: small letters, digits and dashes; with the space's where two apps are called the same. */
+export function configNames(apps: readonly SeenApp[]): ReadonlyMap<SeenApp, string> {
+  const taken = new Set<string>();
+  const names = new Map<SeenApp, string>();
+  for (const app of apps) {
+    const own = slug(app.name);
+    const candidates = [own, own && slug(`${app.space.name} ${app.name}`), `app-${app.id}`];
+    const free = candidates.find(name => name !== '' && !taken.has(name)) ?? `app-${app.id}`;
+    taken.add(free);
+    names.set(app, free);
+  }
+  return names;
+}
+
+const slug = (text: string): string =>
+  text
+    .normalize('NFKD')
+    .replace(/\p{M}/gu, '')
+    .toLowerCase()
+    .replaceAll('ø', 'o')
+    .replaceAll('ß', 'ss')
+    .replaceAll('æ', 'ae')
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-+|-+$/g, '');

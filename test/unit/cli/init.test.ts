@@ -1,0 +1,66 @@
+import { parseEnv } from 'node:util';
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { withVariables } from '../../../src/cli/env-file.ts';
+import { configNames } from '../../../src/cli/init/choose.ts';
+import { NAME } from '../../../src/config/schema.ts';
+import type { SeenApp } from '../../../src/podio/discover.ts';
+
+const seen = (id: number, name: string, space = 'Sales'): SeenApp => ({
+  id,
+  name,
+  space: { id: 1, name: space, organization: 'Acme' },
+});
+const names = (...apps: readonly SeenApp[]) => [...configNames(apps).values()];
+
+describe('init: names of apps in the config', () => {
+  it('are what people call them, in small letters', () => {
+    expect(names(seen(1, 'Leads & Clients'), seen(2, 'Größe'), seen(3, '  Ærø '))).to.deep.equal([
+      'leads-clients',
+      'grosse',
+      'aero',
+    ]);
+  });
+
+  it('take the space along where two are called the same, else the id', () => {
+    expect(
+      names(seen(1, 'Leads'), seen(2, 'Leads', 'Ops'), seen(3, 'leads', 'Ops'), seen(4, '顧客')),
+    ).to.deep.equal(['leads', 'ops-leads', 'app-3', 'app-4']);
+  });
+
+  it('are names of their own that a config takes, whatever the apps are called', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.string({ unit: 'grapheme' }), fc.constantFrom('A', 'B')), { maxLength: 8 }),
+        given => {
+          const found = names(...given.map(([name, space], index) => seen(index + 1, name, space)));
+          expect(new Set(found).size).to.equal(given.length);
+          for (const name of found) expect(name).to.match(NAME);
+        },
+      ),
+    );
+  });
+});
+
+describe('a file of variables', () => {
+  it('gives back what was put in, beside what was there', () => {
+    // A text with every kind of quotes can't be written, and is refused.
+    const value = fc.string({ unit: 'grapheme', maxLength: 20 }).filter(text => !/'.*`|`.*'/s.test(text));
+    fc.assert(
+      fc.property(
+        fc.dictionary(fc.stringMatching(/^[A-Z_][A-Z0-9_]{0,5}$/), value, { maxKeys: 5 }),
+        given => {
+          let text: string;
+          try {
+            text = withVariables('# note\nOTHER_ONE_OF_MINE=kept\n', new Map(Object.entries(given)));
+          } catch (error) {
+            expect((error as Error).message).to.include('every kind of quotes');
+            return;
+          }
+          expect(parseEnv(text)).to.deep.equal({ OTHER_ONE_OF_MINE: 'kept', ...given });
+          expect(text).to.match(/^# note\n/);
+        },
+      ),
+    );
+  });
+});
