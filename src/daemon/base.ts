@@ -45,7 +45,13 @@ export async function openBase(
   const { dataDir, server } = config;
   const lock = lockDataDir(dataDir);
   closing.defer('the lock on dataDir', () => lock.release());
-  const store = await openStore({ dataDir, lock, clock, maxWaiting: server.maxWaiting, log });
+  const onLost = (error: Error): void => {
+    // Caught by nobody, so the process ends: to live on would mean to answer 503 for ever.
+    setImmediate(() => {
+      throw error;
+    });
+  };
+  const store = await openStore({ dataDir, lock, clock, maxWaiting: server.maxWaiting, log, onLost });
   closing.defer('the store', () => store.close());
 
   const secret = server.secret ?? (await ensureSecretFile(dataDir, 'secret', log));

@@ -14,6 +14,9 @@ const STRAGGLERS_MS = 1000;
 /** So long events wait for what is missing before them (contract 6). */
 const HOLD_MS = 30_000;
 
+/** So long each process tries at least, however long they have been held before it was there. */
+const LEAST_TRY_MS = 10_000;
+
 /** Waits between two tries to read what events wait for, then what nothing waits for any more. */
 const RETRY = { fromMs: 1000, toMs: 8000 };
 const OPEN_RETRY = { fromMs: 60_000, toMs: 3_600_000 };
@@ -44,6 +47,15 @@ interface Wanted {
   readonly isHeld: boolean;
 }
 
+/** How long an item's events have been held, by this process's own clock: what the store tells is wall time. */
+interface Held {
+  readonly ageMs: number;
+  /** By the clock's monotonic time. */
+  readonly at: number;
+  /** As the store told it. */
+  readonly heldMs: number;
+}
+
 /** What this process has tried; after a restart it tries at once. */
 interface Attempts {
   count: number;
@@ -57,6 +69,7 @@ interface Attempts {
 export class GapReader {
   readonly #deps: GapReaderDeps;
   readonly #attempts = new Map<number, Attempts>();
+  readonly #held = new Map<number, Held>();
   #subscription: Subscription | undefined;
   #timer: Cancel | undefined;
   #looking: Promise<void> | undefined;
@@ -114,6 +127,7 @@ export class GapReader {
     let next = Number.POSITIVE_INFINITY;
     for (const item of held) next = Math.min(next, await this.#tend(item));
     const waiting = new Set(held.map(({ itemId }) => itemId));
+    for (const itemId of this.#held.keys()) if (!waiting.has(itemId)) this.#held.delete(itemId);
     for (const gap of open) if (!waiting.has(gap.itemId)) next = Math.min(next, this.#retry(gap));
     const present = new Set([...waiting, ...open.map(({ itemId }) => itemId)]);
     for (const [itemId, { isReading }] of this.#attempts) {
@@ -122,8 +136,26 @@ export class GapReader {
     if (next < Number.POSITIVE_INFINITY) this.#wakeIn(next);
   }
 
+  /**
+   * Goes on by this process's own clock: nothing is let go untried because podiod was down for long or the wall clock was
+   * set forward, and nothing waits for a clock that was set back to come round again.
+   */
+  #ageOf({ itemId, heldMs }: HeldItem): number {
+    const now = this.#deps.clock.monotonic();
+    const last = this.#held.get(itemId);
+    let ageMs: number;
+    if (last === undefined) ageMs = Math.min(heldMs, HOLD_MS - LEAST_TRY_MS);
+    // The oldest one was released, and another one is the oldest now.
+    else if (heldMs < last.heldMs) ageMs = heldMs;
+    else ageMs = last.ageMs + now - last.at;
+    this.#held.set(itemId, { ageMs, at: now, heldMs });
+    return ageMs;
+  }
+
   /** Answers when to look again, milliseconds. */
-  async #tend({ itemId, app = '', missing, heldMs }: HeldItem): Promise<number> {
+  async #tend(item: HeldItem): Promise<number> {
+    const { itemId, app = '', missing } = item;
+    const heldMs = this.#ageOf(item);
     if (heldMs >= HOLD_MS || missing.length === 0) {
       const why = this.#attempts.get(itemId)?.why ?? 'there was no answer in time';
       await this.#letGo(itemId, app, missing, why);
@@ -150,7 +182,8 @@ export class GapReader {
   }
 
   #retry({ itemId, app, missing, since, waitMs }: OpenGap): number {
-    if (waitMs > 0) return waitMs;
+    // Never longer than the longest wait: more is what a clock that was set back makes of it.
+    if (waitMs > 0 && waitMs <= OPEN_RETRY.toMs) return waitMs;
     const ageMs = Math.max(0, this.#deps.clock.now() - since);
     return this.#tryToRead({ itemId, app, missing, ageMs, isHeld: false });
   }
@@ -195,7 +228,8 @@ export class GapReader {
       attempts.why = error.message;
       const { fromMs, toMs } = wanted.isHeld ? RETRY : OPEN_RETRY;
       const stated = isPodiodError(error) && typeof error.retry === 'object' ? error.retry.afterMs : 0;
-      const wait = Math.max(stated, Math.min(fromMs * 2 ** (attempts.count - 1), toMs));
+      const backoff = Math.min(fromMs * 2 ** (attempts.count - 1), toMs);
+      const wait = wanted.isHeld ? Math.max(stated, backoff) : Math.min(Math.max(stated, backoff), toMs);
       attempts.nextAt = clock.monotonic() + wait;
       log.debug('missed changes could not be read', { app, item: itemId, error });
       if (wanted.isHeld) return;

@@ -20,7 +20,7 @@ export interface RecoveryDeps {
     readonly rules: readonly Rule[];
     readonly apps: ReadonlyMap<string, AppConfig>;
   };
-  readonly store: Pick<Store, 'gaps' | 'changes$' | 'settings' | 'singleton'>;
+  readonly store: Pick<Store, 'gaps' | 'changes$' | 'settings' | 'singleton' | 'now'>;
   readonly items: Pick<PodioClient['items'], 'filter' | 'revisions'>;
   /** What background work of an identity may call, an hour. */
   readonly share: PodioClient['share'];
@@ -111,9 +111,12 @@ export async function makeRecovery(deps: RecoveryDeps): Promise<Recovery> {
   const stopping = new AbortController();
   let gapReader: GapReader | undefined;
 
+  /** By the store's clock, as everything that a change's time is compared with: it is never set back while it runs. */
+  const localTime = (podioMs: number): number => podioMs - podioAheadMs() + store.now() - clock.now();
+
   const findingFor = (name: string): Finding | undefined => {
     const app = apps.get(name)?.app;
-    return app && { app, unhooked, localTime: podioMs => podioMs - podioAheadMs() };
+    return app && { app, unhooked, localTime };
   };
 
   const sharedBy = Map.groupBy(apps.values(), ({ app }) => {

@@ -250,7 +250,7 @@ export interface OpenRun {
 export interface LaneState {
   /** Everything up to here is settled: a lower bound, run records decide. */
   readonly cursor: number;
-  /** When the rule was first loaded, UTC milliseconds; 0: before that was kept. */
+  /** When the rule was first loaded, UTC milliseconds; 0: not known, since the clock was set back or nobody kept it. */
   readonly loadedAt: number;
   /** seqs above the cursor whose runs are finished. */
   readonly done: readonly number[];

@@ -229,7 +229,8 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
     const cursor =
       before?.cursor ??
       (rows.length > 0 ? Math.min(...rows.map(row => row.cursor)) : startAt === 'head' ? head() : 0);
-    const loadedAt = Math.min(now(), ...rows.map(row => row.loadedAt));
+    const first = rows.length > 0 ? Math.min(...rows.map(row => row.loadedAt)) : now();
+    const loadedAt = first > now() ? 0 : first;
     const reach = before?.reach ?? Math.max(0, ...rows.map(row => row.reach));
     data.epochs += 1;
     data.lanes.set(laneKey(lane), { lane, epoch: data.epochs, cursor, loadedAt, reach });

@@ -5,7 +5,7 @@ import type { Clock } from '../core/clock.ts';
  * goes on at the pace of the monotonic clock instead of standing still, so that waits stay as long as they were meant.
  */
 export function storeClock(clock: Clock): () => number {
-  let offset = Number.NEGATIVE_INFINITY;
+  let offset = clock.now() - clock.monotonic();
   return () => {
     const monotonic = clock.monotonic();
     offset = Math.max(offset, clock.now() - monotonic);

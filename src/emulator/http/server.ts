@@ -73,7 +73,7 @@ export function makeServer(podio: Internals): Server {
     let given: Answer;
     try {
       if (!raw) throw new ApiError(413, 'invalid_value', 'The body is too large');
-      blockAll();
+      blockAll(request, progress);
       given = encoding
         ? login(encoding, request, raw, progress)
         : await operate(match, request, raw, progress, headers);
@@ -128,15 +128,20 @@ export function makeServer(podio: Internals): Server {
     });
   }
 
-  function blockAll(): void {
+  function blockAll(request: IncomingMessage, progress: Progress): void {
     const left = podio.rateLimitedUntil() - context.clock.now();
-    if (left > 0) throw new RateLimit(Math.ceil(left / 1000));
+    if (left <= 0) return;
+    // The log tells who was refused, though nobody is asked who they are.
+    const session = tokens.session(tokenOf(request) ?? '');
+    progress.identity = session?.identity;
+    progress.clientId = session?.client.clientId;
+    throw new RateLimit(Math.ceil(left / 1000));
   }
 
   function authenticate(request: IncomingMessage): { session: Session; token: string } {
-    const header = request.headers.authorization;
-    if (header === undefined) throw new ApiError(401, 'unauthorized', 'invalid_request');
-    const [, token] = /^(?:OAuth2|Bearer)\s+(\S+)$/i.exec(header) ?? [];
+    if (request.headers.authorization === undefined)
+      throw new ApiError(401, 'unauthorized', 'invalid_request');
+    const token = tokenOf(request);
     if (token === undefined)
       throw new ApiError(400, 'Invalid authorization header', 'Invalid authorization header');
     const session = context.faults.refuseTokens ? undefined : tokens.session(token);
@@ -227,6 +232,9 @@ function count(limiter: Limiter, session: Session, match: Match, headers: Record
 
 const hits = ({ operations }: Faults, operation: string | undefined): boolean =>
   operations.length === 0 || (operation !== undefined && operations.includes(operation));
+
+const tokenOf = (request: IncomingMessage): string | undefined =>
+  /^(?:OAuth2|Bearer)\s+(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
 
 const typeOf = (request: IncomingMessage): string => request.headers['content-type'] ?? '';
 

@@ -20,6 +20,10 @@ const primaryCode = (thrown: unknown): number =>
 /** Whether the same may work in a moment. */
 export const isPassing = (thrown: unknown): boolean => PASSING.has(primaryCode(thrown));
 
+/** Whether the disk or the file failed, so that what a connection remembers of the file may not be what is there. */
+export const isDoubtful = (thrown: unknown): boolean =>
+  CORRUPT.has(primaryCode(thrown)) || UNWRITABLE.has(primaryCode(thrown));
+
 /** What a thrown thing is in the store's terms. Whatever is no fault of disk or file is a fault in podiod. */
 export function failureOf(thrown: unknown): Failure {
   const message = thrown instanceof Error ? thrown.message : String(thrown);

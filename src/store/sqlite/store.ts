@@ -28,6 +28,8 @@ export interface StoreOptions {
   /** How many events may wait for the disk (`server.maxWaiting`); an append beyond is refused with STORE_UNAVAILABLE. */
   readonly maxWaiting?: number;
   readonly log?: Log;
+  /** Called when the store has lost a part of itself: nothing works any more, and only opening it anew helps. */
+  readonly onLost?: (error: StoreError) => void;
 }
 
 /** The setting that probe() writes. */
@@ -35,7 +37,7 @@ const PROBE = 'probe';
 
 /** Throws STORE_LOCKED, STORE_CORRUPT, STORE_VERSION or STORE_WRITE_FAILED. */
 export async function openStore(options: StoreOptions): Promise<Store> {
-  const { dataDir, clock = systemClock, maxWaiting = 10_000, log = silentLog } = options;
+  const { dataDir, clock = systemClock, maxWaiting = 10_000, log = silentLog, onLost } = options;
   const path = databaseFile(dataDir);
   const ownLock = options.lock ? undefined : lockDataDir(dataDir);
   try {
@@ -43,8 +45,8 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     makePrivateFile(path);
     // SQLite gives companions that it makes the database's mode; these are from before.
     for (const end of ['', '-wal', '-shm']) closeToOthers(path + end, log);
-    const writer = new Thread<Writes>('writer', { path }, log);
-    const reader = new Thread<Reads>('reader', { path }, log);
+    const writer = new Thread<Writes>('writer', { path }, log, onLost);
+    const reader = new Thread<Reads>('reader', { path }, log, onLost);
     try {
       // The writer first: it makes the tables that the reader prepares its statements for.
       const head = await writer.open();

@@ -29,10 +29,17 @@ export class Thread<Ops extends Operations> {
   #sent: Call[] = [];
   #sending = false;
   #refusal: StoreError | undefined;
+  #isOpen = false;
   #closed = false;
   #drained: (() => void) | undefined;
 
-  constructor(name: 'writer' | 'reader', data: ThreadData, log: Log) {
+  /** @param onLost called when the thread ends though nobody has asked it to */
+  constructor(
+    name: 'writer' | 'reader',
+    data: ThreadData,
+    log: Log,
+    onLost: (error: StoreError) => void = () => {},
+  ) {
     // Sources run as they are, so the thread's file ends as this one does: .ts there, .js in dist.
     const file = new URL(`./${name}${extname(import.meta.filename)}`, import.meta.url);
     // Flags that the process was started with are for its main thread; some (--input-type) would stop this one.
@@ -44,9 +51,12 @@ export class Thread<Ops extends Operations> {
         cause = error;
       });
       worker.once('exit', () => {
-        if (!this.#closed) log.error('a thread of the store has ended', { thread: name, error: cause });
-        this.#fail(new StoreError('STORE_UNAVAILABLE', `the store's ${name} thread has ended`, { cause }));
+        const isFault = this.#isOpen && !this.#closed;
+        if (isFault) log.error('a thread of the store has ended', { thread: name, error: cause });
+        const error = new StoreError('STORE_UNAVAILABLE', `the store's ${name} thread has ended`, { cause });
+        this.#fail(error);
         resolve();
+        if (isFault) onLost(error);
       });
     });
   }
@@ -59,6 +69,7 @@ export class Thread<Ops extends Operations> {
       this.#worker.postMessage(OPEN satisfies Request);
     });
     if ('failure' in hello) throw errorOf(hello.failure);
+    this.#isOpen = true;
     this.#worker.on('message', (answers: readonly Answer[]) => this.#settle(answers));
     return hello.head;
   }

@@ -5,12 +5,15 @@ import { serve } from './serve.ts';
 import { makeWrites } from './writes/index.ts';
 
 serve(path => {
-  const db = openForWriting(path);
-  const writes = makeWrites(db);
-  const run = makeGroupRunner(db, writes);
+  const open = () => {
+    const db = openForWriting(path);
+    return { db, ...makeWrites(db) };
+  };
+  const first = open();
+  const { run, close } = makeGroupRunner(first, open);
   return {
-    head: writes.head(),
+    head: first.head(),
     answer: (commands, reply) => reply(run(commands)),
-    close: () => db.close(),
+    close,
   };
 });

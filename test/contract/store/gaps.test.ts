@@ -188,6 +188,21 @@ for (const { name, make } of WORLDS) {
       expect([await load(store, 'old'), await load(store, 'new')]).to.deep.equal([begin, begin + 5000]);
     });
 
+    it('no longer hold for known when a rule was loaded, once the clock was set back behind it', async () => {
+      await using world = make();
+      const first = await world.open();
+      const load = async (store: Store) =>
+        (await store.lanes.load(await store.lanes.acquire(lane('old'), 'head'))).loadedAt;
+      await load(first);
+      await first.close();
+      world.clock.jump(-3_600_000);
+      const second = await world.open();
+      expect(await load(second)).to.equal(0);
+      await second.close();
+      world.clock.jump(7_200_000);
+      expect(await load(await world.open())).to.equal(0);
+    });
+
     it('lose nothing and tell nothing twice, however deliveries come and whatever is found', async () => {
       const LAST = 6;
       const deed = fc.oneof(

@@ -10,6 +10,8 @@ import { APP, itemUpdate, makeRule, makeStep, type Work, World } from './support
 type Move =
   | { kind: 'append'; items: readonly number[] }
   | { kind: 'time'; ms: number }
+  /** Somebody sets the clock, forward or back. */
+  | { kind: 'jump'; hours: number }
   | { kind: 'crash' | 'stop' | 'retry' }
   /** Someone wants a part of the journal run again, in parts of ten. */
   | { kind: 'replay'; from: number; to: number }
@@ -27,6 +29,10 @@ const move: fc.Arbitrary<Move> = fc.oneof(
     }),
   },
   { weight: 5, arbitrary: fc.record({ kind: fc.constant('time' as const), ms: fc.nat(8000) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('jump' as const), hours: fc.integer({ min: -6, max: 6 }) }),
+  },
   {
     weight: 3,
     arbitrary: fc.record({ kind: fc.constantFrom('crash' as const, 'stop' as const, 'retry' as const) }),
@@ -183,6 +189,9 @@ describe('Lane, whatever happens', () => {
               }
               case 'time':
                 await world.clock.advance(made.ms);
+                break;
+              case 'jump':
+                world.clock.jump(made.hours * 3_600_000);
                 break;
               case 'crash':
                 life++;

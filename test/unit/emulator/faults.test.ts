@@ -79,6 +79,7 @@ describe('emulator: faults', () => {
     const refused = await app.get('/oauth/scope');
     expect(refused.status).to.equal(420);
     expect(refused.body.error_description).to.contain('wait 60 seconds');
+    expect(scene.world.requests.at(-1)).to.include({ status: 420, identity: 'app/101' });
     expect((await scene.api.post('/oauth/token/v2', { client_id: CLIENT.clientId })).status).to.equal(420);
     await clock.advance(59_001);
     expect((await app.get('/oauth/scope')).body.error_description).to.contain('wait 1 seconds');

@@ -60,7 +60,10 @@ class Scene {
     await this.clock.advance(0);
   }
 
-  async restart(): Promise<void> {
+  /** @param meanwhile what happens while nobody is there */
+  async restart(meanwhile: () => Promise<void> | void = () => {}): Promise<void> {
+    await this.reader?.stop();
+    await meanwhile();
     this.store = this.store.reopen();
     await this.start();
   }
@@ -129,6 +132,43 @@ describe('gap reader', () => {
     await scene.clock.advance(3_600_000);
     expect(await scene.told()).to.deep.equal(['1/1', '1/3', '1/4', '1/2*']);
     expect(await scene.store.gaps.open()).to.deep.equal([]);
+  });
+
+  it('reads what was held when podiod went down, however long ago that was', async () => {
+    scene.answer = async () => listed(1, 2, 3);
+    await scene.append(update(1, 1), update(1, 3));
+    await scene.restart(() => scene.clock.advance(3_600_000));
+    await scene.clock.advance(1000);
+    expect(await scene.told()).to.deep.equal(['1/1', '1/2*', '1/3']);
+  });
+
+  it('waits no longer and no shorter when the wall clock is set meanwhile', async () => {
+    for (const hours of [-6, 6]) {
+      scene = new Scene();
+      await scene.start();
+      scene.answer = async () => listed(1, 2, 3);
+      await scene.append(update(1, 1), update(1, 3));
+      await scene.restart(() => scene.clock.jump(hours * 3_600_000));
+      await scene.clock.advance(1000);
+      expect(await scene.told(), `${hours} h over a restart`).to.deep.equal(['1/1', '1/2*', '1/3']);
+      await scene.append(update(1, 5));
+      scene.answer = async () => listed(1, 2, 3, 4, 5);
+      scene.clock.jump(hours * 3_600_000);
+      await scene.clock.advance(1000);
+      expect((await scene.told()).slice(3), `${hours} h while it runs`).to.deep.equal(['1/4*', '1/5']);
+    }
+  });
+
+  it('tries again what was left open, also when the wall clock was set back since', async () => {
+    scene.answer = async () => {
+      throw down();
+    };
+    await scene.append(update(1, 1), update(1, 3));
+    await scene.clock.advance(30_000);
+    await scene.restart(() => scene.clock.jump(-6 * 3_600_000));
+    scene.answer = async () => listed(1, 2, 3);
+    await scene.clock.advance(60_000);
+    expect(await scene.told()).to.deep.equal(['1/1', '1/3', '1/2*']);
   });
 
   it('lets go on time also when an answer does not come, and takes it when it does', async () => {

@@ -2,6 +2,8 @@ import { expect } from 'chai';
 import type { AppConfig } from '../../../src/config/model.ts';
 import { PodioError } from '../../../src/core/errors.ts';
 import { silentLog } from '../../../src/core/log.ts';
+import type { Item } from '../../../src/core/podio.ts';
+import { stampOf } from '../../../src/core/podio-time.ts';
 import type { Rule } from '../../../src/core/rule.ts';
 import type { Identity } from '../../../src/podio/contract.ts';
 import { makeRecovery } from '../../../src/recover/index.ts';
@@ -16,7 +18,9 @@ const BOT: Identity = { kind: 'login', name: 'bot', username: 'bot', password: '
 async function setUp(apps: number, calls: number) {
   const clock = makeVirtualClock();
   const looks: string[] = [];
-  const podio = { refuse: undefined as PodioError | undefined };
+  const podio = { refuse: undefined as PodioError | undefined, items: [] as Item[] };
+  const begin = clock.now();
+  const store = makeMemoryStore({ clock });
   const names = Array.from({ length: apps }, (_, n) => `app-${n}`);
   const all: Rule = {
     name: 'all',
@@ -37,12 +41,13 @@ async function setUp(apps: number, calls: number) {
       apps: new Map(names.map(appOf)),
       catchUp: { everyMs: HOUR, overlapMs: 5 * MINUTE, onStart: true, unhooked: 'run' },
     },
-    store: makeMemoryStore({ clock }),
+    store,
     items: {
       filter: async (_as, appId) => {
         looks.push(`app-${appId - 1} at ${Math.round(clock.monotonic() / MINUTE)}`);
         if (podio.refuse) throw podio.refuse;
-        return { total: 0, filtered: 0, items: [] };
+        const { items } = podio;
+        return { total: items.length, filtered: items.length, items };
       },
       revisions: async () => [],
     },
@@ -51,10 +56,12 @@ async function setUp(apps: number, calls: number) {
     clock,
     log: silentLog,
     random: () => 0.5,
+    // Nobody sets Podio's clock.
+    podioAheadMs: () => begin + clock.monotonic() - clock.now(),
   });
   await recovery.start();
   await clock.advance(0);
-  return { clock, looks, podio, recovery };
+  return { clock, looks, podio, recovery, store };
 }
 
 describe('looking for missed changes in time', () => {
@@ -79,6 +86,18 @@ describe('looking for missed changes in time', () => {
       'app-1 at 120',
       'app-2 at 150',
     ]);
+    await recovery.stop();
+  });
+
+  it('dates what it finds by the store’s clock, as rules are, also when the wall clock is set back', async () => {
+    const { clock, podio, recovery, store } = await setUp(1, 75);
+    await clock.advance(30 * MINUTE);
+    const now = stampOf(clock.now());
+    podio.items = [{ item_id: 1, title: '', fields: [], revision: 1, created_on: now, last_edit_on: now }];
+    clock.jump(-6 * HOUR);
+    await clock.advance(31 * MINUTE);
+    const { entries } = await store.journal.read({ after: 0, limit: 10 });
+    expect(entries.map(({ event }) => event.params.changed_at)).to.deep.equal(['2026-01-01T00:30:00.000Z']);
     await recovery.stop();
   });
 

@@ -28,6 +28,7 @@ export function inSnapshot<T>(db: DatabaseSync, read: () => T): T {
   try {
     return read();
   } finally {
-    db.exec('COMMIT');
+    // A disk that fails ends the transaction.
+    if (db.isTransaction) db.exec('COMMIT');
   }
 }

@@ -65,7 +65,7 @@ export function makeLaneWrites(db: DatabaseSync, parts: LaneWriteParts): LaneWri
   const selectLastEpoch = db.prepare('SELECT coalesce(max(epoch), 0) AS epoch FROM lane');
   const takeLane = db.prepare(
     `INSERT INTO lane (rule, shard, shards, epoch, cursor, reach, loaded_at) VALUES (?, ?, ?, ?, ?, ?, ?)
-     ON CONFLICT (rule, shard, shards) DO UPDATE SET epoch = excluded.epoch`,
+     ON CONFLICT (rule, shard, shards) DO UPDATE SET epoch = excluded.epoch, loaded_at = excluded.loaded_at`,
   );
   const updateLane = db.prepare('UPDATE lane SET cursor = ?, reach = ? WHERE epoch = ?');
   const selectOutcome = db.prepare('SELECT outcome FROM run WHERE rule = ? AND seq = ? AND replay = ?');
@@ -152,6 +152,7 @@ export function makeLaneWrites(db: DatabaseSync, parts: LaneWriteParts): LaneWri
       const lowest = selectLowest.get(rule);
       const found = before?.cursor ?? lowest?.cursor ?? null;
       const cursor = found === null ? (startAt === 'head' ? head() : 0) : Number(found);
+      const loadedAt = Number(lowest?.loaded_at ?? at);
       const epoch = Number(selectLastEpoch.get()?.epoch) + 1;
       takeLane.run(
         rule,
@@ -160,7 +161,8 @@ export function makeLaneWrites(db: DatabaseSync, parts: LaneWriteParts): LaneWri
         epoch,
         cursor,
         Number(lowest?.reach ?? 0),
-        lowest?.loaded_at ?? at,
+        // In what is now the future: the clock was wrong then, or is now, and nothing may be held to be from before it.
+        loadedAt > at ? 0 : loadedAt,
       );
       if (before) marks.takenOver(rule, Number(before.epoch));
       held.clear();

@@ -198,7 +198,9 @@ describe('a thread of the store that ends', () => {
     process.on('worker', collect);
     const lines: unknown[] = [];
     const log: Log = { ...silentLog, error: (message, fields) => lines.push([message, fields?.thread]) };
-    const store = await openStore({ dataDir: folder.path, log }).finally(() =>
+    const lost: string[] = [];
+    const onLost = ({ message }: Error) => lost.push(message);
+    const store = await openStore({ dataDir: folder.path, log, onLost }).finally(() =>
       process.off('worker', collect),
     );
     await store.journal.append([itemEvent(1, 1)]);
@@ -212,6 +214,10 @@ describe('a thread of the store that ends', () => {
     expect(lines).to.have.deep.members([
       ['a thread of the store has ended', 'writer'],
       ['a thread of the store has ended', 'reader'],
+    ]);
+    expect(lost).to.have.members([
+      "the store's writer thread has ended",
+      "the store's reader thread has ended",
     ]);
     await store.close();
     lockDataDir(folder.path).release();

@@ -1,0 +1,439 @@
+/**
+ * Some lives of a daemon under load and trouble, each ended by a kill, and a look at what came of it. The seed decides
+ * what is done when; what the machine makes of it is not in its hands, so a seed reproduces the plan, not each turn.
+ */
+import { mkdirSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { makeRandom } from '../support/random.ts';
+import { until } from '../support/wait.ts';
+import { type Daemon, startDaemon } from './daemon.ts';
+import { type Faults, makeFaults, type Sickness } from './faults.ts';
+import { type Finished, peek } from './peek.ts';
+import { type People, startPeople } from './people.ts';
+import { BULK, makeSite, RULE_NAMES, type Site } from './site.ts';
+import { type Storm, startStorm } from './storm.ts';
+import { type Findings, verify } from './verify.ts';
+
+export interface CampaignOptions {
+  readonly seed: number;
+  readonly kills: number;
+  /** Of the storm. What people do comes on top. */
+  readonly events: number;
+  /** How many rows people import at once, some time in the middle. */
+  readonly rows: number;
+  /** Everything is left there. */
+  readonly folder: string;
+  readonly shim: string;
+  /** What the first lives are to die of, in this order; then as the seed says. */
+  readonly kinds?: readonly LifeKind[];
+  readonly say: (line: string) => void;
+}
+
+/** One life of the daemon. */
+export interface Life {
+  readonly pid: number;
+  /** What it was to die of, and what it died of. */
+  readonly kind: LifeKind;
+  /** As its files told afterwards: what may not run again. */
+  readonly finished: ReadonlyMap<string, Finished> | undefined;
+  /** It was asked to stop and had stopped before the kill came. */
+  readonly stopped: boolean;
+}
+
+const WEIGHTS = {
+  /** While it starts, or looks after what the kill before has left. */
+  early: 12,
+  /** In a write or flush of its database. */
+  write: 30,
+  /** In full work. */
+  load: 28,
+  /** After its disk was sick for a while. */
+  sick: 16,
+  /** While it stops. */
+  stop: 8,
+  /** When all is quiet, or nearly. */
+  late: 6,
+} as const;
+export type LifeKind = keyof typeof WEIGHTS;
+export const LIFE_KINDS = Object.keys(WEIGHTS) as readonly LifeKind[];
+
+export interface CampaignResult extends Findings {
+  readonly seed: number;
+  readonly kills: Readonly<Record<LifeKind, number>>;
+  readonly stops: number;
+  /** Deaths in a write or flush. */
+  readonly diedWriting: number;
+  readonly diskEpisodes: Readonly<Record<string, number>>;
+  /** Calls that failed by these. */
+  readonly failedCalls: number;
+  readonly clockJumps: number;
+  readonly slowFlushes: number;
+  readonly answers: Readonly<Record<number, number>>;
+  /** Deliveries of events that had been answered. */
+  readonly repeatedDeliveries: number;
+  readonly seconds: number;
+}
+
+/** Between two looks at the status. */
+const LOOK_MS = 200;
+
+const SIX_HOURS = 6 * 3_600_000;
+
+/** From below the range that the system gives to connections: it stays free while the daemon is restarted on it. */
+async function freePort(random: () => number): Promise<number> {
+  for (;;) {
+    const port = 20_000 + Math.floor(random() * 10_000);
+    const server = createServer();
+    const isFree = await new Promise<boolean>(resolve => {
+      server.once('error', () => resolve(false));
+      server.listen(port, '127.0.0.1', () => resolve(true));
+    });
+    if (!isFree) continue;
+    await new Promise(resolve => server.close(resolve));
+    return port;
+  }
+}
+
+export async function runCampaign(options: CampaignOptions): Promise<CampaignResult> {
+  const { folder, shim, seed } = options;
+  mkdirSync(folder, { recursive: true });
+  const begin = performance.now();
+  await using site = await makeSite(folder, await freePort(Math.random), seed);
+  const faults = makeFaults(shim, folder, site.dataDir);
+  let storm: Storm | undefined;
+  try {
+    return await new Campaign(options, site, faults, begin, made => {
+      storm = made;
+    }).run();
+  } finally {
+    storm?.kill();
+    faults.close();
+  }
+}
+
+class Campaign {
+  readonly #options: CampaignOptions;
+  readonly #site: Site;
+  readonly #faults: Faults;
+  readonly #begin: number;
+  readonly #onStorm: (storm: Storm) => void;
+  readonly #random: () => number;
+  readonly #lives: Life[] = [];
+  readonly #problems: string[] = [];
+  readonly #episodes: Record<string, number> = {};
+  readonly #kills: Record<LifeKind, number> = { early: 0, write: 0, load: 0, sick: 0, stop: 0, late: 0 };
+  #stops = 0;
+  #clockJumps = 0;
+  #slowFlushes = 0;
+
+  constructor(
+    options: CampaignOptions,
+    site: Site,
+    faults: Faults,
+    begin: number,
+    onStorm: (storm: Storm) => void,
+  ) {
+    this.#options = options;
+    this.#site = site;
+    this.#faults = faults;
+    this.#begin = begin;
+    this.#onStorm = onStorm;
+    this.#random = makeRandom(options.seed);
+  }
+
+  async run(): Promise<CampaignResult> {
+    const { kills, events, rows, seed, say } = this.#options;
+    const first = await this.#firstStart();
+    const storm = startStorm({
+      port: this.#site.port,
+      app: BULK,
+      paths: {
+        'item.create': this.#site.pathOf(BULK, 'item.create'),
+        'item.update': this.#site.pathOf(BULK, 'item.update'),
+        'comment.create': this.#site.pathOf(BULK, 'comment.create'),
+      },
+      connections: 24,
+      depth: 4,
+      itemsPerConnection: 40,
+      seed,
+    });
+    this.#onStorm(storm);
+    const people = startPeople(this.#site.podio.world, makeRandom(seed + 1));
+    const share = Math.ceil(events / kills);
+    let isImported = rows === 0;
+
+    let daemon = first;
+    let ended = 0;
+    while (ended < kills) {
+      const kind = this.#options.kinds?.[ended] ?? this.#draw();
+      if (!isImported && ended >= kills / 2) {
+        people.importRows(rows);
+        isImported = true;
+      }
+      const stopped = await this.#live(daemon, kind, storm, share);
+      if (stopped) this.#stops += 1;
+      else {
+        this.#kills[kind] += 1;
+        ended += 1;
+      }
+      if (ended % 5 === 0 && !stopped) {
+        const { answered, statuses } = storm.progress();
+        say(
+          `  ${ended} kills, ${answered} events answered, ${statuses[503] ?? 0} answered 503, ${this.#faults.failed()} calls failed`,
+        );
+      }
+      if (ended < kills) daemon = this.#start();
+    }
+    await this.#calm(storm, people);
+    return this.#look(storm, people);
+  }
+
+  /** Remembers where the apps stand: nothing that was edited in that second or before is ever told. */
+  async #firstStart(): Promise<Daemon> {
+    const daemon = this.#start();
+    await daemon.ready();
+    await until(async () => {
+      const { apps, hooks } = await daemon.status();
+      return (
+        apps.length === 3 && apps.every(({ watermark }) => watermark !== undefined) && hooks.inactive === 0
+      );
+    }, 'the first look at the apps');
+    const second = Date.now() + 1100;
+    await until(() => Date.now() > second, 'the second to be over');
+    return daemon;
+  }
+
+  #start(): Daemon {
+    const { configFile, dataDir } = this.#site;
+    this.#faults.disk(undefined);
+    this.#faults.dieIn(0);
+    const random = this.#random;
+    const isSlow = random() < 0.25;
+    const slowMs = [1, 5, 20, 80][Math.floor(random() * 4)] ?? 1;
+    this.#faults.flush(isSlow ? slowMs : 0);
+    if (isSlow) this.#slowFlushes += 1;
+    if (random() < 0.3) this.#jump();
+    // At once: it may die while it opens, migrates or recovers.
+    if (random() < 0.08 && this.#lives.length > 0) this.#faults.dieIn(1 + Math.floor(random() * 30));
+    return startDaemon({
+      configFile,
+      dataDir,
+      logFile: join(this.#site.folder, 'daemon.log'),
+      env: this.#faults.env,
+    });
+  }
+
+  #jump(): void {
+    this.#clockJumps += 1;
+    this.#faults.clock(Math.round((this.#random() * 2 - 1) * SIX_HOURS));
+  }
+
+  #draw(): LifeKind {
+    let left = this.#random() * Object.values(WEIGHTS).reduce((sum, weight) => sum + weight, 0);
+    for (const [kind, weight] of Object.entries(WEIGHTS)) {
+      left -= weight;
+      if (left < 0) return kind as LifeKind;
+    }
+    return 'load';
+  }
+
+  /** Until its end. Answers whether it had stopped by itself when the kill came. */
+  async #live(daemon: Daemon, kind: LifeKind, storm: Storm, share: number): Promise<boolean> {
+    const random = this.#random;
+    let isEnded = false;
+    void daemon.ended.then(() => {
+      isEnded = true;
+    });
+    const orEnd = async (look: () => boolean, timeoutMs: number): Promise<boolean> => {
+      const end = performance.now() + timeoutMs;
+      while (!isEnded && performance.now() < end) {
+        if (look()) return true;
+        await pause(5);
+      }
+      return false;
+    };
+    const answered = () => storm.progress().answered;
+
+    storm.more(share);
+    const before = answered();
+    if (kind === 'early') {
+      await orEnd(() => false, random() * 1500);
+    } else {
+      const isUp = await orEnd(() => answered() > before, 60_000);
+      if (!isUp && !isEnded) this.#problems.push(`pid ${daemon.pid} answered nothing in a minute`);
+      if (random() < 0.25) {
+        void pause(random() * 1000).then(() => this.#jump());
+      }
+      const part = before + Math.floor(random() * share);
+      switch (kind) {
+        case 'write':
+          this.#faults.dieIn(1 + Math.floor(random() ** 2 * 1500));
+          await orEnd(() => storm.progress().isDone, 15_000);
+          await orEnd(() => false, 1500);
+          break;
+        case 'load':
+          await orEnd(() => answered() >= part, 15_000);
+          await orEnd(() => false, random() * 100);
+          break;
+        case 'sick':
+          await orEnd(() => answered() >= part, 15_000);
+          for (let n = 1 + Math.floor(random() * 2); n > 0 && !isEnded; n--)
+            await this.#beSick(daemon, storm, orEnd);
+          await orEnd(() => false, random() * 500);
+          break;
+        case 'stop':
+          await orEnd(() => answered() >= part, 15_000);
+          daemon.signal('SIGTERM');
+          await orEnd(() => false, random() * 400);
+          break;
+        case 'late':
+          await orEnd(() => storm.progress().isDone, 20_000);
+          await orEnd(() => false, random() * 2000);
+          break;
+      }
+    }
+    daemon.signal('SIGKILL');
+    const ending = await daemon.ended;
+    this.#faults.disk(undefined);
+    const stopped = ending === 0 && kind === 'stop';
+    if (ending !== 'SIGKILL' && !stopped) {
+      this.#problems.push(
+        `pid ${daemon.pid} ended by itself with ${ending} (a life of kind ${kind}); see daemon.log`,
+      );
+    }
+    const finished = await peek(this.#site.dataDir, RULE_NAMES, this.#site.folder);
+    this.#lives.push({ pid: daemon.pid, kind, finished, stopped });
+    return stopped;
+  }
+
+  /** The disk fails for a while: what comes is refused, nothing ends, and afterwards all goes on by itself. */
+  async #beSick(
+    daemon: Daemon,
+    storm: Storm,
+    orEnd: (look: () => boolean, timeoutMs: number) => Promise<boolean>,
+  ): Promise<void> {
+    const random = this.#random;
+    const sickness: Sickness = {
+      error: random() < 0.5 ? 'ENOSPC' : 'EIO',
+      calls: (
+        [
+          ['writes'],
+          ['flushes'],
+          ['writes', 'flushes', 'truncates'],
+          ['reads', 'writes'],
+          ['writes', 'flushes', 'truncates', 'reads'],
+        ] as const
+      )[Math.floor(random() * 5)] ?? ['writes'],
+      permille: random() < 0.6 ? 1000 : 250,
+    };
+    storm.more(300);
+    const refused = () => storm.progress().statuses[503] ?? 0;
+    const failed = this.#faults.failed();
+    const refusedBefore = refused();
+    this.#faults.disk(sickness);
+    const isTotal = sickness.permille === 1000;
+    if (isTotal) {
+      const isRefused = await orEnd(() => refused() > refusedBefore, 20_000);
+      if (!isRefused && daemon.isAlive()) {
+        this.#problems.push(`pid ${daemon.pid}: a disk that fails (${JSON.stringify(sickness)}) and no 503`);
+      }
+    }
+    await orEnd(() => false, 200 + random() * 2000);
+    this.#faults.disk(undefined);
+    if (this.#faults.failed() > failed) {
+      this.#episodes[sickness.error] = (this.#episodes[sickness.error] ?? 0) + 1;
+    }
+    const answered = storm.progress().answered;
+    storm.more(50);
+    const isBack = await orEnd(() => storm.progress().answered > answered, 30_000);
+    if (!isBack && daemon.isAlive()) {
+      this.#problems.push(
+        `pid ${daemon.pid}: nothing is taken in 30 s after the disk works again (${JSON.stringify(sickness)})`,
+      );
+    }
+  }
+
+  /** Nothing goes wrong any more: everything that was begun has to come to its end. */
+  async #calm(storm: Storm, people: People): Promise<void> {
+    const { world } = this.#site.podio;
+    await people.stop();
+    this.#faults.flush(0);
+    let daemon = this.#quiet();
+    await daemon.ready();
+    await storm.end();
+    await until(() => world.pendingDeliveries() === 0, 'every delivery of Podio to be over', 120_000);
+    await until(
+      async () => {
+        await pause(LOOK_MS);
+        const { hooks, rules } = await daemon.status();
+        if (hooks.inactive + hooks.missing > 0) throw new Error(`hooks: ${JSON.stringify(hooks)}`);
+        const late = rules.filter(({ lag }) => lag > 0);
+        if (late.length > 0)
+          throw new Error(late.map(({ rule, lag }) => `${rule} lags by ${lag}`).join(', '));
+        return true;
+      },
+      'the hooks and the rules',
+      300_000,
+    );
+    await this.#stop(daemon);
+    // Once more: it looks for what was missed when it starts.
+    daemon = this.#quiet();
+    await daemon.ready();
+    await until(
+      async () => {
+        await pause(LOOK_MS);
+        const { apps, rules, hooks, degraded } = await daemon.status();
+        const unseen = apps.filter(app => app.sweeping || app.lastSweepAt === undefined || app.open > 0);
+        const late = rules.filter(({ lag, waiting, inHand }) => lag + waiting + inHand > 0);
+        if (unseen.length + late.length + degraded.length + hooks.inactive + hooks.missing === 0) return true;
+        throw new Error(JSON.stringify({ unseen, late, degraded, hooks }));
+      },
+      'nothing to be left to do',
+      180_000,
+    );
+    await this.#stop(daemon);
+  }
+
+  #quiet(): Daemon {
+    const { configFile, dataDir, folder } = this.#site;
+    this.#faults.disk(undefined);
+    this.#faults.dieIn(0);
+    return startDaemon({ configFile, dataDir, logFile: join(folder, 'daemon.log'), env: this.#faults.env });
+  }
+
+  async #stop(daemon: Daemon): Promise<void> {
+    daemon.signal('SIGTERM');
+    const ending = await daemon.ended;
+    if (ending !== 0) this.#problems.push(`a stop in peace ended with ${ending}`);
+    const finished = await peek(this.#site.dataDir, RULE_NAMES, this.#site.folder);
+    this.#lives.push({ pid: daemon.pid, kind: 'late', finished, stopped: true });
+  }
+
+  async #look(storm: Storm, people: People): Promise<CampaignResult> {
+    const { statuses, repeats, wrong } = storm.progress();
+    const sent = await storm.end();
+    const found = await verify({ site: this.#site, lives: this.#lives, people: people.items, sent });
+    const problems = [
+      ...this.#problems,
+      ...wrong.map(text => `a delivery was answered ${text}`),
+      ...found.problems,
+    ];
+    return {
+      ...found,
+      problems,
+      seed: this.#options.seed,
+      kills: this.#kills,
+      stops: this.#stops,
+      diedWriting: this.#faults.died(),
+      diskEpisodes: this.#episodes,
+      failedCalls: this.#faults.failed(),
+      clockJumps: this.#clockJumps,
+      slowFlushes: this.#slowFlushes,
+      answers: statuses,
+      repeatedDeliveries: repeats,
+      seconds: Math.round((performance.now() - this.#begin) / 1000),
+    };
+  }
+}

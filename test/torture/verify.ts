@@ -1,0 +1,408 @@
+/**
+ * What must be true when all is over (contract 7), told by what people and the storm did on one side and by the journal,
+ * the runs, the ledger and the effects on the other.
+ */
+import { readFileSync } from 'node:fs';
+import { isAccounted, isIn, NOTHING_KNOWN } from '../../src/core/ledger.ts';
+import type { EventWithRuns } from '../../src/store/contract.ts';
+import { openReader, openStore } from '../../src/store/index.ts';
+import type { Life } from './campaign.ts';
+import type { Truth } from './people.ts';
+import { BULK, CONCURRENCY, DEALS, FOREIGN_URL, LEADS, RULES, type RuleName, type Site } from './site.ts';
+import type { Sent } from './storm.ts';
+
+export interface Findings {
+  /** What was promised and is not so; empty when all is well. */
+  readonly problems: readonly string[];
+  /** Different events that were answered with 200, by whomever they came. */
+  readonly answered: number;
+  readonly journaled: number;
+  readonly recovered: number;
+  readonly settled: number;
+  readonly filtered: number;
+  readonly effects: number;
+  /** Effects that came again, each after a kill while its step was in hand. */
+  readonly repeatedInHand: number;
+  /** The same, where they may not: a problem each. */
+  readonly repeatedBeyond: number;
+  /** Answered with 200 and not in the journal: a problem each. */
+  readonly lost: number;
+  /** Revisions of items in the emulated Podio, by what is known of them. */
+  readonly revisions: {
+    readonly journaled: number;
+    readonly own: number;
+    readonly unprovable: number;
+    /** From before the first change that was told of an item whose creation was not. */
+    readonly beforeBaseline: number;
+    /** Of items that are deleted: their history went with them. */
+    readonly ofDeleted: number;
+  };
+}
+
+interface Given {
+  readonly site: Site;
+  readonly lives: readonly Life[];
+  readonly people: ReadonlyMap<number, Truth>;
+  readonly sent: Sent;
+}
+
+/** An event as far as it matters here. */
+interface Entry {
+  readonly seq: number;
+  readonly id: string;
+  readonly ref: string;
+  readonly item: number;
+  readonly revision: number | undefined;
+  readonly recovered: boolean;
+  readonly runs: readonly (readonly [rule: string, outcome: string])[];
+}
+
+/** Podio tells of so many revisions at most; what a change was can't be asked for older ones. */
+const KEPT = 30;
+
+/** Enough to see what is wrong. */
+const SHOWN = 12;
+
+export async function verify({ site, lives, people, sent }: Given): Promise<Findings> {
+  const problems = new Problems();
+  const journal = await readJournal(site, problems);
+  const accepted = checkAnswered(site, sent, journal, problems);
+  const runs = checkRuns(site, journal, people, problems);
+  const effects = checkEffects(site, lives, journal, problems);
+  const revisions = await checkLedger(site, journal, people, accepted, problems);
+  checkHooks(site, problems);
+  return {
+    problems: problems.all(),
+    answered: accepted.size,
+    journaled: journal.entries.length,
+    recovered: journal.entries.filter(({ recovered }) => recovered).length,
+    lost: accepted.lost,
+    ...runs,
+    ...effects,
+    revisions,
+  };
+}
+
+/** The first of each kind in full, then how many more there are. */
+class Problems {
+  readonly #byKind = new Map<string, string[]>();
+
+  add(kind: string, text: string): void {
+    const found = this.#byKind.get(kind) ?? [];
+    found.push(text);
+    this.#byKind.set(kind, found);
+  }
+
+  all(): readonly string[] {
+    return Array.from(this.#byKind).flatMap(([kind, found]) => [
+      ...found.slice(0, SHOWN).map(text => `${kind}: ${text}`),
+      ...(found.length > SHOWN ? [`${kind}: and ${found.length - SHOWN} more`] : []),
+    ]);
+  }
+}
+
+interface JournalBook {
+  readonly entries: readonly Entry[];
+  /** By ref and id. */
+  readonly places: ReadonlySet<string>;
+  /** By id; more than one where several hooks told of a change. */
+  readonly byId: ReadonlyMap<string, readonly Entry[]>;
+  readonly bySeq: ReadonlyMap<number, Entry>;
+}
+
+const toEntry = ({ event, runs }: EventWithRuns): Entry => ({
+  seq: event.seq,
+  id: event.id,
+  ref: `${event.ref.type}/${event.ref.id}`,
+  item: event.itemId ?? 0,
+  revision: event.revision,
+  recovered: event.source === 'recovered',
+  runs: runs.map(({ rule, outcome }) => [rule, outcome] as const),
+});
+
+async function readJournal({ dataDir }: Site, problems: Problems): Promise<JournalBook> {
+  const entries: Entry[] = [];
+  const places = new Set<string>();
+  const reader = openReader(dataDir);
+  try {
+    for (;;) {
+      const page = await reader.journal.list({ after: entries.at(-1)?.seq ?? 0, limit: 5000 });
+      if (page.length === 0) break;
+      for (const listed of page) entries.push(toEntry(listed));
+    }
+    for (const parked of await reader.parking.list({}))
+      problems.add('parked', `${parked.rule} ${parked.event}: ${parked.error}`);
+  } finally {
+    await reader.close();
+  }
+  for (const { ref, id } of entries) {
+    const place = `${ref} ${id}`;
+    if (places.has(place)) problems.add('journaled twice', place);
+    places.add(place);
+  }
+  return {
+    entries,
+    places,
+    byId: Map.groupBy(entries, ({ id }) => id),
+    bySeq: new Map(entries.map(entry => [entry.seq, entry])),
+  };
+}
+
+/** Places (ref and id) that were answered with 200. */
+type Accepted = ReadonlySet<string> & { lost: number };
+
+function checkAnswered({ podio }: Site, sent: Sent, { places }: JournalBook, problems: Problems): Accepted {
+  const accepted = Object.assign(new Set<string>(), { lost: 0 });
+  const bulk = `app/${BULK}`;
+  for (const [item, last] of sent.items) {
+    for (let revision = 0; revision <= last; revision++) {
+      accepted.add(`${bulk} ${revision === 0 ? 'item.create' : 'item.update'}:${item}:${revision}`);
+    }
+  }
+  for (let comment = 1; comment <= sent.comments; comment++)
+    accepted.add(`${bulk} comment.create:${comment}`);
+  for (const { type, params, status, url } of podio.world.deliveries) {
+    if (status !== 200 || !type.startsWith('item.')) continue;
+    const ref = url.split('/').slice(-3, -1).join('/');
+    accepted.add(`${ref} ${type}:${params.item_id}:${params.item_revision_id}`);
+  }
+  for (const place of accepted) {
+    if (places.has(place)) continue;
+    accepted.lost += 1;
+    problems.add('lost', `${place} was answered with 200 and is not in the journal`);
+  }
+  for (const place of places) {
+    if (place.startsWith(bulk) && !accepted.has(place)) problems.add('invented', place);
+  }
+  return accepted;
+}
+
+/** Each rule that wants a change has run for it once, and no other has. */
+function checkRuns(
+  { podio }: Site,
+  { byId }: JournalBook,
+  people: ReadonlyMap<number, Truth>,
+  problems: Problems,
+): Pick<Findings, 'settled' | 'filtered'> {
+  const counts = { settled: 0, filtered: 0 };
+  for (const [id, entries] of byId) {
+    const found = new Map<string, string[]>();
+    for (const { runs } of entries) {
+      for (const [rule, outcome] of runs) found.set(rule, [...(found.get(rule) ?? []), outcome]);
+    }
+    for (const [rule, wanted] of wantedRuns(id, entries, people, podio.world)) {
+      const outcomes = found.get(rule) ?? [];
+      found.delete(rule);
+      if (outcomes.length > 1) problems.add('settled twice', `${rule} ${id}: ${outcomes.join(', ')}`);
+      if (wanted === 'either' && outcomes.length === 0) continue;
+      const [outcome = 'none'] = outcomes;
+      if (outcome === 'settled' || outcome === 'filtered') counts[outcome] += 1;
+      const isRight = wanted === 'either' ? ['settled', 'filtered'].includes(outcome) : outcome === wanted;
+      if (!isRight) problems.add('not settled', `${rule} ${id}: ${outcome}, and ${wanted} is right`);
+    }
+    for (const [rule, outcomes] of found) {
+      if (outcomes.some(outcome => outcome !== 'filtered'))
+        problems.add('ran for what it does not want', `${rule} ${id}: ${outcomes.join(', ')}`);
+    }
+  }
+  return counts;
+}
+
+type Wanted = 'settled' | 'filtered' | 'either';
+
+function wantedRuns(
+  id: string,
+  entries: readonly Entry[],
+  people: ReadonlyMap<number, Truth>,
+  world: Site['podio']['world'],
+): readonly (readonly [RuleName, Wanted])[] {
+  const [{ item, revision } = { item: 0, revision: undefined }] = entries;
+  const refs = new Set(entries.map(({ ref }) => ref));
+  const isChange = id.startsWith('item.create:') || id.startsWith('item.update:');
+  if (refs.has(`app/${BULK}`)) {
+    return id.startsWith('comment.')
+      ? [
+          ['count', 'settled'],
+          ['pair', 'settled'],
+        ]
+      : [['count', 'settled']];
+  }
+  const truth = people.get(item);
+  const move = revision === undefined ? undefined : truth?.moves.get(revision);
+  const hasField = entries.some(({ ref }) => ref.startsWith('app_field/'));
+  const isRecovered = entries.some(({ recovered }) => recovered);
+  // What a change was can no longer be asked for when its item is gone, or has changed often since.
+  const isAskable =
+    truth !== undefined &&
+    !truth.isDeleted &&
+    revision !== undefined &&
+    revision > world.show(item).revision - KEPT + 2;
+  const asked = (isWanted: boolean): Wanted => (!isAskable ? 'either' : isWanted ? 'settled' : 'filtered');
+  if (truth?.appId === LEADS || refs.has(`app/${LEADS}`)) {
+    const wanted: (readonly [RuleName, Wanted])[] = [];
+    if (refs.has(`app/${LEADS}`)) {
+      wanted.push(['audit', 'settled']);
+      if (id.startsWith('item.create:')) wanted.push(['answer', 'settled']);
+    }
+    if (isChange && (hasField || isRecovered)) wanted.push(['won', asked(move?.to === 'Won')]);
+    return wanted;
+  }
+  if (truth?.appId !== DEALS || !isChange) return [];
+  // A call of the field's own hook tells by itself that the field has changed.
+  return [['moved', hasField ? 'settled' : asked(move !== undefined)]];
+}
+
+/** Effects are what the world outside has seen: in order, and again only for what was in hand at a kill. */
+function checkEffects(
+  { effectsFile }: Site,
+  lives: readonly Life[],
+  { bySeq, entries }: JournalBook,
+  problems: Problems,
+): Pick<Findings, 'effects' | 'repeatedInHand' | 'repeatedBeyond'> {
+  const lifeOf = new Map(lives.map(({ pid }, life) => [String(pid), life]));
+  const seen = new Map<string, number>();
+  const latest = new Map<string, number>();
+  const inHand = new Map<string, Set<string>>();
+  let effects = 0;
+  let repeatedInHand = 0;
+  let repeatedBeyond = 0;
+  const beyond = (text: string): void => {
+    repeatedBeyond += 1;
+    problems.add('repeated', text);
+  };
+
+  const text = readFileSync(effectsFile, 'utf8');
+  for (let at = 0; at < text.length; ) {
+    const end = text.indexOf('\n', at);
+    if (end < 0) {
+      problems.add('effects', 'the last line has no end');
+      break;
+    }
+    const line = text.slice(at, end);
+    at = end + 1;
+    effects += 1;
+    const [pid = '', rule = '', step = '', seqText = '', item = '', key = ''] = line.split('\t');
+    const life = lifeOf.get(pid);
+    const seq = Number(seqText);
+    if (life === undefined) problems.add('effects', `of an unknown process: ${line}`);
+    if (life === undefined) continue;
+
+    const entry = bySeq.get(seq);
+    if (entry === undefined || key !== `${rule}/${entry.id}/${step}`)
+      problems.add('effects', `${line} and the journal has ${entry?.id} there`);
+
+    const order = `${rule} ${item === '0' ? `#${seq}` : item}`;
+    const last = latest.get(order) ?? 0;
+    if (seq < last) problems.add('order', `${rule}: ${seq} of item ${item} after ${last}`);
+    latest.set(order, Math.max(last, seq));
+
+    const finished = lives[life - 1]?.finished?.get(rule);
+    if (finished && (seq <= finished.cursor || finished.runs.has(seq)))
+      beyond(`${key} was finished before life ${life} began, and ran again`);
+    else if (finished?.steps.has(`${seq}/${step}`))
+      beyond(`the step of ${key} was finished before life ${life} began, and ran again`);
+
+    const place = `${rule}/${seq}/${step}`;
+    const before = seen.get(place);
+    if (before === life) beyond(`${key} ran twice in life ${life}`);
+    else if (before !== undefined) {
+      repeatedInHand += 1;
+      const together = `${rule} ${before}`;
+      inHand.set(together, (inHand.get(together) ?? new Set()).add(String(seq)));
+    }
+    seen.set(place, life);
+  }
+  for (const [together, seqs] of inHand) {
+    if (seqs.size > CONCURRENCY)
+      beyond(`${seqs.size} runs of ${together} ran again, and ${CONCURRENCY} can be in hand`);
+  }
+  for (const { seq, id, runs } of entries) {
+    for (const [rule, outcome] of runs) {
+      if (outcome !== 'settled') continue;
+      for (const step of RULES[rule as RuleName]) {
+        if (step !== 'answers' && !seen.has(`${rule}/${seq}/${step}`))
+          problems.add('no effect', `${rule} is settled for ${id}, and its step ${step} has left none`);
+      }
+    }
+  }
+  return { effects, repeatedInHand, repeatedBeyond };
+}
+
+/** Every revision of every item is known of as one thing or another. */
+async function checkLedger(
+  { dataDir, podio: { world } }: Site,
+  { byId }: JournalBook,
+  people: ReadonlyMap<number, Truth>,
+  accepted: Accepted,
+  problems: Problems,
+): Promise<Findings['revisions']> {
+  const counts = { journaled: 0, own: 0, unprovable: 0, beforeBaseline: 0, ofDeleted: 0 };
+  const lacking = new Map<number, string[]>();
+  const store = await openStore({ dataDir });
+  try {
+    const ledger = await store.gaps.ledger([...people.keys()]);
+    for (const [item, { appId, revisions, isDeleted }] of people) {
+      const entry = ledger.get(item) ?? NOTHING_KNOWN;
+      const last = world.show(item).revision;
+      const idOf = (revision: number) =>
+        `${revision === 0 ? 'item.create' : 'item.update'}:${item}:${revision}`;
+      let baseline = Number.POSITIVE_INFINITY;
+      for (let revision = 0; revision <= last; revision++) {
+        if (byId.get(idOf(revision))?.some(({ recovered }) => !recovered)) {
+          baseline = revision;
+          break;
+        }
+      }
+      const isBorn = [...accepted].length > 0 && hasCreation(accepted, appId, idOf(0));
+      for (let revision = 0; revision <= last; revision++) {
+        if (byId.has(idOf(revision))) counts.journaled += 1;
+        else if (isDeleted) counts.ofDeleted += 1;
+        else if (!isAccounted(entry, revision))
+          problems.add(
+            isIn(entry.missing, revision) ? 'left open' : 'silent gap',
+            `${idOf(revision)} of ${last}, and the ledger has ${JSON.stringify(entry)}`,
+          );
+        else if (!revisions.has(revision)) counts.own += 1;
+        else if (revision < baseline && !isBorn && baseline <= last) counts.beforeBaseline += 1;
+        else {
+          counts.unprovable += 1;
+          lacking.set(appId, [
+            ...(lacking.get(appId) ?? []),
+            `${idOf(revision)} of ${last}, of which ${baseline} was the first to be delivered, and the ledger has ${JSON.stringify(entry)}`,
+          ]);
+        }
+      }
+    }
+    const completeness = await store.gaps.completeness();
+    for (const [appId, lost] of lacking) {
+      const name = appId === LEADS ? 'leads' : 'deals';
+      const told = completeness.find(({ app }) => app === name)?.unprovable ?? [];
+      const sum = told.reduce((total, { count }) => total + count, 0);
+      if (lost.length <= sum) continue;
+      problems.add(
+        'silent gap',
+        `${lost.length} of ${name} were not told of, and ${sum} are said to be lost`,
+      );
+      for (const each of lost) problems.add('silent gap', each);
+    }
+    for (const { itemId, missing } of await store.gaps.held())
+      problems.add('held', `item ${itemId} waits for ${JSON.stringify(missing)}`);
+  } finally {
+    await store.close();
+  }
+  return counts;
+}
+
+const hasCreation = (accepted: Accepted, appId: number, id: string): boolean =>
+  accepted.has(`app/${appId} ${id}`);
+
+function checkHooks({ podio: { world }, port }: Site, problems: Problems): void {
+  const foreign = world.hooks().filter(({ url }) => url === FOREIGN_URL);
+  if (foreign.length !== 3) problems.add('hooks', `${foreign.length} of 3 hooks of others are there`);
+  const ours = world.hooks().filter(({ url }) => url.startsWith(`http://127.0.0.1:${port}/podio/`));
+  const wanted = new Set(ours.map(({ ref, type }) => `${ref.type}/${ref.id} ${type}`));
+  for (const { ref, type, status } of ours)
+    if (status !== 'active') problems.add('hooks', `${ref.type}/${ref.id} ${type} is ${status}`);
+  if (wanted.size !== ours.length)
+    problems.add('hooks', `${ours.length} hooks for ${wanted.size} refs and types`);
+}
