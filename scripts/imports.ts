@@ -4,10 +4,11 @@ import { dirname, join, normalize, relative, sep } from 'node:path';
 
 /** What each module of src/ may import besides itself and node:. Type-only imports between siblings are free. */
 const core = ['core'];
-const leaf = [...core];
-const middle = [...core, 'plugin', 'store', 'podio', 'config', 'log', 'http'];
+const leaf = [...core, 'language'];
+const middle = [...leaf, 'plugin', 'store', 'podio', 'config', 'log', 'http'];
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   core: [],
+  language: core,
   log: leaf,
   config: leaf,
   store: leaf,

@@ -24,9 +24,7 @@ export const problemsIn = (json: Json): Problem[] =>
     return message === undefined ? [] : [{ path, message }];
   });
 
-const ONE_NAME = /^\{\{\s*(\w+)((?:\.[\w-]+)*)\s*\}\}$/;
-
-/** A text that is one name keeps the type of what it names; every other text is filled in as a template. */
+/** A text that is one `{{ x }}` keeps x's type; every other text is filled in as a template. */
 export function compileJson(json: Json): (view: View) => Promise<unknown> {
   if (typeof json === 'string') return compileText(json);
   if (Array.isArray(json)) {
@@ -42,16 +40,6 @@ export function compileJson(json: Json): (view: View) => Promise<unknown> {
 }
 
 function compileText(text: string): (view: View) => Promise<unknown> {
-  const [, root, rest = ''] = ONE_NAME.exec(text) ?? [];
   const template = compileTemplate(text);
-  if (root === undefined) return view => template.render(view);
-  const keys = rest.split('.').filter(Boolean);
-  return async view => {
-    let at: unknown = await view[root as keyof View]();
-    for (const key of keys) {
-      at =
-        typeof at === 'object' && at !== null && Object.hasOwn(at, key) ? at[key as keyof typeof at] : null;
-    }
-    return at ?? null;
-  };
+  return async view => (await template.value(view)) ?? null;
 }

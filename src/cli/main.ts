@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { Command, CommanderError } from 'commander';
-import { suggestion } from '../config/suggest.ts';
 import { coerceError, isPodiodError, UsageError } from '../core/errors.ts';
+import { suggestion } from '../core/suggest.ts';
 import type { ConfigError } from '../daemon/config.ts';
 import { version } from '../daemon/package.ts';
 import {

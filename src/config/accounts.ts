@@ -1,8 +1,9 @@
 /** What apps, spaces and logins have to do with each other. */
+
+import { suggestion } from '../core/suggest.ts';
 import { type Context, complain, namesOf } from './context.ts';
 import { showGiven } from './explain.ts';
 import { child, placeAt, section } from './node.ts';
-import { suggestion } from './suggest.ts';
 
 export function checkLogins(context: Context, key: 'apps' | 'spaces'): void {
   const logins = namesOf(context.root, 'logins');

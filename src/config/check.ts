@@ -2,6 +2,7 @@
 import type { ZodType, z } from 'zod';
 import type * as core from 'zod/v4/core';
 import type { Diagnostic } from '../core/diagnostic.ts';
+import { suggestion } from '../core/suggest.ts';
 import type { DiagnosticCode } from './codes.ts';
 import { type Explained, explain, type Issue } from './explain.ts';
 import {
@@ -16,7 +17,6 @@ import {
   showPath,
   toPlain,
 } from './node.ts';
-import { suggestion } from './suggest.ts';
 
 export interface CheckOptions {
   /** The whole tree and the way to `node` in it: for places and for how the path is shown. */

@@ -1,9 +1,9 @@
 /** Says what zod found in words that fit behind "`server.port` ...". Values themselves are shown as written, if at all. */
 import { locales, type z } from 'zod';
+import { nearest } from '../core/suggest.ts';
 import type { DiagnosticCode } from './codes.ts';
 import { type ConfigNode, isInterpolated, nodeAt, type Path } from './node.ts';
 import { isSecretKey } from './secret-keys.ts';
-import { nearest } from './suggest.ts';
 
 export type Issue = z.core.$ZodIssue;
 

@@ -1,7 +1,7 @@
 /** Whether a field can ever have a value that a rule compares it with; by the same meaning as `testValues` at run time. */
 import { type CatalogField, openOptions } from '../core/catalog.ts';
 import type { FieldValue } from '../core/rule.ts';
-import { didYouMean, nearest } from './suggest.ts';
+import { didYouMean, nearest } from '../core/suggest.ts';
 
 export interface ValueProblem {
   /** Follows what was given: `"Wno"` **is no option of `status`**. */

@@ -11,8 +11,8 @@ import {
   type YAMLMap,
 } from 'yaml';
 import type { Diagnostic, Place } from '../core/diagnostic.ts';
+import { nearest } from '../core/suggest.ts';
 import { type ConfigNode, child, emptyMap, type MapEntry, type MapNode } from './node.ts';
-import { nearest } from './suggest.ts';
 import { parseYaml, repairTraps } from './yaml-traps.ts';
 
 export interface Parsed {

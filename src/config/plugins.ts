@@ -2,6 +2,7 @@
 import { dirname, isAbsolute, resolve } from 'node:path';
 import type { ZodType } from 'zod';
 import type * as core from 'zod/v4/core';
+import { didYouMean, suggestion } from '../core/suggest.ts';
 import { check } from './check.ts';
 import { type Context, complain, namesOf } from './context.ts';
 import { showGiven } from './explain.ts';
@@ -17,7 +18,6 @@ import {
   showPath,
 } from './node.ts';
 import { PluginUseSchema } from './schema.ts';
-import { didYouMean, suggestion } from './suggest.ts';
 
 /** A plugin as the config needs to know it. */
 export interface PluginInfo {

@@ -1,4 +1,4 @@
-import { nearest } from './suggest.ts';
+import { nearest } from '../core/suggest.ts';
 
 /** Compared without case, `-` and `_`. */
 const SECRET =

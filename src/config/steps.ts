@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { z } from 'zod';
 import type { DeliveryPolicy, Step } from '../core/rule.ts';
+import { didYouMean } from '../core/suggest.ts';
 import { check } from './check.ts';
 import { type Context, complain, namesOf } from './context.ts';
 import { showGiven } from './explain.ts';
@@ -8,7 +9,6 @@ import { type ConfigNode, child, type MapNode, type Path, showPath } from './nod
 import { checkOptions, type PluginContext, type PluginTable } from './plugins.ts';
 import { reservedKey } from './reserved.ts';
 import { NAME, type StepDeliverySchema, StepHeadSchema } from './schema.ts';
-import { didYouMean } from './suggest.ts';
 
 const HEAD = new Set(Object.keys(StepHeadSchema.shape));
 const isHead = (key: string) => HEAD.has(key) || key === 'when';

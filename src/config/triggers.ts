@@ -8,6 +8,7 @@ import type {
   SpaceTrigger,
   Trigger,
 } from '../core/rule.ts';
+import { didYouMean, suggestion } from '../core/suggest.ts';
 import { check } from './check.ts';
 import { type Context, complain, each, namesOf, wildcard } from './context.ts';
 import { showGiven } from './explain.ts';
@@ -15,7 +16,6 @@ import { type FieldCheck, fieldNameOf } from './field-check.ts';
 import { type ConfigNode, child, isInterpolated, type Path, showPath } from './node.ts';
 import { notSupported, reservedKey } from './reserved.ts';
 import { AppTriggerSchema, ScheduleTriggerSchema, SpaceTriggerSchema } from './schema.ts';
-import { didYouMean, suggestion } from './suggest.ts';
 
 /** What triggers are resolved with. */
 export interface TriggerContext extends Context {

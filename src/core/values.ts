@@ -58,7 +58,7 @@ export function showValues(
 
 // ---------------------------------------------------------------------------------------------- reading
 
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+export const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const settingsOf = ({ config }: ValueOptions): Settings =>
@@ -104,7 +104,8 @@ export const unescapeHtml = (text: string): string =>
 const BLOCK_END = /<(?:\/(?:p|div|li|ul|ol|h[1-6]|tr|table|blockquote|pre)|br\s*\/?)>/gi;
 const TAG = /<\/?[a-z][a-z0-9]*(?:\s[^<>]*)?\/?>/gi;
 
-const stripHtml = (html: string): string =>
+/** Plain text from HTML, with a line for each block. */
+export const stripHtml = (html: string): string =>
   unescapeHtml(html.replace(BLOCK_END, '\n').replace(TAG, ''))
     .replace(/[^\S\n]+/g, ' ')
     .replace(/ ?\n\s*/g, '\n')
@@ -119,7 +120,7 @@ const sameTextAnyCase = (given: string, wanted: string): boolean =>
   squeeze(given).toLowerCase() === squeeze(wanted).toLowerCase();
 
 /** Undefined for what is no number; '' and blanks are none. */
-const toNumber = (value: unknown): number | undefined => {
+export const toNumber = (value: unknown): number | undefined => {
   if (typeof value === 'number') return Number.isFinite(value) ? value : undefined;
   if (typeof value !== 'string' || value.trim() === '') return undefined;
   const number = Number(value);
@@ -154,7 +155,7 @@ const showNumber = (value: unknown, settings: Settings = {}): string => {
   return /^-?\d+\.\d+$/.test(text) ? text.replace(/\.?0+$/, '') : text;
 };
 
-const showMoney = (value: FieldValueJson): string => {
+export const showMoney = (value: FieldValueJson): string => {
   const amount = toNumber(value.value);
   const currency = scalar(value.currency);
   if (amount === undefined) return scalar(value.value);

@@ -234,7 +234,7 @@ function buildLanes(
   closing: Closing,
 ): { dispatcher: Dispatcher; reader: ItemReader } {
   const { config, podio, identities, fields, names, store, log, clock, fetch, metrics } = base;
-  const reader = makeItemReader({ items: podio.items, identities, log });
+  const reader = makeItemReader({ client: podio, identities, log });
   const pluginPodio = makePluginPodio({
     client: podio,
     identities,
@@ -254,6 +254,11 @@ function buildLanes(
     fetch,
     attribution,
     apps: app => findApp(config.apps, app),
+    knowsField: ({ app: name }, field) => {
+      const app = name === undefined ? undefined : config.apps.get(name);
+      if (app === undefined || !fields.hasRead(app.id)) return undefined;
+      return fields.known(app.id, app.fields[field] ?? field) !== undefined;
+    },
   });
   closing.defer('the plugins', () => plugins.dispose(), plugins.disposing);
   const dispatcher = makeDispatcher({

@@ -4,6 +4,9 @@ import type { ZodType, z } from 'zod';
 import type { PodioEvent } from '../core/event.ts';
 import type { Log } from '../core/log.ts';
 import type { App, Comment, FieldValueJson, FileInfo, FilterResult, Item, Task } from '../core/podio.ts';
+import type { Data, View } from '../language/names.ts';
+
+export type { Data, View } from '../language/names.ts';
 
 /** One field that the event's change touched. */
 export interface FieldChanged {
@@ -20,9 +23,6 @@ export interface FieldChanged {
 
 /** By external id. Empty when nothing is known to have changed. */
 export type Changes = ReadonlyMap<string, FieldChanged>;
-
-/** What earlier steps added, under their names. Plain JSON. */
-export type Data = Readonly<Record<string, unknown>>;
 
 /** What flows through the steps of a rule. Frozen. */
 export interface Message {
@@ -44,18 +44,6 @@ export interface Message {
   readonly view: View;
   /** A new message with `data` under this step's name. Plain JSON, 64 kb at most. */
   with(data: unknown): Message;
-}
-
-/** Template variables (contract 8). Only what is asked for is fetched. */
-export interface View {
-  event(): PodioEvent;
-  item(): Promise<Readonly<Record<string, unknown>>>;
-  /** By alias and by external id, shown as Podio's UI would. */
-  fields(): Promise<Readonly<Record<string, string>>>;
-  changes(): Promise<Readonly<Record<string, { readonly from: string; readonly to: string }>>>;
-  app(): Readonly<{ name: string | undefined; id: number | undefined }>;
-  data(): Data;
-  now(): Date;
 }
 
 /** `hook: true` lets Podio fire hooks for the write; left out, it fires none. */

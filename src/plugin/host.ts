@@ -67,6 +67,10 @@ export interface HostDeps {
   readonly attribution: Attribution;
   /** What the config says of an app, by its name or its id. */
   readonly apps: (app: string | number) => AppNames | undefined;
+  /** When the event came that a rule last settled a run for, before this one; ISO 8601. Default: never known. */
+  readonly previousRun?: (rule: string, event: PodioEvent) => Promise<string | undefined>;
+  /** Whether the app of an event has a field of that name. Undefined, or left out: it is not known. */
+  readonly knowsField?: (event: PodioEvent, name: string) => boolean | undefined;
   /** For the jitter of set-up's backoff: from 0 (included) to 1 (excluded). */
   readonly random?: () => number;
   /** One set-up. Default 30 s. */
@@ -115,6 +119,8 @@ class SteppedPlugin implements PreparedStep {
   #instance: PluginInstance | undefined;
   /** Set when this step is only described. */
   #dry = false;
+  /** Fields that were missing; each is told once. */
+  readonly #missing = new Set<string>();
 
   constructor(deps: HostDeps, rule: Rule, step: Step, lifetime: AbortSignal) {
     this.step = step;
@@ -123,7 +129,19 @@ class SteppedPlugin implements PreparedStep {
     this.#lifetime = lifetime;
     const { apps, attribution, clock, reader } = deps;
     this.#log = deps.log.child({ plugin: step.plugin, rule: rule.name, step: step.name });
-    this.#world = { attribution, clock, log: deps.log, messages: { reader, apps, now: () => clock.now() } };
+    this.#world = {
+      attribution,
+      clock,
+      log: deps.log,
+      messages: {
+        reader,
+        apps,
+        rule,
+        now: () => clock.now(),
+        previousRun: async event => deps.previousRun?.(rule.name, event),
+        mentions: (event, field) => this.#checkField(event, field),
+      },
+    };
     // Nobody may be waiting when the host is disposed.
     this.#whenReady.promise.catch(() => {});
     lifetime.addEventListener('abort', () => this.#whenReady.reject(lifetime.reason), { once: true });
@@ -257,6 +275,16 @@ class SteppedPlugin implements PreparedStep {
       });
     }
     this.#instance = instance;
+  }
+
+  #checkField(event: PodioEvent, field: string): void {
+    const { knowsField } = this.#deps;
+    if (this.#missing.has(field) || knowsField?.(event, field) !== false) return;
+    this.#missing.add(field);
+    this.#log.warn('a template names a field that the app does not have; it is taken for empty', {
+      field,
+      app: event.app,
+    });
   }
 
   #load(): Promise<PluginDefinition> {

@@ -16,6 +16,8 @@ export type {
 export { msOf } from '../core/podio-time.ts';
 export type { FieldValue } from '../core/rule.ts';
 export { showValues, testValues } from '../core/values.ts';
+export { type FieldJson, FieldView } from '../language/field-view.ts';
+export { itemJson } from '../language/item-json.ts';
 export type {
   Changes,
   Data,
@@ -42,8 +44,8 @@ export {
   templateOption,
   templateProblem,
 } from './options.ts';
-export type { Template, TemplateOptions } from './template.ts';
-export { compileTemplate } from './template.ts';
+export type { Template, Templated, TemplatedOptions, TemplateOptions } from './template.ts';
+export { compileTemplate, templated } from './template.ts';
 export type {
   AppValue,
   CategoryValue,

@@ -1,17 +1,24 @@
 import type { PodioEvent } from '../core/event.ts';
 import type { Item } from '../core/podio.ts';
+import type { Rule } from '../core/rule.ts';
 import type { ItemReader } from '../podio/contract.ts';
 import type { Changes, Data, FieldChanged, Message, View } from './contract.ts';
 import { deepFreeze, plainJson } from './plain.ts';
-import { type AppNames, makeView, resolveAlias } from './view.ts';
+import { type AppNames, makeView, resolveAlias, type ViewWorld } from './view.ts';
 
 /** What messages read from. */
 export interface MessageWorld {
   readonly reader: ItemReader;
   /** What the config says of an app, by its name. */
   apps(name: string): AppNames | undefined;
+  /** The rule that the message goes through. */
+  readonly rule: Pick<Rule, 'name' | 'timezone'>;
   /** Wall time, ms. */
   now(): number;
+  /** When the event came that the rule last settled a run for, before this one; ISO 8601. */
+  previousRun(event: PodioEvent): Promise<string | undefined>;
+  /** Told of every field that a template or a condition names. */
+  mentions?(event: PodioEvent, name: string): void;
 }
 
 /** What all messages of one try have in common. */
@@ -45,7 +52,7 @@ class StepMessage implements Message {
   }
 
   get view(): View {
-    return makeView(this, this.#app, () => this.#origin.world.now());
+    return makeView(this, viewWorld(this.#origin.world, this.#app));
   }
 
   get #app(): AppNames | undefined {
@@ -81,6 +88,20 @@ class StepMessage implements Message {
     return typeof value === 'object' && value !== null && #origin in value && value.#origin === origin;
   }
 }
+
+/** What the names of one event's templates are worked out from. */
+export const viewWorld = (
+  { reader, rule, now, previousRun, mentions }: MessageWorld,
+  app: AppNames | undefined,
+): ViewWorld => ({
+  reader,
+  app,
+  rule: rule.name,
+  timezone: rule.timezone,
+  now,
+  previousRun,
+  ...(mentions && { mentions }),
+});
 
 /** The message a try begins with. Freezes what it is given. */
 export function makeMessage(origin: Origin, data: Data): Message {

@@ -1,8 +1,7 @@
 /** Schemas for options that many plugins have. Their marks (`meta`) tell the config how to treat the value. */
 import { type ZodType, z } from 'zod';
-import { isPodiodError } from '../core/errors.ts';
 import { parseSize, SIZE } from '../core/units.ts';
-import { compileTemplate } from './template.ts';
+import { compileTemplate, problemOf } from './template.ts';
 
 /** A file or folder. The config makes it absolute, relative to the file it stands in. */
 export const pathOption = (): ZodType<string, string> => z.string().min(1).meta({ format: 'path' });
@@ -42,7 +41,6 @@ export function templateProblem(text: string): string | undefined {
     compileTemplate(text);
     return undefined;
   } catch (error) {
-    if (!isPodiodError(error)) throw error;
-    return error.hint === undefined ? error.message : `${error.message}. ${error.hint}`;
+    return problemOf(error);
   }
 }

@@ -1,87 +1,194 @@
-import { createRequire } from 'node:module';
-import type * as liquidjs from 'liquidjs';
-import { PodiodError } from '../core/errors.ts';
-import type { View } from './contract.ts';
+import { type ZodType, z } from 'zod';
+import { isPodiodError, PodiodError } from '../core/errors.ts';
+import { isRecord } from '../core/values.ts';
+import { textOf } from '../language/compare.ts';
+import { FieldView } from '../language/field-view.ts';
+import type { View } from '../language/names.ts';
+import { compileTemplate, hasTemplate, type Template, type TemplateOptions } from '../language/template.ts';
 
-/** 8 MB that a daemon without templates need not carry. Compiling is synchronous, so import() would not do. */
-const liquid = (): typeof liquidjs => createRequire(import.meta.url)('liquidjs') as typeof liquidjs;
+export { compileTemplate, type Template, type TemplateOptions } from '../language/template.ts';
 
-/** What a template may name at its start. */
-export const TEMPLATE_NAMES = [
-  'event',
-  'item',
-  'fields',
-  'changes',
-  'app',
-  'data',
-  'now',
-] as const satisfies readonly (keyof View)[];
-
-type Name = (typeof TEMPLATE_NAMES)[number];
-
-export interface TemplateOptions {
-  /** Applied to every value that is put in, not to the template's own text. A value can ask for `| raw`. */
-  readonly escape?: (text: string) => string;
+/** An option with templates in it, ready to be filled in. */
+export interface Templated<T> {
+  /** Without templates: the value for every message alike. */
+  readonly constant: T | undefined;
+  /** The option for one message. Rejects for good when what comes out is not what the option takes. */
+  render(view: View): Promise<T>;
 }
 
-export interface Template {
-  /** What the template mentions: only this is fetched. */
-  readonly names: readonly Name[];
-  /** Rejects when a value can't be read or a filter fails. */
-  render(view: View): Promise<string>;
+export interface TemplatedOptions extends TemplateOptions {
+  /**
+   * `keep`: a text that is exactly one `{{ fields.NAME }}` becomes a {@link FieldView}, with Podio's own values in it.
+   * Default: what it is in JSON (a number, `{ value, currency }`, else text).
+   */
+  readonly fields?: 'keep';
 }
+
+type Path = readonly PropertyKey[];
+
+/** Told where something is wrong inside an option. */
+type Complain = (path: Path, message: string) => void;
 
 /**
- * Compiles a Liquid template. Throws a PodiodError PLUGIN_OPTIONS that says where, for wrong syntax, an unknown filter and an
- * unknown variable; a field that an item does not have is no error, since Podio leaves out the empty ones.
+ * A schema for an option whose texts are templates, at any depth: `templated()` takes a text, `templated(schema)` whatever
+ * `schema` does, or templates that come to it. Wrong templates are problems of the config with their place. A text that is
+ * exactly one `{{ x }}` keeps x's type, so `"{{ data.n }}"` can be a number.
  */
-export function compileTemplate(text: string, options: TemplateOptions = {}): Template {
-  // Most strings of a block or an option are no templates, and an engine for each would cost more than all else.
-  if (!/\{[{%]/.test(text)) return { names: [], render: async () => text };
-  const encode = options.escape ?? (value => value);
-  const { Liquid } = liquid();
-  const engine = new Liquid({
-    strictFilters: true,
-    ownPropertyOnly: true,
-    outputEscape: (value: unknown) => encode(toText(value)),
+export function templated(): ZodType<Templated<string>, string>;
+export function templated<Schema extends ZodType>(
+  schema: Schema,
+  options?: TemplatedOptions,
+): ZodType<Templated<z.output<Schema>>, z.input<Schema> | string>;
+export function templated(
+  schema: ZodType = z.string(),
+  options: TemplatedOptions = {},
+): ZodType<Templated<unknown>> {
+  return z.unknown().transform((given, context): Templated<unknown> => {
+    const filled = compile(given, options, [], (path, message) =>
+      context.issues.push({ code: 'custom', message, path: [...path], input: given }),
+    );
+    const checked = schema.safeParse(given);
+    for (const issue of checked.error?.issues ?? []) {
+      // What a template stands in, or what it stands inside of, is told when it is filled in.
+      const isOpen = filled.templates.some(path => isAlong(path, issue.path));
+      if (isOpen && issue.code !== 'unrecognized_keys') continue;
+      context.issues.push({ ...issue, path: [...issue.path], input: given } as z.core.$ZodRawIssue);
+    }
+    if (filled.templates.length === 0) {
+      return { constant: checked.data, render: async () => checked.data };
+    }
+    return {
+      constant: undefined,
+      render: async view => fitted(schema, await filled.render(view)),
+    };
   });
-  // They would read files from wherever the daemon was started.
-  for (const tag of ['include', 'render', 'layout', 'block']) delete engine.tags[tag];
+}
 
-  const parsed = parse(engine, text);
-  const names = engine.globalVariablesSync(parsed, { partials: false });
-  const unknown = names.find(name => !isName(name));
-  if (unknown !== undefined) {
-    throw new PodiodError('PLUGIN_OPTIONS', `unknown variable "${unknown}" in the template`, {
-      hint: `Templates know ${TEMPLATE_NAMES.join(', ')}.`,
-      retry: 'never',
-    });
+interface Filled {
+  readonly templates: readonly Path[];
+  render(view: View): Promise<unknown>;
+}
+
+function compile(given: unknown, options: TemplatedOptions, path: Path, complain: Complain): Filled {
+  if (typeof given === 'string') return compileText(given, options, path, complain);
+  if (Array.isArray(given)) {
+    const parts = given.map((one, index) => compile(one, options, [...path, index], complain));
+    return {
+      templates: parts.flatMap(({ templates }) => templates),
+      render: view => Promise.all(parts.map(part => part.render(view))),
+    };
   }
-  const mentioned = names.filter(isName);
+  if (isRecord(given)) {
+    const parts = Object.entries(given).map(
+      ([key, one]) => [key, compile(one, options, [...path, key], complain)] as const,
+    );
+    return {
+      templates: parts.flatMap(([, { templates }]) => templates),
+      render: async view =>
+        Object.fromEntries(
+          await Promise.all(parts.map(async ([key, part]) => [key, await part.render(view)] as const)),
+        ),
+    };
+  }
+  return { templates: [], render: async () => given };
+}
+
+function compileText(text: string, options: TemplatedOptions, path: Path, complain: Complain): Filled {
+  if (!hasTemplate(text)) return { templates: [], render: async () => text };
+  let template: Template;
+  try {
+    template = compileTemplate(text, options);
+  } catch (error) {
+    complain(path, problemOf(error));
+    return { templates: [path], render: async () => text };
+  }
   return {
-    names: mentioned,
+    templates: [path],
     async render(view) {
-      const values = await Promise.all(mentioned.map(async name => [name, await view[name]()] as const));
-      return String(await engine.render(parsed, Object.fromEntries(values)));
+      const value = await template.value(view);
+      return options.fields === 'keep' ? value : inJson(value);
     },
   };
 }
 
-const isName = (name: string): name is Name => (TEMPLATE_NAMES as readonly string[]).includes(name);
+/** Fields as JSON has them, wherever they stand. */
+function inJson(value: unknown): unknown {
+  if (value instanceof FieldView) return value.toJSON();
+  if (value instanceof Date) return textOf(value);
+  if (Array.isArray(value)) return value.map(inJson);
+  if (!isRecord(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, inJson(one)]));
+}
 
-function parse(engine: liquidjs.Liquid, text: string): liquidjs.Template[] {
-  try {
-    return engine.parse(text);
-  } catch (error) {
-    if (!liquid().LiquidError.is(error)) throw error;
-    throw new PodiodError('PLUGIN_OPTIONS', error.message, { retry: 'never', cause: error });
+const isAlong = (template: Path, issue: Path): boolean =>
+  issue.every((step, index) => template[index] === step) ||
+  template.every((step, index) => issue[index] === step);
+
+/** The value as the schema gives it; a number where text is wanted becomes text, and the other way round. */
+function fitted(schema: ZodType, value: unknown): unknown {
+  let fitting = value;
+  for (let tries = 0; ; tries++) {
+    const checked = schema.safeParse(fitting);
+    if (checked.success) return checked.data;
+    const converted = tries < 8 ? converting(checked.error.issues, fitting) : fitting;
+    if (converted === fitting) throw misfit(checked.error);
+    fitting = converted;
   }
 }
 
-/** Liquid's own way with text, numbers and lists; a date is ISO 8601 and an object JSON rather than `[object Object]`. */
-function toText(value: unknown): string {
-  if (value === undefined || value === null) return '';
-  if (Array.isArray(value)) return value.map(toText).join('');
-  if (value instanceof Date) return value.toISOString();
-  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+const misfit = (error: z.ZodError): PodiodError => {
+  const said = error.issues.map(({ path, message }) =>
+    path.length === 0 ? message : `${path.map(String).join('.')}: ${message}`,
+  );
+  return new PodiodError('PLUGIN_OPTIONS', `what the templates came to does not fit: ${said.join('; ')}`, {
+    retry: 'never',
+  });
+};
+
+function converting(issues: readonly z.core.$ZodIssue[], value: unknown): unknown {
+  let result = value;
+  for (const issue of issues.flatMap(leaves)) {
+    if (issue.code !== 'invalid_type') continue;
+    const found = at(result, issue.path);
+    const converted = convert(issue.expected, found);
+    if (converted !== undefined && converted !== found) result = replaced(result, issue.path, converted);
+  }
+  return result;
+}
+
+function leaves(issue: z.core.$ZodIssue): readonly z.core.$ZodIssue[] {
+  if (issue.code !== 'invalid_union') return [issue];
+  return issue.errors.flat().flatMap(inner => leaves({ ...inner, path: [...issue.path, ...inner.path] }));
+}
+
+function convert(wanted: string, value: unknown): unknown {
+  if (wanted === 'string') {
+    if (value === undefined || value === null) return '';
+    return typeof value === 'object' && !(value instanceof FieldView) ? undefined : textOf(value);
+  }
+  const text = typeof value === 'string' || value instanceof FieldView ? textOf(value).trim() : undefined;
+  if (text === undefined || text === '') return undefined;
+  if (wanted === 'boolean') return text === 'true' ? true : text === 'false' ? false : undefined;
+  const number = wanted === 'number' || wanted === 'int' ? Number(text) : Number.NaN;
+  return Number.isNaN(number) ? undefined : number;
+}
+
+const at = (value: unknown, path: Path): unknown =>
+  path.reduce<unknown>(
+    (inner, step) =>
+      Array.isArray(inner) ? inner[Number(step)] : isRecord(inner) ? inner[String(step)] : undefined,
+    value,
+  );
+
+function replaced(value: unknown, path: Path, by: unknown): unknown {
+  const [step, ...rest] = path;
+  if (step === undefined) return by;
+  if (Array.isArray(value)) return value.with(Number(step), replaced(value[Number(step)], rest, by));
+  return isRecord(value) ? { ...value, [step]: replaced(value[String(step)], rest, by) } : value;
+}
+
+/** What is wrong, in one sentence or two. */
+export function problemOf(error: unknown): string {
+  if (!isPodiodError(error)) throw error;
+  return error.hint === undefined ? error.message : `${error.message}. ${error.hint}`;
 }

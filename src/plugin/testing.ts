@@ -3,6 +3,7 @@ import { systemClock } from '../core/clock.ts';
 import type { PodioEvent } from '../core/event.ts';
 import { type Log, silentLog } from '../core/log.ts';
 import type { Item } from '../core/podio.ts';
+import type { PodioObject } from '../podio/contract.ts';
 import type { Values } from '../store/contract.ts';
 import { attempt, dryMessage, type StepTask } from './attempt.ts';
 import { makeAttribution } from './attribution.ts';
@@ -20,6 +21,8 @@ export interface TestBench {
   readonly podio?: Partial<PluginPodio>;
   /** Aliases of the app's fields, to external ids. */
   readonly aliases?: Readonly<Record<string, string>>;
+  /** The rule's. Default: UTC. */
+  readonly timezone?: string;
 }
 
 /** One event for the plugin: an `item.update` of the app `leads` (101), unless told otherwise. */
@@ -30,6 +33,13 @@ export interface TestEvent {
   readonly changes?: Readonly<Record<string, Partial<FieldChanged>>>;
   /** What steps before would have added. */
   readonly data?: Data;
+  /** As Podio has them: a byline, a comment, files, a task. */
+  readonly actor?: PodioObject;
+  readonly comment?: PodioObject;
+  readonly files?: readonly PodioObject[];
+  readonly task?: PodioObject;
+  /** When the rule is to have run before, ISO 8601. */
+  readonly previousRun?: string;
   readonly signal?: AbortSignal;
   /** Default 5000. */
   readonly deadlineMs?: number;
@@ -81,7 +91,13 @@ export async function testPlugin(plugin: PluginDefinition, bench: TestBench = {}
         reader: {
           item: async () => itemOf(event, given.item),
           changes: async () => changesOf(given.changes),
+          actor: async () => given.actor,
+          comment: async () => given.comment,
+          files: async () => given.files ?? [],
+          task: async () => given.task,
         },
+        rule: { name: RULE, timezone: bench.timezone ?? 'UTC' },
+        previousRun: async () => given.previousRun,
         apps: name => (name === APP.name ? { id: APP.id, fields: bench.aliases ?? {} } : undefined),
         now: Date.now,
       },

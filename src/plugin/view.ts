@@ -1,6 +1,9 @@
 import type { PodioEvent } from '../core/event.ts';
-import { showValues } from '../core/values.ts';
-import type { Message, View } from './contract.ts';
+import { isRecord, stripHtml } from '../core/values.ts';
+import { type FieldView, fieldView } from '../language/field-view.ts';
+import type { Actor, ChangeView, RunView, View } from '../language/names.ts';
+import type { ItemReader, PodioObject } from '../podio/contract.ts';
+import type { Message } from './contract.ts';
 
 /** What the config says of an app. */
 export interface AppNames {
@@ -42,39 +45,118 @@ const appIdOf = ({ ref, params }: PodioEvent): number | undefined => {
   return params.app_id ? Number(params.app_id) : undefined;
 };
 
-/** Template variables of one message. Fetches only what is asked for. */
-export function makeView(message: Message, app: AppNames | undefined, now: () => number): View {
+/** What a view is made from, beside its message. */
+export interface ViewWorld {
+  readonly reader: Pick<ItemReader, 'actor' | 'comment' | 'files' | 'task'>;
+  readonly app: AppNames | undefined;
+  /** IANA name. */
+  readonly timezone: string;
+  readonly rule: string;
+  /** Wall time, ms. */
+  now(): number;
+  /** When the event came that the rule last settled a run for, ISO 8601. */
+  previousRun(event: PodioEvent): Promise<string | undefined>;
+  /** Told of every field that a template or a condition names. */
+  mentions?(event: PodioEvent, name: string): void;
+}
+
+/** The names of templates and conditions for one message. Fetches only what is asked for. */
+export function makeView(
+  message: Pick<Message, 'event' | 'item' | 'changes' | 'data'>,
+  world: ViewWorld,
+): View {
   const { event } = message;
-  return {
+  const { app, reader } = world;
+  const view: View = {
     event: () => event,
     async item() {
       const item = await message.item();
-      return { ...item, id: item.item_id };
+      return {
+        ...item,
+        id: item.item_id,
+        number: item.app_item_id,
+        externalId: item.external_id,
+        createdOn: item.created_on,
+        createdBy: item.created_by,
+        editedOn: editedOn(item),
+      };
     },
     async fields() {
       const { fields } = await message.item();
-      return withAliases(
-        new Map(
-          fields.map(({ external_id, type, values, config }) => [
-            external_id,
-            showValues(type, values, { config }),
-          ]),
-        ),
-        app,
-      );
+      const filled = new Map<string, FieldView>();
+      for (const { external_id, type, values, config } of fields) {
+        const value = fieldView(type, values, config);
+        if (value !== undefined) filled.set(external_id, value);
+      }
+      return withAliases(filled, app);
     },
     async changes() {
-      const shown = new Map<string, { from: string; to: string }>();
+      const shown = new Map<string, ChangeView>();
       for (const [externalId, { type, from, to, config }] of await message.changes()) {
-        shown.set(externalId, {
-          from: showValues(type, from, { config }),
-          to: showValues(type, to, { config }),
-        });
+        const [before, after] = [fieldView(type, from, config), fieldView(type, to, config)];
+        shown.set(externalId, { ...(before && { from: before }), ...(after && { to: after }) });
       }
       return withAliases(shown, app);
     },
-    app: () => ({ name: event.app, id: app?.id ?? appIdOf(event) }),
+    actor: async () => actorOf(await reader.actor(event)),
+    comment: async () => commentOf(event, await reader.comment(event)),
+    files: async () => (await reader.files(event)).map(file => ({ ...file, id: file.file_id })),
+    task: async () => taskOf(event, await reader.task(event)),
     data: () => message.data,
-    now: () => new Date(now()),
+    async run(): Promise<RunView> {
+      const previous = await world.previousRun(event);
+      return {
+        rule: world.rule,
+        previous: previous === undefined ? undefined : new Date(previous),
+        replay: event.source === 'replay',
+      };
+    },
+    app: () => ({ name: event.app, id: app?.id ?? appIdOf(event) }),
+    now: () => new Date(world.now()),
+    batch: () => [view],
+    timezone: () => world.timezone,
+    ...(world.mentions && {
+      mentions: (name: string) => world.mentions?.(event, name),
+    }),
   };
+  return view;
+}
+
+/** Podio gives the time of the last edit under different keys. */
+function editedOn({ last_edit_on: lastEdit, current_revision: current, created_on }: PodioObject): unknown {
+  return lastEdit ?? (isRecord(current) ? current.created_on : undefined) ?? created_on;
+}
+
+function actorOf(byline: PodioObject | undefined): Actor {
+  if (byline === undefined) return {};
+  const { type, id, name, mail, url } = byline;
+  const [address] = [mail].flat();
+  return {
+    ...(typeof type === 'string' && { type }),
+    ...(typeof id === 'number' && { id }),
+    ...(typeof name === 'string' && { name }),
+    ...(typeof address === 'string' && { mail: address }),
+    ...(typeof url === 'string' && { link: url }),
+  };
+}
+
+function commentOf({ params }: PodioEvent, comment: PodioObject | undefined): PodioObject {
+  const id = params.comment_id ? { id: Number(params.comment_id) } : {};
+  if (comment === undefined) return id;
+  const { value, rich_value, created_by: author } = comment;
+  const text = typeof value === 'string' ? value : typeof rich_value === 'string' ? rich_value : '';
+  return {
+    ...comment,
+    ...id,
+    text: stripHtml(text),
+    author: isRecord(author) ? actorOf(author) : {},
+    createdOn: comment.created_on,
+  };
+}
+
+function taskOf({ params }: PodioEvent, task: PodioObject | undefined): PodioObject {
+  const id = params.task_id ? { id: Number(params.task_id) } : {};
+  if (task === undefined) return id;
+  const { responsible } = task;
+  return { ...task, ...id, responsible: isRecord(responsible) ? actorOf(responsible) : responsible };
 }

@@ -145,12 +145,24 @@ export interface FieldDirectory {
   find(as: Identity, appId: number, field: string, options?: CallOptions): Promise<KnownField | undefined>;
 }
 
-/** Reads what an event is about, once per item and revision however many rules ask. */
+/**
+ * Reads what an event is about, once per item and revision however many rules ask. What is gone is the last known or
+ * empty, never an error.
+ */
 export interface ItemReader {
-  /** The last known or an empty item when it is gone. */
   item(event: PodioEvent): Promise<Item>;
   changes(event: PodioEvent): Promise<Changes>;
+  /** Podio's byline of who made the change; undefined where Podio does not tell. */
+  actor(event: PodioEvent): Promise<PodioObject | undefined>;
+  /** The comment that the event is about. */
+  comment(event: PodioEvent): Promise<PodioObject | undefined>;
+  /** The files that a `file.change` names, of other events those of the item. */
+  files(event: PodioEvent): Promise<readonly PodioObject[]>;
+  task(event: PodioEvent): Promise<PodioObject | undefined>;
 }
+
+/** Something as Podio's JSON has it. */
+export type PodioObject = Readonly<Record<string, unknown>>;
 
 /** Names from the config for refs and back. */
 export interface Names {

@@ -1,10 +1,11 @@
 import { PodioError } from '../core/errors.ts';
 import { isHookRefType, type PodioEvent, refKey } from '../core/event.ts';
 import type { Log } from '../core/log.ts';
-import type { FieldDifference, Item, ItemField } from '../core/podio.ts';
+import type { FieldDifference, Item, ItemField, Revision } from '../core/podio.ts';
 import type { Changes, FieldChanged } from '../plugin/contract.ts';
-import type { CallOptions, Identities, Identity, ItemReader, PodioClient } from './contract.ts';
+import type { CallOptions, Identities, Identity, ItemReader, PodioClient, PodioObject } from './contract.ts';
 import { isGone } from './errors.ts';
+import { isRecord } from './json.ts';
 import { makeRecent, type Recent } from './recent.ts';
 
 /** Items and differences kept; with app references embedded an item can be some 50 kB. */
@@ -21,15 +22,23 @@ export interface LearningItemReader extends ItemReader {
  * what is kept. An item that is gone is no error; anything else rejects, is not kept, and so is tried again by the step.
  */
 export function makeItemReader(options: {
-  readonly items: Pick<PodioClient['items'], 'get' | 'difference'>;
+  readonly client: {
+    readonly items: Pick<PodioClient['items'], 'get' | 'difference' | 'revisions'>;
+    readonly comments: Pick<PodioClient['comments'], 'get'>;
+    readonly tasks: Pick<PodioClient['tasks'], 'get'>;
+    readonly files: Pick<PodioClient['files'], 'get'>;
+  };
   readonly identities: Identities;
   readonly log: Log;
 }): LearningItemReader {
-  const { items, identities } = options;
+  const { client, identities } = options;
+  const { items } = client;
   const log = options.log.child({ module: 'podio' });
   const read = makeRecent<string, Promise<Item>>(KEPT);
   const changed = makeRecent<string, Promise<Changes>>(KEPT);
   const newest = makeRecent<number, Item>(KEPT);
+  const bylines = makeRecent<string, Promise<PodioObject | undefined>>(KEPT);
+  const things = makeRecent<string, Promise<PodioObject | undefined>>(KEPT);
 
   const callerFor = (event: PodioEvent): Identity => {
     const { ref } = event;
@@ -97,8 +106,84 @@ export function makeItemReader(options: {
     return new Map(filled.map(field => [field.external_id, toChanged(field, [], field.values)]));
   };
 
+  /** Undefined when it is gone. Comments and tasks change without a revision, so each event has a reading of its own. */
+  const thing = (event: PodioEvent, kind: 'comments' | 'files' | 'tasks', id: string) =>
+    once(things, `${kind}/${id}/${event.id}`, async (): Promise<PodioObject | undefined> => {
+      try {
+        return await client[kind].get(callerFor(event), Number(id), urgency(event));
+      } catch (error) {
+        if (!isGone(error)) throw error;
+        log.debug('what the event is about is gone', { kind, id, error });
+        return undefined;
+      }
+    });
+
+  const named = async (event: PodioEvent, kind: 'comment' | 'task') => {
+    const id = event.params[`${kind}_id`];
+    return id && !event.type.endsWith('.delete') ? thing(event, `${kind}s`, id) : undefined;
+  };
+
+  const files = async (event: PodioEvent): Promise<readonly PodioObject[]> => {
+    const ids = idsIn(event.params.file_ids);
+    if (event.type === 'file.change' && event.params.action_type === 'file_deleted') {
+      return ids.map(id => ({ file_id: Number(id) }));
+    }
+    const { files: attached } = await item(event);
+    const known = Array.isArray(attached) ? attached.filter(isRecord) : [];
+    if (event.type !== 'file.change') return known;
+    return Promise.all(
+      ids.map(
+        async id =>
+          known.find(file => String(file.file_id) === id) ??
+          (await thing(event, 'files', id)) ?? { file_id: Number(id) },
+      ),
+    );
+  };
+
+  const madeBy = async (event: PodioEvent): Promise<unknown> => {
+    switch (event.type) {
+      case 'item.create':
+        return (await item(event)).created_by;
+      case 'item.update': {
+        const { itemId, revision } = event;
+        if (itemId === undefined || revision === undefined) return undefined;
+        const { current_revision: current, revisions } = await item(event);
+        // What the item itself says of its latest revisions saves a call.
+        const told = [current, ...(Array.isArray(revisions) ? revisions : [])].filter(isRecord);
+        const found = told.find(one => one.revision === revision);
+        if (found) return found.created_by;
+        return (await history(event, itemId)).find(one => one.revision === revision)?.created_by;
+      }
+      case 'comment.create':
+        return (await named(event, 'comment'))?.created_by;
+      case 'task.create':
+        return (await named(event, 'task'))?.created_by;
+      case 'file.change':
+        return (await files(event)).at(-1)?.created_by;
+      default:
+        return undefined;
+    }
+  };
+
+  const history = async (event: PodioEvent, itemId: number): Promise<readonly Revision[]> => {
+    try {
+      return await items.revisions(callerFor(event), itemId, urgency(event));
+    } catch (error) {
+      if (!isGone(error)) throw error;
+      return [];
+    }
+  };
+
   return {
     item,
+    files,
+    comment: event => named(event, 'comment'),
+    task: event => named(event, 'task'),
+    actor: event =>
+      once(bylines, event.id, async () => {
+        const byline = await madeBy(event);
+        return isRecord(byline) ? byline : undefined;
+      }),
     async changes(event) {
       const { itemId, revision } = event;
       if (itemId === undefined) return new Map();
@@ -126,6 +211,9 @@ const urgency = (event: PodioEvent): CallOptions => ({
 });
 
 const isRefused = (error: unknown): boolean => error instanceof PodioError && error.code === 'PODIO_INVALID';
+
+const idsIn = (list: string | undefined): readonly string[] =>
+  (list ?? '').split(',').filter(id => /^\d+$/.test(id));
 
 const emptyItem = (itemId: number): Item => ({ item_id: itemId, title: '', fields: [] });
 

@@ -11,10 +11,10 @@ import { makeAttribution } from '../../src/plugin/attribution.ts';
 import type { Message, PluginDefinition, PluginPodio } from '../../src/plugin/contract.ts';
 import { makePluginHost, type PluginHost } from '../../src/plugin/host.ts';
 import { definePlugin, PermanentError, z } from '../../src/plugin/index.ts';
-import type { ItemReader } from '../../src/podio/contract.ts';
 import { makeScheduler } from '../../src/schedule/scheduler.ts';
 import { openStore, type Store } from '../../src/store/index.ts';
 import { temporaryFolder } from '../support/folder.ts';
+import { readerOf } from '../support/plugin-world.ts';
 import { until } from '../support/wait.ts';
 
 const makeStep = (name: string): Step => ({
@@ -56,10 +56,7 @@ const update = (itemId: number, revision: number): NewEvent => ({
 const plugin = (name: string, operator: OperatorFunction<Message, Message>): PluginDefinition =>
   definePlugin({ name, options: z.object({}), setup: () => ({ operator }) }) as PluginDefinition;
 
-const reader: ItemReader = {
-  item: async () => ({ item_id: 1, title: '', fields: [] }),
-  changes: async () => new Map(),
-};
+const reader = readerOf(async () => ({ item_id: 1, title: '', fields: [] }));
 
 /** A daemon's middle: store, plugin host and lanes. */
 class Daemon {

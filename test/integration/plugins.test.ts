@@ -123,6 +123,31 @@ describe('docs/plugins.md', () => {
         for (const _ of [1, 2]) expect(await tested.run(event)).to.deep.equal([{ greet: { commentId: 1 } }]);
         expect(made).to.deep.equal([{ value: 'hi' }]);
       },
+      async 'my-plugins/ticket.ts'() {
+        const plugin = await loader.load('./my-plugins/ticket.ts');
+        const sent: unknown[] = [];
+        await using tested = await testPlugin(plugin, {
+          options: {
+            url: 'https://desk.example.com/{{ item.id }}',
+            ticket: {
+              title: '{{ fields.status }}: {{ item.title }}',
+              priority: '{{ data.priority }}',
+              tags: '{{ item.tags }}',
+            },
+          },
+          fetch: async (url, init) => {
+            sent.push(url, JSON.parse(String(init?.body)));
+            return Response.json({});
+          },
+        });
+        const status = { field_id: 1, external_id: 'status', type: 'category', label: 'Status' };
+        const fields = [{ ...status, values: [{ value: { id: 3, text: 'Won' } }] }];
+        await tested.run({ item: { title: 'Acme', tags: ['vip'], fields }, data: { priority: 1 } });
+        expect(sent).to.deep.equal([
+          'https://desk.example.com/4711',
+          { title: 'Won: Acme', priority: 1, tags: ['vip'] },
+        ]);
+      },
       async 'my-plugins/shout.ts'() {
         const plugin = await loader.load('./my-plugins/shout.ts');
         await using tested = await testPlugin(plugin, { options: { text: '{{ item.title }}!' } });

@@ -300,7 +300,7 @@ describe('podio client with the emulator', () => {
       };
       const fields = await makeFieldDirectory({ settings, apps: client.apps });
       const identities = await makeIdentities(config, { settings, fields });
-      const reader = makeItemReader({ items: client.items, identities, log: silentLog });
+      const reader = makeItemReader({ client, identities, log: silentLog });
       const { world } = podio;
       const { itemId } = world.createItem(101, { fields: { title: 'Alder', status: 'Open' } });
       world.updateItem(itemId, { fields: { status: 'Won' } });

@@ -7,6 +7,7 @@ import type { Rule, Step } from '../../src/core/rule.ts';
 import { makeAttribution } from '../../src/plugin/attribution.ts';
 import type { Changes, PluginDefinition, PluginPodio } from '../../src/plugin/contract.ts';
 import { type HostDeps, makePluginHost, type StepTask } from '../../src/plugin/host.ts';
+import type { ItemReader } from '../../src/podio/contract.ts';
 
 /** A log that keeps its lines, children's fields included. */
 export function keepingLog(): Log & {
@@ -117,6 +118,21 @@ export const wonChanges = (): Changes =>
     ],
   ]);
 
+/** A reader of one item; of comments, files and tasks there are none unless given. */
+export const readerOf = (
+  item: ItemReader['item'],
+  changes: ItemReader['changes'] = async () => new Map(),
+  over: Partial<ItemReader> = {},
+): ItemReader => ({
+  item,
+  changes,
+  actor: async () => undefined,
+  comment: async () => undefined,
+  files: async () => [],
+  task: async () => undefined,
+  ...over,
+});
+
 /** A host with one plugin; everything else is memory. Effects can be replaced. */
 export function pluginWorld(
   plugin: PluginDefinition | Error,
@@ -132,7 +148,10 @@ export function pluginWorld(
         return plugin;
       },
     },
-    reader: { item: async () => wonItem, changes: async () => wonChanges() },
+    reader: readerOf(
+      async () => wonItem,
+      async () => wonChanges(),
+    ),
     podioFor: () => ({}) as PluginPodio,
     values: {
       get: async (space, key) => values.get(`${space}:${key}`),

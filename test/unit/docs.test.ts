@@ -31,6 +31,7 @@ describe('documents', () => {
       'ARCHITECTURE.md',
       'docs/plugins.md',
       'docs/config.md',
+      'docs/templates.md',
     ]) {
       for (const [, target = ''] of read(file).matchAll(/\]\(((?!https?:|#)[^)#]+)/g)) {
         expect(

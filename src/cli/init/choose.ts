@@ -1,6 +1,7 @@
 /** Which apps were meant. */
-import { nearest } from '../../config/suggest.ts';
+
 import { UsageError } from '../../core/errors.ts';
+import { nearest } from '../../core/suggest.ts';
 import type { SeenApp } from '../../podio/discover.ts';
 
 /**

@@ -15,12 +15,21 @@ export async function readText({ io }: Cli, file: string): Promise<string> {
   }
 }
 
+/** A saved delivery comes with no comment, files or task. */
+const NOTHING_ELSE: Omit<ItemReader, 'item' | 'changes'> = {
+  actor: async () => undefined,
+  comment: async () => undefined,
+  files: async () => [],
+  task: async () => undefined,
+};
+
 /** The item of `--item` for every delivery, else an empty one. */
 export async function itemFile(cli: Cli, file: string | undefined): Promise<ItemReader> {
   if (file === undefined) {
     return {
       item: async ({ itemId }) => ({ item_id: itemId ?? 0, title: '', fields: [] }),
       changes: async () => new Map(),
+      ...NOTHING_ELSE,
     };
   }
   const { item, changes } = itemIn(await readText(cli, file), file);
@@ -30,7 +39,7 @@ export async function itemFile(cli: Cli, file: string | undefined): Promise<Item
       { fieldId, type, label, from, to, ...(config && { config }) },
     ]),
   );
-  return { item: async () => item, changes: async () => changed };
+  return { item: async () => item, changes: async () => changed, ...NOTHING_ELSE };
 }
 
 /** An item as Podio answers it, or one together with a revision difference. */

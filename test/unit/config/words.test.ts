@@ -1,7 +1,7 @@
 import { globSync, readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { DIAGNOSTIC_CODES } from '../../../src/config/codes.ts';
-import { nearest, suggestion } from '../../../src/config/suggest.ts';
+import { nearest, suggestion } from '../../../src/core/suggest.ts';
 import { parseBackoff, parseDuration, parseShare, parseSize } from '../../../src/core/units.ts';
 
 describe('config: units', () => {

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { concatMap, map } from 'rxjs';
 import type { Message, PluginContext, PluginDefinition } from '../../../src/plugin/contract.ts';
 import type { DryRun, PluginHost } from '../../../src/plugin/host.ts';
-import { definePlugin, PermanentError, RetryAfter, z } from '../../../src/plugin/index.ts';
+import { compileTemplate, definePlugin, PermanentError, RetryAfter, z } from '../../../src/plugin/index.ts';
 import { pluginWorld, rule, step, task } from '../../support/plugin-world.ts';
 import { makeVirtualClock } from '../../support/virtual-clock.ts';
 
@@ -154,6 +154,21 @@ describe('plugin host', () => {
       expect((await disposed).message).to.equal('the plugin host is disposed');
       expect(() => host.prepare(rule([]), step())).to.throw('disposed');
     });
+  });
+
+  it('tells once of a field that the app does not have', async () => {
+    const template = compileTemplate('{{ fields.status }}{{ fields.stauts }}');
+    const shout = define({
+      setup: () => ({
+        operator: messages$ =>
+          messages$.pipe(concatMap(async message => message.with(await template.render(message.view)))),
+      }),
+    });
+    const known = new Set(['status']);
+    const { prepared, log } = prepare(shout, { knowsField: (_event, name) => known.has(name) });
+    for (let n = 0; n < 3; n++) expect(await prepared.run(task())).to.deep.equal([{ probe: 'Won' }]);
+    const told = log.lines.filter(({ level }) => level === 'warn');
+    expect(told.map(({ fields }) => fields.field)).to.deep.equal(['stauts']);
   });
 
   describe('disposing', () => {

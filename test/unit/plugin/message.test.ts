@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import type { PodioEvent } from '../../../src/core/event.ts';
+import type { ItemField } from '../../../src/core/podio.ts';
 import { type MessageWorld, makeMessage } from '../../../src/plugin/message.ts';
-import { event, wonChanges, wonItem } from '../../support/plugin-world.ts';
+import { event, readerOf, wonChanges, wonItem } from '../../support/plugin-world.ts';
 
 const NOW = Date.UTC(2026, 0, 31);
 
@@ -16,18 +17,26 @@ const message = (
       deliveryKey: 'won/item.update:4711:3/probe',
       signal: new AbortController().signal,
       world: {
-        reader: { item: async () => structuredClone(wonItem), changes: async () => wonChanges() },
+        reader: readerOf(
+          async () => structuredClone(wonItem),
+          async () => wonChanges(),
+        ),
         apps: name =>
           name === 'leads'
             ? { id: 101, fields: { value: 'deal-value-2', gone: 'gone-1', status: 'deal-value-2' } }
             : undefined,
         now: () => NOW,
+        rule: { name: 'won', timezone: 'UTC' },
+        previousRun: async () => undefined,
         ...world,
       },
     },
     data,
   );
 };
+
+const texts = (fields: Readonly<Record<string, unknown>>) =>
+  Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, String(value)]));
 
 describe('message', () => {
   it('shows the event, also as a list of one', () => {
@@ -122,15 +131,69 @@ describe('message', () => {
   describe('view', () => {
     it('shows fields and changes by external id and by alias, where an alias wins', async () => {
       const { view } = message();
-      expect(await view.fields()).to.deep.equal({
+      expect(texts(await view.fields())).to.deep.equal({
         'deal-value-2': '$1,000.00',
         value: '$1,000.00',
         status: '$1,000.00',
       });
       expect(await view.changes()).to.deep.equal({});
       const plain = message({ event: event({ app: 'other' }) });
-      expect(await plain.view.fields()).to.deep.equal({ status: 'Won', 'deal-value-2': '$1,000.00' });
-      expect(await plain.view.changes()).to.deep.equal({ status: { from: 'Open <1>', to: 'Won' } });
+      expect(texts(await plain.view.fields())).to.deep.equal({ status: 'Won', 'deal-value-2': '$1,000.00' });
+      const { status } = await plain.view.changes();
+      expect([String(status?.from), String(status?.to)]).to.deep.equal(['Open <1>', 'Won']);
+    });
+
+    it('leaves out what is empty, on each side of a change too', async () => {
+      const item = { ...wonItem, fields: [{ ...(wonItem.fields[0] as ItemField), values: [] }] };
+      const changes = new Map([...wonChanges()].map(([name, change]) => [name, { ...change, from: [] }]));
+      const { view } = message({
+        event: event({ app: 'other' }),
+        reader: readerOf(
+          async () => item,
+          async () => changes,
+        ),
+      });
+      expect(await view.fields()).to.deep.equal({});
+      expect((await view.changes()).status).to.have.all.keys('to');
+    });
+
+    it('tells of the actor, comment, files and task in one way', async () => {
+      const byline = { type: 'user', id: 7, user_id: 7, name: 'Ann', url: 'https://podio.com/users/7' };
+      const ann = { type: 'user', id: 7, name: 'Ann', link: 'https://podio.com/users/7' };
+      const { view } = message({
+        event: event({ params: { comment_id: '5', task_id: '6' } }),
+        reader: readerOf(async () => wonItem, undefined, {
+          actor: async () => byline,
+          comment: async () => ({
+            comment_id: 5,
+            value: '<p>!ticket <b>A&amp;B</b></p>',
+            created_by: byline,
+          }),
+          files: async () => [{ file_id: 3, name: 'a.pdf', mimetype: 'application/pdf', size: 9 }],
+          task: async () => ({ task_id: 6, text: 'Call', responsible: byline }),
+        }),
+      });
+      expect(await view.actor()).to.deep.equal(ann);
+      expect(await view.comment()).to.deep.include({ id: 5, text: '!ticket A&B', author: ann });
+      expect((await view.files())[0]).to.include({ id: 3, name: 'a.pdf', mimetype: 'application/pdf' });
+      expect(await view.task()).to.deep.include({ id: 6, text: 'Call', responsible: ann });
+    });
+
+    it('has nothing but ids where that is all that is known', async () => {
+      const { view } = message({ event: event({ params: { comment_id: '5' } }) });
+      expect(await view.actor()).to.deep.equal({});
+      expect(await view.comment()).to.deep.equal({ id: 5 });
+      expect(await view.files()).to.deep.equal([]);
+      expect(await view.task()).to.deep.equal({});
+    });
+
+    it('tells of the run, and is a batch of one', async () => {
+      const previous = '2026-01-01T00:00:00.000Z';
+      const { view } = message({ previousRun: async () => previous });
+      expect(await view.run()).to.deep.equal({ rule: 'won', previous: new Date(previous), replay: false });
+      expect(view.batch()).to.deep.equal([view]);
+      const replayed = message({ event: event({ source: 'replay' }) });
+      expect(await replayed.view.run()).to.deep.equal({ rule: 'won', previous: undefined, replay: true });
     });
 
     it('shows item, app, data and now', async () => {
@@ -157,10 +220,10 @@ describe('message', () => {
 
     it('reads nothing that is not asked for', async () => {
       const { view } = message({
-        reader: {
-          item: () => Promise.reject(new Error('must not be read')),
-          changes: async () => wonChanges(),
-        },
+        reader: readerOf(
+          () => Promise.reject(new Error('must not be read')),
+          async () => wonChanges(),
+        ),
       });
       await view.changes();
       expect(view.data()).to.deep.equal({});

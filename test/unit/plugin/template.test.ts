@@ -1,16 +1,55 @@
 import { expect } from 'chai';
+import type { FieldValueJson } from '../../../src/core/podio.ts';
+import { within } from '../../../src/language/surroundings.ts';
 import type { View } from '../../../src/plugin/contract.ts';
-import { compileTemplate, templateOption } from '../../../src/plugin/index.ts';
+import { compileTemplate, FieldView, templateOption } from '../../../src/plugin/index.ts';
 import { event } from '../../support/plugin-world.ts';
+
+const field = (type: string, ...values: FieldValueJson[]) => new FieldView(type, values);
+const won = field('category', { value: { id: 3, text: 'Won', color: 'green' } });
 
 const view: View = {
   event: () => event(),
-  item: async () => ({ id: 4711, title: 'A & <B>', tags: ['x', 'y'], app: { name: 'Leads' } }),
-  fields: async () => ({ 'deal-value-2': '$1,000.00', amount: '12.5' }),
-  changes: async () => ({ status: { from: 'Open', to: 'Won' } }),
+  item: async () => ({
+    id: 4711,
+    title: 'A & <B>',
+    tags: ['x', 'y'],
+    app: { name: 'Leads' },
+    link: 'https://x',
+  }),
+  fields: async () => ({
+    'deal-value-2': field('money', { value: '1000.0000', currency: 'USD' }),
+    amount: field('number', { value: '12.5000' }),
+    cost: field('money', { value: '2.4000', currency: 'USD' }),
+    status: won,
+    due: field('date', { start: '2026-01-31 00:00:00', start_date: '2026-01-31', start_time: null }),
+    meeting: field('date', { start: '2026-01-31 13:00:00', start_utc: '2026-01-31 12:00:00' }),
+    note: field('text', { value: '<p>a &lt; b</p>' }),
+    manager: field('contact', { value: { profile_id: 9, name: 'Ann', mail: ['ann@x.dk', 'a@y.dk'] } }),
+    team: field(
+      'contact',
+      { value: { profile_id: 9, name: 'Ann', mail: ['ann@x.dk'] } },
+      { value: { profile_id: 8, name: 'Bo', mail: ['bo@x.dk'] } },
+    ),
+    client: field('app', { value: { item_id: 12, title: 'Acme', link: 'https://podio.com/acme' } }),
+  }),
+  changes: async () => ({
+    status: { from: field('category', { value: { id: 1, text: 'Open' } }), to: won },
+    note: { to: field('text', { value: 'new' }) },
+  }),
+  actor: async () => ({ name: 'Ann', id: 7 }),
+  comment: async () => ({ id: 5, text: '!ticket broken' }),
+  files: async () => [{ name: 'a.pdf' }, { name: 'b.png' }],
+  task: async () => ({ text: 'Call' }),
   app: () => ({ name: 'leads', id: 101 }),
-  data: () => ({ invoice: { number: 7 } }),
+  data: () => ({
+    invoice: { number: 7 },
+    found: { podioField: 'money', values: [{ value: '5.0000', currency: 'EUR' }] },
+  }),
+  run: async () => ({ rule: 'r', previous: new Date(Date.UTC(2026, 5, 1, 10)), replay: false }),
   now: () => new Date(Date.UTC(2026, 0, 31, 12)),
+  batch: () => [view, view],
+  timezone: () => 'Europe/Copenhagen',
 };
 
 const none: View = new Proxy({} as View, {
@@ -33,17 +72,114 @@ describe('template', () => {
     ['{{ data.invoice.number }} {{ data.invoice }}', '7 {"number":7}'],
     ['{% if changes.status %}yes{% else %}no{% endif %}', 'yes'],
     ['{% for t in item.tags %}[{{ t }}]{% endfor %}', '[x][y]'],
-    ['{% for c in changes %}{{ c[0] }}={{ c[1].to }}{% endfor %}', 'status=Won'],
+    ['{% for c in changes %}{{ c[0] }}={{ c[1].to }} {% endfor %}', 'status=Won note=new '],
+    ['{{ item.tags }}', 'x, y'],
+    ['{{ fields.status.id }} {{ fields.status.color }} {{ fields.status.text }}', '3 green Won'],
+    ['{% if fields.status == "Won" %}text{% endif %} {% if fields.status == 3 %}id{% endif %}', 'text id'],
+    ['{% if fields.status contains "Wo" and fields.status != "Open" %}yes{% endif %}', 'yes'],
+    ['{% case fields.status %}{% when "Won" %}yes{% endcase %}', 'yes'],
+    ['{% if fields.amount > 12 and fields.amount <= 12.5 %}yes{% endif %}', 'yes'],
+    ['{% if fields.due < now %}past{% else %}today{% endif %}', 'today'],
+    ['{% if fields.meeting == now %}yes{% endif %}', 'yes'],
+    ['{{ fields.deal-value-2 | minus: fields.cost }}', '997.6'],
+    ['{{ fields.deal-value-2.currency }} {{ fields.deal-value-2.value | round }}', 'USD 1000'],
+    ['{{ fields.manager.mail }} {{ fields.manager.id }}', 'ann@x.dk 9'],
+    ['{{ fields.team.mail }} {{ fields.team.size }} {{ fields.team.first.name }}', 'ann@x.dk, bo@x.dk 2 Ann'],
+    ['{% for m in fields.team %}<{{ m.mail }}>{% endfor %}', '<ann@x.dk><bo@x.dk>'],
+    [
+      '{{ fields.client.id }} {{ fields.client | link }} {{ item | link }}',
+      '12 https://podio.com/acme https://x',
+    ],
+    ['{{ fields.note }}|{{ "<b>x</b><br>y" | plain }}', 'a < b|x\ny'],
+    ['{% if changes.note.from == blank %}{{ changes.note.from }}was empty{% endif %}', 'was empty'],
+    ['{{ fields.due | date: "%d.%m.%Y" }} {{ fields.due | date }}', '31.01.2026 2026-01-31'],
+    ['{{ fields.meeting | date: "%H:%M" }} {{ fields.meeting | date: "%H:%M", "UTC" }}', '13:00 12:00'],
+    ['{{ now | date }} {{ now | date: "%F %T" }}', '2026-01-31 13:00 2026-01-31 13:00:00'],
+    ['{{ run.previous | date: "%FT%TZ" }} {{ run.previous | date: "%R" }}', '2026-06-01T10:00:00Z 12:00'],
+    ['{{ "2026-06-01 10:00:00" | date: "%H" }} {{ "soon" | date: "%H" }}', '12 soon'],
+    ['{{ fields.none | date: "%H" }}{{ fields.none | money }}{{ fields.none | link }}.', '.'],
+    [
+      '{{ fields.cost | money }} {{ 1234.5 | money: "eur" }} {{ 1234.5 | money }}',
+      '$2.40 €1,234.50 1,234.50',
+    ],
+    [
+      '{{ actor.name }} {{ task.text }} {{ files.size }} {{ files | map: "name" | join: "+" }}',
+      'Ann Call 2 a.pdf+b.png',
+    ],
+    ["{{ comment.text | remove_first: '!ticket' | strip }}", 'broken'],
+    ['{{ data.found }} {{ data.found.currency }} {{ data.found | plus: 1 }}', '€5.00 EUR 6'],
+    [
+      '{{ batch.size }}{% for m in batch %} {{ m.item.id }} {{ m.fields.status }}{% endfor %}',
+      '2 4711 Won 4711 Won',
+    ],
+    ['{{ fields.status | json }} {{ fields.cost | json }}', '"Won" {"value":2.4,"currency":"USD"}'],
+    ['{{ fields.status.constructor }}{{ fields.status.__proto__ }}{{ fields.status.toJSON }}.', '.'],
     ['{% assign t = item.title | upcase %}{{ t }}', 'A & <B>'],
     ['{{ app.name }} {{ app.id }} {{ event.type }} {{ event.params.item_id }}', 'leads 101 item.update 4711'],
     ['{{ now }} {{ now | date: "%Y" }}', '2026-01-31T12:00:00.000Z 2026'],
-    ['{{ now | date: "%H:%M", "Europe/Copenhagen" }}', '13:00'],
+    ['{{ now | date: "%H:%M", "America/New_York" }}', '07:00'],
     ['{{ item.constructor }}{{ item.__proto__ }}.', '.'],
   ] as const) {
     it(`renders ${JSON.stringify(text)}`, async () => {
       expect(await render(text)).to.equal(shown);
     });
   }
+
+  for (const [text, value] of [
+    ['{{ item.id }}', 4711],
+    ['{{- item.id -}}', 4711],
+    ['{{ item.tags }}', ['x', 'y']],
+    ['{{ fields.deal-value-2 | minus: fields.cost }}', 997.6],
+    ['{{ fields.team.mail }}', ['ann@x.dk', 'bo@x.dk']],
+    ['{{ fields.status }}', won],
+    ['{{ fields.none }}', undefined],
+    ['{{ data.invoice }}', { number: 7 }],
+    ['{{ now }}', new Date(Date.UTC(2026, 0, 31, 12))],
+    ['{{ order.no }}', 'A1'],
+    [' {{ item.id }}', ' 4711'],
+    ['{{ item.id }}{{ item.id }}', '47114711'],
+    ['{% if true %}{{ item.id }}{% endif %}', '4711'],
+    ['plain', 'plain'],
+  ] as const) {
+    it(`keeps the type of ${JSON.stringify(text)} where it is exactly one value`, async () => {
+      const known = { names: new Set(['order']), fieldProblem: () => undefined };
+      const template = within(known, () => compileTemplate(text));
+      const data = () => ({ ...view.data(), order: { no: 'A1' } });
+      expect(await template.value({ ...view, data })).to.deep.equal(value);
+    });
+  }
+
+  it('looks at what is known of the fields and names where it stands', () => {
+    const known = {
+      names: new Set(['order']),
+      fieldProblem: (name: string) =>
+        name === 'stauts' ? { message: 'unknown field `stauts`', hint: 'did you mean `status`?' } : undefined,
+    };
+    const compile = (text: string) => () => within(known, () => compileTemplate(text));
+    expect(compile('{{ order.no }} {{ fields.status }}')).not.to.throw();
+    expect(compile('{{ changes.stauts.to }}')).to.throw('unknown field `stauts`');
+    expect(compile('{% if fields.stauts %}x{% endif %}')).to.throw('unknown field `stauts`');
+    expect(compile('{{ ordre }}')).to.throw('unknown variable "ordre"');
+  });
+
+  it('tells which fields it looks at', async () => {
+    const told: string[] = [];
+    const mentions = (name: string) => void told.push(name);
+    await compileTemplate(
+      '{{ fields.a }}{{ fields["b c"] }}{% if changes.d.to %}{% endif %}{{ fields.size }}',
+    ).render({
+      ...view,
+      mentions,
+    });
+    expect(told).to.have.members(['a', 'b c', 'd']);
+  });
+
+  it('can take neither time nor memory without end', async () => {
+    for (const text of ['{% for i in (1..100000000) %}{{ i }}{% endfor %}']) {
+      const failed = await compileTemplate(text).render(view).then(String, String);
+      expect(failed).to.match(/limit/);
+    }
+  });
 
   it('escapes values and nothing else', async () => {
     const encode = (text: string) =>

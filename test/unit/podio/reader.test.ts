@@ -2,7 +2,15 @@ import { expect } from 'chai';
 import { PodioError } from '../../../src/core/errors.ts';
 import type { PodioEvent } from '../../../src/core/event.ts';
 import { silentLog } from '../../../src/core/log.ts';
-import type { FieldDifference, Item, ItemField } from '../../../src/core/podio.ts';
+import type {
+  Comment,
+  FieldDifference,
+  FileInfo,
+  Item,
+  ItemField,
+  Revision,
+  Task,
+} from '../../../src/core/podio.ts';
 import type { CallOptions, Identity } from '../../../src/podio/contract.ts';
 import { makeItemReader } from '../../../src/podio/reader.ts';
 
@@ -56,23 +64,44 @@ function setUp() {
   const podio = {
     now: item(0) as Item | PodioError,
     differences: new Map<string, readonly FieldDifference[] | PodioError>(),
+    revisions: [] as readonly Revision[],
+    answers: new Map<string, unknown>(),
     asked: [] as string[],
     options: [] as (CallOptions | undefined)[],
   };
+  const read =
+    <T>(kind: string) =>
+    async (_as: Identity, id: number): Promise<T> => {
+      const what = `${kind} ${id}`;
+      podio.asked.push(what);
+      const answer = podio.answers.get(what) ?? error('PODIO_NOT_FOUND');
+      if (answer instanceof PodioError) throw answer;
+      return answer as T;
+    };
+  const items: Parameters<typeof makeItemReader>[0]['client']['items'] = {
+    async get(as, itemId, options) {
+      podio.asked.push(`${as.kind} item ${itemId}`);
+      podio.options.push(options);
+      if (podio.now instanceof PodioError) throw podio.now;
+      return podio.now;
+    },
+    async difference(_as, itemId, from, to) {
+      podio.asked.push(`difference ${itemId} ${from} ${to}`);
+      const answer = podio.differences.get(`${from}/${to}`) ?? error('PODIO_NOT_FOUND');
+      if (answer instanceof PodioError) throw answer;
+      return answer;
+    },
+    async revisions(_as, itemId) {
+      podio.asked.push(`revisions ${itemId}`);
+      return podio.revisions;
+    },
+  };
   const reader = makeItemReader({
-    items: {
-      async get(as, itemId, options) {
-        podio.asked.push(`${as.kind} item ${itemId}`);
-        podio.options.push(options);
-        if (podio.now instanceof PodioError) throw podio.now;
-        return podio.now;
-      },
-      async difference(_as, itemId, from, to) {
-        podio.asked.push(`difference ${itemId} ${from} ${to}`);
-        const answer = podio.differences.get(`${from}/${to}`) ?? error('PODIO_NOT_FOUND');
-        if (answer instanceof PodioError) throw answer;
-        return answer;
-      },
+    client: {
+      items,
+      comments: { get: read<Comment>('comment') },
+      tasks: { get: read<Task>('task') },
+      files: { get: read<FileInfo>('file') },
     },
     identities: {
       forApp: app => (app === 'leads' ? LEADS : undefined),
@@ -244,6 +273,94 @@ describe('podio item reader', () => {
       ]) {
         expect(await reader.changes(none), none.id).to.deep.equal(new Map());
       }
+    });
+  });
+
+  describe('who made the change', () => {
+    const by = (name: string) => ({ type: 'user', id: name.length, name });
+    const revision = (n: number, name: string): Revision => ({
+      revision: n,
+      type: 'update',
+      created_on: '2026-01-01 00:00:00',
+      created_by: by(name),
+    });
+
+    it('is told by the item for its creation and its latest revisions, at no call more', async () => {
+      const { podio, reader } = setUp();
+      const revisions = [revision(4, 'Ann'), revision(3, 'Bo')];
+      podio.now = { ...item(4), created_by: by('Cy'), current_revision: revisions[0], revisions };
+      expect(await reader.actor(event('item.update', 4))).to.deep.equal(by('Ann'));
+      expect(await reader.actor(event('item.update', 3))).to.deep.equal(by('Bo'));
+      expect(await reader.actor(event('item.create', 0))).to.deep.equal(by('Cy'));
+      expect(podio.asked).to.deep.equal(['app item 7']);
+    });
+
+    it('is read from the history for older ones, once', async () => {
+      const { podio, reader } = setUp();
+      podio.now = item(40);
+      podio.revisions = [revision(2, 'Di')];
+      for (let n = 0; n < 3; n++) expect(await reader.actor(event('item.update', 2))).to.deep.equal(by('Di'));
+      expect(await reader.actor(event('item.update', 1))).to.equal(undefined);
+      expect(podio.asked).to.deep.equal(['app item 7', 'revisions 7', 'revisions 7']);
+    });
+
+    it('is nobody where Podio does not tell', async () => {
+      const { podio, reader } = setUp();
+      for (const type of ['item.delete', 'comment.delete', 'schedule.fire', 'task.update']) {
+        expect(await reader.actor(event(type)), type).to.equal(undefined);
+      }
+      expect(podio.asked).to.deep.equal([]);
+    });
+  });
+
+  describe('comments, tasks and files', () => {
+    const params = { comment_id: '5', task_id: '6' };
+
+    it('are read once for all that ask about one event', async () => {
+      const { podio, reader } = setUp();
+      const comment = { comment_id: 5, value: 'hi', created_by: { type: 'user', id: 1 } };
+      podio.answers.set('comment 5', comment).set('task 6', { task_id: 6 });
+      const commented = event('comment.create', undefined, { params });
+      const asks = Array.from({ length: 9 }, () => reader.comment(commented));
+      expect(new Set(await Promise.all(asks))).to.deep.equal(new Set([comment]));
+      expect(await reader.actor(commented)).to.deep.equal(comment.created_by);
+      expect(await reader.task(event('task.create', undefined, { params }))).to.deep.equal({ task_id: 6 });
+      expect(podio.asked).to.deep.equal(['comment 5', 'task 6']);
+    });
+
+    it('are nothing once they are gone, and no call is made for what was deleted', async () => {
+      const { podio, reader } = setUp();
+      expect(await reader.comment(event('comment.create', undefined, { params }))).to.equal(undefined);
+      expect(await reader.comment(event('comment.delete', undefined, { params }))).to.equal(undefined);
+      expect(await reader.task(event('item.update', 3))).to.equal(undefined);
+      expect(podio.asked).to.deep.equal(['comment 5']);
+    });
+
+    it('keep an outage an error, and are asked for again', async () => {
+      const { podio, reader } = setUp();
+      podio.answers.set('comment 5', error('PODIO_UNAVAILABLE'));
+      const commented = event('comment.create', undefined, { params });
+      expect(await reader.comment(commented).catch(({ code }) => code)).to.equal('PODIO_UNAVAILABLE');
+      podio.answers.set('comment 5', { comment_id: 5 });
+      expect(await reader.comment(commented)).to.deep.equal({ comment_id: 5 });
+    });
+
+    it('are those that the event names, from the item where it has them', async () => {
+      const { podio, reader } = setUp();
+      const files = [{ file_id: 1 }, { file_id: 2, name: 'b.pdf' }];
+      podio.now = { ...item(3), files };
+      podio.answers.set('file 4', { file_id: 4, name: 'd.pdf' });
+      const created = { params: { action_type: 'file_created', file_ids: '2,4,9' } };
+      expect(await reader.files(event('file.change', undefined, created))).to.deep.equal([
+        { file_id: 2, name: 'b.pdf' },
+        { file_id: 4, name: 'd.pdf' },
+        { file_id: 9 },
+      ]);
+      expect(await reader.files(event('item.update', 3))).to.deep.equal(files);
+      expect(podio.asked).to.deep.equal(['app item 7', 'file 4', 'file 9']);
+      const deleted = { params: { action_type: 'file_deleted', file_ids: '2' } };
+      expect(await reader.files(event('file.change', undefined, deleted))).to.deep.equal([{ file_id: 2 }]);
+      expect(podio.asked).to.have.length(3);
     });
   });
 });

@@ -1,0 +1,83 @@
+/** Filters for Podio's values, beside Liquid's own. */
+import type * as liquidjs from 'liquidjs';
+import { isRecord, showMoney, stripHtml, toNumber } from '../core/values.ts';
+import { textOf } from './compare.ts';
+import { FieldView } from './field-view.ts';
+import { fieldMoment, type Moment, plainMoment } from './moment.ts';
+
+/** Where a render keeps the rule's time zone. No template can name this. */
+export const ZONE = '$zone';
+
+const DATE_FORMAT = '%Y-%m-%d';
+const TIME_FORMAT = '%Y-%m-%d %H:%M';
+
+/** Short forms that strftime has and liquidjs lacks. */
+const SHORT: Readonly<Record<string, string>> = { F: '%Y-%m-%d', T: '%H:%M:%S', R: '%H:%M', D: '%m/%d/%y' };
+const expand = (format: string): string =>
+  format.replace(/%([%FTRD])/g, (whole, code: string) => SHORT[code] ?? whole);
+
+/** A `Z` that is written out is ISO 8601's mark of UTC. */
+const isUtc = (format: string): boolean => /(?:[^%]|%%)Z$/.test(format);
+
+export function addFilters(engine: liquidjs.Liquid): void {
+  const strftime = engine.filters.date as (
+    this: unknown,
+    value: unknown,
+    format?: unknown,
+    zone?: unknown,
+  ) => unknown;
+
+  engine.registerFilter('date', function (value: unknown, format?: unknown, zone?: unknown) {
+    const globals = this.context.globals as Readonly<Record<string, unknown>>;
+    const ruleZone = typeof globals[ZONE] === 'string' ? globals[ZONE] : 'UTC';
+    const moment = momentOf(value, ruleZone);
+    if (moment === undefined)
+      return typeof value === 'number' ? strftime.call(this, value, format, zone ?? ruleZone) : textOf(value);
+    const given = expand(
+      format === undefined ? (moment.time === undefined ? DATE_FORMAT : TIME_FORMAT) : textOf(format),
+    );
+    if (moment.instant !== undefined) {
+      const at = new Date(moment.instant);
+      return strftime.call(this, at, given, zone ?? (isUtc(given) ? 'UTC' : ruleZone));
+    }
+    // A day, or a time nobody knows the zone of: it is shown as it stands, wherever that is.
+    return strftime.call(this, new Date(`${moment.day}T${moment.time ?? '00:00:00'}Z`), given, 'UTC');
+  });
+
+  engine.registerFilter('money', (value: unknown, currency?: unknown) => {
+    const amount = amountOf(value);
+    if (amount === undefined) return textOf(value);
+    const own =
+      value instanceof FieldView ? value.values[0]?.currency : isRecord(value) ? value.currency : '';
+    const code = textOf(currency) || textOf(own);
+    return code === ''
+      ? amount.toLocaleString('en-US', { minimumFractionDigits: 2, maximumFractionDigits: 2 })
+      : showMoney({ value: amount, currency: code.toUpperCase() });
+  });
+
+  engine.registerFilter('plain', (value: unknown) =>
+    value instanceof FieldView ? value.toString() : stripHtml(textOf(value)),
+  );
+
+  engine.registerFilter('link', (value: unknown) => {
+    const link =
+      value instanceof FieldView
+        ? (value.part('link') ?? value.part('url'))
+        : isRecord(value)
+          ? value.link
+          : '';
+    return textOf(link);
+  });
+}
+
+function momentOf(value: unknown, zone: string): Moment | undefined {
+  if (value instanceof FieldView) {
+    const [first] = value.values;
+    return first && fieldMoment(first, 'start');
+  }
+  if (value === 'now' || value === 'today') return plainMoment(new Date(), zone);
+  return plainMoment(value, zone);
+}
+
+const amountOf = (value: unknown): number | undefined =>
+  value instanceof FieldView ? value.number : toNumber(isRecord(value) ? value.value : value);

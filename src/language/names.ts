@@ -1,0 +1,77 @@
+/** What conditions and templates may name at their start. One list for both. */
+import type { PodioEvent } from '../core/event.ts';
+import type { FieldView } from './field-view.ts';
+
+/** What earlier steps added, under their names. Plain JSON. */
+export type Data = Readonly<Record<string, unknown>>;
+
+/** Who made the change, as far as Podio tells: empty for a tick of a schedule and for what was deleted. */
+export interface Actor {
+  /** `user`, `app` ... */
+  readonly type?: string;
+  readonly id?: number;
+  readonly name?: string;
+  /** Only where Podio tells it. */
+  readonly mail?: string;
+  readonly [key: string]: unknown;
+}
+
+/** Both sides of a change; a side that is empty is left out. */
+export interface ChangeView {
+  readonly from?: FieldView;
+  readonly to?: FieldView;
+}
+
+export interface RunView {
+  readonly rule: string;
+  /** When the event came that this rule last settled a run for. Undefined for the first one. */
+  readonly previous: Date | undefined;
+  readonly replay: boolean;
+}
+
+type Things = Readonly<Record<string, unknown>>;
+
+/** The values behind the names, each worked out when asked for. Only what is asked for is fetched. */
+export interface View {
+  event(): PodioEvent;
+  item(): Promise<Things>;
+  /** By alias and by external id. Fields without a value are left out, as Podio does. */
+  fields(): Promise<Readonly<Record<string, FieldView>>>;
+  changes(): Promise<Readonly<Record<string, ChangeView>>>;
+  actor(): Promise<Actor>;
+  /** Of events about a comment; `text` is plain. */
+  comment(): Promise<Things>;
+  /** Those the event names, else those of the item. */
+  files(): Promise<readonly Things[]>;
+  task(): Promise<Things>;
+  data(): Data;
+  run(): Promise<RunView>;
+  app(): Readonly<{ name: string | undefined; id: number | undefined }>;
+  now(): Date;
+  /** One view for each event of the message. */
+  batch(): readonly View[];
+  /** IANA name: the rule's time zone. Not a name to write, but what dates are shown in. */
+  timezone(): string;
+  /** Told the name of every field that is looked at, so that one nobody knows does not go unnoticed. */
+  mentions?(name: string): void;
+}
+
+export const NAMES = [
+  'event',
+  'item',
+  'fields',
+  'changes',
+  'actor',
+  'comment',
+  'files',
+  'task',
+  'data',
+  'run',
+  'app',
+  'now',
+  'batch',
+] as const satisfies readonly (keyof View)[];
+
+export type Name = (typeof NAMES)[number];
+
+export const isName = (name: string): name is Name => (NAMES as readonly string[]).includes(name);

@@ -1,0 +1,161 @@
+import type * as liquidjs from 'liquidjs';
+import { PodiodError } from '../core/errors.ts';
+import { textOf } from './compare.ts';
+import { reviveFields } from './field-view.ts';
+import { addFilters, ZONE } from './filters.ts';
+import { liquid } from './liquid.ts';
+import { isName, NAMES, type Name, type View } from './names.ts';
+import { surroundings } from './surroundings.ts';
+
+export interface TemplateOptions {
+  /** Applied to every value that is put in, not to the template's own text. A value can ask for `| raw`. */
+  readonly escape?: (text: string) => string;
+}
+
+export interface Template {
+  /** What the template mentions: only this is fetched. */
+  readonly names: readonly Name[];
+  /** No value is put in: rendering gives the text as it is. */
+  readonly isConstant: boolean;
+  /** Rejects when a value can't be read or a filter fails. */
+  render(view: View): Promise<string>;
+  /** The value itself, type and all, of a text that is exactly one `{{ x }}`; else as {@link render}. */
+  value(view: View): Promise<unknown>;
+}
+
+/** Filling in one text must not take the process with it. */
+const LIMITS = { renderLimit: 1000, memoryLimit: 10_000_000 } as const;
+
+const wrong = (message: string, hint?: string, cause?: unknown) =>
+  new PodiodError('PLUGIN_OPTIONS', message, { retry: 'never', hint, cause });
+
+/**
+ * Compiles a Liquid template. Throws a PodiodError PLUGIN_OPTIONS that says where, for wrong syntax, an unknown filter, an
+ * unknown variable, and a field that is known not to be there. Where nothing is known of the fields, one that an item does
+ * not have renders empty, since Podio leaves out the empty ones.
+ */
+export function compileTemplate(text: string, options: TemplateOptions = {}): Template {
+  // Most strings of a block or an option are no templates, and an engine for each would cost more than all else.
+  if (!hasTemplate(text)) {
+    return { names: [], isConstant: true, render: async () => text, value: async () => text };
+  }
+  const encode = options.escape ?? (value => value);
+  const engine = makeEngine(value => encode(textOf(value)));
+
+  const parsed = parse(engine, text);
+  const segments = engine.globalVariableSegmentsSync(parsed, { partials: false });
+  const { names, others, fields } = mentioned(segments);
+  const { names: known, fieldProblem } = surroundings();
+  const stranger = others.find(name => !known.has(name));
+  if (stranger !== undefined) {
+    throw wrong(
+      `unknown variable "${stranger}" in the template`,
+      `Templates know ${[...NAMES, ...known].join(', ')}.`,
+    );
+  }
+  for (const field of fields) {
+    const problem = fieldProblem(field);
+    if (problem !== undefined) throw wrong(problem.message, problem.hint);
+  }
+  const expression = soleExpression(parsed, text);
+
+  const scope = async (view: View): Promise<object> => {
+    for (const field of fields) view.mentions?.(field);
+    const values = await Promise.all(names.map(async name => [name, await rootOf(view, name)] as const));
+    const data = others.length > 0 ? dataOf(view) : {};
+    return Object.fromEntries([...values, ...others.map(name => [name, data[name]] as const)]);
+  };
+  /** Asked for by those filters only that show times. */
+  const globals = (view: View) => ({
+    get [ZONE]() {
+      return view.timezone();
+    },
+  });
+
+  const render = async (view: View): Promise<string> =>
+    String(await engine.render(parsed, await scope(view), { globals: globals(view) }));
+  return {
+    names,
+    isConstant: false,
+    render,
+    async value(view) {
+      if (expression === undefined) return render(view);
+      const { Context } = liquid();
+      const context = new Context(
+        await scope(view),
+        engine.options,
+        { globals: globals(view) },
+        { liquid: engine },
+      );
+      return engine.evalValue(expression, context);
+    },
+  };
+}
+
+export const hasTemplate = (text: string): boolean => /\{[{%]/.test(text);
+
+function makeEngine(outputEscape: (value: unknown) => string): liquidjs.Liquid {
+  const { Liquid } = liquid();
+  const engine = new Liquid({ strictFilters: true, ownPropertyOnly: true, outputEscape, ...LIMITS });
+  // They would read files from wherever the daemon was started.
+  for (const tag of ['include', 'render', 'layout', 'block']) delete engine.tags[tag];
+  addFilters(engine);
+  return engine;
+}
+
+function parse(engine: liquidjs.Liquid, text: string): liquidjs.Template[] {
+  try {
+    return engine.parse(text);
+  } catch (error) {
+    if (!liquid().LiquidError.is(error)) throw error;
+    throw wrong(error.message, undefined, error);
+  }
+}
+
+/** What stands between the braces, of a text that is nothing else. */
+function soleExpression(parsed: readonly liquidjs.Template[], text: string): string | undefined {
+  const [only] = parsed;
+  const inner = /^\{\{-?(.*?)-?\}\}$/s.exec(text)?.[1];
+  return parsed.length === 1 && only instanceof liquid().Output ? inner : undefined;
+}
+
+function mentioned(segments: readonly (readonly unknown[])[]) {
+  const names = new Set<Name>();
+  const others = new Set<string>();
+  const fields = new Set<string>();
+  for (const [root, second] of segments) {
+    const name = String(root);
+    if (!isName(name)) others.add(name);
+    else {
+      names.add(name);
+      const isField = (name === 'fields' || name === 'changes') && typeof second === 'string';
+      if (isField && !OF_LIQUID.has(second)) fields.add(second);
+    }
+  }
+  return { names: [...names], others: [...others], fields: [...fields] };
+}
+
+/** What Liquid reads of anything. */
+const OF_LIQUID = new Set(['size', 'first', 'last']);
+
+/** The value behind a name, as a template is to see it. */
+async function rootOf(view: View, name: Name): Promise<unknown> {
+  if (name === 'data') return dataOf(view);
+  if (name === 'batch') return view.batch().map(one => lazily(one));
+  return view[name]();
+}
+
+const dataOf = (view: View): Readonly<Record<string, unknown>> =>
+  reviveFields(view.data()) as Readonly<Record<string, unknown>>;
+
+/** One message of a batch: what is read of it is fetched when it is read. */
+function lazily(view: View): object {
+  const { Drop } = liquid();
+  class Message extends Drop {
+    override liquidMethodMissing(key: string | number): unknown {
+      const name = String(key);
+      return isName(name) && name !== 'batch' ? rootOf(view, name) : undefined;
+    }
+  }
+  return new Message();
+}
