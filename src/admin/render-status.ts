@@ -203,6 +203,15 @@ function troubles(status: Status, width: number, now: number, paint: Paint): str
     told.push(indented(`${ref}: ${left.length} hooks left over, ${error}`, width, red));
     told.push(indented(`  ${hint}`, width));
   }
+  for (const { rule, app, field, file, line, change, since } of status.definitions.news) {
+    told.push(indented(`${app}.${field} ${change} (${age(since, now)})`, width, red));
+    told.push(indented(`  rule ${rule} names it: ${file}:${line}`, width));
+  }
+  for (const { app, error } of status.definitions.unread) {
+    told.push(
+      indented(`${app}: its definition has changed and could not be read again yet: ${error}`, width, red),
+    );
+  }
   return told.length > 0 ? ['degraded:', ...told] : [];
 }
 

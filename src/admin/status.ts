@@ -1,4 +1,5 @@
 /** What `podiod status` and the admin API tell: one shape, put together from what each part knows. Pure. */
+import type { DefinitionStatus } from '../core/field-use.ts';
 import type { Outcome } from '../core/run.ts';
 import type { BreakerStatus } from '../dispatch/breaker.ts';
 import type { RuleStatus as LaneReport, LaneState } from '../dispatch/lane.ts';
@@ -108,6 +109,8 @@ export interface Status {
     readonly pace: readonly Pace[];
   };
   readonly podio: readonly BudgetStatus[];
+  /** Fields that rules name and that are no longer as they were, and apps that could not be read again since. */
+  readonly definitions: DefinitionStatus;
   /** How completely the changes of items have been seen, for each app that a rule wants them of. */
   readonly apps: readonly AppStatus[];
   /** What can't be found out once its delivery is lost. */
@@ -139,6 +142,7 @@ export interface StatusFacts {
   /** In the order of the config. */
   readonly sweeps: readonly SweepStatus[];
   readonly completeness: readonly Completeness[];
+  readonly definitions: DefinitionStatus;
 }
 
 const NO_RUNS: Readonly<Record<Outcome, number>> = { settled: 0, filtered: 0, parked: 0, dropped: 0 };
@@ -178,6 +182,7 @@ export function statusOf(facts: StatusFacts): Status {
       pace: reconcile.pace,
     },
     podio: facts.budgets,
+    definitions: facts.definitions,
     apps: appsOf(facts.sweeps, facts.completeness),
     unrecoverable: UNRECOVERABLE,
   };

@@ -7,26 +7,40 @@ import {
   catalogField,
   isThere,
 } from '../core/catalog.ts';
+import type { Place } from '../core/diagnostic.ts';
+import type { FieldUse } from '../core/field-use.ts';
 import type { FieldValue } from '../core/rule.ts';
 import { type Context, complain, each } from './context.ts';
 import { showGiven } from './explain.ts';
 import { meantField, valueProblem } from './field-values.ts';
-import { type ConfigNode, child, type Path, section, toPlain } from './node.ts';
+import { type ConfigNode, child, keyPlaceAt, type Path, placeAt, section, toPlain } from './node.ts';
 
 export interface FieldCheck {
   /**
    * A field that every one of these apps must have. Answers what it is in each that has it, for the values it is compared
    * with.
    */
-  field(node: FieldName, path: Path, apps: readonly string[]): readonly CatalogField[];
+  field(node: FieldName, path: Path, apps: readonly string[], by: UsedBy): readonly CatalogField[];
   /** A field that one of these apps must have: what a step looks at in whatever comes. */
-  anyField(node: FieldName, path: Path, apps: readonly string[]): readonly CatalogField[];
+  anyField(node: FieldName, path: Path, apps: readonly string[], by: UsedBy): readonly CatalogField[];
   /** One value or a list of alternatives that is compared with a field. */
   values(node: ConfigNode | undefined, path: Path, fields: readonly CatalogField[], use: 'from' | 'to'): void;
   /** What `apps.*.fields` says. */
   aliases(): void;
+  /** Every field that was asked for, with its place. */
+  uses(): readonly PlacedUse[];
   /** How many times a field is named while there is no catalog to look it up in. */
   unchecked(): number;
+}
+
+/** Who names a field, and what it is compared with there. */
+export interface UsedBy {
+  readonly rule: string;
+  readonly values: readonly (ConfigNode | undefined)[];
+}
+
+export interface PlacedUse extends Omit<FieldUse, 'file' | 'line'> {
+  readonly place: Place;
 }
 
 /** A field's name in a value, or as a key. */
@@ -46,6 +60,7 @@ export function fieldNameOf(node: ConfigNode): FieldName | undefined {
 export function makeFieldCheck(context: Context, catalog: Catalog | undefined): FieldCheck {
   const appsNode = section(context.root, 'apps');
   const toldMissing = new Set<string>();
+  const uses: PlacedUse[] = [];
   let unchecked = 0;
 
   const aliasesOf = (app: string): ReadonlyMap<string, string> => {
@@ -77,6 +92,23 @@ export function makeFieldCheck(context: Context, catalog: Catalog | undefined): 
       );
     }
     return found;
+  };
+
+  const record = (
+    { name, atKey = false }: FieldName,
+    path: Path,
+    apps: readonly string[],
+    { rule, values }: UsedBy,
+  ) => {
+    const place = (atKey ? keyPlaceAt : placeAt)(context.root, path);
+    const compared = values
+      .flatMap(node => each(node, []))
+      .flatMap(({ node }) => {
+        const value = node.kind === 'scalar' ? node.value : null;
+        return typeof value === 'string' || typeof value === 'number' ? [value] : [];
+      });
+    for (const app of apps)
+      uses.push({ rule, app, field: aliasesOf(app).get(name) ?? name, place, values: compared });
   };
 
   /** By app: the field, undefined where the app has none of this name. Apps that can't be looked up are left out. */
@@ -118,13 +150,15 @@ export function makeFieldCheck(context: Context, catalog: Catalog | undefined): 
     [...found.values()].filter(field => field !== undefined);
 
   return {
-    field(name, path, apps) {
+    field(name, path, apps, by) {
+      record(name, path, apps, by);
       const found = lookUp(name.name, apps);
       const lacking = [...found].flatMap(([app, field]) => (field ? [] : [app]));
       if (lacking.length > 0) complainUnknown(name, path, lacking);
       return fieldsIn(found);
     },
-    anyField(name, path, apps) {
+    anyField(name, path, apps, by) {
+      record(name, path, apps, by);
       const found = lookUp(name.name, apps);
       const fields = fieldsIn(found);
       // An app that can't be looked up may have it.
@@ -156,6 +190,7 @@ export function makeFieldCheck(context: Context, catalog: Catalog | undefined): 
         }
       }
     },
+    uses: () => uses,
     unchecked: () => unchecked,
   };
 }

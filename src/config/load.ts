@@ -10,6 +10,7 @@ import { interpolate } from './interpolate.ts';
 import type { AdminConfig, Config } from './model.ts';
 import { type ConfigNode, child, emptyMap, type MapEntry } from './node.ts';
 import type { LoadPlugin } from './plugins.ts';
+import { lineColumn } from './render.ts';
 import { defaultDataDir, resolveConfig } from './resolve.ts';
 import { AdminSchema, ConfigSchema } from './schema.ts';
 
@@ -83,6 +84,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadResult<Confi
     secrets,
     fields,
     catalog,
+    lineOf: ({ file, start }) => lineColumn(texts.get(file) ?? '', start).line,
   });
   // Its text is only wanted where it is pointed at.
   const shown =

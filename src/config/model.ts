@@ -1,5 +1,6 @@
 /** The config after every stage: checked, resolved, nothing left to interpret. Durations are ms, sizes bytes, shares 0..1. */
 import type { Catalog } from '../core/catalog.ts';
+import type { FieldUse } from '../core/field-use.ts';
 import type { Rule } from '../core/rule.ts';
 
 export interface ServerConfig {
@@ -69,6 +70,8 @@ export interface Config {
   readonly spaces: ReadonlyMap<string, SpaceConfig>;
   /** What `podiod pull` has read of the apps; undefined where there is no such file beside the config. */
   readonly catalog?: Catalog;
+  /** Every field that a rule names, in triggers and options of steps. */
+  readonly fieldUses: readonly FieldUse[];
   /** Those with `enabled: false` are left out. */
   readonly rules: readonly Rule[];
   readonly reconcile: {

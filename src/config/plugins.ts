@@ -173,7 +173,10 @@ export async function checkOptions(
       return { root: context.root, path: [...(base ?? path), ...at] };
     },
   });
-  checkFields(context, plugin.options, options, apps, key => [...(paths.get(key) ?? path), key]);
+  checkFields(context, plugin.options, options, { rule: String(path[1]), apps }, key => [
+    ...(paths.get(key) ?? path),
+    key,
+  ]);
   if (result.failed || !named || hasUnknown(options)) return undefined;
   return { parsed, written: asWritten(options) };
 }
@@ -203,18 +206,21 @@ function checkFields(
   { fields }: PluginContext,
   schema: ZodType,
   options: MapNode,
-  apps: readonly string[],
+  by: { readonly rule: string; readonly apps: readonly string[] },
   placed: (key: string) => Path,
 ): void {
+  const { rule, apps } = by;
   if (apps.length === 0) return;
   for (const key of markedOptions(schema, 'field')) {
     const node = child(options, key);
     const name = node && fieldNameOf(node);
     if (!name) continue;
-    const found = fields.anyField(name, placed(key), apps);
+    const compared = (['from', 'to'] as const).flatMap(use => [...markedOptions(schema, use)]);
+    const values = compared.map(each => child(options, each));
+    const found = fields.anyField(name, placed(key), apps, { rule, values });
     for (const use of ['from', 'to'] as const) {
-      for (const values of markedOptions(schema, use))
-        fields.values(child(options, values), placed(values), found, use);
+      for (const option of markedOptions(schema, use))
+        fields.values(child(options, option), placed(option), found, use);
     }
   }
 }

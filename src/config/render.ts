@@ -62,7 +62,7 @@ function position(place: Place, sources: Sources, { cwd }: RenderOptions): strin
 }
 
 /** Lines and columns count from 1. */
-function lineColumn(text: string, offset: number): { line: number; column: number } {
+export function lineColumn(text: string, offset: number): { line: number; column: number } {
   const before = text.slice(0, offset);
   return { line: before.split('\n').length, column: offset - (before.lastIndexOf('\n') + 1) + 1 };
 }

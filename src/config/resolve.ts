@@ -1,5 +1,7 @@
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
+import type { FieldUse } from '../core/field-use.ts';
+import type { Rule } from '../core/rule.ts';
 import { checkLogins, checkUniqueIds } from './accounts.ts';
 import { check } from './check.ts';
 import { complain } from './context.ts';
@@ -94,6 +96,7 @@ export async function resolveConfig(context: ResolveContext): Promise<Config | u
     apps,
     spaces,
     ...(context.catalog && { catalog: context.catalog }),
+    fieldUses: usesOf(context, rules),
     rules,
     reconcile: {
       everyMs: reconcile.every,
@@ -110,6 +113,15 @@ export async function resolveConfig(context: ResolveContext): Promise<Config | u
     retention: { eventsMs: retention.events, runsMs: retention.runs, size: retention.size },
     stopTimeoutMs,
   };
+}
+
+/** Of rules that run: a disabled one is checked, and otherwise as if it were not there. */
+function usesOf({ fields, lineOf }: ResolveContext, rules: readonly Rule[]): readonly FieldUse[] {
+  const names = new Set(rules.map(({ name }) => name));
+  return fields
+    .uses()
+    .filter(({ rule }) => names.has(rule))
+    .map(({ place, ...use }) => ({ ...use, file: place.file, line: lineOf(place) }));
 }
 
 /** Unknown keys only: each section is checked by itself. */

@@ -1,6 +1,7 @@
 /** How the parts of a config are taken out of the tree, one by one. */
 import type { z } from 'zod';
 import type { Catalog } from '../core/catalog.ts';
+import type { Place } from '../core/diagnostic.ts';
 import { check } from './check.ts';
 import { complain } from './context.ts';
 import { showGiven } from './explain.ts';
@@ -14,6 +15,8 @@ export interface ResolveContext extends PluginContext {
   readonly file: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly catalog: Catalog | undefined;
+  /** From 1. */
+  readonly lineOf: (place: Place) => number;
 }
 
 /** One section; left out (or left empty) it consists of its defaults. */

@@ -132,17 +132,19 @@ function checkFields(
   path: Path,
   apps: readonly string[],
 ): void {
+  const rule = String(path[1]);
   if (node?.kind === 'map') {
     for (const [name, { value }] of node.entries) {
       const at = [...path, name];
-      const found = fields.field({ name, shown: name, atKey: true }, at, apps);
+      const values = (['from', 'to'] as const).map(use => child(value, use));
+      const found = fields.field({ name, shown: name, atKey: true }, at, apps, { rule, values });
       for (const use of ['from', 'to'] as const) fields.values(child(value, use), [...at, use], found, use);
     }
   }
   if (node?.kind !== 'list') return;
   for (const { node: item, path: at } of each(node, path)) {
     const name = fieldNameOf(item);
-    if (name) fields.field(name, at, apps);
+    if (name) fields.field(name, at, apps, { rule, values: [] });
   }
 }
 

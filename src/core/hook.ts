@@ -7,6 +7,9 @@ export interface HookRef {
   readonly id: number;
 }
 
+/** Stands among the names of rules where podiod needs a hook for itself; no rule can be called so. */
+export const PODIOD_ITSELF = 'podiod itself';
+
 /** A hook that should exist: one per (ref, type). `rules` names who needs it. */
 export interface HookSpec {
   readonly ref: HookRef;

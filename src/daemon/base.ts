@@ -75,7 +75,12 @@ export interface Front {
 const CLOSE_MS = 2000;
 
 /** Listens, so that hooks can be verified. Reconciler and recovery do nothing until they are told to. */
-export async function openFront(base: Base, closing: Closing): Promise<Front> {
+export async function openFront(
+  base: Base,
+  closing: Closing,
+  /** Told of every app.update that comes in, by the app's name. */
+  onAppUpdate: (app: string) => void = () => {},
+): Promise<Front> {
   const { config, options, podio, identities, fields, names, store, secrets, log, clock, metrics } = base;
   const { server } = config;
   const verifier = makeVerifier({ podio, identities, clock, log });
@@ -98,6 +103,7 @@ export async function openFront(base: Base, closing: Closing): Promise<Front> {
     verify: verifier.verified,
     resolve: (ref, params) => {
       const place = placeOf(ref, params, names);
+      if (params.type === 'app.update' && place.app !== undefined) onAppUpdate(place.app);
       return { ...place, ...recovery.following(ref, place.app) };
     },
     maxBody: server.maxBody,

@@ -2,7 +2,8 @@ import type { Config } from '../config/model.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import type { Metrics } from '../core/metrics.ts';
-import type { FieldDirectory, Identities, Names, PodioClient } from '../podio/contract.ts';
+import type { Identities, Names, PodioClient } from '../podio/contract.ts';
+import type { LearningFieldDirectory } from '../podio/fields.ts';
 import {
   makeFieldDirectory,
   makeIdentities,
@@ -16,7 +17,7 @@ import type { Settings } from '../store/contract.ts';
 export interface Connection {
   readonly podio: PodioClient & { readonly clock: PodioClock };
   readonly identities: Identities;
-  readonly fields: FieldDirectory;
+  readonly fields: LearningFieldDirectory;
   readonly names: Names;
 }
 

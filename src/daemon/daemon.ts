@@ -24,6 +24,7 @@ import { makeScheduler } from '../schedule/scheduler.ts';
 import { ensureSecretFile, keepSecretFile } from '../store/files.ts';
 import { type Base, type BaseOptions, openBase, openFront } from './base.ts';
 import { Closing } from './closing.ts';
+import { makeDefinitions } from './definitions.ts';
 import { findItem, parseItemName } from './find-item.ts';
 import { retryParked } from './parked.ts';
 import { makeReadiness } from './readiness.ts';
@@ -102,7 +103,21 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
   );
 
   await dispatcher.open();
-  const { ingress, outage, reconciler, recovery, publicUrl } = await openFront(base, starting);
+  const definitions = makeDefinitions({
+    ...base,
+    settings: store.settings,
+    journal: store.journal,
+    onMoved: () => {
+      if (options.reconcile === 'asked') return;
+      reconciler.now().catch(error => log.warn('hooks not looked at', { error: coerceError(error) }));
+    },
+  });
+  starting.defer("the apps' definitions", () => definitions.stop());
+  const { ingress, outage, reconciler, recovery, publicUrl } = await openFront(
+    base,
+    starting,
+    definitions.noticed,
+  );
   const scheduler = makeScheduler({
     ...base,
     rules: config.rules,
@@ -137,6 +152,7 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
     budgets: base.podio.budgets(),
     sweeps: recovery.status(),
     completeness: await store.gaps.completeness(),
+    definitions: definitions.status(),
   });
   admin = await makeAdmin({
     token,
@@ -170,6 +186,7 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
     admin: admin.address,
   });
 
+  await definitions.start();
   dispatcher.start();
   lanesUp();
   await scheduler.start();

@@ -11,6 +11,11 @@ interface KeptField extends KnownField {
   readonly gone?: boolean;
 }
 
+/** One that can be told what an app is like by now. */
+export interface LearningFieldDirectory extends FieldDirectory {
+  take(app: App): Promise<void>;
+}
+
 /**
  * Field ids by name, kept over restarts so that a converged one asks nothing. Resolves when what the store has is
  * loaded. Of Podio's answers only the fields are kept, never the app's token.
@@ -18,7 +23,7 @@ interface KeptField extends KnownField {
 export async function makeFieldDirectory(options: {
   readonly settings: Pick<Settings, 'set' | 'list'>;
   readonly apps: PodioClient['apps'];
-}): Promise<FieldDirectory> {
+}): Promise<LearningFieldDirectory> {
   const { settings, apps } = options;
   const byApp = new Map<number, readonly KeptField[]>();
   const byId = new Map<number, KeptField>();
@@ -42,8 +47,8 @@ export async function makeFieldDirectory(options: {
     );
   };
 
-  const read = async (as: Identity, appId: number, options: Parameters<FieldDirectory['find']>[3]) => {
-    const app = await apps.get(as, appId, options);
+  const take = async (app: App) => {
+    const appId = app.app_id;
     const present = app.fields
       .filter(({ status }) => status !== 'deleted')
       .map(field => toKept(appId, field));
@@ -55,7 +60,11 @@ export async function makeFieldDirectory(options: {
     await settings.set(PREFIX + appId, byApp.get(appId));
   };
 
+  const read = async (as: Identity, appId: number, options: Parameters<FieldDirectory['find']>[3]) =>
+    take(await apps.get(as, appId, options));
+
   return {
+    take,
     known,
     byId: fieldId => byId.get(fieldId),
     hasRead: appId => byApp.has(appId),

@@ -1,7 +1,7 @@
 import type { AppConfig, SpaceConfig } from '../config/model.ts';
 import { coerceError, PodioError } from '../core/errors.ts';
 import { type HookRefType, refKey } from '../core/event.ts';
-import { type HookRef, type HookSpec, hookUrl } from '../core/hook.ts';
+import { type HookRef, type HookSpec, hookUrl, PODIOD_ITSELF } from '../core/hook.ts';
 import type { AppTrigger, Rule } from '../core/rule.ts';
 import type { FieldDirectory, Identities, Priority } from '../podio/contract.ts';
 import { identityFor } from './identity.ts';
@@ -115,7 +115,10 @@ const noSuchField = (app: string, field: string): PodioError =>
     hint: 'Podio shows the external ids of fields under Developer in the menu of the app.',
   });
 
-/** The smallest set of hooks that the rules need: one per (ref, type). */
+/**
+ * The smallest set of hooks that the rules need: one per (ref, type); and `app.update` of apps whose fields they name,
+ * which tells podiod itself that a field may not be what it was.
+ */
 export function declareHooks(
   rules: readonly Rule[],
   apps: Apps,
@@ -123,6 +126,8 @@ export function declareHooks(
   fields: FieldLookups,
   publicUrl: string,
   secret: string,
+  /** Names of the apps whose definition podiod follows itself. */
+  followed: readonly string[] = [],
 ): Declaration {
   const hooks = new Map<string, HookSpec & { rules: string[] }>();
   const unresolved: UnresolvedField[] = [];
@@ -165,6 +170,10 @@ export function declareHooks(
         }
       }
     }
+  }
+  for (const name of followed) {
+    const app = apps.get(name);
+    if (app) need(PODIOD_ITSELF, 'app', app.id, 'app.update');
   }
   return { hooks: [...hooks.values()], unresolved };
 }

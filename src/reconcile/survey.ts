@@ -1,5 +1,6 @@
 import type { Config } from '../config/model.ts';
 import { refKey } from '../core/event.ts';
+import { appsInUse } from '../core/field-use.ts';
 import type { HookRef, ObservedHook, Secrets } from '../core/hook.ts';
 import type { FieldDirectory, Identities, PodioClient, Priority } from '../podio/contract.ts';
 import {
@@ -16,7 +17,9 @@ import { distinctRefs, type Observation, observeHooks } from './observe.ts';
 import { type ApplyOptions, type HookAction, planHooks } from './plan.ts';
 
 /** What of the config reconciling goes by. */
-export interface ReconcileConfig extends Pick<Config, 'rules' | 'apps' | 'spaces' | 'reconcile'> {
+export interface ReconcileConfig
+  extends Pick<Config, 'rules' | 'apps' | 'spaces' | 'reconcile'>,
+    Partial<Pick<Config, 'fieldUses'>> {
   /** Without a slash at its end. */
   readonly publicUrl: string;
   readonly secrets: Secrets;
@@ -61,7 +64,8 @@ export async function takeSurvey(
 ): Promise<Survey> {
   const { rules, apps, spaces, publicUrl, secrets } = config;
   const lookups = await resolveFields(rules, apps, { ...effects, hold: hold.field });
-  const declaration = declareHooks(rules, apps, spaces, lookups, publicUrl, secrets[0]);
+  const followed = appsInUse(config.fieldUses ?? []);
+  const declaration = declareHooks(rules, apps, spaces, lookups, publicUrl, secrets[0], followed);
   const hooked = await effects.hookedRefs.list();
   const configured = distinctRefs([
     ...declaration.hooks.map(({ ref }) => ref),

@@ -21,7 +21,11 @@ describe('a rule on a field', function () {
       },
     });
     await site.boot();
-    expect(await site.hooks()).to.deep.equal(['app_field/1001 item.update active']);
+    // The other one is podiod's own: it tells when the field is not what it was.
+    expect(await site.hooks()).to.deep.equal([
+      'app/101 app.update active',
+      'app_field/1001 item.update active',
+    ]);
 
     const { itemId } = await site.podio.createItem(101, { fields: { title: 'Alder', status: 'Open' } });
     const edits = [

@@ -26,7 +26,7 @@ describe('podiod demo', function () {
     expect(code).to.equal(0);
     expect(stdout).to.match(/^\+ create {2}leads\.status {2}item\.update {2,}missing, for won-leads$/m);
     expect(stdout).to.match(/✓ leads\.status {2}item\.create, item\.update\n/);
-    expect(stdout).to.include('22 hooks made, verified and active');
+    expect(stdout).to.include('24 hooks made, verified and active');
     expect(stdout).to.match(/· large-deals {3}filtered by field-change-filter\n/);
     expect(stdout).to.match(/✓ large-deals {3}field-change-filter → sales-slack\n +▌Slack: .* has reached /);
     expect(stdout).to.match(
@@ -34,7 +34,7 @@ describe('podiod demo', function () {
     );
     expect(stdout).to.match(/· won-leads {5}filtered by its fields\n/);
     expect(stdout).to.match(/comment\.create .*\n +“/);
-    expect(stdout).to.match(/\nSummary\n {2}15 events through 22 hooks in /);
+    expect(stdout).to.match(/\nSummary\n {2}15 events through 24 hooks in /);
     expect(readdirSync(temporary.path), 'what stays').to.deep.equal([]);
   });
 

@@ -57,6 +57,7 @@ export function makeFacts(but: Partial<StatusFacts> = {}): StatusFacts {
       ['won-leads', 2],
       ['old', 1],
     ]),
+    definitions: { news: [], unread: [] },
     reconcile: {
       running: false,
       lastRunAt: new Date(now - 300_000).toISOString(),
