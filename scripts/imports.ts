@@ -5,7 +5,7 @@ import { dirname, join, normalize, relative, sep } from 'node:path';
 /** What each module of src/ may import besides itself and node:. Type-only imports between siblings are free. */
 const core = ['core'];
 const leaf = [...core, 'language'];
-const middle = [...leaf, 'plugin', 'store', 'podio', 'config', 'log', 'http'];
+const middle = [...leaf, 'plugin', 'store', 'podio', 'config', 'log', 'http', 'service'];
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   core: [],
   language: core,
@@ -15,6 +15,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   podio: leaf,
   plugin: leaf,
   http: leaf,
+  service: leaf,
   ingress: middle,
   dispatch: middle,
   schedule: middle,
@@ -28,7 +29,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'testing.ts': [...middle, 'daemon', 'emulator'],
 };
 const SIBLINGS: readonly (readonly string[])[] = [
-  ['log', 'config', 'store', 'podio', 'plugin', 'http'],
+  ['log', 'config', 'store', 'podio', 'plugin', 'http', 'service'],
   ['ingress', 'dispatch', 'schedule', 'reconcile', 'recover', 'admin'],
 ];
 

@@ -11,6 +11,7 @@ const AREAS: Readonly<Record<string, string>> = {
   HOOK: 'Hooks',
   PLUGIN: 'Plugins',
   ADMIN: 'The admin API',
+  SERVICE: 'systemd',
   INTERNAL: 'podiod itself',
 };
 

@@ -5,7 +5,8 @@ import Koa, { type Middleware } from 'koa';
 import { coerceError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { ReplayAnswer, ReplayWish } from '../dispatch/replay-desk.ts';
-import { type Address, type HttpServer, listen } from '../http/server.ts';
+import { type HttpServer, type ListenAt, listen } from '../http/server.ts';
+import type { Levels } from '../log/levels.ts';
 import type { EventQuery, EventWithRuns, ParkedSelection, Parking } from '../store/contract.ts';
 import { AdminError, answerTo } from './errors.ts';
 import { eventToJson } from './events.ts';
@@ -13,6 +14,7 @@ import type { MetricsRegistry } from './metrics.ts';
 import {
   parseEventQuery,
   parseItemQuery,
+  parseLogLevelRequest,
   parseParkedQuery,
   parseParkedSelection,
   parseReconcileRequest,
@@ -40,6 +42,8 @@ export interface AdminDeps {
   findItem(name: string): Promise<number>;
   /** Undefined for a rule that is not running. */
   replay(wish: ReplayWish): Promise<ReplayAnswer | undefined>;
+  /** Which lines the log has; absent where the log is not podiod's own. */
+  readonly logLevels?: Pick<Levels, 'set' | 'status'> | undefined;
   /** Looks and carries out; resolves with the plan and what became of it, as JSON without keys. */
   reconcile(request: Omit<ReconcileRequest, 'wait'>): Promise<object>;
 }
@@ -56,7 +60,7 @@ export interface AdminOptions {
 export interface Admin {
   readonly app: Koa;
   /** Rejects with INGRESS_PORT when the address can't be had. */
-  listen(address: Address): Promise<HttpServer>;
+  listen(at: ListenAt): Promise<HttpServer>;
 }
 
 const MAX_BODY = '256kb';
@@ -130,6 +134,28 @@ export function makeAdmin({ token, deps, metrics, log: parent, mask }: AdminOpti
   api.get('/api/item', async ctx => {
     ctx.body = { itemId: await deps.findItem(parseItemQuery(ctx.query)) };
   });
+  const logLevels = () => {
+    if (deps.logLevels) return deps.logLevels;
+    throw new AdminError('ADMIN_REQUEST', 404, 'the log of this daemon is that of the program it runs in');
+  };
+  api.get('/api/log-level', ctx => {
+    ctx.body = logLevels().status();
+  });
+  api.post('/api/log-level', ctx => {
+    const levels = logLevels();
+    const change = parseLogLevelRequest(ctx.request.body);
+    if (!levels.set(change)) {
+      const known = Object.keys(levels.status().modules).join(', ');
+      throw new AdminError(
+        'ADMIN_REQUEST',
+        404,
+        `there is no module ${change.module}`,
+        `There are: ${known}.`,
+      );
+    }
+    log.info('log level changed', { ...change, module: 'admin', of: change.module ?? 'all' });
+    ctx.body = levels.status();
+  });
   api.post('/api/parked/retry', async ctx => {
     ctx.body = await deps.parking.retry(parseParkedSelection(ctx.request.body));
   });
@@ -166,7 +192,7 @@ export function makeAdmin({ token, deps, metrics, log: parent, mask }: AdminOpti
     .use(readBody())
     .use(api.routes());
 
-  return { app, listen: address => listen(app.callback(), address, { name: 'admin' }) };
+  return { app, listen: at => listen(app.callback(), at, { name: 'admin' }) };
 }
 
 /** Loaded with the first body: it takes a tenth of a second and 11 MB, and a daemon may never be sent one. */

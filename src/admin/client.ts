@@ -4,6 +4,7 @@ import { coerceError, ERROR_CODES, type ErrorCode, PodiodError } from '../core/e
 import type { ParkedRun } from '../core/run.ts';
 import type { ReplayAnswer } from '../dispatch/replay-desk.ts';
 import type { Address } from '../http/server.ts';
+import type { LevelChange, LevelsStatus } from '../log/levels.ts';
 import type { HookStatus } from '../reconcile/status.ts';
 import type { EventQuery, ParkedSelection } from '../store/contract.ts';
 import { readSecretFile } from '../store/files.ts';
@@ -27,6 +28,8 @@ export interface AdminClient {
   retryParked(selection: ParkedSelection): Promise<RetryAnswer>;
   /** Answers the ids taken. */
   dropParked(selection: ParkedSelection): Promise<readonly string[]>;
+  logLevels(): Promise<LevelsStatus>;
+  setLogLevel(change: LevelChange): Promise<LevelsStatus>;
   /** Takes as long as it takes to count the events. */
   replay(request: ReplayRequest): Promise<ReplayAnswer>;
   /** With `wait` (the default) this takes as long as the hooks need to become active. */
@@ -107,6 +110,8 @@ export function adminClient({ dataDir, admin, fetch = globalThis.fetch }: AdminC
     findItem: of => part(call(`/api/item${queryOf({ of })}`), 'itemId'),
     retryParked: async selection => (await post('/api/parked/retry', selection)) as RetryAnswer,
     dropParked: selection => part(post('/api/parked/drop', selection), 'ids'),
+    logLevels: async () => (await call('/api/log-level')) as LevelsStatus,
+    setLogLevel: async change => (await post('/api/log-level', change)) as LevelsStatus,
     replay: async request =>
       (await post('/api/replay', request, { signal: AbortSignal.timeout(COUNT_TIMEOUT_MS) })) as ReplayAnswer,
     reconcile: (request = {}, signal) =>

@@ -1,6 +1,7 @@
 /** What the admin API is asked for: queries and bodies, checked. */
 import { z } from 'zod';
 import type { ReplayWish } from '../dispatch/replay-desk.ts';
+import type { LevelChange } from '../log/levels.ts';
 import type { EventQuery, ParkedSelection } from '../store/contract.ts';
 import { AdminError } from './errors.ts';
 
@@ -61,6 +62,14 @@ const replayRequest = z.strictObject({
   dryRun: z.boolean().default(false),
 });
 
+const logLevelRequest = z.strictObject({
+  module: name.optional(),
+  /** Left out: as at the start. */
+  level: z.enum(['error', 'warn', 'info', 'debug']).optional(),
+  /** Milliseconds, a month at most. */
+  forMs: z.int().min(1).max(2_678_400_000).optional(),
+});
+
 const reconcileRequest = z.strictObject({
   /** Look and tell, change nothing. */
   dryRun: z.boolean().default(false),
@@ -94,6 +103,8 @@ export const parseReplayRequest = (body: unknown): ReplayWish => {
   const { to, ...wish } = check(replayRequest, body, 'body');
   return { ...wish, ...(to && { to }) };
 };
+export const parseLogLevelRequest = (body: unknown): LevelChange =>
+  without(check(logLevelRequest, body ?? {}, 'body'));
 export const parseParkedSelection = (body: unknown): ParkedSelection => check(parkedSelection, body, 'body');
 /** No body at all is fine: everything has a default. */
 export const parseReconcileRequest = (body: unknown): ReconcileRequest =>

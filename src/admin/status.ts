@@ -230,7 +230,7 @@ function ruleOf(
   };
 }
 
-function countHooks({ hooks, plan }: ReconcileStatus): HookCounts {
+export function countHooks({ hooks, plan }: ReconcileStatus): HookCounts {
   const count = (status: HookStatus['status']): number =>
     hooks.filter(hook => hook.owner === 'ours' && hook.status === status).length;
   return { active: count('active'), inactive: count('inactive'), missing: plan.summary.create };

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import { UsageError } from '../core/errors.ts';
 import type { LogLevel } from '../core/log.ts';
-import type { Cli, CommonOptions } from './io.ts';
+import type { Cli, CommonOptions, LogFormat } from './io.ts';
 
 /** What a command's file gets to add itself to the command line. */
 export interface CommandContext {
@@ -11,7 +11,7 @@ export interface CommandContext {
   exit(code: number): void;
 }
 
-const LEVELS: readonly LogLevel[] = ['error', 'warn', 'info', 'debug'];
+export const LEVELS: readonly LogLevel[] = ['error', 'warn', 'info', 'debug'];
 
 export const configOption = (): Option =>
   new Option(
@@ -30,6 +30,12 @@ export const logLevelOption = (): Option =>
     '--log-level <level>',
     'of the log on stderr: error, warn, info or debug (or PODIOD_LOG_LEVEL)',
   ).argParser(text => levelOf('--log-level', text));
+
+export const logFormatOption = (): Option =>
+  new Option(
+    '--log-format <format>',
+    'of the log on stderr: json or text (or PODIOD_LOG_FORMAT); else text on a terminal',
+  ).argParser(text => formatOf('--log-format', text));
 
 export const jsonOption = (description: string): Option => new Option('--json', description);
 
@@ -77,6 +83,17 @@ const pathOf = (command: Command): string =>
 export function logLevelOf({ io }: Cli, { logLevel }: CommonOptions): LogLevel | undefined {
   const { PODIOD_LOG_LEVEL: given } = io.env;
   return logLevel ?? (given ? levelOf('PODIOD_LOG_LEVEL', given) : undefined);
+}
+
+/** `--log-format`, else PODIOD_LOG_FORMAT, which has to be right too. */
+export function logFormatOf({ io }: Cli, { logFormat }: CommonOptions): LogFormat | undefined {
+  const { PODIOD_LOG_FORMAT: given } = io.env;
+  return logFormat ?? (given ? formatOf('PODIOD_LOG_FORMAT', given) : undefined);
+}
+
+function formatOf(source: string, text: string): LogFormat {
+  if (text === 'json' || text === 'text') return text;
+  throw new UsageError(`${source} must be json or text, got ${text}`);
 }
 
 function levelOf(source: string, text: string): LogLevel {

@@ -2,6 +2,8 @@ import type { Readable, Writable } from 'node:stream';
 import { styleText } from 'node:util';
 import type { LogLevel } from '../core/log.ts';
 
+export type LogFormat = 'json' | 'text';
+
 type Format = Parameters<typeof styleText>[0];
 
 /** The world as a command sees it: a test can pass another one. */
@@ -64,5 +66,7 @@ export interface CommonOptions {
   readonly envFile?: string;
   readonly config?: string;
   readonly logLevel?: LogLevel;
+  /** Of `run`. */
+  readonly logFormat?: LogFormat;
   readonly json?: boolean;
 }

@@ -10,6 +10,8 @@ import {
   envFileOption,
   inheritOptions,
   jsonOption,
+  logFormatOf,
+  logFormatOption,
   logLevelOf,
   logLevelOption,
   withExamples,
@@ -20,12 +22,14 @@ import { defineDemo } from './commands/demo.ts';
 import { defineEmulator } from './commands/emulator.ts';
 import { defineEvents } from './commands/events.ts';
 import { defineInit } from './commands/init.ts';
+import { defineLogLevel } from './commands/log-level.ts';
 import { defineParked } from './commands/parked.ts';
 import { definePlan } from './commands/plan.ts';
 import { definePull } from './commands/pull.ts';
 import { defineReceive } from './commands/receive.ts';
 import { defineReplay } from './commands/replay.ts';
 import { defineRun, runDaemon } from './commands/run.ts';
+import { defineService } from './commands/service.ts';
 import { defineStatus } from './commands/status.ts';
 import { loadEnvFile } from './env-file.ts';
 import { EXIT } from './exit.ts';
@@ -38,14 +42,15 @@ const GROUPS: readonly (readonly [title: string, define: readonly ((context: Com
     ['Try it:', [defineDemo, defineReceive, defineEmulator]],
     ['Begin:', [defineInit]],
     ['Look before you leap:', [definePull, defineCheck, definePlan, defineApply]],
-    ['Run it:', [defineRun, defineStatus, defineEvents, defineParked, defineReplay]],
+    [
+      'Run it:',
+      [defineRun, defineStatus, defineEvents, defineParked, defineReplay, defineLogLevel, defineService],
+    ],
   ];
 
 /** Names that the contract keeps for commands of later versions. */
 const RESERVED: ReadonlySet<string> = new Set(
-  'doctor reload service secret backup restore log-level pause resume test backtest why fire schema plugin'.split(
-    ' ',
-  ),
+  'doctor reload secret backup restore pause resume test backtest why fire schema plugin'.split(' '),
 );
 
 /** Lines of help that are wider than this are hard to read, however wide the terminal. */
@@ -79,6 +84,7 @@ function makeProgram(cli: Cli, exit: CommandContext['exit']): Command {
     .addOption(configOption())
     .addOption(envFileOption())
     .addOption(logLevelOption())
+    .addOption(logFormatOption())
     .addOption(jsonOption('one JSON document on stdout and nothing else, of commands that read'))
     .enablePositionalOptions()
     .helpCommand(false)
@@ -126,6 +132,7 @@ function makeProgram(cli: Cli, exit: CommandContext['exit']): Command {
     const { envFile } = command.opts<CommonOptions>();
     if (envFile !== undefined) loadEnvFile(resolve(io.cwd, envFile), io.env);
     logLevelOf(cli, {});
+    logFormatOf(cli, {});
   });
 }
 

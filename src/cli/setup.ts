@@ -1,3 +1,4 @@
+import { fstatSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type FindOptions, type LoadResult, loadPartial, type PartialConfig } from '../config/load.ts';
 import type { Config } from '../config/model.ts';
@@ -6,7 +7,7 @@ import type { Diagnostic } from '../core/diagnostic.ts';
 import type { LogLevel } from '../core/log.ts';
 import { configOrFail, readConfig as read } from '../daemon/config.ts';
 import { makeLog, type RootLog } from '../log/log.ts';
-import { logLevelOf } from './command.ts';
+import { logFormatOf, logLevelOf } from './command.ts';
 import type { Cli, CommonOptions } from './io.ts';
 
 const findOptions = (cli: Cli, options: CommonOptions): FindOptions => ({
@@ -52,13 +53,26 @@ export async function loadPartialOrFail(cli: Cli, options: CommonOptions): Promi
   return orFail(cli, await loadPartial(findOptions(cli, options)), options);
 }
 
-/** The log on stderr: readable on a terminal, JSON for journald and files. */
+/** Whether journald reads it: systemd says which stream it has connected, since stderr may be something else by now. */
+function isJournal(stream: Cli['io']['stderr'], { JOURNAL_STREAM }: Cli['io']['env']): boolean {
+  if (!JOURNAL_STREAM || !('fd' in stream) || typeof stream.fd !== 'number') return false;
+  try {
+    const { dev, ino } = fstatSync(stream.fd);
+    return JOURNAL_STREAM === `${dev}:${ino}`;
+  } catch {
+    return false;
+  }
+}
+
+/** The log on stderr: readable on a terminal, JSON for journald and files, unless told otherwise. */
 export function makeCommandLog(
   cli: Cli,
   options: CommonOptions,
   secrets: Iterable<string>,
   usual: LogLevel = 'info',
 ): RootLog {
+  const { stderr, env } = cli.io;
   const level = logLevelOf(cli, options) ?? usual;
-  return makeLog({ level, format: cli.io.stderr.isTTY ? 'text' : 'json', stream: cli.io.stderr, secrets });
+  const format = logFormatOf(cli, options) ?? (stderr.isTTY ? 'text' : 'json');
+  return makeLog({ level, format, stream: stderr, secrets, env, priorities: isJournal(stderr, env) });
 }

@@ -45,6 +45,7 @@ export const ERROR_CODES = {
   ADMIN_UNAUTHORIZED: 'The admin API wants the token of dataDir/admin-token (or admin.token) as a bearer.',
   ADMIN_REQUEST: 'The admin API was asked for something it does not have or can not read.',
   ADMIN_UNREACHABLE: 'No podiod is running on this dataDir, or its admin address does not answer.',
+  SERVICE_INSTALL: 'The units for systemd could not be written.',
   INTERNAL: 'A fault in podiod itself.',
 } as const;
 

@@ -8,6 +8,7 @@ import { makeIngress } from '../ingress/ingress.ts';
 import type { RootLog } from '../log/log.ts';
 import { makeReconciler, makeVerifier, type Reconciler } from '../reconcile/index.ts';
 import { makeRecovery, type Recovery } from '../recover/index.ts';
+import type { InheritedSockets } from '../service/index.ts';
 import { ensureSecretFile } from '../store/files.ts';
 import { lockDataDir, openStore, type Store } from '../store/index.ts';
 import type { Closing } from './closing.ts';
@@ -15,11 +16,13 @@ import { type Connection, connect } from './connect.ts';
 import { placeOf } from './place.ts';
 
 export interface BaseOptions {
-  readonly log: Log & Partial<Pick<RootLog, 'addSecrets' | 'mask'>>;
+  readonly log: Log & Partial<Pick<RootLog, 'addSecrets' | 'mask' | 'levels' | 'correlate'>>;
   readonly clock?: Clock;
   readonly fetch?: typeof globalThis.fetch;
   /** What Podio is to call, where that is known only once the ingress listens. Default: `server.publicUrl`. */
   readonly publicUrl?: (ingress: Address) => string;
+  /** Listened on in place of the config's addresses. */
+  readonly sockets?: InheritedSockets;
 }
 
 /** What everything that works on a dataDir stands on. */
@@ -113,7 +116,8 @@ export async function openFront(
     clock,
     probe: store.probe,
   });
-  const ingress = await listen(server);
+  const fd = options.sockets?.ingress;
+  const ingress = await listen({ host: server.host, port: server.port, ...(fd !== undefined && { fd }) });
   closing.defer('the ingress', () => ingress.close(CLOSE_MS));
 
   const publicUrl = options.publicUrl?.(ingress.address) ?? server.publicUrl;

@@ -7,13 +7,15 @@ import { makeAdmin } from '../admin/admin.ts';
 import { makeMetrics } from '../admin/metrics.ts';
 import { removeRunFile, writeRunFile } from '../admin/run-file.ts';
 import type { StatusFacts } from '../admin/status.ts';
+import { summaryOf } from '../admin/summary.ts';
 import type { Config } from '../config/model.ts';
 import { coerceError } from '../core/errors.ts';
 import type { PodioEvent } from '../core/event.ts';
+import type { LogFields } from '../core/log.ts';
 import type { RunRecord } from '../core/run.ts';
 import { type Dispatcher, makeDispatcher } from '../dispatch/dispatcher.ts';
 import type { Address, HttpServer } from '../http/server.ts';
-import { type Attribution, makeAttribution } from '../plugin/attribution.ts';
+import { type Attribution, makeAttribution, type PluginScope } from '../plugin/attribution.ts';
 import { makePluginHost } from '../plugin/host.ts';
 import { makePluginLoader } from '../plugin/load.ts';
 import { findApp } from '../plugin/view.ts';
@@ -61,6 +63,13 @@ export interface Daemon {
   stop(): Promise<number>;
   /** What a stop under way waits for, by name; empty before and after. */
   unstopped(): readonly string[];
+  /** How it is, as a sentence for people: `12 rules, 9 hooks active, lag 0`. */
+  summary(): Promise<string>;
+  /**
+   * Resolves when the store has written and read something back and no lane owes anything that it does not get on with.
+   * Rejects when the store fails; does not come back when something hangs.
+   */
+  probe(): Promise<void>;
 }
 
 /** How long the admin API may take to answer what it holds when it closes, milliseconds. */
@@ -92,6 +101,7 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
   const runs$ = new Subject<RunRecord>();
   starting.defer('the stream of runs', () => runs$.complete());
   const attribution = options.attribution ?? makeAttribution(log);
+  options.log.correlate?.(() => workOf(attribution.current()));
   const { dispatcher, reader } = buildLanes(base, attribution, run => runs$.next(run), starting);
   let left = 0;
   starting.defer(
@@ -154,6 +164,7 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
     completeness: await store.gaps.completeness(),
     definitions: definitions.status(),
   });
+  const adminFd = options.sockets?.admin;
   admin = await makeAdmin({
     token,
     deps: {
@@ -172,12 +183,13 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
       },
       findItem: async name => findItem(base, config, parseItemName(name)),
       replay: dispatcher.replay,
+      logLevels: options.log.levels,
       reconcile: request => reconcile(reconciler, request),
     },
     metrics,
     log,
     mask: options.log.mask?.known ?? (text => text),
-  }).listen(config.admin);
+  }).listen({ ...config.admin, ...(adminFd !== undefined && { fd: adminFd }) });
   await writeRunFile(config.dataDir, {
     pid: process.pid,
     version: options.version,
@@ -217,6 +229,18 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
     ready: readiness.ready,
     attributeUncaught: attribution.attributeUncaught,
     unstopped: () => running.left(),
+    summary: async () =>
+      summaryOf({
+        readiness: readiness.status(),
+        running: dispatcher.status(),
+        lanes: await store.lanes.status(),
+        parked: await store.parking.counts(),
+        reconcile: reconciler.status(),
+      }),
+    async probe() {
+      await store.probe();
+      await dispatcher.probe();
+    },
     stop() {
       readiness.stopping();
       stopped ??= running[Symbol.asyncDispose]().then(() => {
@@ -227,6 +251,14 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
     },
   };
 }
+
+/** What a line belongs to that is written while a plugin is at work, a call to Podio on its behalf included. */
+const workOf = (scope: PluginScope | undefined): LogFields | undefined =>
+  scope && {
+    ...(scope.rule !== undefined && { rule: scope.rule }),
+    ...(scope.step !== undefined && { step: scope.step }),
+    ...(scope.event && { seq: scope.event.seq, event: scope.event.id }),
+  };
 
 /** What podiod writes itself is nothing that it has missed. */
 function recordOwn(

@@ -207,7 +207,12 @@ export class Breaker {
 
   /** By turns, so that a holder that can't get to it keeps nobody waiting. */
   #ask(): void {
-    if (this.#outage === undefined || this.isHolding) return;
+    if (this.#outage === undefined || this.#outage.probing) return;
+    if (this.isHolding) {
+      // A timer may be a moment early, and nobody else would ask.
+      this.#askAfter(this.waitMs);
+      return;
+    }
     for (let asked = 0; asked < this.#holders.length; asked++) {
       const holder = this.#holders.shift();
       if (holder === undefined) return;

@@ -11,6 +11,7 @@ import { type BreakerStatus, Breakers } from './breaker.ts';
 import { type Feed, firstAbove, makeFeed } from './feed.ts';
 import { Lane, type RuleStatus } from './lane.ts';
 import { type Known, makeMatcher } from './match.ts';
+import { movement } from './movement.ts';
 import { makeReliably, type Reliably } from './reliably.ts';
 import { type ReplayAnswer, ReplayDesk, type ReplayWish } from './replay-desk.ts';
 import { makeWake } from './wake.ts';
@@ -49,6 +50,8 @@ export interface Dispatcher {
    */
   stop(deadlineMs: number): Promise<number>;
   status(): readonly RuleStatus[];
+  /** Resolves when no lane is behind with anything that podiod itself has to do. Does not come back where one is stuck. */
+  probe(): Promise<void>;
   /** Of every plugin that a rule uses. */
   breakers(): readonly BreakerStatus[];
   /** Asks for a rule to be run again over old events. Undefined for a rule that is not running. */
@@ -117,6 +120,7 @@ export function makeDispatcher(deps: DispatcherDeps): Dispatcher {
     },
 
     status: () => lanes.map(lane => lane.status()),
+    probe: async () => void (await Promise.all(lanes.map(lane => movement(lane, clock)))),
     breakers: () => breakers.status(),
     replay: wish => desk.ask(wish),
   };

@@ -47,6 +47,8 @@ export class HeldLane {
   #reach = 0;
   #reaching: Promise<boolean> | undefined;
   #timer: Cancel | undefined;
+  #waiting = 0;
+  #answered = 0;
 
   constructor(deps: HeldLaneDeps) {
     this.#deps = deps;
@@ -59,6 +61,16 @@ export class HeldLane {
   /** Whether work may be started: false when another owner may have the lane. */
   usable(): boolean {
     return this.#deps.lease.usable();
+  }
+
+  /** Calls that the store has not answered yet. */
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  /** How many it has answered, failures included. */
+  get answered(): number {
+    return this.#answered;
   }
 
   /** True when a run of this entry may be started without `announce`. */
@@ -175,12 +187,16 @@ export class HeldLane {
   }
 
   async #do<T>(work: () => Promise<T>): Promise<{ readonly value: T } | undefined> {
+    this.#waiting++;
     try {
       return await this.#deps.reliably(work, this.#deps.signal);
     } catch (error) {
       if (!isPodiodError(error) || error.code !== 'STORE_STALE_LEASE') throw error;
       this.#deps.onLost();
       return undefined;
+    } finally {
+      this.#waiting--;
+      this.#answered++;
     }
   }
 }

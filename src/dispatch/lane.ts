@@ -12,6 +12,7 @@ import { Delivery, type DeliveryContext, type Pause, type Resume } from './deliv
 import { type Chunk, type Feed, firstAbove, sizeOf } from './feed.ts';
 import { HeldLane } from './held-lane.ts';
 import type { Matcher } from './match.ts';
+import type { Vitals } from './movement.ts';
 import { Outages } from './outages.ts';
 import { isBefore, isLeftOut } from './recovered.ts';
 import type { Reliably } from './reliably.ts';
@@ -131,6 +132,8 @@ export class Lane {
   /** Held back while a plugin keeps failing. */
   readonly #standby: Standby<Slot<Run>>;
   readonly #timers = new Map<Slot<Run>, Cancel>();
+  /** Chunks taken, and runs started and paused: whether it gets on. */
+  #moves = 0;
   readonly #spill: Spill;
   readonly #retries: Retries;
   readonly #replayer: Replayer;
@@ -260,6 +263,17 @@ export class Lane {
   }
 
   /**
+   * A lane owes when there is something to read and room for it, a run that may be started, or a write of its own that
+   * the store has not answered. Whatever a plugin or a backoff holds up is not podiod's.
+   */
+  vitals(): Vitals {
+    const isBehind = this.#taking && this.#canTake && this.#upTo < this.#deps.feed.head();
+    const mayStart = this.#mayStart && this.#window.runnable > 0 && this.#next === undefined;
+    const writing = this.#held?.waiting ?? 0;
+    return { owes: isBehind || mayStart || writing > 0, done: this.#moves + (this.#held?.answered ?? 0) };
+  }
+
+  /**
    * Takes no more and finishes what is in hand; what has not ended after `deadlineMs` is aborted and goes on from its
    * last finished step at the next start. Resolves with how many runs that were.
    */
@@ -287,6 +301,7 @@ export class Lane {
           ? (await reliably(async () => feed.read(this.#upTo), this.#abort.signal))?.value
           : found;
       if (chunk === undefined || !this.#taking) return;
+      this.#moves++;
       this.#take(chunk);
       this.#startRuns();
       this.#held?.advanceSoon();
@@ -423,6 +438,7 @@ export class Lane {
       }
       this.#alone = alone;
       this.#active++;
+      this.#moves++;
       void this.#run(slot, alone);
     }
   }
@@ -458,11 +474,13 @@ export class Lane {
       pause = { kind: 'halted', step: '', error: 'a fault in podiod itself; the log has it' };
     }
     this.#active--;
+    this.#moves++;
     if (alone) this.#alone = false;
     if (this.#caution !== undefined && pause.kind !== 'aborted') this.#acquit(run, this.#caution);
     switch (pause.kind) {
       case 'ended':
         this.#deps.metrics.delivered(this.#deps.rule.name, pause.outcome);
+        this.#log.debug('run ended', { seq: run.key.seq, event: run.key.eventId, outcome: pause.outcome });
         this.#settle(slot);
         break;
       case 'repeat':

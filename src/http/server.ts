@@ -1,12 +1,17 @@
 /** What the ingress and the admin API need of an HTTP server alike: an address taken, and given back in good order. */
 import { createServer, type RequestListener, type ServerResponse, STATUS_CODES } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import { type AddressInfo, Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { PodiodError } from '../core/errors.ts';
 
 export interface Address {
   readonly host: string;
   readonly port: number;
+}
+
+export interface ListenAt extends Address {
+  /** A listening socket that a service manager holds: it is listened on in place of host and port. */
+  readonly fd?: number;
 }
 
 /** How long a client may take, milliseconds. */
@@ -37,8 +42,8 @@ export interface HttpServer {
   /** Where it listens; the port is the real one where 0 was asked for. */
   readonly address: Address;
   /**
-   * Takes no more connections, closes those without a request at once and the others once they have their answer;
-   * after `graceMs` all. Resolves when none is left.
+   * Takes no more connections and closes those that are there once they have their answer, or send nothing for a moment;
+   * after `graceMs` all. Resolves when none is left. What waits for an inherited socket is left to the next who listens.
    */
   close(graceMs: number): Promise<void>;
 }
@@ -50,12 +55,18 @@ const DEFAULT_TIMEOUTS: Timeouts = {
   keepAlive: 75_000,
 };
 
+/**
+ * How long a connection without a request is kept when the server closes, milliseconds: its request may be on the way,
+ * and would be lost.
+ */
+const LULL_MS = 200;
+
 const BAD_REQUEST: BareAnswer = { status: 400 };
 
 /** Rejects with INGRESS_PORT when the address can't be had. */
 export async function listen(
   handler: RequestListener,
-  wanted: Address,
+  wanted: ListenAt,
   { name, timeouts = DEFAULT_TIMEOUTS, unknownMethod = () => BAD_REQUEST }: ServerOptions,
 ): Promise<HttpServer> {
   /** Every connection, with its latest request's answer. */
@@ -95,24 +106,40 @@ export async function listen(
   await new Promise<void>((resolve, reject) => {
     // For good: later ones tell of a connection that could not be accepted, which is its client's trouble.
     server.on('error', (cause: NodeJS.ErrnoException) => reject(cannotListen(name, wanted, cause)));
-    server.listen(wanted.port, wanted.host, resolve);
+    if (wanted.fd === undefined) server.listen(wanted.port, wanted.host, resolve);
+    else server.listen({ fd: wanted.fd }, resolve);
   });
+  const address = server.address();
+  if (address === null || typeof address === 'string') {
+    server.close();
+    throw cannotListen(name, wanted, new Error('it is not one of an internet address'));
+  }
 
   return {
-    address: { host: wanted.host, port: (server.address() as AddressInfo).port },
+    address: addressOf(wanted, address),
     close(graceMs) {
       closing = true;
       return new Promise(resolve => {
         const cut = setTimeout(() => server.closeAllConnections(), graceMs);
-        server.close(() => {
+        const lull = setTimeout(
+          () => {
+            server.close();
+            // Node takes one that never sent a byte for busy.
+            for (const [socket, answer] of connections) {
+              if (!answer && (socket as Socket).bytesRead === 0) socket.destroy();
+            }
+          },
+          Math.min(LULL_MS, graceMs / 2),
+        );
+        // Not http's own, which ends connections without a request at once.
+        Server.prototype.close.call(server, () => {
+          clearTimeout(lull);
           clearTimeout(cut);
           resolve();
         });
-        for (const [socket, answer] of connections) {
+        for (const answer of connections.values()) {
           // A connection that is kept would hold up the close for as long as its client likes.
           if (answer && !answer.headersSent) answer.shouldKeepAlive = false;
-          // Node takes one that never sent a byte for busy.
-          else if (!answer && (socket as Socket).bytesRead === 0) socket.destroy();
         }
       });
     },
@@ -157,11 +184,22 @@ function end(socket: Duplex, { status, headers = {} }: BareAnswer): void {
   socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n`, () => socket.destroy());
 }
 
+const addressOf = ({ fd, host }: ListenAt, { address, port }: AddressInfo): Address => ({
+  host: fd === undefined ? host : address,
+  port,
+});
+
 function cannotListen(
   name: ServerOptions['name'],
-  { host, port }: Address,
+  { host, port, fd }: ListenAt,
   cause: NodeJS.ErrnoException,
 ): PodiodError {
+  if (fd !== undefined) {
+    const message = `${name} can't listen on the socket handed down as descriptor ${fd}: ${cause.code ?? cause.message}`;
+    const hint =
+      'The socket unit must listen on a stream, as in ListenStream=127.0.0.1:8080, with Accept=no.';
+    return new PodiodError('INGRESS_PORT', message, { hint, retry: 'never', cause });
+  }
   const [why, hint] = reasonOf(name, cause);
   return new PodiodError('INGRESS_PORT', `${name} can't listen on ${host}:${port}: ${why}`, {
     hint,

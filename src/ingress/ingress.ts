@@ -11,7 +11,7 @@ import { type NewEvent, refKey } from '../core/event.ts';
 import { type HookPath, type HookRef, parseHookPath, type Secrets } from '../core/hook.ts';
 import type { Log } from '../core/log.ts';
 import type { Metrics } from '../core/metrics.ts';
-import { type Address, type BareAnswer, type HttpServer, listen, type Timeouts } from '../http/server.ts';
+import { type BareAnswer, type HttpServer, type ListenAt, listen, type Timeouts } from '../http/server.ts';
 import type { Journal } from '../store/contract.ts';
 import { readBody } from './body.ts';
 import { makeKeyCheck } from './keys.ts';
@@ -57,7 +57,7 @@ export interface Ingress {
   /** Why events are answered 503 now; undefined while they are taken in. */
   outage(): string | undefined;
   /** Rejects with INGRESS_PORT when the address can't be had. */
-  listen(address: Address): Promise<HttpServer>;
+  listen(at: ListenAt): Promise<HttpServer>;
 }
 
 /** Podio's spacing of redeliveries is not known; a proxy or another client may ask. */
@@ -100,7 +100,13 @@ export function makeIngress(options: IngressOptions): Ingress {
     }
     waiting += 1;
     try {
-      await journal.append([event]);
+      const [taken] = await journal.append([event]);
+      log.debug('event taken in', {
+        event: event.id,
+        status: taken?.status,
+        seq: taken?.seq,
+        ref: event.ref,
+      });
     } catch (thrown) {
       throw cannotStore(thrown);
     } finally {

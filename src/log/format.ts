@@ -24,6 +24,11 @@ function withoutReserved(fields: Entry['fields']): Entry['fields'] {
 
 const RESERVED = ['time', 'level', 'message'];
 
+/** Of syslog(3). */
+const PRIORITIES: Readonly<Record<LogLevel, number>> = { error: 3, warn: 4, info: 6, debug: 7 };
+
+export const prioritized = (level: LogLevel, line: string): string => `<${PRIORITIES[level]}>${line}`;
+
 const COLOURS = { error: 'red', warn: 'yellow', info: 'green', debug: 'gray' } as const;
 
 /** `12:34:56.789 info  ingress: request refused status=413 ref=app/101` */

@@ -2,7 +2,8 @@
 import winston from 'winston';
 import type { Log, LogFields, LogLevel } from '../core/log.ts';
 import { describe } from './describe.ts';
-import { jsonLine, textLine } from './format.ts';
+import { jsonLine, prioritized, textLine } from './format.ts';
+import { LEVELS, type Levels, makeLevels } from './levels.ts';
 import { type Mask, makeMask } from './mask.ts';
 
 export interface LogOptions {
@@ -14,6 +15,8 @@ export interface LogOptions {
   readonly secrets?: Iterable<string>;
   /** The wall clock, UTC milliseconds. */
   readonly now?: () => number;
+  /** Lines begin with syslog's number of their level, `<3>` for an error: journald takes it off and files them by it. */
+  readonly priorities?: boolean;
   /** NO_COLOR and TERM are looked at. */
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
@@ -23,35 +26,41 @@ export interface RootLog extends Log {
   addSecrets(secrets: Iterable<string>): void;
   /** Takes secrets out of text that goes elsewhere, e.g. the admin API's answers. */
   readonly mask: Mask;
+  /** Which lines are written. */
+  readonly levels: Pick<Levels, 'set' | 'status'>;
+  /** Asked at every line that is written, what it belongs to: fields that the line itself does not have. */
+  correlate(current: () => LogFields | undefined): void;
   /** Resolves when everything is written. Nothing is logged after it. */
   close(): Promise<void>;
 }
-
-/** Lower is more important. winston wants its own table, since podiod has no `http`, `verbose`, `silly`. */
-const LEVELS: Readonly<Record<LogLevel, number>> = { error: 0, warn: 1, info: 2, debug: 3 };
 
 export function makeLog({
   level,
   format,
   stream = process.stderr,
   secrets,
+  priorities = false,
   now = Date.now,
   env = process.env,
 }: LogOptions): RootLog {
   const mask = makeMask(secrets);
+  const levels = makeLevels(level);
+  let current: () => LogFields | undefined = () => undefined;
   const colours = format === 'text' && hasColours(stream, env);
   const line = winston.format(info => {
     const entry = {
       time: new Date(now()),
       level: info.level as LogLevel,
       message: mask(String(info.message)),
-      fields: describe(info.fields, { mask, stacks: logger.level === 'debug' }) as Record<string, unknown>,
+      fields: describe(info.fields, { mask, stacks: Boolean(info.stacks) }) as Record<string, unknown>,
     };
-    info[Symbol.for('message')] = format === 'json' ? jsonLine(entry) : textLine(entry, colours);
+    const text = format === 'json' ? jsonLine(entry) : textLine(entry, colours);
+    info[Symbol.for('message')] = priorities ? prioritized(entry.level, text) : text;
     return info;
   });
   const logger = winston.createLogger({
-    level,
+    // What is written is decided below, by module. winston wants its own table: podiod has no `http`, `verbose`, `silly`.
+    level: 'debug',
     levels: LEVELS,
     format: line(),
     transports: [new winston.transports.Stream({ stream })],
@@ -59,12 +68,15 @@ export function makeLog({
 
   let closed = false;
   const at = (own: LogFields): Log => {
+    const module = typeof own.module === 'string' ? own.module : '';
+    if (module !== '') levels.know(module);
     const write =
       (level: LogLevel) =>
       (message: string, fields?: LogFields): void => {
         // Asked before anything is put together: most debug lines are never wanted.
-        if (!closed && logger.isLevelEnabled(level))
-          logger.log({ level, message, fields: { ...own, ...fields } });
+        if (closed || !levels.isEnabled(module, level)) return;
+        const stacks = levels.isEnabled(module, 'debug');
+        logger.log({ level, message, stacks, fields: { ...own, ...current(), ...fields } });
       };
     return {
       error: write('error'),
@@ -78,10 +90,15 @@ export function makeLog({
   return Object.assign(at({}), {
     addSecrets: mask.add,
     mask,
+    levels,
+    correlate(asked: () => LogFields | undefined) {
+      current = asked;
+    },
     close: () =>
       new Promise<void>(resolve => {
         if (closed) return resolve();
         closed = true;
+        levels.end();
         logger.once('finish', () => stream.write('', () => resolve()));
         logger.end();
       }),

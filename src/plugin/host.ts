@@ -128,7 +128,7 @@ class SteppedPlugin implements PreparedStep {
     this.#rule = rule;
     this.#lifetime = lifetime;
     const { apps, attribution, clock, reader } = deps;
-    this.#log = deps.log.child({ plugin: step.plugin, rule: rule.name, step: step.name });
+    this.#log = deps.log.child({ module: 'plugin', plugin: step.plugin, rule: rule.name, step: step.name });
     this.#world = {
       attribution,
       clock,

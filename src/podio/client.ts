@@ -67,20 +67,32 @@ export function makePodioClient(options: PodioClientOptions): PodioClient & { re
   const outage = makeOutageGuard(clock, log);
   const budget = makeBudget({ clock, backgroundShare });
   const gate = makeGate(CONCURRENCY);
+  /** How many calls there were, which is also a call's name in the log. */
+  let calls = 0;
 
   /** One request, counted. Rejects where there is no answer to speak of: none came, or a 5xx. */
-  const send = async (operation: string, request: HttpRequest): Promise<Answer> => {
+  const send = async (operation: string, request: HttpRequest, event?: Call['event']): Promise<Answer> => {
     const admission = outage.admit();
+    calls += 1;
+    const call = calls;
+    const from = clock.monotonic();
+    const facts = () => ({
+      call,
+      operation,
+      ...(event && { seq: event.seq, event: event.id }),
+      ms: Math.round(clock.monotonic() - from),
+    });
     let answer: Answer;
     try {
       answer = await http(request);
     } catch (error) {
       if (!(error instanceof PodioError)) throw error;
       metrics.apiCalled(operation, 0);
+      log.debug('call not answered', { ...facts(), error });
       throw admission.failed(error);
     }
     metrics.apiCalled(operation, answer.status);
-    log.debug('call answered', { operation, status: answer.status });
+    log.debug('call answered', { ...facts(), status: answer.status });
     if (answer.status >= 500) throw admission.failed(errorOf({ ...request, quotable: false }, answer));
     admission.succeeded();
     return answer;
@@ -107,7 +119,7 @@ export function makePodioClient(options: PodioClientOptions): PodioClient & { re
 
   /** Sends with a slot and a grant; both are taken together, so nothing is granted to a call that still waits. */
   const attempt = async (as: Identity, call: Call): Promise<Attempt> => {
-    const { operation, method, path, query, body, signal, maxBytes } = call;
+    const { operation, method, path, query, body, signal, event, maxBytes } = call;
     const identity = identityKey(as);
     for (;;) {
       const token = await abortable(auth.token(as, priorityOf(call)), signal);
@@ -119,18 +131,13 @@ export function makePodioClient(options: PodioClientOptions): PodioClient & { re
         if (!grant) throw tooEarly(identity, waitMs);
         let answer: Answer | undefined;
         try {
-          answer = await send(operation, {
-            method,
-            path,
-            query,
-            headers: {
-              authorization: `OAuth2 ${token.access}`,
-              ...(body !== undefined && { 'content-type': 'application/json' }),
-            },
-            body: body === undefined ? undefined : JSON.stringify(body),
-            signal,
-            maxBytes,
-          });
+          const headers = {
+            authorization: `OAuth2 ${token.access}`,
+            ...(body !== undefined && { 'content-type': 'application/json' }),
+          };
+          const sent = body === undefined ? undefined : JSON.stringify(body);
+          const request = { method, path, query, headers, body: sent, signal, maxBytes };
+          answer = await send(operation, request, event);
         } finally {
           grant.answered(answer?.rateLimit);
         }

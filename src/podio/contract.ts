@@ -36,6 +36,8 @@ export type Priority = 'handshake' | 'live' | 'recovery' | 'background';
 export interface CallOptions {
   /** Default: live. */
   readonly priority?: Priority;
+  /** On whose account it is made, for the log. */
+  readonly event?: Pick<PodioEvent, 'seq' | 'id'>;
   readonly signal?: AbortSignal;
 }
 

@@ -207,6 +207,7 @@ function once<T>(kept: Recent<string, Promise<T>>, key: string, work: () => Prom
 
 /** What was missed gives way to what happens now. */
 const urgency = (event: PodioEvent): CallOptions => ({
+  event,
   priority: event.source === 'recovered' ? 'recovery' : 'live',
 });
 

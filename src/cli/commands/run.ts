@@ -1,11 +1,15 @@
+import { systemClock } from '../../core/clock.ts';
 import { coerceError } from '../../core/errors.ts';
+import type { Log } from '../../core/log.ts';
 import { version } from '../../daemon/package.ts';
-import { type CommandContext, withCommonOptions, withExamples } from '../command.ts';
+import type { InheritedSockets, Manager } from '../../service/index.ts';
+import { type CommandContext, logFormatOption, withCommonOptions, withExamples } from '../command.ts';
 import { EXIT } from '../exit.ts';
 import type { CommonOptions } from '../io.ts';
 
 export function defineRun(context: CommandContext): void {
   const command = withCommonOptions(context.program.command('run'))
+    .addOption(logFormatOption())
     .summary('the daemon, in the foreground')
     .description(
       'Runs the daemon in the foreground: makes the hooks that the rules need exist and be verified, takes events in and runs the rules over them. SIGTERM or SIGINT ends it when what is in hand is finished; a second one ends it at once.',
@@ -18,7 +22,7 @@ export function defineRun(context: CommandContext): void {
       ['podiod --config /etc/podiod/podiorc.yml', 'the same: run is what podiod does without a command'],
       ['podiod run --log-level debug', 'every call to Podio, every step'],
     ],
-    'Logs go to stderr: text on a terminal, else one JSON object a line.\nExit codes: 0 after a clean stop, 1 failed, 78 the config is wrong.',
+    'Logs go to stderr: text on a terminal, else one JSON object a line; podiod log-level changes them while it runs.\nExit codes: 0 after a clean stop, 1 failed, 78 the config is wrong.',
   );
 }
 
@@ -54,14 +58,46 @@ export async function runDaemon({ cli, exit }: CommandContext, options: CommonOp
     log.error('uncaught error, ending', { error: coerceError(thrown) });
     return false;
   });
-  const daemon = await startDaemon(config, { log, version: version(), attribution });
-  await stopping.promise;
   const { stopTimeoutMs, dataDir } = config;
-  if (await inTime(daemon.stop(), stopTimeoutMs)) return;
+  const { manager, sockets } = await serviceManager(cli, log);
+  const daemon = await startDaemon(config, {
+    log,
+    version: version(),
+    attribution,
+    ...(sockets && { sockets }),
+  });
+  manager?.watch(daemon);
+  await stopping.promise;
+  manager?.stopping(stopTimeoutMs);
+  const hasStopped = await inTime(daemon.stop(), stopTimeoutMs);
+  manager?.end();
+  if (hasStopped) return;
   log.error('podiod has not stopped in time, ending', { stopTimeoutMs, unstopped: daemon.unstopped() });
   // What is left unfinished goes on at the next start. A file that names this process would mislead the commands.
   await removeRunFile(dataDir);
   exit(EXIT.failed);
+}
+
+/** What systemd has handed down and wants to be told; nothing where podiod was started by something else. */
+async function serviceManager(
+  { io: { env } }: CommandContext['cli'],
+  log: Log,
+): Promise<{ manager?: Manager; sockets?: InheritedSockets }> {
+  if (!env.NOTIFY_SOCKET && !env.LISTEN_FDS) return {};
+  const { inheritedSockets, makeManager, makeNotifier, watchdogMs } = await import('../../service/index.ts');
+  const sockets = inheritedSockets(env, process.pid);
+  if (sockets && sockets.unused > 0) {
+    log.warn('sockets were handed down that nobody listens on', { unused: sockets.unused });
+  }
+  if (!env.NOTIFY_SOCKET) return sockets ? { sockets } : {};
+  const ofSystemd = log.child({ module: 'systemd' });
+  const manager = makeManager({
+    notifier: makeNotifier({ socket: env.NOTIFY_SOCKET, path: env.PATH, log: ofSystemd }),
+    watchdogMs: watchdogMs(env, process.pid),
+    clock: systemClock,
+    log: ofSystemd,
+  });
+  return { manager, ...(sockets && { sockets }) };
 }
 
 /** The parts of the daemon stop within their own deadlines; this is for the case that one doesn't. */

@@ -18,6 +18,8 @@ const COMMANDS = [
   'receive',
   'demo',
   'emulator',
+  'service',
+  'log-level',
 ];
 const READING = [
   'init',
@@ -32,9 +34,11 @@ const READING = [
   'parked drop',
   'replay',
   'receive',
+  'service print',
+  'service install',
+  'log-level',
 ];
-const RESERVED =
-  'doctor reload service secret backup restore log-level pause resume test backtest why fire schema plugin';
+const RESERVED = 'doctor reload secret backup restore pause resume test backtest why fire schema plugin';
 
 const words = (line: string): string[] => line.split(' ').filter(Boolean);
 
@@ -47,7 +51,7 @@ describe('podiod, the command line', () => {
     expect(stdout).to.include('Exit codes: 0 done, 1 failed, 2 wrong usage, 78');
   });
 
-  for (const command of [...COMMANDS, 'parked retry', 'parked drop']) {
+  for (const command of [...COMMANDS, 'parked retry', 'parked drop', 'service print', 'service install']) {
     it(`${command} has help with examples`, async () => {
       const help = await podiodHere([...words(command), '--help']);
       expect(help.code).to.equal(0);
@@ -99,6 +103,10 @@ describe('podiod, the command line', () => {
     [['replay', '--rule', 'r', '--from', '1'], 'Say --yes'],
     [['events', '--since', 'yesterday'], '--since must be'],
     [['check', '--log-level', 'loud'], '--log-level must be one of error, warn, info, debug, got loud'],
+    [['log-level', 'loud'], 'unknown level loud'],
+    [['log-level', 'podio', 'loud'], 'unknown level loud'],
+    [['log-level', 'reset', '--for', '1h'], '--for is for a level'],
+    [['run', '--log-format', 'xml'], '--log-format must be json or text'],
     [['parked', 'rety'], 'unknown command parked rety'],
     [['parked', 'retry'], 'wants ids, --rule or --all'],
     [['parked', 'drop', '17', '--all'], 'wants ids, --rule or --all'],
@@ -107,6 +115,9 @@ describe('podiod, the command line', () => {
     [['demo', '--config', 'x'], 'unknown option'],
     [['--config', 'x', 'demo'], 'podiod demo has no --config'],
     [['emulator', '--port', '70000'], '--port must be'],
+    [['service', 'print', '--port', '0'], '--port must be'],
+    [['service', 'print', '--instance', 'A B'], '--instance must be'],
+    [['service', 'restart'], "unknown command 'restart'"],
     [['emulator', '--people', 'often'], '--people must be'],
     [['nope'], 'unknown command nope'],
   ] as const) {

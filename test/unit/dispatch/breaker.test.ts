@@ -7,8 +7,10 @@ import { itemUpdate, listeningLog, makeRule, makeStep, POLICY, type Work, World 
 
 const HOUR = 60 * 60 * 1000;
 
-function makeBreaker() {
+function makeBreaker({ earlyMs = 0 } = {}) {
   const clock = makeVirtualClock();
+  const { after } = clock;
+  clock.after = (ms, fn) => after(Math.max(ms - earlyMs, 1), fn);
   const breaker = new Breaker('slack', { clock, log: silentLog, random: () => 1 - Number.EPSILON });
   const asked: string[] = [];
   const holder: Holder = {
@@ -47,6 +49,16 @@ describe('Breaker', () => {
     expect(breaker.admit()).to.equal('pass');
     fail('h', new RetryAfter(1));
     expect(breaker.admit()).to.equal('hold');
+  });
+
+  it('asks for a try also when its timer is a moment early', async () => {
+    const { breaker, clock, open, asked } = makeBreaker({ earlyMs: 0.5 });
+    open();
+    const { waitMs } = breaker;
+    await clock.advance(waitMs - 0.4);
+    expect(asked).to.deep.equal([]);
+    await clock.advance(2);
+    expect(asked).to.deep.equal(['one']);
   });
 
   it('lets one try through per step of the backoff, and all when it succeeds', async () => {

@@ -1,0 +1,150 @@
+import { Option } from 'commander';
+import type { Unit } from '../../service/unit.ts';
+import { type CommandContext, withCommonOptions, withExamples } from '../command.ts';
+import type { Cli, CommonOptions } from '../io.ts';
+import { wholeNumber } from '../values.ts';
+
+interface ServiceOptions extends CommonOptions {
+  readonly instance?: string;
+  readonly port?: number;
+  readonly dir: string;
+  readonly force?: boolean;
+}
+
+/** Where systemd looks for what an administrator adds. */
+const DIR = '/etc/systemd/system';
+
+export function defineService(context: CommandContext): void {
+  const { program, cli } = context;
+  const service = program
+    .command('service')
+    .summary('systemd units for this machine')
+    .description(
+      'Makes systemd units for this machine, with the places of this Node, this podiod and the config. systemd then starts podiod, restarts it when it fails, and holds its port meanwhile.',
+    );
+  const options = (name: string, json: string) =>
+    withCommonOptions(service.command(name), { json })
+      .addOption(
+        new Option('--instance <name>', 'one of several, each with a config, data and port of its own'),
+      )
+      .addOption(
+        new Option('--port <port>', "to take events in on; else the config's").argParser(text =>
+          wholeNumber('--port', text, 1, 65_535),
+        ),
+      );
+  const print = options('print', 'the units as one JSON document')
+    .summary('shows them')
+    .description('Shows the units, one after the other, each under its path.')
+    .action(async (given: ServiceOptions) => {
+      const units = await unitsHere(cli, given);
+      if (given.json) cli.printJson({ units: units.map(unit => ({ path: `${DIR}/${unit.name}`, ...unit })) });
+      else
+        cli.print(
+          units
+            .map(({ name, text }) => `# ${DIR}/${name}\n${text}`)
+            .join('\n')
+            .trimEnd(),
+        );
+    });
+  const install = options('install', 'what was written, as one JSON document')
+    .summary('writes them')
+    .description(
+      'Writes the units and has systemd read them. Starts nothing. A unit that is there and says something else is left alone, unless --force is given.',
+    )
+    .option('--dir <folder>', 'where to write', DIR)
+    .option('--force', 'also over units that are there and say something else')
+    .action(async (given: ServiceOptions) => {
+      const { installUnits } = await import('../../service/install.ts');
+      const { dir, force = false } = given;
+      const units = await unitsHere(cli, given);
+      const written = await installUnits(units, { dir, force, isSystem: dir === DIR });
+      if (given.json) return cli.printJson({ units: written });
+      for (const { path, isNew } of written) cli.print(`${isNew ? 'written  ' : 'unchanged'} ${path}`);
+      cli.print(`\nNext: systemctl enable --now ${startable(units, given.instance).join(' ')}`);
+    });
+  withExamples(service, [
+    ['podiod service print', 'what it would be'],
+    ['sudo podiod service install', 'write it'],
+  ]);
+  withExamples(
+    print,
+    [
+      ['podiod service print', 'for the config that is found here, else /etc/podiod/podiorc.yml'],
+      ['podiod service print --instance acme --port 8082', 'one of several clients'],
+    ],
+    'Exit codes: 0.',
+  );
+  withExamples(
+    install,
+    [
+      [
+        'sudo podiod service install --config /etc/podiod/podiorc.yml',
+        'then: systemctl enable --now podiod.socket podiod',
+      ],
+      ['sudo podiod service install --instance acme --port 8082', 'config: /etc/podiod/acme/podiorc.yml'],
+    ],
+    'Exit codes: 0, or 1 when something could not be written.',
+  );
+}
+
+async function unitsHere(
+  cli: Cli,
+  { config: file, instance, port }: ServiceOptions,
+): Promise<readonly Unit[]> {
+  const [
+    { readServiceFacts },
+    { unitsOf, instanceConfig },
+    { packageFile },
+    { readFileSync, realpathSync },
+    { resolve },
+    { UsageError },
+  ] = await Promise.all([
+    import('../../config/service.ts'),
+    import('../../service/unit.ts'),
+    import('../../daemon/package.ts'),
+    import('node:fs'),
+    import('node:path'),
+    import('../../core/errors.ts'),
+  ]);
+  if (instance !== undefined && !/^[a-z0-9][a-z0-9_-]*$/.test(instance)) {
+    throw new UsageError(`--instance must be a name of small letters, digits, - and _, got ${instance}`);
+  }
+  const { env, cwd } = cli.io;
+  const usual = file ?? (instance === undefined ? undefined : instanceConfig(instance));
+  const facts = await readServiceFacts({
+    cwd,
+    env,
+    ...(usual !== undefined && { file: resolve(cwd, usual) }),
+  });
+  const place = facts?.file ?? resolve(cwd, usual ?? '/etc/podiod/podiorc.yml');
+  if (!facts)
+    cli.note(`There is no config at ${place} yet; the port and the credentials are the usual ones.`);
+  const data = `/var/lib/podiod${instance === undefined ? '' : `/${instance}`}`;
+  if (facts && facts.dataDir !== data) {
+    cli.note(
+      facts.dataDir === undefined
+        ? `Write dataDir: ${data} into ${place}: the service keeps its data there, and commands in a shell then find it.`
+        : `The service can't write to dataDir (${facts.dataDir}). Write dataDir: ${data} into ${place}.`,
+    );
+  }
+  const script = realpathSync(packageFile('bin/podiod.js'));
+  for (const path of [process.execPath, script, place]) {
+    if (path.startsWith('/root/')) {
+      cli.note(`The service runs as a user of its own, who can't read ${path}: put it where all can.`);
+    }
+  }
+  return unitsOf({
+    service: readFileSync(packageFile('config/podiod.service'), 'utf8'),
+    socket: readFileSync(packageFile('config/podiod.socket'), 'utf8'),
+    node: process.execPath,
+    script,
+    config: instance !== undefined && file === undefined ? instanceConfig('%i') : place,
+    listen: { host: facts?.host ?? '127.0.0.1', port: port ?? facts?.port ?? 8080 },
+    credentials: facts?.credentials ?? ['podio-client-secret'],
+    ...(instance !== undefined && { instance }),
+  });
+}
+
+/** What `systemctl enable` is told. */
+const startable = (units: readonly Unit[], instance: string | undefined): readonly string[] =>
+  units.map(({ name }) => name.replace('@.', `@${instance}.`)).reverse();

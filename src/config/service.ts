@@ -1,0 +1,45 @@
+/** What a service manager has to know of a config. Values of `${...}` are not looked up: they belong to the service. */
+import { dirname, resolve } from 'node:path';
+import { findConfig } from './find.ts';
+import { loadFiles } from './include.ts';
+import type { FindOptions } from './load.ts';
+import { type ConfigNode, child, isInterpolated, toPlain } from './node.ts';
+import { ServerSchema } from './schema.ts';
+
+export interface ServiceFacts {
+  /** Absolute. */
+  readonly file: string;
+  readonly host: string;
+  readonly port: number;
+  /** Absolute; undefined where the config has none, or one that only the service's environment knows. */
+  readonly dataDir: string | undefined;
+  /** Names in `${credential:NAME}`. */
+  readonly credentials: readonly string[];
+}
+
+/** Undefined where there is no config. */
+export async function readServiceFacts(options: FindOptions): Promise<ServiceFacts | undefined> {
+  const found = await findConfig(options);
+  if ('problem' in found) return undefined;
+  const { root, texts } = await loadFiles(found);
+  const server = child(root, 'server');
+  const dataDir = child(root, 'dataDir');
+  const host = plain(child(server, 'host'));
+  const port = plain(child(server, 'port'));
+  const dir = plain(dataDir);
+  const { shape } = ServerSchema;
+  return {
+    file: found.file,
+    host: typeof host === 'string' ? host : shape.host.parse(undefined),
+    port: typeof port === 'number' ? port : shape.port.parse(undefined),
+    dataDir: typeof dir === 'string' ? resolve(dirname(dataDir?.place.file ?? found.file), dir) : undefined,
+    credentials: credentialsIn([...texts.values()].join('\n')),
+  };
+}
+
+const plain = (node: ConfigNode | undefined): unknown =>
+  node === undefined || isInterpolated(node) ? undefined : toPlain(node);
+
+const credentialsIn = (text: string): readonly string[] => [
+  ...new Set([...text.matchAll(/(?<!\$)\$\{credential:([^}:]+)\}/g)].flatMap(([, name]) => name ?? [])),
+];

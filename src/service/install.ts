@@ -1,0 +1,96 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { coerceError, PodiodError } from '../core/errors.ts';
+import type { Unit } from './unit.ts';
+
+export interface InstallOptions {
+  readonly dir: string;
+  /** Also over units that say something else. */
+  readonly force: boolean;
+  /** Whether `dir` is this machine's own: systemd must run, and reads the units then. */
+  readonly isSystem: boolean;
+}
+
+/** What became of each unit. */
+export interface Installed {
+  readonly path: string;
+  /** False: it was there as it is. */
+  readonly isNew: boolean;
+}
+
+const SYSTEMD = '/run/systemd/system';
+
+/** Writes all or none. Rejects with SERVICE_INSTALL. */
+export async function installUnits(
+  units: readonly Unit[],
+  { dir, force, isSystem }: InstallOptions,
+): Promise<readonly Installed[]> {
+  if (isSystem && !existsSync(SYSTEMD)) {
+    throw refusal(
+      'this machine was not started by systemd',
+      'podiod service print shows the units; --dir writes them elsewhere.',
+    );
+  }
+  const wanted = await Promise.all(
+    units.map(async ({ name, text }) => {
+      const path = join(dir, name);
+      return { path, text, is: await contentOf(path) };
+    }),
+  );
+  const other = wanted.find(({ is, text }) => is !== undefined && is !== text);
+  if (other && !force) {
+    throw refusal(
+      `${other.path} is there and says something else`,
+      'Put your changes into a drop-in (systemctl edit), then say --force; podiod service print shows what would be written.',
+    );
+  }
+  for (const { path, text, is } of wanted) {
+    if (is === text) continue;
+    try {
+      await mkdir(dir, { recursive: true });
+      await writeFile(path, text);
+    } catch (thrown) {
+      const cause = coerceError(thrown);
+      throw refusal(
+        `${path} can't be written: ${cause.message}`,
+        'Run it as root: sudo podiod service install',
+        cause,
+      );
+    }
+  }
+  if (isSystem) await reloadSystemd();
+  return wanted.map(({ path, text, is }) => ({ path, isNew: is !== text }));
+}
+
+async function contentOf(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    const cause = coerceError(thrown);
+    throw refusal(
+      `${path} can't be read: ${cause.message}`,
+      'Run it as root: sudo podiod service install',
+      cause,
+    );
+  }
+}
+
+async function reloadSystemd(): Promise<void> {
+  try {
+    await promisify(execFile)('systemctl', ['daemon-reload']);
+  } catch (thrown) {
+    const cause = coerceError(thrown);
+    throw refusal(
+      `systemd did not read the units: ${cause.message}`,
+      'They are written. Run: systemctl daemon-reload',
+      cause,
+    );
+  }
+}
+
+const refusal = (message: string, hint: string, cause?: unknown): PodiodError =>
+  new PodiodError('SERVICE_INSTALL', message, { hint, retry: 'never', cause });

@@ -1,0 +1,87 @@
+/** systemd's units for a machine, made of the ones in config/: these have places that fit most machines. Pure. */
+
+export interface Unit {
+  /** `podiod.service` */
+  readonly name: string;
+  readonly text: string;
+}
+
+export interface UnitOptions {
+  /** The texts of config/podiod.service and config/podiod.socket. */
+  readonly service: string;
+  readonly socket: string;
+  /** Absolute: what runs podiod, and podiod. */
+  readonly node: string;
+  readonly script: string;
+  /** Absolute. Of an instance `%i` stands for its name. */
+  readonly config: string;
+  /** Where deliveries come in. */
+  readonly listen: { readonly host: string; readonly port: number };
+  /** What the config wants of `${credential:NAME}`. */
+  readonly credentials: readonly string[];
+  /** One of several: a client's own key, budget and data. */
+  readonly instance?: string;
+}
+
+/** The folder that everything of podiod's is in. */
+const HOME = '/etc/podiod';
+
+/** Where the config of the instance called `%i` is. */
+export const instanceConfig = (name: string): string => `${HOME}/${name}/podiorc.yml`;
+
+export function unitsOf(options: UnitOptions): readonly Unit[] {
+  const { instance, config, node, script, credentials, listen } = options;
+  const command = `${[node, script].map(word => quoted(word)).join(' ')} run --config ${quoted(config, instance !== undefined)}`;
+  const base = instance === undefined ? options.service : instanceUnit(options.service);
+  const loads = credentials.map(name => loadCredential(name, instance !== undefined));
+  const service = base
+    .replace(/^# npm puts podiod.*\n/m, '')
+    .replace(/^ExecStart=.*$/m, () => `ExecStart=${command}`)
+    .replace(/^# \$\{credential:.*\nLoadCredential=.*\n/m, () => credentialLines(loads))
+    .replace(/^ProtectHome=yes$/m, isAtHome([node, script, config]) ? 'ProtectHome=read-only' : '$&');
+  const { host, port } = listen;
+  const address = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+  const socket = options.socket.replace(/^ListenStream=.*$/m, () => `ListenStream=${address}`);
+  return [
+    { name: instance === undefined ? 'podiod.service' : 'podiod@.service', text: service },
+    {
+      name: instance === undefined ? 'podiod.socket' : `podiod@${instance}.socket`,
+      text:
+        instance === undefined ? socket : socket.replace(/^Description=.*$/m, line => `${line}, ${instance}`),
+    },
+  ];
+}
+
+/** config/podiod@.service: one instance a client, each with a config, data and credentials of its own. */
+export const instanceUnit = (service: string): string =>
+  service
+    .replace(/^Description=.*$/m, '$&, for %i')
+    .replaceAll(`${HOME}/`, `${HOME}/%i/`)
+    .replace(/^(State|Cache)Directory=podiod$/gm, '$&/%i')
+    .replace(
+      /^# \$\{credential:.*$/m,
+      `# \${credential:podio-client-secret} in the config; in /etc/credstore it is podiod.NAME.podio-client-secret.`,
+    )
+    .replace(/^LoadCredential=(.*)$/m, '$&:podiod.%i.$1');
+
+const loadCredential = (name: string, isInstance: boolean): string =>
+  isInstance ? `LoadCredential=${name}:podiod.%i.${name}` : `LoadCredential=${name}`;
+
+const credentialLines = (loads: readonly string[]): string =>
+  loads.length === 0
+    ? ''
+    : [`# \${credential:...} in the config; looked for in /etc/credstore.`, ...loads, ''].join('\n');
+
+/** Folders that ProtectHome=yes hides. */
+const isAtHome = (paths: readonly string[]): boolean =>
+  paths.some(path => /^\/(home|root|run\/user)\//.test(path));
+
+/** One word of a command line. systemd replaces `%` and `$` in it. @param isTemplate leaves `%i` to systemd */
+function quoted(word: string, isTemplate = false): string {
+  const escaped = word
+    .replaceAll('\\', '\\\\')
+    .replaceAll('"', '\\"')
+    .replaceAll('$', '$$$$')
+    .replace(isTemplate ? /%(?!i)/g : /%/g, '%%');
+  return /^[\w./:@%+,=-]+$/.test(escaped) ? escaped : `"${escaped}"`;
+}

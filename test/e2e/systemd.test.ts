@@ -1,0 +1,168 @@
+// Under systemd: what it is told, and that a restart keeps the socket that it holds. systemd itself is played by socat and
+// a small parent process.
+import { once } from 'node:events';
+import { Agent, request } from 'node:http';
+import { type AddressInfo, createServer } from 'node:net';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { readRunFile } from '../../src/admin/run-file.ts';
+import { startNotifySocket, startSocketParent } from '../support/systemd.ts';
+import { until } from '../support/wait.ts';
+import { LEADS, makeSite, type Site } from './site.ts';
+
+const AUDITED = { all: { on: { app: 'leads', events: 'item.create' }, steps: ['audit'] } };
+const bin = join(import.meta.dirname, '../../bin/podiod.js');
+
+const isReady = async (site: Site): Promise<boolean> => {
+  const run = await readRunFile(site.dataDir);
+  return run !== undefined && (await fetch(`http://127.0.0.1:${run.admin.port}/readyz`)).ok;
+};
+
+describe('podiod under systemd', function () {
+  this.timeout(60_000);
+
+  it('tells when it is ready, how it is, that it is alive and that it ends', async () => {
+    const site = await makeSite({
+      plugins: { gated: { use: './gated.ts', notes: './notes.ndjson', gate: './gate' } },
+      rules: { held: { on: { app: 'leads', events: 'item.create' }, steps: ['gated'] } },
+    });
+    site.copyPlugin('gated.ts');
+    const systemd = await startNotifySocket(site.folder);
+    const said = (key: string) => systemd.messages().flatMap(message => message[key] ?? []);
+
+    const daemon = site.run({ env: { NOTIFY_SOCKET: systemd.path, WATCHDOG_USEC: '400000' } });
+    await until(() => said('READY').length > 0, 'READY', 20_000);
+    expect((await daemon.readiness()).ready).to.equal(true);
+    const ready = systemd.messages().find(({ READY }) => READY === '1');
+    expect(ready?.STATUS).to.equal('1 rule, 1 hook active, lag 0');
+    const pings = said('WATCHDOG').length;
+    await until(() => said('WATCHDOG').length >= pings + 3, 'signs of life');
+
+    expect(await site.deliver(LEADS, 'item.create', { item_id: 1, item_revision_id: 0 })).to.equal(200);
+    await until(() => said('STATUS').at(-1) === '1 rule, 1 hook active, lag 1', 'the lag', 15_000);
+    // A plugin that takes its time is no reason to be killed.
+    const later = said('WATCHDOG').length;
+    await until(() => said('WATCHDOG').length >= later + 3, 'signs of life while a plugin works');
+
+    daemon.signal('SIGTERM');
+    await until(() => said('STOPPING').length === 1 && said('EXTEND_TIMEOUT_USEC').length > 0, 'STOPPING');
+    site.write('gate', '');
+    expect(await daemon.ended).to.equal(0);
+    expect(said('READY')).to.deep.equal(['1']);
+  });
+
+  it('says nothing of being ready when it is stopped before', async () => {
+    const site = await makeSite({ rules: AUDITED });
+    const systemd = await startNotifySocket(site.folder);
+    // Podio takes the call and never answers: the first look at the hooks does not end.
+    const silent = createServer().listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const { port } = silent.address() as AddressInfo;
+    site.configure({
+      podio: { apiUrl: `http://127.0.0.1:${port}`, clientId: 'podiod', clientSecret: 'client-secret' },
+    });
+    const daemon = site.run({ env: { NOTIFY_SOCKET: systemd.path } });
+    await daemon.runFile();
+    await until(
+      () => systemd.messages().some(({ STATUS }) => STATUS?.startsWith('not ready (the first look')),
+      'the status',
+    );
+    expect(await daemon.end('SIGTERM')).to.equal(0);
+    silent.close();
+    expect(systemd.messages().some(({ READY }) => READY !== undefined)).to.equal(false);
+  });
+
+  it('goes on where systemd-notify is missing, and says so once', async () => {
+    const site = await makeSite({ rules: AUDITED });
+    const daemon = site.run({
+      env: { NOTIFY_SOCKET: join(site.folder, 'nobody'), WATCHDOG_USEC: '100000', PATH: site.folder },
+    });
+    await daemon.ready();
+    await until(() => daemon.log().includes('systemd could not be told'), 'the warning');
+    expect(await daemon.end('SIGTERM')).to.equal(0);
+    expect(daemon.log().split('systemd could not be told')).to.have.length(2);
+  });
+
+  it('keeps the port through restarts under load: no connection is refused and no event lost', async () => {
+    const site = await makeSite({ rules: AUDITED });
+    const parent = await startSocketParent([
+      process.execPath,
+      bin,
+      'run',
+      '--config',
+      site.configFile,
+      '--log-level',
+      'warn',
+    ]);
+    // Podio calls the held port; the config's own stays free, which shows that it isn't used.
+    const publicUrl = `http://127.0.0.1:${parent.port}/podio`;
+    site.configure({
+      server: { publicUrl, port: 1, secret: 'a-secret-for-the-tests', allowNonPublicUrl: true },
+    });
+    parent.start();
+    await until(() => isReady(site), 'the first daemon', 20_000);
+    expect((await readRunFile(site.dataDir))?.ingress).to.deep.equal({
+      host: '127.0.0.1',
+      port: parent.port,
+    });
+
+    const path = new URL(site.hookUrl(LEADS, 'item.create')).pathname;
+    const troubles: string[] = [];
+    let sent = 0;
+    let isOver = false;
+    /** Connections of its own, or one that is kept. */
+    const client = async (keepAlive: boolean): Promise<void> => {
+      const agent = new Agent({ keepAlive, maxSockets: 1 });
+      while (!isOver) {
+        sent += 1;
+        const outcome = await post(agent, parent.port, path, sent);
+        if (outcome !== 200) troubles.push(`${keepAlive ? 'kept' : 'new'}: ${outcome}`);
+      }
+      agent.destroy();
+    };
+    const load = Promise.all(Array.from({ length: 8 }, (_, n) => client(n % 2 === 0)));
+    let restarts = 0;
+    for (; restarts < 4; restarts++) {
+      const before = await readRunFile(site.dataDir);
+      const reached = sent;
+      await until(() => sent >= reached + 100, 'load');
+      process.kill(before?.pid ?? 0, 'SIGTERM');
+      await until(() => hasEnded(before?.pid ?? 0), 'the end of the daemon', 20_000);
+      parent.start();
+      await until(async () => (await isReady(site)) || undefined, 'the next daemon', 20_000);
+    }
+    isOver = true;
+    await load;
+
+    expect(troubles, parent.log()).to.deep.equal([]);
+    const events = await site.untilRun(sent, 'all');
+    expect(new Set(events.map(({ itemId }) => itemId)).size).to.equal(sent);
+    expect(restarts).to.equal(4);
+    process.kill((await readRunFile(site.dataDir))?.pid ?? 0, 'SIGTERM');
+  });
+});
+
+function hasEnded(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+/** Answers the status, or what became of the connection. */
+function post(agent: Agent, port: number, path: string, itemId: number): Promise<number | string> {
+  const body = `type=item.create&item_id=${itemId}&item_revision_id=0`;
+  const headers = {
+    'Content-Type': 'application/x-www-form-urlencoded',
+    'Content-Length': Buffer.byteLength(body),
+  };
+  return new Promise(resolve => {
+    request({ agent, port, host: '127.0.0.1', path, method: 'POST', headers }, response => {
+      response.resume().once('end', () => resolve(response.statusCode ?? 0));
+    })
+      .once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message))
+      .end(body);
+  });
+}

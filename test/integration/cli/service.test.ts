@@ -1,0 +1,122 @@
+// `podiod service`: units for this machine, which systemd itself has to understand.
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { podiodHere } from '../../support/cli.ts';
+import { temporaryFolder } from '../../support/folder.ts';
+
+const CONFIG = `
+server: { publicUrl: "https://hooks.example.com/podio", host: "::1", port: 9090, secret: "\${credential:hook-secret}" }
+podio: { clientId: x, clientSecret: "\${credential:podio-client-secret}" }
+dataDir: /var/lib/podiod
+`;
+
+/** What systemd says of the units, and how exposed it finds them, from 0 to 10. */
+function systemd(folder: string, ...names: string[]): { complaints: string; exposure: number } {
+  const paths = names.map(name => join(folder, name));
+  const { stdout, stderr } = spawnSync('systemd-analyze', ['verify', ...paths], { encoding: 'utf8' });
+  const security = execFileSync(
+    'systemd-analyze',
+    ['security', '--offline=true', '--no-pager', paths[0] ?? ''],
+    {
+      encoding: 'utf8',
+    },
+  );
+  const complaints = `${stdout}${stderr}`.split('\n').filter(line => line.includes('podiod'));
+  return {
+    complaints: complaints.join('\n'),
+    exposure: Number(/level for \S+ ([\d.]+)/.exec(security)?.[1]),
+  };
+}
+
+describe('podiod service', function () {
+  this.timeout(20_000);
+
+  it('makes units with the places of this machine, the address of the config and its credentials', async () => {
+    using folder = temporaryFolder();
+    const config = join(folder.path, 'my config.yml');
+    writeFileSync(config, CONFIG);
+    const { code, stdout } = await podiodHere(['service', 'print', '--config', config]);
+    expect(code).to.equal(0);
+    expect(stdout).to.match(/^# \/etc\/systemd\/system\/podiod\.service$/m);
+    const start = /^ExecStart=(.*)$/m.exec(stdout)?.[1] ?? '';
+    expect(start).to.equal(
+      `${process.execPath} ${join(import.meta.dirname, '../../../bin/podiod.js')} run --config "${config}"`,
+    );
+    expect(stdout).to.match(/^ListenStream=\[::1\]:9090$/m);
+    expect(stdout.match(/^LoadCredential=.*$/gm)).to.deep.equal([
+      'LoadCredential=hook-secret',
+      'LoadCredential=podio-client-secret',
+    ]);
+  });
+
+  it('writes them where systemd understands them; a second time there is nothing to do', async () => {
+    using folder = temporaryFolder();
+    const config = join(folder.path, 'podiorc.yml');
+    const dir = join(folder.path, 'units');
+    writeFileSync(config, CONFIG);
+    const install = ['service', 'install', '--config', config, '--dir', dir];
+    const first = await podiodHere(install);
+    expect(first.stdout).to.include(`written   ${dir}/podiod.service`);
+    expect(first.stdout).to.include('systemctl enable --now podiod.socket podiod.service');
+    const { complaints, exposure } = systemd(dir, 'podiod.service', 'podiod.socket');
+    expect(complaints).to.equal('');
+    expect(exposure).to.be.at.most(2);
+    expect((await podiodHere(install)).stdout).to.include(`unchanged ${dir}/podiod.service`);
+  });
+
+  it('leaves units alone that say something else, unless it is told to', async () => {
+    using folder = temporaryFolder();
+    const install = ['service', 'install', '--dir', folder.path, '--json'];
+    const mine = join(folder.path, 'podiod.socket');
+    writeFileSync(mine, '[Socket]\n');
+    const refused = await podiodHere(install);
+    expect(refused.code).to.equal(1);
+    expect(JSON.parse(refused.stdout).error.code).to.equal('SERVICE_INSTALL');
+    expect(existsSync(join(folder.path, 'podiod.service'))).to.equal(false);
+    const forced = await podiodHere([...install, '--force']);
+    expect(JSON.parse(forced.stdout).units.map(({ isNew }: { isNew: boolean }) => isNew)).to.deep.equal([
+      true,
+      true,
+    ]);
+    expect(readFileSync(mine, 'utf8')).to.include('ListenStream=127.0.0.1:8080');
+  });
+
+  it('makes one of several, with a config, data, port and credentials of its own', async () => {
+    using folder = temporaryFolder();
+    const install = ['service', 'install', '--instance', 'acme', '--port', '8082', '--dir', folder.path];
+    const { code, stdout, stderr } = await podiodHere(install);
+    expect(code, stderr).to.equal(0);
+    expect(stdout).to.include('systemctl enable --now podiod@acme.socket podiod@acme.service');
+    const service = readFileSync(join(folder.path, 'podiod@.service'), 'utf8');
+    for (const line of [
+      'StateDirectory=podiod/%i',
+      'CacheDirectory=podiod/%i',
+      'EnvironmentFile=-/etc/podiod/%i/podiod.env',
+      'LoadCredential=podio-client-secret:podiod.%i.podio-client-secret',
+    ]) {
+      expect(service.split('\n')).to.include(line);
+    }
+    expect(service).to.match(/ run --config \/etc\/podiod\/%i\/podiorc\.yml$/m);
+    expect(readFileSync(join(folder.path, 'podiod@acme.socket'), 'utf8')).to.include(
+      'ListenStream=127.0.0.1:8082',
+    );
+    const { complaints, exposure } = systemd(folder.path, 'podiod@.service', 'podiod@acme.socket');
+    expect(complaints).to.equal('');
+    expect(exposure).to.be.at.most(2);
+  });
+
+  it('says what would not work', async () => {
+    using folder = temporaryFolder();
+    const config = join(folder.path, 'podiorc.yml');
+    writeFileSync(config, 'server: { publicUrl: "https://hooks.example.com/" }\ndataDir: ./data\n');
+    const print = ['service', 'print', '--config', config];
+    expect((await podiodHere(print)).stderr).to.include('Write dataDir: /var/lib/podiod into');
+    writeFileSync(config, CONFIG);
+    expect((await podiodHere(print)).stderr).to.equal('');
+    const none = await podiodHere(['service', 'print', '--config', join(folder.path, 'none.yml'), '--json']);
+    expect(none.stderr).to.include('There is no config at');
+    expect(JSON.parse(none.stdout).units).to.have.length(2);
+  });
+});
