@@ -36,6 +36,9 @@ export const DIAGNOSTIC_CODES = {
   CONFIG_STEP: 'A step names no plugin, or more than one.',
   CONFIG_PLUGIN_LOAD: 'A plugin could not be found or loaded.',
   CONFIG_CREDENTIALS: 'An app has neither a token nor a login.',
+  CONFIG_UNTOLD_WRITE:
+    'A rule watches what a step of another one writes without hooks, so it will not hear of it.',
+  CONFIG_LOOP: 'Rules set each other off by what they write.',
   CONFIG_SCHEDULE: 'A schedule is not a cron expression of five fields.',
   CONFIG_TIMEZONE: 'A time zone is not one of the IANA database.',
   CONFIG_PUBLIC_URL: 'Podio cannot call the public URL.',

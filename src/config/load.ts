@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { Diagnostic } from '../core/diagnostic.ts';
+import type { RuleGraph } from '../core/rule-graph.ts';
 import { catalogFileOf, readCatalog } from './catalog-file.ts';
 import { check } from './check.ts';
 import { makeFieldCheck } from './field-check.ts';
@@ -42,6 +43,8 @@ export interface LoadResult<T> {
   /** In the order of files and places; errors and warnings. */
   readonly diagnostics: readonly Diagnostic[];
   readonly sources: Sources;
+  /** Of the whole config: which rules write what other rules watch. */
+  readonly graph?: RuleGraph;
   /** Of the whole config: what became of the fields that it names. */
   readonly fields?: {
     /** The catalog's path, whether or not there is such a file. */
@@ -73,6 +76,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadResult<Confi
   } = text !== undefined || options.withoutCatalog ? {} : await readCatalog(catalogFile);
   if (problem) report(problem);
   const fields = makeFieldCheck({ root: filled, report }, catalog);
+  let graph: RuleGraph | undefined;
   const config = await resolveConfig({
     root: filled,
     report,
@@ -84,6 +88,9 @@ export async function loadConfig(options: LoadOptions): Promise<LoadResult<Confi
     secrets,
     fields,
     catalog,
+    onGraph: drawn => {
+      graph = drawn;
+    },
     lineOf: ({ file, start }) => lineColumn(texts.get(file) ?? '', start).line,
   });
   // Its text is only wanted where it is pointed at.
@@ -91,6 +98,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadResult<Confi
     problem && catalogText !== undefined ? new Map([...texts, [catalogFile, catalogText]]) : texts;
   return {
     ...result(config, diagnostics, shown, secrets),
+    ...(graph && { graph }),
     fields: { catalog: catalogFile, unchecked: fields.unchecked() },
   };
 }

@@ -2,6 +2,7 @@
 import { dirname, isAbsolute, resolve } from 'node:path';
 import type { ZodType } from 'zod';
 import type * as core from 'zod/v4/core';
+import type { StepWrite } from '../core/rule.ts';
 import { didYouMean, suggestion } from '../core/suggest.ts';
 import { check } from './check.ts';
 import { type Context, complain, namesOf } from './context.ts';
@@ -16,6 +17,7 @@ import {
   type Path,
   section,
   showPath,
+  toPlain,
 } from './node.ts';
 import { PluginUseSchema } from './schema.ts';
 
@@ -23,6 +25,7 @@ import { PluginUseSchema } from './schema.ts';
 export interface PluginInfo {
   readonly name: string;
   readonly options: ZodType;
+  writes?(options: unknown): readonly StepWrite[];
 }
 
 /**
@@ -139,7 +142,7 @@ export async function checkOptions(
   partial: boolean,
   /** Whose events the step gets, by name; empty where that can't be known, or there are none. */
   apps: readonly string[] = [],
-): Promise<{ parsed: unknown; written: unknown } | undefined> {
+): Promise<{ parsed: unknown; written: unknown; writes: readonly StepWrite[] } | undefined> {
   const paths = new Map<string, Path>();
   const merged = new Map<string, MapEntry>();
   const add = (node: ConfigNode | undefined, base: Path) => {
@@ -178,7 +181,7 @@ export async function checkOptions(
     key,
   ]);
   if (result.failed || !named || hasUnknown(options)) return undefined;
-  return { parsed, written: asWritten(options) };
+  return { parsed, written: asWritten(options), writes: writesOf(plugin, toPlain(options)) };
 }
 
 /**
@@ -199,6 +202,15 @@ function absolutePaths(
     result.set(key, { ...entry, value: { ...value, value: path } });
   }
   return result;
+}
+
+/** Of a plugin of somebody else, too: what it says is for the graph alone, so what is wrong with it harms nothing. */
+function writesOf(plugin: PluginInfo, options: unknown): readonly StepWrite[] {
+  try {
+    return plugin.writes?.(options) ?? [];
+  } catch {
+    return [];
+  }
 }
 
 /** An option that is a field's name, and those that are values of it, looked up in the apps that the rule is about. */

@@ -1,7 +1,7 @@
 import type { Diagnostic } from '../core/diagnostic.ts';
 import type { Path } from './node.ts';
 
-const RULE = new Set(['where', 'mode', 'includeOwn', 'loop', 'expect', 'was', 'tests']);
+const RULE = new Set(['where', 'mode', 'includeOwn', 'expect', 'was', 'tests']);
 const TRIGGER = new Set(['podiod', 'date', 'at', 'items', 'view', 'where']);
 
 /** Keys that later versions will give a meaning to. Silence about one would let a rule run without its condition. */

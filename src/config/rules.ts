@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import type { DeliveryPolicy, Rule } from '../core/rule.ts';
 import { check } from './check.ts';
 import { type Context, complain } from './context.ts';
+import { checkGraph } from './graph.ts';
 import { countHooks } from './hook-limit.ts';
 import { type ConfigNode, child, type Path, replaceAt, section, showPath } from './node.ts';
 import { makePluginTable, type PluginTable } from './plugins.ts';
@@ -32,6 +33,7 @@ export async function resolveRules(context: ResolveContext): Promise<readonly Ru
     }
   }
   await plugins.checkUnused();
+  context.onGraph(checkGraph(context, rules));
   return whole ? rules : undefined;
 }
 
@@ -87,6 +89,7 @@ async function resolveRule(
     startAt: head.startAt,
     recovered: typeof head.recovered === 'string' ? head.recovered : { maxAgeMs: head.recovered.maxAge },
     timezone,
+    ...(head.loop && { loop: head.loop }),
     fingerprint: steps.fingerprint,
   };
 }

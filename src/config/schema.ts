@@ -291,6 +291,12 @@ export const RuleHeadSchema = z.strictObject({
     .default('head')
     .describe('Where a new rule starts: with events from now on, or with the oldest in the journal.'),
   timezone: timezone('`defaults.timezone`'),
+  loop: z
+    .literal('allowed', 'must be allowed, or left out')
+    .optional()
+    .describe(
+      '`allowed`: the rule may set itself off, by way of other rules too, since it comes to an end by itself.',
+    ),
   delivery: DeliverySchema.optional().describe('How the steps are tried, over `defaults`.'),
   recovered: z
     .union(

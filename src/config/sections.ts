@@ -2,6 +2,7 @@
 import type { z } from 'zod';
 import type { Catalog } from '../core/catalog.ts';
 import type { Place } from '../core/diagnostic.ts';
+import type { RuleGraph } from '../core/rule-graph.ts';
 import { check } from './check.ts';
 import { complain } from './context.ts';
 import { showGiven } from './explain.ts';
@@ -15,6 +16,8 @@ export interface ResolveContext extends PluginContext {
   readonly file: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly catalog: Catalog | undefined;
+  /** Told which rules write what other rules watch, whether or not the config passes. */
+  readonly onGraph: (graph: RuleGraph) => void;
   /** From 1. */
   readonly lineOf: (place: Place) => number;
 }

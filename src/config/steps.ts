@@ -81,6 +81,7 @@ async function resolveStep(
         options: options.parsed,
         onError: 'park',
         delivery: policy({}),
+        ...(options.writes.length > 0 && { writes: options.writes }),
       },
       written: options.written,
     };
@@ -130,6 +131,7 @@ async function resolveStep(
       options: options.parsed,
       onError: head.onError,
       delivery: policy(head.delivery ?? {}),
+      ...(options.writes.length > 0 && { writes: options.writes }),
     },
     written: options.written,
   };

@@ -55,6 +55,18 @@ export interface DeliveryPolicy {
   readonly whenExhausted: 'park' | 'halt';
 }
 
+/** One kind of change that a step makes at Podio. */
+export interface StepWrite {
+  /** By its name in the config; left out: the app of the event's item. */
+  readonly app?: string | undefined;
+  /** The event that hooks would tell of it: `item.create`, `comment.create`, ... */
+  readonly event: string;
+  /** By alias or external id; left out: any. */
+  readonly fields?: readonly string[] | undefined;
+  /** Whether Podio tells hooks of it. Left out: it does not, and nobody has said so. */
+  readonly hook?: boolean | undefined;
+}
+
 export interface Step {
   /** Unique within the rule: its `id`, else its plugin's name, with `-2` ... among equals. */
   readonly name: string;
@@ -66,6 +78,8 @@ export interface Step {
   readonly options: unknown;
   readonly onError: 'park' | 'continue';
   readonly delivery: DeliveryPolicy;
+  /** What it writes at Podio, as far as its plugin can tell from the options. */
+  readonly writes?: readonly StepWrite[];
 }
 
 export interface Rule {
@@ -79,6 +93,8 @@ export interface Rule {
   /** What to do with changes that were missed and found later. Age: from the change until it was found. Default: run. */
   readonly recovered?: 'run' | 'skip' | { readonly maxAgeMs: number };
   readonly timezone: string;
+  /** It may set itself off, by way of other rules too: it comes to an end by itself. */
+  readonly loop?: 'allowed';
   /** Changes when the steps do: the work of a run in hand is then begun again. */
   readonly fingerprint: string;
 }

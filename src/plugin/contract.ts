@@ -8,6 +8,8 @@ import type { Data, View } from '../language/names.ts';
 
 export type { Data, View } from '../language/names.ts';
 
+import type { StepWrite } from '../core/rule.ts';
+
 /** One field that the event's change touched. */
 export interface FieldChanged {
   readonly fieldId: number;
@@ -143,6 +145,11 @@ export interface PluginDefinition<Schema extends ZodType = ZodType> {
    */
   readonly pure?: boolean;
   setup(options: z.output<Schema>, context: PluginContext): PluginInstance | Promise<PluginInstance>;
+  /**
+   * What it writes at Podio with these options, as they stand in the config, templates and all. Draws the graph of rules that
+   * write what other rules watch. Left out: nothing, as far as can be told.
+   */
+  writes?(options: z.input<Schema>): readonly StepWrite[];
   /** What it would do with this message, one line or more, for dry runs. */
   describe?(message: Message, options: z.output<Schema>): string | Promise<string>;
 }

@@ -29,7 +29,8 @@ export const isPlugin = (value: unknown): value is PluginDefinition =>
 
 /** What is wrong with a plugin's shape, for authors who write JavaScript; undefined: nothing. */
 export function shapeProblem(plugin: PluginDefinition): string | undefined {
-  const { name, options, setup, describe, pure }: Partial<Record<keyof PluginDefinition, unknown>> = plugin;
+  const { name, options, setup, describe, pure, writes }: Partial<Record<keyof PluginDefinition, unknown>> =
+    plugin;
   const version: unknown = (plugin as { [BRAND]?: unknown })[BRAND];
   if (version !== INTERFACE) {
     return `it is made for version ${String(version)} of the plugin interface, this podiod has ${INTERFACE}`;
@@ -38,6 +39,7 @@ export function shapeProblem(plugin: PluginDefinition): string | undefined {
   if (!isSchema(options)) return '`options` must be a zod schema, such as z.object({})';
   if (typeof setup !== 'function') return '`setup` must be a function';
   if (describe !== undefined && typeof describe !== 'function') return '`describe` must be a function';
+  if (writes !== undefined && typeof writes !== 'function') return '`writes` must be a function';
   if (pure !== undefined && typeof pure !== 'boolean') return '`pure` must be true or false';
   return undefined;
 }

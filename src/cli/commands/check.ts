@@ -1,9 +1,15 @@
 import { basename } from 'node:path';
+import { Option } from 'commander';
 import { showDuration } from '../../core/duration.ts';
 import type { Stretched } from '../../daemon/forecast.ts';
 import { type CommandContext, withCommonOptions, withExamples } from '../command.ts';
 import { EXIT } from '../exit.ts';
 import type { CommonOptions } from '../io.ts';
+
+interface CheckOptions extends CommonOptions {
+  readonly withoutSecrets?: boolean;
+  readonly graph?: 'text' | 'mermaid';
+}
 
 export function defineCheck({ program, cli, exit }: CommandContext): void {
   const command = withCommonOptions(program.command('check'), { json: 'the problems as one JSON document' })
@@ -12,16 +18,27 @@ export function defineCheck({ program, cli, exit }: CommandContext): void {
       'Checks the config with everything it includes, every plugin and its options. Tells all problems at once, each with its place and what to do. With the catalog that `podiod pull` makes, fields, options and types are looked up too. Calls nobody.',
     )
     .option('--without-secrets', 'environment values, files and credentials may be missing here (for CI)')
-    .action(async (options: CommonOptions & { withoutSecrets?: boolean }) => {
+    .addOption(
+      new Option('--graph [format]', 'also which rules write what other rules watch: as text, or mermaid')
+        .choices(['text', 'mermaid'])
+        .preset('text'),
+    )
+    .action(async ({ graph: drawn, ...options }: CheckOptions) => {
       const [{ readConfig }, { diagnosticsToJson, renderDiagnostics }] = await Promise.all([
         import('../setup.ts'),
         import('../../config/render.ts'),
       ]);
-      const { config, diagnostics, sources, fields } = await readConfig(cli, options);
+      const { config, diagnostics, sources, fields, graph } = await readConfig(cli, options);
       const { ok, problems } = diagnosticsToJson(diagnostics, sources);
       if (!ok) exit(EXIT.config);
-      if (options.json) return cli.printJson({ ok, problems });
+      if (options.json) return cli.printJson({ ok, problems, ...(drawn && { graph: graph ?? null }) });
 
+      if (drawn && graph) {
+        const { graphMermaid, graphText } = await import('../show/graph.ts');
+        cli.print((drawn === 'mermaid' ? graphMermaid : graphText)(graph));
+        if (drawn === 'mermaid') return;
+        cli.print();
+      }
       const text = renderDiagnostics(diagnostics, sources, { cwd: cli.io.cwd, color: cli.colors });
       if (text) cli.print(text);
       const errors = problems.filter(({ severity }) => severity === 'error').length;
@@ -46,6 +63,7 @@ export function defineCheck({ program, cli, exit }: CommandContext): void {
       ['podiod check', 'the config that is found here'],
       ['podiod check --config staging.yml --without-secrets', 'in CI, which has no tokens'],
       ['podiod check --json | jq .problems', 'for editors and scripts'],
+      ['podiod check --graph mermaid > rules.mmd', 'which rules set each other off, drawn'],
     ],
     'Exit codes: 0 no problem, 78 at least one.',
   );

@@ -68,3 +68,61 @@ describe('podiod check', () => {
     expect(problems.filter(({ severity }: { severity: string }) => severity === 'error')).to.deep.equal([]);
   });
 });
+
+describe('podiod check --graph', () => {
+  const PLUGIN = `import { definePlugin, z } from 'podiod/plugin';
+export default definePlugin({
+  name: 'writer',
+  options: z.object({ set: z.record(z.string(), z.string()), hook: z.boolean().optional() }),
+  writes: ({ set, hook }) => [{ event: 'item.update', fields: Object.keys(set), hook }],
+  setup: () => ({ operator: messages$ => messages$ }),
+});
+`;
+  const writing = (hook?: boolean) => ({
+    plugins: { audit: { use: 'file-logger', path: './audit.ndjson' }, write: { use: './writer.ts' } },
+    rules: {
+      qualify: {
+        on: { app: 'leads', events: 'item.create' },
+        steps: [{ write: { set: { status: 'Won' }, ...(hook !== undefined && { hook }) } }],
+      },
+      won: { on: { app: 'leads', fields: ['status'] }, steps: ['audit'] },
+    },
+  });
+
+  it('draws which rules write what other rules watch', async () => {
+    await using site = await makeSite();
+    site.write('writer.ts', PLUGIN);
+    site.configure(writing());
+    const { code, stdout } = await site.podiod(['check', '--graph']);
+    expect(code).to.equal(0);
+    expect(stdout).to.match(
+      /^qualify\n {2}└ write ⇢ won {2}leads\.status \(not told: written without hooks\)\n/,
+    );
+    expect(stdout).to.include('[CONFIG_UNTOLD_WRITE]');
+    site.configure(writing(true));
+    const told = await site.podiod(['check', '--graph', 'mermaid']);
+    expect(told.stdout).to.equal(
+      'flowchart LR\n  r0["qualify"]\n  r1["won"]\n  r0 -- "write: leads.status" --> r1\n',
+    );
+    const { graph } = JSON.parse((await site.podiod(['check', '--graph', '--json'])).stdout);
+    expect(graph.edges).to.deep.equal([
+      {
+        from: 'qualify',
+        step: 'write',
+        to: 'won',
+        app: 'leads',
+        event: 'item.update',
+        fields: ['status'],
+        told: true,
+        meant: false,
+      },
+    ]);
+  });
+
+  it('says so where there is nothing to draw', async () => {
+    await using site = await makeSite();
+    expect((await site.podiod(['check', '--graph'])).stdout).to.match(
+      /^No rule writes what another one watches/,
+    );
+  });
+});

@@ -1,4 +1,4 @@
-import { z } from 'podiod/plugin';
+import { definePlugin, z } from 'podiod/plugin';
 import fieldChangeFilter from '../../../plugins/field-change-filter/index.ts';
 import fileLogger from '../../../plugins/file-logger/index.ts';
 import slackNotifier from '../../../plugins/slack-notifier/index.ts';
@@ -19,11 +19,24 @@ const invoice: PluginInfo = {
   }),
 };
 
+/** One that says what it writes at Podio. */
+const writer = definePlugin({
+  name: 'writer',
+  options: z.object({
+    app: z.string().optional(),
+    set: z.record(z.string(), z.string()),
+    hook: z.boolean().optional(),
+  }),
+  writes: ({ app, set, hook }) => [{ app, event: 'item.update', fields: Object.keys(set), hook }],
+  setup: () => ({ operator: messages$ => messages$ }),
+});
+
 const known = new Map<string, PluginInfo>([
   ['field-change-filter', fieldChangeFilter],
   ['file-logger', fileLogger],
   ['slack-notifier', slackNotifier],
   ['acme-invoice', invoice],
+  ['acme-writer', writer],
 ]);
 
 /** The built-ins as they are, the package `acme-invoice`, and nothing else. */

@@ -1,0 +1,129 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import type { AppTrigger, StepWrite, Trigger } from '../../../src/core/rule.ts';
+import { loopsOf, type RuleEdge, ruleGraph } from '../../../src/core/rule-graph.ts';
+
+const APPS = new Map([
+  ['leads', { fields: { worth: 'deal-value' } }],
+  ['deals', { fields: {} }],
+]);
+const on = (fields?: readonly string[], more: Partial<AppTrigger> = {}): AppTrigger => ({
+  kind: 'app',
+  apps: ['leads'],
+  events: ['item.create', 'item.update'],
+  ...(fields && { fields: fields.map(field => ({ field })) }),
+  ...more,
+});
+const rule = (name: string, triggers: readonly Trigger[], ...writes: readonly StepWrite[]) => ({
+  name,
+  triggers,
+  steps: [{ name: 'write', writes }],
+});
+const update = (fields?: readonly string[], more: Partial<StepWrite> = {}): StepWrite => ({
+  event: 'item.update',
+  ...(fields && { fields }),
+  ...more,
+});
+const show = ({ from, to, app, fields, told }: RuleEdge) =>
+  `${from} ${told ? '->' : '..'} ${to} ${app}${fields ? `: ${fields.join()}` : ''}`;
+const edges = (...rules: Parameters<typeof ruleGraph>[0]) => ruleGraph(rules, APPS).edges.map(show);
+
+describe('the graph of rules', () => {
+  it('goes from who writes a field to who watches it, by alias or external id', () => {
+    expect(
+      edges(
+        rule('a', [on()], update(['deal-value', 'owner'])),
+        rule('b', [on(['worth', 'stage'])]),
+        rule('c', [on(['stage'])]),
+        rule('d', [on()]),
+      ),
+    ).to.deep.equal(['a .. b leads: deal-value', 'a .. d leads: deal-value,owner']);
+  });
+
+  it('takes what is not known for possible', () => {
+    expect(edges(rule('a', [on()], update()), rule('b', [on(['stage'])]))).to.deep.equal([
+      'a .. b leads: stage',
+    ]);
+    expect(edges(rule('a', [on()], update(['stage'])), rule('b', [on(['1001'])]))).to.deep.equal([
+      'a .. b leads: 1001',
+    ]);
+  });
+
+  it('keeps apps and events apart', () => {
+    const deal = { apps: ['deals'] };
+    expect(
+      edges(
+        rule('a', [on()], update(['x'], { app: 'deals' }), { event: 'comment.create' }),
+        rule('b', [on(['x'])]),
+        rule('c', [on(['x'], deal)]),
+        rule('d', [on(undefined, { events: ['comment.create'] })]),
+        rule('e', [{ kind: 'schedule', cron: '0 9 * * *', timezone: 'UTC', missed: 'skip' }], update(['x'])),
+      ),
+    ).to.deep.equal(['a .. c deals: x', 'a .. d leads']);
+  });
+
+  it('leaves out a rule that writes back without hooks, and not one that tells them', () => {
+    expect(edges(rule('a', [on(['x'])], update(['x'])))).to.deep.equal([]);
+    expect(edges(rule('a', [on(['x'])], update(['x'], { hook: true })))).to.deep.equal(['a -> a leads: x']);
+  });
+});
+
+describe('loops of rules', () => {
+  const hook = { hook: true };
+  const ring = (names: readonly string[]) =>
+    names.map((name, index) =>
+      rule(name, [on([name])], update([names[(index + 1) % names.length] ?? ''], hook)),
+    );
+  const loops = (rules: readonly (ReturnType<typeof rule> & { loop?: 'allowed' })[]) =>
+    loopsOf(rules, ruleGraph(rules, APPS)).map(way => way.map(({ from }) => from));
+
+  it('are told by a way that comes back', () => {
+    expect(loops(ring(['a', 'b', 'c']))).to.deep.equal([['a', 'b', 'c']]);
+    expect(loops([...ring(['a', 'b']), ...ring(['x'])])).to.deep.equal([['a', 'b'], ['x']]);
+    expect(loops([rule('z', [on(['z'])], update(['a'], hook)), ...ring(['a', 'b'])])).to.deep.equal([
+      ['a', 'b'],
+    ]);
+  });
+
+  it('need hooks', () => {
+    expect(
+      loops([rule('a', [on(['a'])], update(['b'])), rule('b', [on(['b'])], update(['a'], hook))]),
+    ).to.deep.equal([]);
+  });
+
+  it('are cut by one rule that allows them', () => {
+    const [a, b, c] = ring(['a', 'b', 'c']) as [
+      ReturnType<typeof rule>,
+      ReturnType<typeof rule>,
+      ReturnType<typeof rule>,
+    ];
+    expect(loops([a, { ...b, loop: 'allowed' }, c])).to.deep.equal([]);
+  });
+
+  it('are found exactly where there are some', () => {
+    const names = ['a', 'b', 'c', 'd', 'e'];
+    const arrow = fc.tuple(fc.constantFrom(...names), fc.constantFrom(...names));
+    fc.assert(
+      fc.property(fc.array(arrow, { maxLength: 10 }), arrows => {
+        const rules = names.map(name =>
+          rule(
+            name,
+            [on([name])],
+            ...arrows.filter(([from]) => from === name).map(([, to]) => update([to], hook)),
+          ),
+        );
+        // By reachability, told the slow way.
+        const reach = new Set(arrows.map(([from, to]) => `${from}${to}`));
+        for (const via of names)
+          for (const from of names)
+            for (const to of names) if (reach.has(from + via) && reach.has(via + to)) reach.add(from + to);
+        const found = loops(rules);
+        const isCyclic = names.some(name => reach.has(name + name));
+        expect(found.length > 0).to.equal(isCyclic);
+        for (const way of found)
+          for (const [index, from] of way.entries())
+            expect(arrows.some(([a, b]) => a === from && b === way[(index + 1) % way.length])).to.equal(true);
+      }),
+    );
+  });
+});
