@@ -38,7 +38,7 @@ export interface Life {
   readonly kind: LifeKind;
   /** As its files told afterwards: what may not run again. */
   readonly finished: ReadonlyMap<string, Finished> | undefined;
-  /** It was asked to stop and had stopped before the kill came. */
+  /** It had ended by itself before the kill came: it was asked to stop, or could not start on a sick disk. */
   readonly stopped: boolean;
 }
 
@@ -51,6 +51,8 @@ const WEIGHTS = {
   load: 28,
   /** After its disk was sick for a while. */
   sick: 16,
+  /** After its disk was sick while it started. */
+  unwell: 6,
   /** While it stops. */
   stop: 8,
   /** When all is quiet, or nearly. */
@@ -63,6 +65,8 @@ export interface CampaignResult extends Findings {
   readonly seed: number;
   readonly kills: Readonly<Record<LifeKind, number>>;
   readonly stops: number;
+  /** Starts that a sick disk has made impossible, with exit code 1. */
+  readonly refusedStarts: number;
   /** Deaths in a write or flush. */
   readonly diedWriting: number;
   readonly diskEpisodes: Readonly<Record<string, number>>;
@@ -123,8 +127,17 @@ class Campaign {
   readonly #lives: Life[] = [];
   readonly #problems: string[] = [];
   readonly #episodes: Record<string, number> = {};
-  readonly #kills: Record<LifeKind, number> = { early: 0, write: 0, load: 0, sick: 0, stop: 0, late: 0 };
+  readonly #kills: Record<LifeKind, number> = {
+    early: 0,
+    write: 0,
+    load: 0,
+    sick: 0,
+    unwell: 0,
+    stop: 0,
+    late: 0,
+  };
   #stops = 0;
+  #refusedStarts = 0;
   #clockJumps = 0;
   #slowFlushes = 0;
 
@@ -167,14 +180,13 @@ class Campaign {
     let daemon = first;
     let ended = 0;
     while (ended < kills) {
-      const kind = this.#options.kinds?.[ended] ?? this.#draw();
+      const kind = this.#options.kinds?.[this.#lives.length] ?? this.#draw();
       if (!isImported && ended >= kills / 2) {
         people.importRows(rows);
         isImported = true;
       }
       const stopped = await this.#live(daemon, kind, storm, share);
-      if (stopped) this.#stops += 1;
-      else {
+      if (!stopped) {
         this.#kills[kind] += 1;
         ended += 1;
       }
@@ -261,6 +273,11 @@ class Campaign {
     if (kind === 'early') {
       await orEnd(() => false, random() * 1500);
     } else {
+      if (kind === 'unwell') {
+        this.#faults.disk(drawSickness(random));
+        await orEnd(() => false, 300 + random() * 1500);
+        this.#faults.disk(undefined);
+      }
       const isUp = await orEnd(() => answered() > before, 60_000);
       if (!isUp && !isEnded) this.#problems.push(`pid ${daemon.pid} answered nothing in a minute`);
       if (random() < 0.25) {
@@ -273,6 +290,7 @@ class Campaign {
           await orEnd(() => storm.progress().isDone, 15_000);
           await orEnd(() => false, 1500);
           break;
+        case 'unwell':
         case 'load':
           await orEnd(() => answered() >= part, 15_000);
           await orEnd(() => false, random() * 100);
@@ -297,7 +315,10 @@ class Campaign {
     daemon.signal('SIGKILL');
     const ending = await daemon.ended;
     this.#faults.disk(undefined);
-    const stopped = ending === 0 && kind === 'stop';
+    const isRefused = ending === 1 && kind === 'unwell';
+    const stopped = (ending === 0 && kind === 'stop') || isRefused;
+    if (isRefused) this.#refusedStarts += 1;
+    else if (stopped) this.#stops += 1;
     if (ending !== 'SIGKILL' && !stopped) {
       this.#problems.push(
         `pid ${daemon.pid} ended by itself with ${ending} (a life of kind ${kind}); see daemon.log`,
@@ -315,19 +336,7 @@ class Campaign {
     orEnd: (look: () => boolean, timeoutMs: number) => Promise<boolean>,
   ): Promise<void> {
     const random = this.#random;
-    const sickness: Sickness = {
-      error: random() < 0.5 ? 'ENOSPC' : 'EIO',
-      calls: (
-        [
-          ['writes'],
-          ['flushes'],
-          ['writes', 'flushes', 'truncates'],
-          ['reads', 'writes'],
-          ['writes', 'flushes', 'truncates', 'reads'],
-        ] as const
-      )[Math.floor(random() * 5)] ?? ['writes'],
-      permille: random() < 0.6 ? 1000 : 250,
-    };
+    const sickness = drawSickness(random);
     storm.more(300);
     const refused = () => storm.progress().statuses[503] ?? 0;
     const failed = this.#faults.failed();
@@ -426,6 +435,7 @@ class Campaign {
       seed: this.#options.seed,
       kills: this.#kills,
       stops: this.#stops,
+      refusedStarts: this.#refusedStarts,
       diedWriting: this.#faults.died(),
       diskEpisodes: this.#episodes,
       failedCalls: this.#faults.failed(),
@@ -437,3 +447,17 @@ class Campaign {
     };
   }
 }
+
+const SICK_CALLS: readonly Sickness['calls'][] = [
+  ['writes'],
+  ['flushes'],
+  ['writes', 'flushes', 'truncates'],
+  ['reads', 'writes'],
+  ['writes', 'flushes', 'truncates', 'reads'],
+];
+
+const drawSickness = (random: () => number): Sickness => ({
+  error: random() < 0.5 ? 'ENOSPC' : 'EIO',
+  calls: SICK_CALLS[Math.floor(random() * SICK_CALLS.length)] ?? ['writes'],
+  permille: random() < 0.6 ? 1000 : 250,
+});

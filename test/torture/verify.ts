@@ -20,6 +20,11 @@ export interface Findings {
   readonly recovered: number;
   readonly settled: number;
   readonly filtered: number;
+  /**
+   * Changes that a rule on a field wanted, and that only the hook of the field's app has told of: the field's own call was
+   * lost, the revision is no gap, and the rule has not heard of it.
+   */
+  readonly fieldCallsLost: number;
   readonly effects: number;
   /** Effects that came again, each after a kill while its step was in hand. */
   readonly repeatedInHand: number;
@@ -183,8 +188,8 @@ function checkRuns(
   { byId }: JournalBook,
   people: ReadonlyMap<number, Truth>,
   problems: Problems,
-): Pick<Findings, 'settled' | 'filtered'> {
-  const counts = { settled: 0, filtered: 0 };
+): Pick<Findings, 'settled' | 'filtered' | 'fieldCallsLost'> {
+  const counts = { settled: 0, filtered: 0, fieldCallsLost: 0 };
   for (const [id, entries] of byId) {
     const found = new Map<string, string[]>();
     for (const { runs } of entries) {
@@ -200,6 +205,10 @@ function checkRuns(
       const isRight = wanted === 'either' ? ['settled', 'filtered'].includes(outcome) : outcome === wanted;
       if (!isRight) problems.add('not settled', `${rule} ${id}: ${outcome}, and ${wanted} is right`);
     }
+    const [{ item, revision }] = entries as [Entry];
+    const isWon = people.get(item)?.moves.get(revision ?? -1)?.to === 'Won';
+    if (isWon && entries.every(({ ref, recovered }) => ref === `app/${LEADS}` && !recovered))
+      counts.fieldCallsLost += 1;
     for (const [rule, outcomes] of found) {
       if (outcomes.some(outcome => outcome !== 'filtered'))
         problems.add('ran for what it does not want', `${rule} ${id}: ${outcomes.join(', ')}`);

@@ -19,9 +19,17 @@ export interface GroupRunner {
   close(): void;
 }
 
+/** Their statements are prepared once for each opening: a group may be one small command. */
+const prepared = (group: Group) => ({
+  ...group,
+  begin: group.db.prepare('BEGIN IMMEDIATE'),
+  commit: group.db.prepare('COMMIT'),
+});
+type Prepared = ReturnType<typeof prepared>;
+
 /** @param open opens the database anew; after a failure of the disk that is done before the next group */
 export function makeGroupRunner(first: Group, open: () => Group): GroupRunner {
-  let current: Group | undefined = first;
+  let current: Prepared | undefined = prepared(first);
 
   /** A refusal on purpose (a stale lease) comes before a command's first write, so it leaves nothing behind. */
   const answer = ({ operations }: Group, command: Command): Answer => {
@@ -57,18 +65,18 @@ export function makeGroupRunner(first: Group, open: () => Group): GroupRunner {
   }
 
   function run(commands: readonly Command[]): readonly Answer[] {
-    let group: Group;
+    let group: Prepared;
     try {
-      current ??= open();
+      current ??= prepared(open());
       group = current;
     } catch (error) {
       return commands.map(() => ({ failure: failureOf(error) }));
     }
     try {
-      group.db.exec('BEGIN IMMEDIATE');
+      group.begin.run();
       const answers = commands.map(command => answer(group, command));
       group.flush();
-      group.db.exec('COMMIT');
+      group.commit.run();
       return answers;
     } catch (error) {
       undo(group, error);

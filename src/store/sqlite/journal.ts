@@ -87,7 +87,15 @@ export function makeJournal({
     }
     decisions.forEach((decision, i) => {
       if (decision.status === 'released') add(batch[i] as NewEvent, decision.seq, decision.twin, receivedAt);
+      else if (decision.status === 'repeat' && (decision.seq ?? 0) > newest) found(decision.seq as number);
     });
+  };
+
+  /** A write that was told to have failed stands all the same, and nobody here has heard of it. */
+  const found = (seq: number): void => {
+    newest = seq;
+    tail.forget(seq);
+    tell();
   };
 
   /** Answers each of them. All that came since the last ones were sent shares one decision. */
@@ -132,6 +140,8 @@ export function makeJournal({
       return { id, status: 'held' };
     }
     const { status, seq } = decision;
+    // Of one that is held: who has to look after it may not have heard of the first.
+    if (seq === undefined) held();
     return seq === undefined ? { id, status } : { id, status, seq };
   };
 

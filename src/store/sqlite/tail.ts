@@ -14,19 +14,32 @@ export class Tail {
   #entries: Entry[] = [];
   /** Everything above this is in #entries. */
   #from: number;
+  #last: number;
 
   constructor(head: number) {
     this.#from = head;
+    this.#last = head;
   }
 
   /** In the order of seq, after they are on disk. */
   push(entry: Entry): void {
+    const { seq } = entry.event;
+    // What lies between is not known here: a write that was told to have failed, and stands all the same.
+    if (seq !== this.#last + 1) this.forget(seq - 1);
+    this.#last = seq;
     this.#entries.push(entry);
     // By halves, so that each entry is moved once.
     if (this.#entries.length >= 2 * KEPT) {
       this.#entries = this.#entries.slice(KEPT);
       this.#from = (this.#entries[0]?.event.seq ?? 1) - 1;
     }
+  }
+
+  /** Up to here only the database knows what there is. */
+  forget(seq: number): void {
+    this.#entries = [];
+    this.#from = seq;
+    this.#last = seq;
   }
 
   /** Undefined when `after` lies before what is kept. */
