@@ -50,6 +50,24 @@ export function makeMetrics(): MetricsRegistry {
     [],
   );
 
+  const ready = gauge('podiod_ready', '1 when /readyz says so, else 0.', []);
+  const running = gauge(
+    'podiod_rule_running',
+    '1 for a rule that runs; 0: halted, or its plugins are not set up.',
+    ['rule'],
+  );
+  const lastRun = gauge('podiod_rule_last_run_timestamp_seconds', 'When a run of the rule last ended.', [
+    'rule',
+  ]);
+  const open = gauge('podiod_plugin_open', '1 for a plugin that keeps failing and is held back, else 0.', [
+    'plugin',
+  ]);
+  const gaps = gauge('podiod_gaps_open', 'Changes of items that are missing and are looked for.', ['app']);
+  const paused = gauge('podiod_api_paused_seconds', 'For how long Podio has asked to wait.', ['identity']);
+  const diskFree = gauge('podiod_disk_free_bytes', 'Room left where dataDir is.', []);
+  const memory = gauge('podiod_resident_memory_bytes', 'Memory of the process.', []);
+  const startTime = gauge('podiod_start_time_seconds', 'When the process started.', []);
+  const build = gauge('podiod_build_info', '1, with the version.', ['version']);
   const loopDelay = gauge(
     'podiod_event_loop_delay_seconds',
     'How late the event loop was since the scrape before.',
@@ -58,14 +76,25 @@ export function makeMetrics(): MetricsRegistry {
   const readLoopDelay = makeLoopDelay();
 
   const setGauges = (facts: StatusFacts): void => {
-    for (const one of [parked, lag, remaining, hooks]) one.reset();
+    for (const one of [parked, lag, remaining, hooks, running, lastRun, open, gaps, paused]) one.reset();
     for (const rule of rulesOf(facts)) {
       parked.set({ rule: rule.rule }, rule.parked);
-      if (rule.state !== 'gone') lag.set({ rule: rule.rule }, rule.lag);
+      if (rule.lastRunAt !== undefined) lastRun.set({ rule: rule.rule }, Date.parse(rule.lastRunAt) / 1000);
+      if (rule.state === 'gone') continue;
+      lag.set({ rule: rule.rule }, rule.lag);
+      running.set({ rule: rule.rule }, rule.state === 'running' ? 1 : 0);
     }
     for (const budget of facts.budgets) setRemaining(budget);
     for (const [status, count] of Object.entries(statusOf(facts).hooks)) hooks.set({ status }, count);
     degraded.set(facts.readiness.degraded.length);
+    ready.set(facts.readiness.ready ? 1 : 0);
+    for (const { plugin, state } of facts.breakers) open.set({ plugin }, state === 'open' ? 1 : 0);
+    for (const { app, open: missing } of facts.completeness) gaps.set({ app }, missing);
+    for (const { identity, pausedMs } of facts.budgets) paused.set({ identity }, pausedMs / 1000);
+    if (facts.diskFree !== undefined) diskFree.set(facts.diskFree);
+    memory.set(process.memoryUsage.rss());
+    startTime.set(facts.startedAt / 1000);
+    build.set({ version: facts.version }, 1);
     const { p50, p99, max } = readLoopDelay();
     loopDelay.set({ quantile: '0.5' }, p50);
     loopDelay.set({ quantile: '0.99' }, p99);

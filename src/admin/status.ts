@@ -129,6 +129,8 @@ export interface StatusFacts {
   readonly ingress: Address;
   readonly admin: Address;
   readonly head: number;
+  /** Bytes left where dataDir is; undefined where the system does not tell. */
+  readonly diskFree: number | undefined;
   /** From the store: every lane that ever was. */
   readonly lanes: readonly LaneStatus[];
   /** From the dispatcher: the lanes of this process. */

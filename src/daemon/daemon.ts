@@ -2,6 +2,7 @@
  * The composition root: builds every part, joins them, and owns the order in which they start and stop. Nothing else in
  * podiod knows all of it.
  */
+import { statfs } from 'node:fs/promises';
 import { type Observable, Subject } from 'rxjs';
 import { makeAdmin } from '../admin/admin.ts';
 import { makeMetrics } from '../admin/metrics.ts';
@@ -153,6 +154,7 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
     ingress: ingress.address,
     admin: adminAddress,
     head: store.journal.head(),
+    diskFree: await freeBytes(config.dataDir),
     lanes: await store.lanes.status(),
     running: dispatcher.status(),
     breakers: dispatcher.breakers(),
@@ -251,6 +253,13 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
     },
   };
 }
+
+/** For whoever may write there without being root. */
+const freeBytes = (dir: string): Promise<number | undefined> =>
+  statfs(dir).then(
+    ({ bavail, bsize }) => bavail * bsize,
+    () => undefined,
+  );
 
 /** What a line belongs to that is written while a plugin is at work, a call to Podio on its behalf included. */
 const workOf = (scope: PluginScope | undefined): LogFields | undefined =>

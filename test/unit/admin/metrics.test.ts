@@ -36,6 +36,14 @@ describe('makeMetrics', () => {
       'podiod_hooks{status="inactive"} 1',
       'podiod_hooks{status="missing"} 1',
       'podiod_refs_degraded 0',
+      'podiod_ready 1',
+      'podiod_rule_running{rule="won-leads"} 1',
+      'podiod_rule_running{rule="morning"} 0',
+      'podiod_plugin_open{plugin="sales-slack"} 1',
+      'podiod_gaps_open{app="leads"} 1',
+      'podiod_api_paused_seconds{identity="login/bot@example.com"} 90',
+      'podiod_disk_free_bytes 5000000000',
+      'podiod_build_info{version="1.2.3"} 1',
     ]);
     expect(text).to.not.include('podiod_lane_lag_events{rule="old"}');
   });
