@@ -1,23 +1,16 @@
-import { definePlugin, secretOption, sizeOption, templateOption, z } from 'podiod/plugin';
+import { definePlugin, secretOption, sizeOption, templated, z } from 'podiod/plugin';
 import { concatMap } from 'rxjs';
 import { readAnswer } from './answer.ts';
-import { compileRequest, isAllowed, type Request } from './request.ts';
+import { isAllowed, type Request, requestFor } from './request.ts';
 import { send } from './send.ts';
 import { isSigningSecret } from './sign.ts';
-import { problemsIn } from './values.ts';
 
 /** What fits beside the headers into what a step may add. */
 const MOST_KEPT = 48 * 1024;
 
-const json = z.json().superRefine((given, check) => {
-  for (const { path, message } of problemsIn(given)) {
-    check.addIssue({ code: 'custom', message, path: [...path], input: given });
-  }
-});
-
 const options = z
   .strictObject({
-    url: templateOption().describe(
+    url: templated(z.string(), { escape: encodeURIComponent }).describe(
       'Where to: https, or http to this machine. Values that are put in are escaped, so none can lead elsewhere.',
     ),
     method: z
@@ -25,17 +18,16 @@ const options = z
       .optional()
       .describe('Default: POST with a body, else GET.'),
     headers: z
-      .record(z.string().regex(/^[!#$%&'*+.^_`|~\w-]+$/, 'is no name of a header'), templateOption())
+      .record(z.string().regex(/^[!#$%&'*+.^_`|~\w-]+$/, 'is no name of a header'), templated())
       .optional()
       .describe('By name. Each value is a template.'),
-    json: json.optional().describe('The body as JSON; every text in it is a template.'),
-    form: z
-      .union([templateOption(), z.record(z.string(), json)])
+    json: templated(z.json()).optional().describe('The body as JSON; every text in it is a template.'),
+    form: templated(z.record(z.string(), z.unknown()))
       .optional()
       .describe(
         'The body as a form: names and values, or one template that names a map, as {{ event.params }} does.',
       ),
-    body: templateOption().optional().describe('The body as text.'),
+    body: templated().optional().describe('The body as text.'),
     secret: secretOption(
       z.string().refine(isSigningSecret, 'must be 24 to 64 bytes in base64, such as whsec_...'),
     )
@@ -79,9 +71,9 @@ const options = z
         message: `${method} has no body, but \`${first}\` is given`,
       });
     }
-    // What a template leads to is known when it is filled in.
-    const host = url.includes('{') ? /^[a-z]+:\/\/[^/{}]+(?=\/)/i.exec(url)?.[0] : url;
-    if (host !== undefined && !(URL.canParse(host) && isAllowed(new URL(host), plainHttp))) {
+    // Where templates lead is known when they are filled in.
+    const { constant } = url;
+    if (constant !== undefined && !(URL.canParse(constant) && isAllowed(new URL(constant), plainHttp))) {
       check.addIssue({
         code: 'custom',
         path: ['url'],
@@ -95,13 +87,12 @@ export default definePlugin({
   name: 'http-request',
   options,
   setup(given, { fetch }) {
-    const requestFor = compileRequest(given);
     return {
       operator: messages$ =>
         messages$.pipe(
           concatMap(async message => {
             const { signal, deliveryKey, view } = message;
-            const request = await requestFor(view, deliveryKey, view.now().getTime());
+            const request = await requestFor(given, view, deliveryKey, view.now().getTime());
             const response = await send(request, given, fetch, signal);
             if (given.response === 'keep') return message.with(await readAnswer(response, given.maxResponse));
             await response.body?.cancel();
@@ -111,7 +102,7 @@ export default definePlugin({
     };
   },
   async describe({ view, deliveryKey }, given) {
-    return show(await compileRequest(given)(view, deliveryKey, view.now().getTime()));
+    return show(await requestFor(given, view, deliveryKey, view.now().getTime()));
   },
 });
 

@@ -32,6 +32,7 @@ export type {
   WriteOptions,
 } from './contract.ts';
 export { definePlugin } from './define.ts';
+export { type Moment, momentOf } from './moment.ts';
 export { type Effect, once } from './once.ts';
 export {
   appOption,

@@ -123,6 +123,27 @@ describe('docs/plugins.md', () => {
         for (const _ of [1, 2]) expect(await tested.run(event)).to.deep.equal([{ greet: { commentId: 1 } }]);
         expect(made).to.deep.equal([{ value: 'hi' }]);
       },
+      async 'my-plugins/close-deal.ts'() {
+        const plugin = await loader.load('./my-plugins/close-deal.ts');
+        const written: unknown[] = [];
+        const refuse = () => expect.fail('is not asked for');
+        const items = {
+          get: refuse,
+          create: refuse,
+          delete: refuse,
+          filter: refuse,
+          async update(...given: unknown[]) {
+            written.push(given);
+            return { revision: 4 };
+          },
+        };
+        await using tested = await testPlugin(plugin, { options: { stage: 'closed' }, podio: { items } });
+        expect(await tested.run()).to.deep.equal([{ 'close-deal': { revision: 4 } }]);
+        expect(written).to.deep.equal([[4711, { fields: { stage: 'closed' } }, { hook: false }]]);
+        expect(plugin.writes?.({ stage: 'closed', hook: true })).to.deep.equal([
+          { event: 'item.update', fields: ['stage'], hook: true },
+        ]);
+      },
       async 'my-plugins/ticket.ts'() {
         const plugin = await loader.load('./my-plugins/ticket.ts');
         const sent: unknown[] = [];

@@ -37,6 +37,12 @@ const full = (call: Call, app: App, item: Item): Answer =>
 const values = (call: Call, app: App, item: Item): JsonObject[] =>
   valuesJson(app, item.values, look(call), showDeleted(call));
 
+/** What was made a moment ago can't be found yet, if the world is so. */
+const readable = ({ podio: { world, context } }: Call, app: App): readonly Item[] =>
+  world
+    .items(app.appId)
+    .filter(({ created }) => context.clock.now() - created.on >= context.switches.readDelayMs);
+
 function strings(body: JsonObject, key: string): readonly string[] | undefined {
   const list = body[key];
   if (list === undefined || list === null) return undefined;
@@ -193,7 +199,7 @@ export const itemOperations: readonly Operation[] = [
     handle(call) {
       const app = requireApp(call, idParam(call, 'app_id'));
       const number = idParam(call, 'app_item_id');
-      const item = call.podio.world.items(app.appId).find(each => each.appItemId === number);
+      const item = readable(call, app).find(each => each.appItemId === number);
       if (!item) throw notFound(`No item with app item id ${number} could be found`);
       return full(call, app, item);
     },
@@ -204,9 +210,7 @@ export const itemOperations: readonly Operation[] = [
     path: '/item/app/:app_id/external_id/:external_id',
     handle(call) {
       const app = requireApp(call, idParam(call, 'app_id'));
-      const item = call.podio.world
-        .items(app.appId)
-        .find(each => each.externalId === call.params.external_id);
+      const item = readable(call, app).find(each => each.externalId === call.params.external_id);
       if (!item) throw notFound(`No item with external id ${call.params.external_id} could be found`);
       return full(call, app, item);
     },

@@ -1,6 +1,7 @@
 import { definePlugin, z } from 'podiod/plugin';
 import fieldChangeFilter from '../../../plugins/field-change-filter/index.ts';
 import fileLogger from '../../../plugins/file-logger/index.ts';
+import podioItem from '../../../plugins/podio-item/index.ts';
 import slackNotifier from '../../../plugins/slack-notifier/index.ts';
 import type { LoadPlugin, PluginInfo } from '../../../src/config/load.ts';
 
@@ -35,6 +36,7 @@ const known = new Map<string, PluginInfo>([
   ['field-change-filter', fieldChangeFilter],
   ['file-logger', fileLogger],
   ['slack-notifier', slackNotifier],
+  ['podio-item', podioItem],
   ['acme-invoice', invoice],
   ['acme-writer', writer],
 ]);

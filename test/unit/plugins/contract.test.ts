@@ -2,15 +2,24 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { map } from 'rxjs';
+import type { App } from '../../../src/core/podio.ts';
 import { makePluginLoader } from '../../../src/plugin/load.ts';
-import { testPlugin } from '../../../src/plugin/testing.ts';
+import { type TestBench, testPlugin } from '../../../src/plugin/testing.ts';
 import { temporaryFolder } from '../../support/folder.ts';
+import { type MailServer, startSmtp } from '../../support/smtp.ts';
+
+const notAsked = () => expect.fail('is not asked for');
+const archive: App = {
+  app_id: 102,
+  status: 'active',
+  config: { name: 'Archive' },
+  fields: [{ field_id: 1, external_id: 'title', type: 'text', label: 'Title', status: 'active', config: {} }],
+};
+
+type Bench = Pick<TestBench, 'fetch' | 'podio'> & { readonly options: Record<string, unknown> };
 
 /** For each built-in: options that work without anything outside, and an event that it lets through. */
-const benches: Record<
-  string,
-  (folder: string) => { options: Record<string, unknown>; fetch?: typeof fetch }
-> = {
+const benches: Record<string, (folder: string) => Bench> = {
   'file-logger': folder => ({ options: { path: join(folder, 'events.ndjson') } }),
   'slack-notifier': () => ({
     options: { webhookUrl: 'https://hooks.slack.example/T/B/X', text: '{{ item.title }}' },
@@ -21,6 +30,30 @@ const benches: Record<
     options: { url: 'https://erp.example.com/{{ item.title }}', json: { title: '{{ item.title }}' } },
     fetch: async () => Response.json({ ok: true }),
   }),
+  'podio-comment': () => ({
+    options: { text: '{{ item.title }}' },
+    podio: { comments: { create: async () => ({ comment_id: 3 }), get: notAsked, list: notAsked } },
+  }),
+  'podio-item': () => ({
+    options: { app: 'archive', set: { title: '{{ item.title }}' } },
+    podio: {
+      apps: { get: async () => archive },
+      items: {
+        create: async () => ({ item_id: 5, title: 'Acme', link: 'https://podio.com/x' }),
+        get: notAsked,
+        update: notAsked,
+        delete: notAsked,
+        filter: notAsked,
+      },
+    },
+  }),
+  email: () => ({
+    options: { smtp: mailServer?.url, from: 'bot@example.com', to: 'a@example.com', subject: 's', text: 't' },
+  }),
+  'podio-task': () => ({
+    options: { text: '{{ item.title }}' },
+    podio: { tasks: { create: async () => ({ task_id: 4 }), get: notAsked, list: notAsked } },
+  }),
 };
 
 const passes = {
@@ -28,6 +61,13 @@ const passes = {
   changes: { status: { type: 'category', to: [{ value: { id: 3, text: 'Won' } }] } },
   data: { before: { n: 1 } },
 };
+
+/** Where `email` hands in its mails. */
+let mailServer: MailServer | undefined;
+before(async () => {
+  mailServer = await startSmtp();
+});
+after(() => mailServer?.[Symbol.asyncDispose]());
 
 // One suite for all built-in plugins: what docs/plugins.md asks of everyone.
 const loader = makePluginLoader();

@@ -1,0 +1,309 @@
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { createServer, type Socket } from 'node:net';
+import { expect } from 'chai';
+import type { SMTPServerOptions } from 'smtp-server';
+import email from '../../../plugins/email/index.ts';
+import { parseServer } from '../../../plugins/email/server.ts';
+import type { TestEvent } from '../../../src/plugin/testing.ts';
+import { testPlugin } from '../../../src/plugin/testing.ts';
+import { type Emulated, emulate, failureOf, LEADS } from '../../support/emulated.ts';
+import { type Received, startSmtp } from '../../support/smtp.ts';
+
+const reply = (responseCode: number, message: string) => Object.assign(new Error(message), { responseCode });
+
+/** Lines that are folded belong together. */
+const headerOf = ({ raw }: Received, name: string): string | undefined =>
+  new RegExp(`^${name}: (.*)$`, 'im').exec(raw.replace(/\r\n[ \t]+/g, ' '))?.[1];
+
+const item: TestEvent = { item: { title: 'Acme & <Sons>', link: 'https://podio.com/x' } };
+
+const run = async (options: object, event: TestEvent = item) => {
+  await using tested = await testPlugin(email, {
+    options: { from: 'Bot <bot@example.com>', to: 'ada@example.com', subject: 's', text: 't', ...options },
+  });
+  const [data] = await tested.run(event);
+  return data?.email;
+};
+
+describe('email', () => {
+  it('hands in a mail, with its values filled in', async () => {
+    await using server = await startSmtp();
+    const data = await run({
+      smtp: server.url,
+      to: ['Ada <ada@example.com>', 'b@example.com, c@example.com'],
+      cc: 'cc@example.com',
+      bcc: 'bcc@example.com',
+      replyTo: 'answers@example.com',
+      subject: 'About {{ item.title }}\r\nBcc: evil@example.com',
+      text: 'See {{ item.link }}',
+      html: '<b>{{ item.title }}</b>{{ "<i>" | raw }}',
+    });
+    const [mail] = server.received;
+    expect(mail).to.include({ from: 'bot@example.com' });
+    expect(mail?.to).to.have.members([
+      'ada@example.com',
+      'b@example.com',
+      'c@example.com',
+      'cc@example.com',
+      'bcc@example.com',
+    ]);
+    const received = mail ?? expect.fail('no mail');
+    expect(headerOf(received, 'subject')).to.equal('About Acme & <Sons> Bcc: evil@example.com');
+    expect(headerOf(received, 'to')).to.contain('Ada <ada@example.com>').and.contain('c@example.com');
+    expect(headerOf(received, 'reply-to')).to.equal('answers@example.com');
+    expect(received.raw).not.to.match(/^bcc:/im);
+    expect(received.raw)
+      .to.contain('See https://podio.com/x')
+      .and.contain('<b>Acme &amp; &lt;Sons&gt;</b><i>');
+    expect(data).to.deep.include({ accepted: 5, rejected: [] });
+    expect(data).to.have.property('messageId', headerOf(received, 'message-id'));
+  });
+
+  it('logs in', async () => {
+    const seen: unknown[] = [];
+    await using server = await startSmtp({
+      authOptional: false,
+      allowInsecureAuth: true,
+      onAuth({ username, password }, _session, done) {
+        seen.push(username, password);
+        done(null, { user: username });
+      },
+    });
+    await run({ smtp: server.url.replace('//', '//bot:s%40cret@') });
+    expect(seen).to.deep.equal(['bot', 's@cret']);
+    expect(server.received).to.have.lengthOf(1);
+  });
+
+  it('sends one mail for an event, and marks a repeat as one', async () => {
+    await using server = await startSmtp();
+    const options = {
+      smtp: server.url,
+      from: 'bot@example.com',
+      to: 'a@example.com',
+      subject: 's',
+      text: 't',
+    };
+    await using tested = await testPlugin(email, { options });
+    const event = { event: { id: 'item.update:1:1' } };
+    expect(await tested.run(event)).to.deep.equal(await tested.run(event));
+    expect(server.received).to.have.lengthOf(1);
+    // Another process, which has lost what was written down.
+    await using other = await testPlugin(email, { options });
+    await other.run(event);
+    await other.run({ event: { id: 'item.update:1:2' } });
+    const ids = server.received.map(mail => headerOf(mail, 'message-id'));
+    expect(ids[0]).to.match(/^<[0-9a-f]{40}@example\.com>$/);
+    expect(ids[1]).to.equal(ids[0]);
+    expect(ids[2]).not.to.equal(ids[0]);
+  });
+
+  describe('with files of Podio', () => {
+    let scene: Emulated;
+    let itemId: number;
+    const bytes = new Uint8Array([0, 255, 13, 10, 46, 13, 10]);
+
+    beforeEach(async () => {
+      scene = await emulate();
+      itemId = scene.world.createItem(LEADS, { fields: { title: 'Invoice' } }).itemId;
+    });
+    afterEach(() => scene[Symbol.asyncDispose]());
+
+    const attach = (name: string, content: Uint8Array, mimetype = 'application/pdf') => {
+      const { fileId } = scene.world.addFile({ name, mimetype, content });
+      scene.world.attachFiles(itemId, [fileId]);
+      return fileId;
+    };
+    const withFiles = async (smtp: string, more: object = {}, event: TestEvent = {}) => {
+      await using tested = await scene.under(email, {
+        smtp,
+        from: 'bot@example.com',
+        to: 'a@example.com',
+        subject: '{{ item.title }}',
+        text: 't',
+        attachments: '{{ files }}',
+        ...more,
+      });
+      const files = (await scene.calls.items.get(itemId, 'leads')).files as readonly Record<
+        string,
+        unknown
+      >[];
+      return await tested.run(await scene.about(itemId, { files, ...event }));
+    };
+
+    it('sends them along as they are', async () => {
+      await using server = await startSmtp();
+      attach('in/voice\r\n.pdf', bytes);
+      attach('b.txt', new TextEncoder().encode('hello'), 'text/plain');
+      for (const fileBytes of ['direct', 'redirect'] as const) {
+        scene.world.setSwitches({ fileBytes });
+        await withFiles(server.url, {}, { event: { id: `file.change:1:${fileBytes}` } });
+        const { raw } = server.received.at(-1) ?? expect.fail('no mail');
+        expect(raw).to.contain(Buffer.from(bytes).toString('base64'));
+        expect(raw).to.match(/application\/pdf; name="?in_voice_.pdf/);
+        expect(raw).to.match(/filename=b.txt/);
+      }
+    });
+
+    it('takes ids, and nothing for no attachments', async () => {
+      await using server = await startSmtp();
+      const id = attach('a.pdf', bytes);
+      await withFiles(server.url, { attachments: id });
+      await withFiles(server.url, { attachments: [id] });
+      await withFiles(server.url, { attachments: '{{ data.nothing }}' });
+      expect(server.received.map(({ raw }) => raw.includes('a.pdf'))).to.deep.equal([true, true, false]);
+    });
+
+    it('sends nothing where they are too large, or gone', async () => {
+      await using server = await startSmtp();
+      const id = attach('a.pdf', bytes);
+      attach('b.pdf', bytes);
+      const error = await failureOf(withFiles(server.url, { maxAttachments: '13b' }));
+      expect(error).to.include({ retry: 'never' });
+      expect(error.message).to.contain('maxAttachments');
+      const lie = [{ file_id: id, name: 'a.pdf', size: 1 }];
+      expect(
+        (await failureOf(withFiles(server.url, { maxAttachments: '5b' }, { files: lie }))).message,
+      ).to.contain('maxAttachments');
+      expect(await failureOf(withFiles(server.url, { attachments: 1 }))).to.include({ retry: 'never' });
+      expect(server.received).to.deep.equal([]);
+    });
+
+    it('says which it would send', async () => {
+      const id = attach('a.pdf', bytes);
+      await using tested = await scene.under(email, {
+        smtp: 'smtp://bot:verysecret@mail.example.com',
+        from: 'bot@example.com',
+        to: 'a@example.com',
+        subject: '{{ item.title }}',
+        text: 'Look',
+        attachments: '{{ files }}',
+      });
+      const files = [{ file_id: id, name: 'a.pdf' }];
+      expect(await tested.describe(await scene.about(itemId, { files }))).to.equal(
+        'mails a@example.com: Invoice\nLook\nwith a.pdf',
+      );
+    });
+  });
+
+  describe('when it fails', () => {
+    const refusedAt = async (options: SMTPServerOptions) => {
+      await using server = await startSmtp(options);
+      const error = await failureOf(run({ smtp: server.url.replace('//', '//bot:verysecret@') }));
+      expect(JSON.stringify([error.message, error.stack, String(error.cause)])).not.to.contain('verysecret');
+      return error;
+    };
+    const auth: SMTPServerOptions = {
+      allowInsecureAuth: true,
+      onAuth: ({ username }, _session, done) => done(null, { user: username }),
+    };
+
+    it('gives up on what is refused for good', async () => {
+      for (const options of [
+        { onRcptTo: (_to, _session, done) => done(reply(550, 'no such user')) },
+        { onMailFrom: (_from, _session, done) => done(reply(553, 'not yours')) },
+        {
+          onData: (stream, _session, done) => void stream.resume().on('end', () => done(reply(554, 'spam'))),
+        },
+      ] satisfies SMTPServerOptions[]) {
+        const error = await refusedAt({ ...auth, ...options });
+        expect(error).to.include({ code: 'PLUGIN_PERMANENT', retry: 'never' });
+        expect(error.message).to.match(
+          /the mail server 127\.0\.0\.1:\d+ says: .*(no such user|not yours|spam)/,
+        );
+      }
+    });
+
+    it('tries again after what may pass, and what people can put right', async () => {
+      for (const options of [
+        { onRcptTo: (_to, _session, done) => done(reply(451, 'greylisted')) },
+        {
+          onData: (stream, _session, done) => void stream.resume().on('end', () => done(reply(452, 'full'))),
+        },
+        { onAuth: (_auth, _session, done) => done(reply(535, 'wrong password')) },
+        { onConnect: (_session, done) => done(reply(421, 'busy')) },
+      ] satisfies SMTPServerOptions[])
+        expect(await refusedAt({ ...auth, ...options })).to.include({ retry: 'backoff' });
+      const server = await startSmtp();
+      await server[Symbol.asyncDispose]();
+      expect(await failureOf(run({ smtp: server.url }))).to.include({ retry: 'backoff' });
+    });
+
+    it('goes on where some addresses are not taken', async () => {
+      await using server = await startSmtp({
+        onRcptTo: ({ address }, _session, done) => done(address.startsWith('b') ? reply(550, 'no') : null),
+      });
+      const data = await run({ smtp: server.url, to: 'a@example.com, b@example.com' });
+      expect(data).to.deep.include({ accepted: 1, rejected: ['b@example.com'] });
+    });
+
+    it('does not send in the clear to another machine', async () => {
+      // The whole of 127/8 is this machine; but for the one address it is taken for another.
+      await using server = await startSmtp({}, '127.0.0.2');
+      expect(await failureOf(run({ smtp: server.url }))).to.include({ retry: 'backoff' });
+      // One with STARTTLS, whose certificate nobody vouches for.
+      await using signed = await startSmtp({ disabledCommands: [] }, '127.0.0.2');
+      expect(await failureOf(run({ smtp: signed.url }))).to.include({ retry: 'backoff' });
+      expect([...server.received, ...signed.received]).to.deep.equal([]);
+    });
+
+    it('lets go of the connection when it is cut off', async () => {
+      const arrived = Promise.withResolvers<Socket>();
+      const silent = createServer(socket => arrived.resolve(socket)).listen(0, '127.0.0.1');
+      await once(silent, 'listening');
+      const stop = new AbortController();
+      const smtp = `smtp://127.0.0.1:${(silent.address() as AddressInfo).port}`;
+      const sending = failureOf(run({ smtp }, { signal: stop.signal }));
+      const socket = await arrived.promise;
+      const closed = once(socket.on('error', () => {}).resume(), 'close');
+      const reason = new Error('stopping');
+      stop.abort(reason);
+      expect(await sending).to.equal(reason);
+      await closed;
+      silent.close();
+    });
+
+    it('sends nothing to nobody', async () => {
+      await using server = await startSmtp();
+      const error = await failureOf(run({ smtp: server.url, to: '{{ data.nobody }}' }));
+      expect(error).to.include({ retry: 'never' });
+      expect(await failureOf(run({ smtp: server.url, to: 'no address' }))).to.include({ retry: 'never' });
+      expect(server.received).to.deep.equal([]);
+    });
+  });
+
+  it('reads the URL of a server', () => {
+    expect(parseServer('smtp://u:p%40@mail.example.com')).to.deep.equal({
+      host: 'mail.example.com',
+      port: 587,
+      secure: false,
+      auth: { user: 'u', pass: 'p@' },
+    });
+    expect(parseServer('smtps://mail.example.com:4650/')).to.deep.include({
+      port: 4650,
+      secure: true,
+      auth: undefined,
+    });
+    expect(parseServer('smtp://[::1]:25')).to.deep.include({ host: '::1', port: 25 });
+    for (const wrong of [
+      'mail.example.com',
+      'https://mail.example.com',
+      'smtp://',
+      'smtp://a/b',
+      'smtp://a?pool=true',
+    ])
+      expect(parseServer(wrong), wrong).to.equal(undefined);
+  });
+
+  it('wants a server, a reader and something to read', () => {
+    const given = { smtp: 'smtp://a', from: 'a@b.c', to: 'a@b.c', subject: 's', text: 't' };
+    const first = (more: object) =>
+      email.options.safeParse({ ...given, ...more }).error?.issues[0]?.path.join('.');
+    expect(first({})).to.equal(undefined);
+    expect(first({ to: undefined })).to.equal('to');
+    expect(first({ to: undefined, bcc: 'a@b.c' })).to.equal(undefined);
+    expect(first({ text: undefined })).to.equal('text');
+    expect(first({ smtp: 'https://a' })).to.equal('smtp');
+    expect(first({ attachments: '{{ flies }}' })).to.equal('attachments');
+  });
+});
