@@ -20,9 +20,9 @@ export interface FieldCheck {
    * A field that every one of these apps must have. Answers what it is in each that has it, for the values it is compared
    * with.
    */
-  field(node: FieldName, path: Path, apps: readonly string[], by: UsedBy): readonly CatalogField[];
+  field(node: FieldName, path: Path, apps: readonly string[], by?: UsedBy): readonly CatalogField[];
   /** A field that one of these apps must have: what a step looks at in whatever comes. */
-  anyField(node: FieldName, path: Path, apps: readonly string[], by: UsedBy): readonly CatalogField[];
+  anyField(node: FieldName, path: Path, apps: readonly string[], by?: UsedBy): readonly CatalogField[];
   /** One value or a list of alternatives that is compared with a field. */
   values(node: ConfigNode | undefined, path: Path, fields: readonly CatalogField[], use: 'from' | 'to'): void;
   /** What `apps.*.fields` says. */
@@ -33,7 +33,7 @@ export interface FieldCheck {
   unchecked(): number;
 }
 
-/** Who names a field, and what it is compared with there. */
+/** Who names a field, and what it is compared with there. Left out: the rule that the path leads through, and nothing. */
 export interface UsedBy {
   readonly rule: string;
   readonly values: readonly (ConfigNode | undefined)[];
@@ -98,7 +98,7 @@ export function makeFieldCheck(context: Context, catalog: Catalog | undefined): 
     { name, atKey = false }: FieldName,
     path: Path,
     apps: readonly string[],
-    { rule, values }: UsedBy,
+    { rule, values }: UsedBy = { rule: String(path[1]), values: [] },
   ) => {
     const place = (atKey ? keyPlaceAt : placeAt)(context.root, path);
     const compared = values

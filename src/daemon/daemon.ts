@@ -10,6 +10,7 @@ import { removeRunFile, writeRunFile } from '../admin/run-file.ts';
 import type { StatusFacts } from '../admin/status.ts';
 import { summaryOf } from '../admin/summary.ts';
 import type { Config } from '../config/model.ts';
+import type { Catalog } from '../core/catalog.ts';
 import { coerceError } from '../core/errors.ts';
 import type { PodioEvent } from '../core/event.ts';
 import type { LogFields } from '../core/log.ts';
@@ -52,6 +53,8 @@ export interface Daemon {
   readonly admin: Address;
   readonly reader: ItemReader;
   readonly fields: FieldDirectory;
+  /** What is known of the apps: as pulled, and as read again since they changed. */
+  readonly catalog: () => Catalog;
   readonly reconciler: Reconciler;
   /** Resolves when `/readyz` says so. */
   readonly ready: Promise<void>;
@@ -116,8 +119,8 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
   await dispatcher.open();
   const definitions = makeDefinitions({
     ...base,
+    config: () => config,
     settings: store.settings,
-    journal: store.journal,
     onMoved: () => {
       if (options.reconcile === 'asked') return;
       reconciler.now().catch(error => log.warn('hooks not looked at', { error: coerceError(error) }));
@@ -227,6 +230,7 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
     admin: admin.address,
     reader,
     fields: base.fields,
+    catalog: definitions.catalog,
     reconciler,
     ready: readiness.ready,
     attributeUncaught: attribution.attributeUncaught,

@@ -10,7 +10,7 @@ import { appsInUse, type DefinitionStatus, type FieldNews, newsOf } from '../cor
 import type { Log } from '../core/log.ts';
 import type { Identities, PodioClient } from '../podio/contract.ts';
 import type { LearningFieldDirectory } from '../podio/fields.ts';
-import type { Journal, Settings } from '../store/contract.ts';
+import type { Settings } from '../store/contract.ts';
 
 /** Somebody who edits an app saves more than once: it is read when nothing has come for so long. */
 const QUIET_MS = 2_000;
@@ -18,11 +18,13 @@ const RETRY_FROM_MS = 30_000;
 const RETRY_TO_MS = 3_600_000;
 
 const PREFIX = 'definition/';
+/** Marks, under `definition-stale/{appId}`, an app that has changed and was not read again yet: a restart goes on from there. */
+const STALE = 'definition-stale/';
 
 /** What of an app is kept in the store, under `definition/{appId}`: a daemon's config folder may be read-only. */
 interface Kept {
-  /** Of the latest app.update that it takes account of. */
-  readonly seq: number;
+  /** When it was read, UTC milliseconds. */
+  readonly at: number;
   readonly app: CatalogApp;
   /** What stood in the catalog beside the config at the time; null: nothing. */
   readonly pulled: CatalogApp | null;
@@ -40,20 +42,19 @@ export interface Definitions {
 }
 
 export function makeDefinitions(options: {
-  readonly config: Pick<Config, 'apps' | 'catalog' | 'fieldUses'>;
+  /** Asked for each time, so that a reload needs no more than another start. */
+  readonly config: () => Pick<Config, 'apps' | 'catalog' | 'fieldUses'>;
   readonly podio: { readonly apps: PodioClient['apps'] };
   readonly identities: Identities;
   readonly fields: LearningFieldDirectory;
   readonly settings: Settings;
-  readonly journal: Pick<Journal, 'list'>;
   readonly clock: Clock;
   readonly log: Log;
   /** A field that rules name has another id: its hooks have to go elsewhere. */
   readonly onMoved: () => void;
 }): Definitions {
-  const { config, podio, identities, fields, settings, journal, clock, onMoved } = options;
+  const { config, podio, identities, fields, settings, clock, onMoved } = options;
   const log = options.log.child({ module: 'definitions' });
-  const watched = new Set(appsInUse(config.fieldUses));
   const known = new Map<string, CatalogApp>();
   /** What news are told against. */
   const baseline = new Map<string, CatalogApp>();
@@ -66,22 +67,17 @@ export function makeDefinitions(options: {
   const stopping = new AbortController();
 
   const pulledOf = (name: string): CatalogApp | undefined => {
-    const id = config.apps.get(name)?.id;
-    return config.catalog && id !== undefined ? catalogApp(config.catalog, id) : undefined;
+    const { apps, catalog } = config();
+    const id = apps.get(name)?.id;
+    return catalog && id !== undefined ? catalogApp(catalog, id) : undefined;
   };
-  for (const name of config.apps.keys()) {
-    const pulled = pulledOf(name);
-    if (!pulled) continue;
-    known.set(name, pulled);
-    baseline.set(name, pulled);
-  }
 
   /** Takes in what an app is like now, and tells what that means for rules; once for each thing. */
-  const learn = (name: string, app: CatalogApp): void => {
+  const learn = (name: string, app: CatalogApp, at: number): void => {
     known.set(name, app);
-    const uses = config.fieldUses.filter(use => use.app === name);
+    const uses = config().fieldUses.filter(use => use.app === name);
     const before = new Map(news.get(name)?.map(one => [keyOf(one), one]));
-    const since = new Date(clock.now()).toISOString();
+    const since = new Date(at).toISOString();
     const found = newsOf(uses, baseline.get(name), app).map(
       one => before.get(keyOf(one)) ?? { ...one, since },
     );
@@ -95,13 +91,12 @@ export function makeDefinitions(options: {
   };
 
   const read = async (name: string, triesBefore: number): Promise<void> => {
-    const app = config.apps.get(name);
+    const app = config().apps.get(name);
     const identity = identities.forApp(name);
     if (!app || !identity || stopping.signal.aborted) return;
     reading.add(name);
     again.delete(name);
     try {
-      const seq = await latestUpdate(name);
       const answer = await podio.apps.get(identity, app.id, {
         priority: 'background',
         signal: stopping.signal,
@@ -110,9 +105,11 @@ export function makeDefinitions(options: {
       await fields.take(answer);
       unread.delete(name);
       const definition = toCatalogApp(answer);
-      learn(name, definition);
-      const kept: Kept = { seq, app: definition, pulled: pulledOf(name) ?? null };
+      const at = clock.now();
+      learn(name, definition, at);
+      const kept: Kept = { at, app: definition, pulled: pulledOf(name) ?? null };
       await settings.set(PREFIX + app.id, kept);
+      if (!again.has(name)) await settings.delete(STALE + app.id);
       log.info('app definition read again', { app: name, fields: definition.fields.length });
       if (idsBefore !== idsOf(name)) onMoved();
     } catch (thrown) {
@@ -144,35 +141,44 @@ export function makeDefinitions(options: {
 
   /** Ids of the fields that rules name, as the hooks go by them. */
   const idsOf = (name: string): string => {
-    const id = config.apps.get(name)?.id ?? 0;
-    const uses = config.fieldUses.filter(use => use.app === name);
+    const id = config().apps.get(name)?.id ?? 0;
+    const uses = config().fieldUses.filter(use => use.app === name);
     return uses.map(({ field }) => fields.known(id, field)?.fieldId ?? '-').join();
-  };
-
-  const latestUpdate = async (name: string): Promise<number> => {
-    const [last] = await journal.list({ app: name, type: 'app.update', last: 1 });
-    return last?.event.seq ?? 0;
   };
 
   return {
     async start() {
-      for (const name of watched) {
-        const app = config.apps.get(name);
+      known.clear();
+      baseline.clear();
+      news.clear();
+      for (const name of config().apps.keys()) {
+        const pulled = pulledOf(name);
+        if (!pulled) continue;
+        known.set(name, pulled);
+        baseline.set(name, pulled);
+      }
+      const [allKept, stale] = await Promise.all([settings.list(PREFIX), settings.list(STALE)]);
+      for (const name of appsInUse(config().fieldUses)) {
+        const app = config().apps.get(name);
         if (!app) continue;
-        const kept = (await settings.get(PREFIX + app.id)) as Kept | undefined;
+        const kept = allKept.get(PREFIX + app.id) as Kept | undefined;
         const pulled = pulledOf(name);
         // Pulled again since: the file says better what is.
         const isCurrent = kept && JSON.stringify(kept.pulled) === JSON.stringify(pulled ?? null);
-        if (isCurrent && pulled) learn(name, kept.app);
+        if (isCurrent && pulled) learn(name, kept.app, kept.at);
         else if (isCurrent) {
           known.set(name, kept.app);
           baseline.set(name, kept.app);
         }
-        if ((await latestUpdate(name)) > (kept?.seq ?? 0)) wait(name, QUIET_MS, 0);
+        if (stale.has(STALE + app.id)) wait(name, QUIET_MS, 0);
       }
     },
     noticed(app) {
-      if (!watched.has(app)) return;
+      const id = config().apps.get(app)?.id;
+      if (id === undefined || !appsInUse(config().fieldUses).includes(app)) return;
+      settings
+        .set(STALE + id, true)
+        .catch(error => log.warn('a changed app is not remembered', { app, error: coerceError(error) }));
       if (reading.has(app)) again.add(app);
       else wait(app, QUIET_MS, 0);
     },

@@ -110,6 +110,21 @@ describe('app.update', function () {
     expect((await status(site)).definitions).to.deep.equal({ news: [], unread: [] });
   });
 
+  it('is read after a restart where there was no time before it', async () => {
+    await using site = await makeSite({ rules: { won: WON } });
+    await site.podiod(['pull']);
+    {
+      await using daemon = await boot(site);
+      site.podio.deleteField(101, 'status');
+      const app = ['events', '--json', '--type', 'app.update'];
+      await until(async () => JSON.parse((await site.podiod(app)).stdout).events.length > 0, 'the event');
+      daemon.stop();
+      await daemon.ended;
+    }
+    await using _daemon = await boot(site);
+    expect((await untilNews(site, 1))[0]).to.deep.include({ rule: 'won', change: 'was deleted' });
+  });
+
   it('tells a deleted field also where nobody has pulled a catalog', async () => {
     await using site = await makeSite({ rules: { won: WON } });
     await using _daemon = await boot(site);

@@ -57,6 +57,7 @@ describe('plugin host', () => {
       expect(await given?.context.store.update('n', n => Number(n) + 1)).to.equal(2);
       given?.context.log.info('said', { more: 1 });
       expect(log.lines.at(-1)?.fields).to.deep.equal({
+        module: 'plugin',
         plugin: 'probe',
         rule: 'won',
         step: 'probe',
