@@ -249,5 +249,7 @@ function nextOf(queue: readonly Waiting[], { upTo }: LedgerEntry): Waiting | und
 function counted(entry: LedgerEntry, { revision, kind, baseline = true }: Candidate): LedgerEntry {
   if (revision === undefined || kind === undefined || kind === 'beside') return entry;
   const isFirst = entry.upTo === undefined && (revision === 0 || (baseline && kind !== 'found'));
-  return isFirst ? settle(entry, revision) : account(entry, revision);
+  // What lies between an earlier one and this one was made since, so it is missing and not from before.
+  const begun = isFirst ? settle(entry, Math.min(revision, ...entry.above)) : entry;
+  return account(begun, revision);
 }

@@ -21,6 +21,8 @@ export interface PagesOptions {
   readonly from: number;
   readonly call: CallOptions;
   readonly limit?: number;
+  /** Items moved so often that some may have been left out. */
+  readonly onUnsure?: () => void;
 }
 
 /** The time of the newest edit in the app; undefined when there are no items. */
@@ -69,11 +71,14 @@ export async function* editedSince(options: PagesOptions): AsyncGenerator<readon
       call,
     );
     const page = answer.items.map(needed);
-    if (meets !== undefined && keyOf(page[0]) !== meets && restarts < MAX_RESTARTS) {
-      restarts += 1;
-      offset = 0;
-      meets = undefined;
-      continue;
+    if (meets !== undefined && keyOf(page[0]) !== meets) {
+      if (restarts < MAX_RESTARTS) {
+        restarts += 1;
+        offset = 0;
+        meets = undefined;
+        continue;
+      }
+      options.onUnsure?.();
     }
     const fresh = page.filter(seen => !given.has(keyOf(seen)));
     for (const seen of fresh) given.add(keyOf(seen));

@@ -157,7 +157,7 @@ export async function makeRecovery(deps: RecoveryDeps): Promise<Recovery> {
         });
       }
       const { items, pageLimit } = deps;
-      const told = await sweep(
+      const { told, isSure } = await sweep(
         {
           items,
           gaps: store.gaps,
@@ -177,6 +177,7 @@ export async function makeRecovery(deps: RecoveryDeps): Promise<Recovery> {
       state.failures = 0;
       state.lastError = undefined;
       state.lastSweepAt = new Date(clock.now()).toISOString();
+      if (!isSure) return Math.min(RETRY.fromMs, nextIn(state));
       state.isBehind = false;
       return nextIn(state);
     } catch (thrown) {

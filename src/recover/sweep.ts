@@ -41,10 +41,17 @@ export const isWatermark = (value: unknown): value is Watermark =>
   typeof value.origin === 'number' &&
   typeof value.reached === 'number';
 
+export interface Swept {
+  /** How many changes were told. */
+  readonly told: number;
+  /** False: items moved so often meanwhile that some may have been left out. The next look begins before them. */
+  readonly isSure: boolean;
+}
+
 /**
  * Looks for changes of an app's items that no delivery has told of, and tells them. The first look at an app only
- * remembers where it stands. Answers how many changes were told, and how far it has looked. Rejects with a PodioError or a
- * StoreError; what was found until then stands, and the next look goes on from there.
+ * remembers where it stands. Rejects with a PodioError or a StoreError; what was found until then stands, and the next
+ * look goes on from there.
  */
 export async function sweep(
   deps: SweepDeps,
@@ -52,7 +59,7 @@ export async function sweep(
   as: Identity,
   lease: Singleton,
   onReached: (watermark: Watermark) => void,
-): Promise<number> {
+): Promise<Swept> {
   const { items, gaps, settings, clock, overlapMs, limit } = deps;
   const { app } = finding;
   const call = { priority: 'background', signal: lease.signal } as const;
@@ -66,32 +73,47 @@ export async function sweep(
   if (!isWatermark(stored)) {
     const newest = (await newestEdit({ items, as, appId: app.id, call })) ?? 0;
     await reach({ origin: newest, reached: newest });
-    return 0;
+    return { told: 0, isSure: true };
   }
 
   const { origin } = stored;
   const from = Math.max(origin, stored.reached - overlapMs);
   let reached = stored.reached;
   let told = 0;
-  const pages = editedSince({ items, as, appId: app.id, from, call, ...(limit !== undefined && { limit }) });
+  let isSure = true;
+  const onUnsure = (): void => {
+    isSure = false;
+  };
+  const pages = editedSince({
+    items,
+    as,
+    appId: app.id,
+    from,
+    call,
+    onUnsure,
+    ...(limit !== undefined && { limit }),
+  });
   for await (const page of pages) {
     lease.signal.throwIfAborted();
     const ledger = await gaps.ledger(page.map(({ itemId }) => itemId));
     const read = async (seen: Seen): Promise<Recovery> => {
-      const missed = missedOf(seen, ledger.get(seen.itemId), from);
+      // An item without a baseline was never seen, however often the app was looked at: it may have been edited again
+      // each time before its page came. So all that was made since the app was first met is missed.
+      const missed = missedOf(seen, ledger.get(seen.itemId), origin);
       const known = recoveryWithout(seen, missed, finding);
       if (known) return known;
-      return readHistory(items, as, seen, missed.missing, finding, missed.known ? undefined : from, call);
+      return readHistory(items, as, seen, missed.missing, finding, missed.known ? undefined : origin, call);
     };
     const found = await inTurn(page, AT_ONCE, read);
     const missed = found.filter(({ events }) => events.length > 0);
     await letArrive(clock, missed, lease.signal);
     told += await gaps.recover(lease, found);
-    reached = page.reduce((latest, { lastEditOn }) => Math.max(latest, lastEditOn), reached);
+    // What was left out is looked for again only where the next look begins before it.
+    if (isSure) reached = page.reduce((latest, { lastEditOn }) => Math.max(latest, lastEditOn), reached);
     if (reached > stored.reached) await reach({ origin, reached });
   }
   onReached({ origin, reached });
-  return told;
+  return { told, isSure };
 }
 
 type Read = Pick<PodioClient['items'], 'revisions'>;

@@ -37,7 +37,7 @@ export interface Findings {
     readonly journaled: number;
     readonly own: number;
     readonly unprovable: number;
-    /** From before the first change that was told of an item whose creation was not. */
+    /** Below the first that was delivered of an item: its baseline. */
     readonly beforeBaseline: number;
     /** Of items that are deleted: their history went with them. */
     readonly ofDeleted: number;
@@ -74,7 +74,7 @@ export async function verify({ site, lives, people, sent }: Given): Promise<Find
   const accepted = checkAnswered(site, sent, journal, problems);
   const runs = checkRuns(site, journal, people, problems);
   const effects = checkEffects(site, lives, journal, problems);
-  const revisions = await checkLedger(site, journal, people, accepted, problems);
+  const revisions = await checkLedger(site, journal, people, problems);
   checkHooks(site, problems);
   return {
     problems: problems.all(),
@@ -340,12 +340,12 @@ function checkEffects(
 /** Every revision of every item is known of as one thing or another. */
 async function checkLedger(
   { dataDir, podio: { world } }: Site,
-  { byId }: JournalBook,
+  { byId, entries }: JournalBook,
   people: ReadonlyMap<number, Truth>,
-  accepted: Accepted,
   problems: Problems,
 ): Promise<Findings['revisions']> {
   const counts = { journaled: 0, own: 0, unprovable: 0, beforeBaseline: 0, ofDeleted: 0 };
+  const baselines = baselinesOf(entries);
   const lacking = new Map<number, string[]>();
   const store = await openStore({ dataDir });
   try {
@@ -355,14 +355,7 @@ async function checkLedger(
       const last = world.show(item).revision;
       const idOf = (revision: number) =>
         `${revision === 0 ? 'item.create' : 'item.update'}:${item}:${revision}`;
-      let baseline = Number.POSITIVE_INFINITY;
-      for (let revision = 0; revision <= last; revision++) {
-        if (byId.get(idOf(revision))?.some(({ recovered }) => !recovered)) {
-          baseline = revision;
-          break;
-        }
-      }
-      const isBorn = [...accepted].length > 0 && hasCreation(accepted, appId, idOf(0));
+      const baseline = baselines.get(item) ?? 0;
       for (let revision = 0; revision <= last; revision++) {
         if (byId.has(idOf(revision))) counts.journaled += 1;
         else if (isDeleted) counts.ofDeleted += 1;
@@ -372,7 +365,7 @@ async function checkLedger(
             `${idOf(revision)} of ${last}, and the ledger has ${JSON.stringify(entry)}`,
           );
         else if (!revisions.has(revision)) counts.own += 1;
-        else if (revision < baseline && !isBorn && baseline <= last) counts.beforeBaseline += 1;
+        else if (revision < baseline) counts.beforeBaseline += 1;
         else {
           counts.unprovable += 1;
           lacking.set(appId, [
@@ -402,8 +395,15 @@ async function checkLedger(
   return counts;
 }
 
-const hasCreation = (accepted: Accepted, appId: number, id: string): boolean =>
-  accepted.has(`app/${appId} ${id}`);
+/** By item: the revision that was delivered first. What is below it, and was not delivered, is nobody's to find. */
+function baselinesOf(entries: readonly Entry[]): ReadonlyMap<number, number> {
+  const first = new Map<number, number>();
+  for (const { item, revision, recovered, id } of entries) {
+    const isChange = id.startsWith('item.create:') || id.startsWith('item.update:');
+    if (isChange && !recovered && revision !== undefined && !first.has(item)) first.set(item, revision);
+  }
+  return first;
+}
 
 function checkHooks({ podio: { world }, port }: Site, problems: Problems): void {
   const foreign = world.hooks().filter(({ url }) => url === FOREIGN_URL);

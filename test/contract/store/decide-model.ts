@@ -136,8 +136,9 @@ export class DecideModel {
     item.accounted.add(revision);
     const isBaseline = revision === 0 || (event.baseline !== false && !isFound);
     if (item.reached === undefined && isBaseline) {
-      for (let below = 0; below < revision; below++) item.accounted.add(below);
-      item.reached = revision;
+      const first = Math.min(...item.accounted);
+      for (let below = 0; below < first; below++) item.accounted.add(below);
+      item.reached = first;
     }
     this.#reach(item);
   }

@@ -158,6 +158,16 @@ describe('decide', () => {
       expect(book.ledger.get(2)?.upTo).to.equal(0);
     });
 
+    it('takes the lowest that is known for the baseline: what lies between is missing, and not from before', () => {
+      const book = new Book();
+      const loose = (revision: number, more: Partial<Candidate> = {}) =>
+        update(revision, { kind: 'loose', ...more });
+      book.apply(loose(1, { baseline: false }), loose(9));
+      expect(book.ledger.get(1)).to.deep.equal({ upTo: 1, above: [9], missing: [] });
+      book.apply({ mark: 'own', item: 2, revision: 4 }, loose(7, { item: 2 }));
+      expect(book.ledger.get(2)).to.deep.equal({ upTo: 4, above: [7], missing: [] });
+    });
+
     it('holds what jumps, with all that comes later of the item, and lets it go in order of revisions', () => {
       const book = new Book();
       const held = [update(1), update(4), comment, update(3)];
