@@ -21,16 +21,28 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   schedule: middle,
   reconcile: middle,
   recover: middle,
+  retention: middle,
   admin: middle,
   emulator: [],
-  daemon: [...middle, 'ingress', 'dispatch', 'schedule', 'reconcile', 'recover', 'admin'],
-  cli: [...middle, 'daemon', 'emulator', 'ingress', 'dispatch', 'schedule', 'reconcile', 'recover', 'admin'],
+  daemon: [...middle, 'ingress', 'dispatch', 'schedule', 'reconcile', 'recover', 'retention', 'admin'],
+  cli: [
+    ...middle,
+    'daemon',
+    'emulator',
+    'ingress',
+    'dispatch',
+    'schedule',
+    'reconcile',
+    'recover',
+    'retention',
+    'admin',
+  ],
   'index.ts': [...middle, 'daemon'],
   'testing.ts': [...middle, 'daemon', 'emulator'],
 };
 const SIBLINGS: readonly (readonly string[])[] = [
   ['log', 'config', 'store', 'podio', 'plugin', 'http', 'service'],
-  ['ingress', 'dispatch', 'schedule', 'reconcile', 'recover', 'admin'],
+  ['ingress', 'dispatch', 'schedule', 'reconcile', 'recover', 'retention', 'admin'],
 ];
 
 const IMPORT =

@@ -1,6 +1,7 @@
 /** `podiod status` for people. Pure: text in, nothing but text out. */
 import { styleText } from 'node:util';
 import { showDuration } from '../core/duration.ts';
+import { showSize } from '../core/units.ts';
 import type { BudgetStatus } from '../podio/contract.ts';
 import type { ReplayStatus, RuleStatus, Status } from './status.ts';
 
@@ -28,6 +29,7 @@ export function renderStatus(status: Status, { width = 80, colours = false, now 
   const paint: Paint = (style, text) => (colours ? styleText(style, text, { validateStream: false }) : text);
   const sections = [
     head(status, width, paint),
+    kept(status, width, now, paint),
     rules(status.rules, width, now, paint),
     replays(status.replays, width, now),
     hooks(status, width, now, paint),
@@ -50,6 +52,34 @@ function head(status: Status, width: number, paint: Paint): string[] {
     `${paint('dim', 'public ')} ${clip(plain(status.publicUrl), width - 8)}`,
     `${paint('dim', 'ingress')} ${ingress.host}:${ingress.port}   ${paint('dim', 'admin')} ${admin.host}:${admin.port}   ` +
       `${paint('dim', 'journal')} ${status.journal.head} events`,
+  ];
+}
+
+function kept({ retention, journal }: Status, width: number, now: number, paint: Paint): string[] {
+  const { used, size, free, oldest, removed, lastRemovedAt, heldBy, over, lastError } = retention;
+  const range = oldest
+    ? `events ${oldest.seq} to ${journal.head}, the oldest ${age(oldest.receivedAt, now)}`
+    : 'no events';
+  const gone =
+    removed > 0 && lastRemovedAt ? `, ${removed} removed, the last ${age(lastRemovedAt, now)}` : '';
+  const room = free > 0 ? `, ${showSize(free)} more are free` : '';
+  const yellow = (text: string): string => paint('yellow', text);
+  return [
+    clip(`kept: ${range}${gone}`, width),
+    indented(`${showSize(used)} of ${showSize(size)} used${room}`, width, text => paint('dim', text)),
+    ...(heldBy
+      ? [
+          indented(
+            `rule ${heldBy.rule} holds what is older: it has settled up to ${heldBy.cursor}`,
+            width,
+            yellow,
+          ),
+        ]
+      : []),
+    ...(over === undefined
+      ? []
+      : [indented(`larger than retention.size: ${over}`, width, text => paint('red', text))]),
+    ...(lastError === undefined ? [] : [indented(`nothing can be removed: ${lastError}`, width, yellow)]),
   ];
 }
 

@@ -8,6 +8,7 @@ import type { BudgetStatus } from '../podio/contract.ts';
 import type { Pace } from '../reconcile/rota.ts';
 import type { HookStatus, Leftover, ReconcileStatus } from '../reconcile/status.ts';
 import type { SweepStatus } from '../recover/recovery.ts';
+import type { RetentionStatus } from '../retention/retention.ts';
 import type { Completeness, LaneStatus, Replay } from '../store/contract.ts';
 import { type AppStatus, appsOf, UNRECOVERABLE } from './completeness.ts';
 
@@ -75,6 +76,28 @@ export interface HookCounts {
   readonly missing: number;
 }
 
+/** What is kept, and what had to go. Times are ISO 8601, UTC; sizes are bytes. */
+export interface KeptStatus {
+  /** As configured. */
+  readonly eventsMs: number;
+  readonly runsMs: number;
+  readonly size: number;
+  /** What the database takes up. */
+  readonly used: number;
+  /** Of its file, free for what comes. */
+  readonly free: number;
+  readonly oldest?: { readonly seq: number; readonly receivedAt: string };
+  /** Events that went, ever. */
+  readonly removed: number;
+  readonly lastRemovedAt?: string;
+  readonly lastRoundAt?: string;
+  readonly lastError?: string;
+  /** Older events stay, since this rule has not settled those after `cursor`. */
+  readonly heldBy?: { readonly rule: string; readonly cursor: number };
+  /** Why it is larger than `size` and yet nothing more goes. */
+  readonly over?: string;
+}
+
 export interface Status {
   readonly version: string;
   readonly pid: number;
@@ -87,6 +110,7 @@ export interface Status {
   readonly ingress: Address;
   readonly admin: Address;
   readonly journal: { readonly head: number };
+  readonly retention: KeptStatus;
   readonly rules: readonly RuleStatus[];
   /** Every plugin that a rule uses, and whether it is held back since it keeps failing. */
   readonly plugins: readonly BreakerStatus[];
@@ -131,6 +155,7 @@ export interface StatusFacts {
   readonly head: number;
   /** Bytes left where dataDir is; undefined where the system does not tell. */
   readonly diskFree: number | undefined;
+  readonly retention: RetentionStatus;
   /** From the store: every lane that ever was. */
   readonly lanes: readonly LaneStatus[];
   /** From the dispatcher: the lanes of this process. */
@@ -162,6 +187,7 @@ export function statusOf(facts: StatusFacts): Status {
     ingress: facts.ingress,
     admin: facts.admin,
     journal: { head: facts.head },
+    retention: keptOf(facts.retention),
     rules: rulesOf(facts),
     plugins: facts.breakers,
     replays: facts.replays.map(({ id, rule, from, to, cursor, askedAt }) => ({
@@ -187,6 +213,24 @@ export function statusOf(facts: StatusFacts): Status {
     definitions: facts.definitions,
     apps: appsOf(facts.sweeps, facts.completeness),
     unrecoverable: UNRECOVERABLE,
+  };
+}
+
+const iso = (time: number): string => new Date(time).toISOString();
+
+function keptOf({ usage, lastRoundAt, lastError, heldBy, over, ...limits }: RetentionStatus): KeptStatus {
+  const { oldest, removed } = usage;
+  return {
+    ...limits,
+    used: usage.used,
+    free: usage.free,
+    ...(oldest && { oldest: { seq: oldest.seq, receivedAt: iso(oldest.receivedAt) } }),
+    removed: removed.events,
+    ...(removed.lastAt !== undefined && { lastRemovedAt: iso(removed.lastAt) }),
+    ...(lastRoundAt !== undefined && { lastRoundAt: iso(lastRoundAt) }),
+    ...(lastError !== undefined && { lastError }),
+    ...(heldBy && { heldBy }),
+    ...(over !== undefined && { over }),
   };
 }
 

@@ -349,9 +349,19 @@ export const CatchUpSchema = z.strictObject({
 export const RetentionSchema = z.strictObject({
   events: duration('30d')
     .prefault('90d')
-    .describe('How long events are kept, and repeats of them known: `30d` or longer.'),
-  runs: duration('1s').prefault('30d').describe('How long the records of finished runs are kept.'),
-  size: size().prefault('2gb').describe('How large the database may grow before the oldest go earlier.'),
+    .describe(
+      'How long events are kept, and repeats of them known: `30d` or longer. What a rule has not settled, what is parked and what is being replayed stays.',
+    ),
+  runs: duration('1s')
+    .prefault('30d')
+    .describe(
+      'How long is kept how the steps of finished runs went. That they ran, and how they ended, is kept as long as their event.',
+    ),
+  size: size()
+    .prefault('2gb')
+    .describe(
+      'How large the database may grow before the oldest events go earlier, though not before 30 days.',
+    ),
 });
 
 const map = <T extends z.ZodType>(schema: T) => z.record(name(), schema).prefault({});

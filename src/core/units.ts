@@ -20,6 +20,13 @@ export function parseSize(text: string): number {
     : Number.NaN;
 }
 
+/** `812 b`, `1.5 mb`, `64 kb`: in the largest unit that leaves a number above one. */
+export function showSize(bytes: number): string {
+  const [unit, size] = Object.entries(BYTES).findLast(([, each]) => bytes >= each) ?? ['b', 1];
+  const count = bytes / size;
+  return `${count < 10 && unit !== 'b' ? Number(count.toFixed(1)) : Math.round(count)} ${unit}`;
+}
+
 export const SHARE = /^(100|[0-9]{1,2})%$/;
 
 /** 0 to 1 of `0%` to `100%`; NaN for anything else. */

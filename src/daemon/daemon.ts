@@ -24,6 +24,7 @@ import { findApp } from '../plugin/view.ts';
 import type { FieldDirectory, ItemReader } from '../podio/contract.ts';
 import { makeItemReader, makePluginPodio } from '../podio/index.ts';
 import type { Reconciler } from '../reconcile/index.ts';
+import { makeRetention } from '../retention/retention.ts';
 import { makeScheduler } from '../schedule/scheduler.ts';
 import { ensureSecretFile, keepSecretFile } from '../store/files.ts';
 import { type Base, type BaseOptions, openBase, openFront } from './base.ts';
@@ -139,6 +140,14 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
     settings: store.settings,
   });
   starting.defer('the schedules', () => scheduler.stop());
+  const retention = makeRetention({
+    store,
+    limits: () => config.retention,
+    rules: () => dispatcher.status().map(({ rule }) => rule),
+    clock,
+    log,
+  });
+  starting.defer('retention', () => retention.stop());
   const readiness = makeReadiness({ clock, reconciler, outage });
   starting.defer('readiness', readiness.waitForHooks());
   const lanesUp = readiness.wait('the lanes are starting');
@@ -158,6 +167,7 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
     admin: adminAddress,
     head: store.journal.head(),
     diskFree: await freeBytes(config.dataDir),
+    retention: await retention.status(),
     lanes: await store.lanes.status(),
     running: dispatcher.status(),
     breakers: dispatcher.breakers(),
@@ -206,6 +216,7 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
   await definitions.start();
   dispatcher.start();
   lanesUp();
+  retention.start();
   await scheduler.start();
   if (options.reconcile !== 'asked') reconciler.start();
   // After the hooks: what they deliver by then need not be looked for.

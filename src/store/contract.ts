@@ -25,6 +25,7 @@ export interface Store {
   readonly replays: Replays;
   readonly values: Values;
   readonly settings: Settings;
+  readonly retention: Retention;
   /** Work that one process at a time may do, such as `gap-release` or `catch-up`. */
   singleton(name: string): Promise<Singleton>;
   /** The store's clock, UTC milliseconds. Never goes back within one opening. */
@@ -427,6 +428,61 @@ export interface Settings {
   list(prefix: string): Promise<ReadonlyMap<string, unknown>>;
 }
 
+// ---------------------------------------------------------------------------------------------- retention
+
+/** Which events may go. Nothing goes that somebody still needs, however old it is. */
+export interface Removal {
+  readonly olderThanMs: number;
+  /**
+   * The rules there are: what their lanes have not settled stays, and what they are asked to replay. A rule that left the
+   * config holds what is parked of it and nothing else.
+   */
+  readonly rules: readonly string[];
+  /** Only above this seq: `upTo` of the answer before. */
+  readonly after: number;
+}
+
+export interface Removed {
+  /** How many went. */
+  readonly events: number;
+  /** Everything up to here has been looked at. */
+  readonly upTo: number;
+  /** There are more that are old enough. */
+  readonly more: boolean;
+  /** What the database takes up now; bytes. */
+  readonly used: number;
+  /** Old enough but not settled by this rule's lane, of which everything up to `cursor` is. */
+  readonly heldBy?: { readonly rule: string; readonly cursor: number };
+}
+
+export interface Usage {
+  /** Bytes that hold something. */
+  readonly used: number;
+  /** Bytes of the file that are free for what comes. */
+  readonly free: number;
+  /** The oldest event that is kept. */
+  readonly oldest: { readonly seq: number; readonly receivedAt: number } | undefined;
+  /** Of all events that went, ever. */
+  readonly removed: { readonly events: number; readonly lastAt: number | undefined };
+}
+
+/**
+ * Old things go in small parts, each short enough to be no delay for the writes that wait meanwhile. An event goes with all
+ * that its runs have left.
+ */
+export interface Retention {
+  /** A part of what may go, oldest first. */
+  removeEvents(lease: Singleton, removal: Removal): Promise<Removed>;
+  /**
+   * Forgets how the steps of runs went that ended so long ago; that they ran and how they ended stays as long as their
+   * event. True: there is more. It goes on where it was, unless it is to look at all of them `again`.
+   */
+  forgetSteps(lease: Singleton, olderThanMs: number, again: boolean): Promise<boolean>;
+  /** Gives free space back to the disk, but for what is soon needed again. True: there is more. */
+  giveBack(lease: Singleton): Promise<boolean>;
+  usage(): Promise<Usage>;
+}
+
 // ---------------------------------------------------------------------------------------------- reading from outside
 
 /** What a command can read of a daemon's data, beside a running daemon or without one. */
@@ -436,5 +492,6 @@ export interface StoreReader {
   readonly parking: Pick<Parking, 'list' | 'counts'>;
   readonly replays: Pick<Replays, 'list'>;
   readonly settings: Pick<Settings, 'get' | 'list'>;
+  readonly retention: Pick<Retention, 'usage'>;
   close(): Promise<void>;
 }

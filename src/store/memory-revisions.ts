@@ -151,6 +151,12 @@ export function makeMemoryRevisions(data: RevisionData, entries: Entry[], now: (
 
   return {
     apply,
+    /** The event at `seq` goes: its change is news again. */
+    remove(seq: number, id: string): void {
+      const left = (standings.get(id) ?? []).filter(standing => standing.seq !== seq);
+      if (left.length > 0) standings.set(id, left);
+      else standings.delete(id);
+    },
     held: heldItems,
     open: openGaps,
 

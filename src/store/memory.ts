@@ -26,12 +26,16 @@ import {
   type ParkRequest,
   type Pulse,
   type ReadResult,
+  type Removal,
+  type Removed,
   type Replay,
   type RequestedRun,
   type RunKey,
   type SeqRange,
+  type Singleton,
   type Store,
   type Tries,
+  type Usage,
 } from './contract.ts';
 import { Leases, laneKey, staleLease } from './leases.ts';
 import { emptyRevisions, makeMemoryRevisions, type RevisionData } from './memory-revisions.ts';
@@ -74,6 +78,8 @@ interface StoredMark {
 interface MemoryData {
   /** The entry with seq n stands at n - 1. */
   readonly entries: Entry[];
+  /** seqs of entries that retention has removed. */
+  readonly gone: Set<number>;
   readonly revisions: RevisionData;
   readonly lanes: Map<string, StoredLane>;
   readonly marks: Map<string, StoredMark>;
@@ -86,6 +92,7 @@ interface MemoryData {
   readonly parked: Map<number, StoredPark>;
   readonly values: Map<string, string>;
   readonly settings: Map<string, string>;
+  removedAt: number | undefined;
   parkedIds: number;
   epochs: number;
   /** Shuts the handle that has the data now. */
@@ -99,6 +106,7 @@ export interface MemoryStore extends Store {
 
 const emptyData = (): MemoryData => ({
   entries: [],
+  gone: new Set(),
   revisions: emptyRevisions(),
   lanes: new Map(),
   marks: new Map(),
@@ -110,6 +118,7 @@ const emptyData = (): MemoryData => ({
   parked: new Map(),
   values: new Map(),
   settings: new Map(),
+  removedAt: undefined,
   parkedIds: 0,
   epochs: 0,
   fence: () => {},
@@ -166,14 +175,13 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
 
   const head = (): number => data.entries.at(-1)?.event.seq ?? 0;
 
+  const kept = (after = 0): readonly Entry[] =>
+    data.entries.slice(after).filter(({ event }) => !data.gone.has(event.seq));
+
   const read = ({ after, limit, itemId }: { after: number; limit: number; itemId?: number }): ReadResult => {
-    const entries =
-      itemId === undefined
-        ? data.entries.slice(after, after + limit)
-        : data.entries
-            .slice(after)
-            .filter(({ event }) => event.itemId === itemId)
-            .slice(0, limit);
+    const entries = kept(after)
+      .filter(({ event }) => itemId === undefined || event.itemId === itemId)
+      .slice(0, limit);
     return { entries: copy(entries), upTo: entries.at(-1)?.event.seq ?? after };
   };
 
@@ -196,7 +204,7 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
       (query.type === undefined || event.type === query.type) &&
       (query.since === undefined || Date.parse(event.receivedAt) >= query.since) &&
       (query.rule === undefined || recordsOf(event.seq).some(record => record.rule === query.rule));
-    const all = data.entries.filter(fits);
+    const all = kept().filter(fits);
     const page =
       query.last === undefined
         ? all.slice(0, query.limit ?? DEFAULT_LIMIT)
@@ -376,7 +384,7 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
       return {
         rule,
         cursor,
-        lag: data.entries.filter(({ event }) => event.seq > cursor).length - doneAbove(rule, cursor).length,
+        lag: kept(cursor).length - doneAbove(rule, cursor).length,
         lastRunAt: last?.endedAt,
         lastOutcome: last?.outcome,
         counts,
@@ -482,6 +490,73 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
     );
   };
 
+  // ------------------------------------------------------------------------------------------ retention
+
+  const used = (): number => kept().reduce((sum, entry) => sum + JSON.stringify(entry).length, 0);
+
+  const removeEvents = ({ olderThanMs, rules, after }: Removal): Removed => {
+    const before = now() - olderThanMs;
+    const live = new Set(rules);
+    const isOld = ({ event }: Entry) => Date.parse(event.receivedAt) < before && event.seq < head();
+    const slowest = [...data.lanes.values()]
+      .filter(row => live.has(row.lane.rule))
+      .sort((a, b) => a.cursor - b.cursor)
+      .at(0);
+    const holds = (seq: number): boolean =>
+      (slowest !== undefined && seq > slowest.cursor) ||
+      [...data.parked.values()].some(({ key }) => key.seq === seq) ||
+      [...data.runs.values(), ...data.marks.values()].some(
+        ({ rule, key }) => live.has(rule) && key.seq === seq,
+      ) ||
+      data.replays.some(({ rule, cursor, to }) => live.has(rule) && cursor < seq && seq <= to);
+    const isFree = (entry: Entry): boolean => isOld(entry) && !holds(entry.event.seq);
+    const old = kept().filter(isOld);
+    const free = kept(after).filter(
+      entry =>
+        isFree(entry) &&
+        kept()
+          .filter(({ event }) => event.id === entry.event.id)
+          .every(isFree),
+    );
+    for (const { event } of free) {
+      data.gone.add(event.seq);
+      revisions.remove(event.seq, event.id);
+      for (const [id, record] of data.records) if (record.seq === event.seq) data.records.delete(id);
+      for (const [id, run] of data.runs) if (run.key.seq === event.seq) data.runs.delete(id);
+      for (const [id, found] of data.marks) if (found.key.seq === event.seq) data.marks.delete(id);
+    }
+    if (free.length > 0) data.removedAt = now();
+    const upTo = Math.max(after, old.at(-1)?.event.seq ?? 0);
+    const heldBy =
+      slowest && slowest.cursor < upTo ? { rule: slowest.lane.rule, cursor: slowest.cursor } : undefined;
+    return { events: free.length, upTo, more: false, used: used(), ...(heldBy && { heldBy }) };
+  };
+
+  const forgetSteps = (olderThanMs: number): boolean => {
+    for (const [id, { error: _, ...record }] of data.records) {
+      if (record.endedAt >= now() - olderThanMs || record.outcome === 'parked') continue;
+      data.records.set(id, { ...record, steps: [] });
+    }
+    return false;
+  };
+
+  const usage = (): Usage => {
+    const [oldest] = kept();
+    return {
+      used: used(),
+      free: 0,
+      oldest: oldest && { seq: oldest.event.seq, receivedAt: Date.parse(oldest.event.receivedAt) },
+      removed: { events: data.gone.size, lastAt: data.removedAt },
+    };
+  };
+
+  /** Of a singleton that is not lost. */
+  const asSingleton = <T>(lease: Singleton, work: () => T): Promise<T> =>
+    call(() => {
+      leases.checkSingleton(lease);
+      return work();
+    });
+
   // ------------------------------------------------------------------------------------------ values, settings
 
   const parsed = (text: string | undefined): unknown => (text === undefined ? undefined : JSON.parse(text));
@@ -569,6 +644,12 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
     replays: {
       request: (rule, range) => call(() => request(rule, range)),
       list: () => call(() => copy(data.replays.filter(({ cursor, to }) => cursor < to))),
+    },
+    retention: {
+      removeEvents: (lease, removal) => asSingleton(lease, () => removeEvents(removal)),
+      forgetSteps: (lease, olderThanMs) => asSingleton(lease, () => forgetSteps(olderThanMs)),
+      giveBack: lease => asSingleton(lease, () => false),
+      usage: () => call(usage),
     },
     values: {
       get: (space, key) => call(() => parsed(data.values.get(pair(space, key)))),

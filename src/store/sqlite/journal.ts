@@ -36,6 +36,8 @@ export interface OpenJournal {
    * of seq, and the journal is read in that order.
    */
   publish(applied: Applied, batch: readonly unknown[], receivedAt: number): void;
+  /** Events up to here may be gone. */
+  removed(upTo: number): void;
 }
 
 export function makeJournal({
@@ -168,7 +170,7 @@ export function makeJournal({
         : reader.call('readItem', itemId, after, limit),
     list: query => reader.call('list', query),
   };
-  return { journal, publish };
+  return { journal, publish, removed: upTo => tail.drop(upTo) };
 }
 
 const eventsOf = (appends: readonly Append[]): readonly NewEvent[] => {

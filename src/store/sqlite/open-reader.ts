@@ -73,6 +73,7 @@ export function openReader(dataDir: string): StoreReader {
       list: prefix =>
         read(() => new Map([...reads.settings(prefix)].map(([key, text]) => [key, fromText(text)]))),
     },
+    retention: { usage: () => read(reads.usage) },
     async close() {
       if (db.isOpen) db.close();
     },

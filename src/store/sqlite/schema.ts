@@ -201,6 +201,15 @@ const MIGRATIONS: readonly string[] = [
   DROP INDEX event_type;
   DROP INDEX event_ref;
   `,
+  `
+  -- What retention has removed. Above removed_to there are no holes but those of a restore.
+  CREATE TABLE retention (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    removed_to INTEGER NOT NULL,
+    events INTEGER NOT NULL,
+    last_at INTEGER NOT NULL
+  ) STRICT;
+  `,
 ];
 
 /** How much log gathers before it is moved into the database: fewer, larger moves write pages that change often once. */
@@ -209,7 +218,8 @@ const CHECKPOINT_PAGES = 4000;
 const MAX_IDLE_LOG = 64 * 1024 * 1024;
 const CACHE_KIB = 16 * 1024;
 
-const pragma = (db: DatabaseSync, name: string): number => Number(db.prepare(`PRAGMA ${name}`).get()?.[name]);
+export const pragma = (db: DatabaseSync, name: string): number =>
+  Number(db.prepare(`PRAGMA ${name}`).get()?.[name]);
 
 /**
  * Opens the database for writing, bringing it to the newest form. Throws STORE_CORRUPT for a file that is not podiod's
@@ -219,6 +229,8 @@ export function openForWriting(path: string): DatabaseSync {
   const db = new DatabaseSync(path, { timeout: 5000 });
   try {
     const version = knownVersion(db, path);
+    // Of a file without tables only. An older file keeps its size, and what becomes free in it is used again.
+    if (version === 0) db.exec('PRAGMA auto_vacuum = INCREMENTAL');
     db.exec(`
       PRAGMA journal_mode = WAL;
       PRAGMA synchronous = FULL;
@@ -226,15 +238,16 @@ export function openForWriting(path: string): DatabaseSync {
       PRAGMA journal_size_limit = ${MAX_IDLE_LOG};
       PRAGMA cache_size = -${CACHE_KIB};
     `);
-    MIGRATIONS.slice(version).forEach((sql, i) => {
+    if (version < MIGRATIONS.length) {
+      // All or nothing: the file has the form that it had, or the newest.
       db.exec(`
         BEGIN IMMEDIATE;
-        ${sql}
+        ${MIGRATIONS.slice(version).join('')}
         PRAGMA application_id = ${APPLICATION_ID};
-        PRAGMA user_version = ${version + i + 1};
+        PRAGMA user_version = ${MIGRATIONS.length};
         COMMIT;
       `);
-    });
+    }
     return db;
   } catch (error) {
     db.close();

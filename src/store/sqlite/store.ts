@@ -16,6 +16,7 @@ import { type DataLock, lockDataDir } from './lock.ts';
 import { makeParking } from './parking.ts';
 import type { Reads } from './reads/index.ts';
 import { makeReplays } from './replays.ts';
+import { makeRetention } from './retention.ts';
 import { Thread } from './thread.ts';
 import { makeSettings, makeValues } from './values.ts';
 import type { Writes } from './writes/index.ts';
@@ -77,7 +78,7 @@ function makeStore({ writer, reader, head, clock, maxWaiting, release }: Parts):
   const now = storeClock(clock);
   const leases = new Leases();
   const settings = makeSettings(writer, reader);
-  const { journal, publish } = makeJournal({
+  const { journal, publish, removed } = makeJournal({
     writer,
     reader,
     head,
@@ -108,6 +109,7 @@ function makeStore({ writer, reader, head, clock, maxWaiting, release }: Parts):
     replays: makeReplays(writer, reader, now, () => changes$.next('requests')),
     values: makeValues(writer, reader),
     settings,
+    retention: makeRetention({ writer, reader, leases, now, removed }),
     singleton: async name => leases.singleton(name),
     now,
     async probe() {

@@ -42,6 +42,13 @@ export class Tail {
     this.#last = seq;
   }
 
+  /** What stands at or below `upTo` may be gone from the database. */
+  drop(upTo: number): void {
+    if (upTo <= this.#from) return;
+    this.#entries = this.#entries.slice(this.#after(upTo));
+    this.#from = upTo;
+  }
+
   /** Undefined when `after` lies before what is kept. */
   read(after: number, limit: number): ReadResult | undefined {
     if (after < this.#from) return undefined;

@@ -14,6 +14,21 @@ export function makeFacts(but: Partial<StatusFacts> = {}): StatusFacts {
     admin: { host: '127.0.0.1', port: 8081 },
     head: 1234,
     diskFree: 5_000_000_000,
+    retention: {
+      eventsMs: 90 * 86_400_000,
+      runsMs: 30 * 86_400_000,
+      size: 2 * 1024 ** 3,
+      usage: {
+        used: 1_500_000,
+        free: 65_536,
+        oldest: { seq: 101, receivedAt: now - 89 * 86_400_000 },
+        removed: { events: 100, lastAt: now - 3_600_000 },
+      },
+      lastRoundAt: now - 300_000,
+      lastError: undefined,
+      heldBy: undefined,
+      over: undefined,
+    },
     lanes: [
       {
         rule: 'won-leads',

@@ -6,6 +6,7 @@ import { makeJournalReads } from './journal.ts';
 import { makeLaneReads } from './lanes.ts';
 import { makeParkingReads } from './parking.ts';
 import { makeReplayReads } from './replays.ts';
+import { makeRetentionReads } from './retention.ts';
 import { makeValueReads } from './values.ts';
 
 export type Reads = ReturnType<typeof makeReads>;
@@ -18,6 +19,7 @@ export function makeReads(db: DatabaseSync) {
     ...makeLaneReads(db, names),
     ...makeParkingReads(db, names),
     ...makeReplayReads(db, names),
+    ...makeRetentionReads(db),
     ...makeValueReads(db),
   };
 }

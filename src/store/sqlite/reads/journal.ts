@@ -2,6 +2,7 @@ import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import { DEFAULT_LIMIT, type EventQuery, type EventWithRuns, type ReadResult } from '../../contract.ts';
 import { type Names, NO_NAME } from '../names.ts';
 import { entryOf, eventOf, outcomeOf, type Row, stepsOf } from '../rows.ts';
+import { firstSince } from './since.ts';
 
 export interface JournalReads {
   read(after: number, limit: number): ReadResult;
@@ -12,10 +13,6 @@ export interface JournalReads {
 export function makeJournalReads(db: DatabaseSync, names: Names): JournalReads {
   const selectAfter = db.prepare('SELECT * FROM event WHERE seq > ? ORDER BY seq LIMIT ?');
   const selectOfItem = db.prepare('SELECT * FROM event WHERE item = ? AND seq > ? ORDER BY seq LIMIT ?');
-  const selectNext = db.prepare('SELECT seq, received_at FROM event WHERE seq >= ? ORDER BY seq LIMIT 1');
-  const selectEnds = db.prepare(
-    'SELECT (SELECT min(seq) FROM event) AS first, (SELECT max(seq) FROM event) AS last',
-  );
   const selectRules = db.prepare('SELECT rule FROM lane GROUP BY rule');
   const selectRuns = db.prepare(
     'SELECT replay, outcome, steps, error FROM run WHERE rule = ? AND seq = ? ORDER BY replay',
@@ -37,20 +34,7 @@ export function makeJournalReads(db: DatabaseSync, names: Names): JournalReads {
       })),
     );
 
-  /** The lowest seq received at or after `time`, by halving: times rise with seq but for a wall clock set back. */
-  const seqAt = (time: number): number => {
-    const ends = selectEnds.get();
-    if (!ends || ends.first === null) return 0;
-    let low = Number(ends.first);
-    let high = Number(ends.last) + 1;
-    while (low < high) {
-      const middle = Math.floor((low + high) / 2);
-      const row = selectNext.get(middle);
-      if (!row || Number(row.received_at) >= time) high = middle;
-      else low = Number(row.seq) + 1;
-    }
-    return low;
-  };
+  const seqAt = firstSince(db);
 
   /** One statement for each set of conditions. Every one walks an index in the order of seq and stops at the limit. */
   const listing = (conditions: readonly string[], byRule: boolean, newestFirst: boolean): StatementSync => {

@@ -56,9 +56,9 @@ export function makeLaneReads(db: DatabaseSync, names: Names): LaneReads {
   const selectSettled = db.prepare(
     'SELECT 1 FROM event JOIN run USING (seq) WHERE event.id = ? AND run.rule = ? AND run.replay = 0 LIMIT 1',
   );
-  const selectEnds = db.prepare(
-    'SELECT (SELECT min(seq) FROM event) AS first, (SELECT max(seq) FROM event) AS last',
-  );
+  const selectLast = db.prepare('SELECT max(seq) AS seq FROM event');
+  const selectRemovedTo = db.prepare('SELECT removed_to FROM retention');
+  const countKept = db.prepare('SELECT count(*) AS n FROM event WHERE seq > ? AND seq <= ?');
   const selectLanes = db.prepare(
     `SELECT lane.rule, min(cursor) AS cursor, settled, filtered, parked, dropped, last_at, last_outcome
      FROM lane LEFT JOIN tally USING (rule) GROUP BY lane.rule`,
@@ -137,10 +137,13 @@ export function makeLaneReads(db: DatabaseSync, names: Names): LaneReads {
       return eventIds.filter(eventId => selectSettled.get(eventId, id) !== undefined);
     },
     status() {
-      const ends = selectEnds.get();
-      const last = Number(ends?.last ?? 0);
-      // Old events may be gone; above the first that is there this store leaves no holes.
-      const gone = Number(ends?.first ?? 1) - 1;
+      const last = Number(selectLast.get()?.seq ?? 0);
+      // Up to here single events are kept; above it this store leaves no holes.
+      const removedTo = Number(selectRemovedTo.get()?.removed_to ?? 0);
+      const after = (cursor: number): number =>
+        cursor >= removedTo
+          ? last - cursor
+          : last - removedTo + Number(countKept.get(cursor, removedTo)?.n ?? 0);
       return selectLanes
         .all()
         .map((row): LaneStatus => {
@@ -149,7 +152,7 @@ export function makeLaneReads(db: DatabaseSync, names: Names): LaneReads {
           return {
             rule: names.textOf(Number(row.rule)),
             cursor,
-            lag: Math.max(0, last - Math.max(cursor, gone) - done),
+            lag: Math.max(0, after(cursor) - done),
             lastRunAt: row.last_at === null ? undefined : Number(row.last_at),
             lastOutcome: row.last_outcome === null ? undefined : outcomeOf(row.last_outcome),
             counts: {

@@ -11,6 +11,7 @@ import { makeLedgerWrites } from './ledger.ts';
 import { makeMarks } from './marks.ts';
 import { makeParkingWrites } from './parking.ts';
 import { makeReplayWrites } from './replays.ts';
+import { makeRetentionWrites } from './retention.ts';
 import { makeTallies } from './tallies.ts';
 import { makeValueWrites } from './values.ts';
 
@@ -27,6 +28,7 @@ export function makeWrites(db: DatabaseSync) {
   const replays = makeReplayWrites(db, names);
   const lanes = makeLaneWrites(db, { names, tallies, marks, replays, head: journal.head });
   const parking = makeParkingWrites(db, names, tallies);
+  const retention = makeRetentionWrites(db, names, lanes.flush);
   return {
     operations: {
       append: (rows: PackedRows, at: number): PackedApplied =>
@@ -44,6 +46,9 @@ export function makeWrites(db: DatabaseSync) {
       replayed: lanes.replayed,
       retry: parking.retry,
       drop: parking.drop,
+      removeEvents: retention.removeEvents,
+      forgetSteps: retention.forgetSteps,
+      giveBack: retention.giveBack,
       ...makeValueWrites(db),
     },
     head: journal.head,
@@ -61,6 +66,7 @@ export function makeWrites(db: DatabaseSync) {
       journal.forget();
       lanes.forget();
       marks.forget();
+      retention.forget();
       tallies.forget();
     },
   };

@@ -1,0 +1,164 @@
+/** Old things go (contract 2, `retention`): when, and how much at a time. What may go is the store's to say. */
+import { type Clock, sleep } from '../core/clock.ts';
+import { coerceError, isPodiodError } from '../core/errors.ts';
+import type { Log } from '../core/log.ts';
+import { showSize } from '../core/units.ts';
+import type { Removed, Singleton, Store, Usage } from '../store/contract.ts';
+
+export interface RetentionLimits {
+  readonly eventsMs: number;
+  readonly runsMs: number;
+  /** Bytes. */
+  readonly size: number;
+}
+
+export interface RetentionDeps {
+  readonly store: Pick<Store, 'retention' | 'singleton'>;
+  readonly limits: () => RetentionLimits;
+  /** Of the config as it is now, by name. */
+  readonly rules: () => readonly string[];
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export interface RetentionStatus extends RetentionLimits {
+  readonly usage: Usage;
+  /** When a round last came to its end; UTC milliseconds. */
+  readonly lastRoundAt: number | undefined;
+  readonly lastError: string | undefined;
+  /** Events that are old enough to go stay, since this rule has not settled them. */
+  readonly heldBy: Removed['heldBy'];
+  /** More is used than `size` allows, and why nothing more goes. */
+  readonly over: string | undefined;
+}
+
+export interface Retention {
+  start(): void;
+  /** Resolves when nothing is being removed any more. */
+  stop(): Promise<void>;
+  status(): Promise<RetentionStatus>;
+}
+
+/** Changes are known this long, however large the database gets (G3). */
+const PROMISED_MS = 30 * 24 * 3_600_000;
+/** After a start lanes have better to do. */
+const FIRST_MS = 3_000;
+const EVERY_MS = 10 * 60_000;
+/** So often what was passed over is looked at again: runs of old events may be new. */
+const AGAIN_MS = 24 * 3_600_000;
+/** The writer is left alone so many times as long as a part has taken, and at least so long. */
+const REST = 4;
+const LEAST_REST_MS = 10;
+
+export function makeRetention({ store, limits, rules, clock, log: parent }: RetentionDeps): Retention {
+  const log = parent.child({ module: 'retention' });
+  const abort = new AbortController();
+  let running: Promise<void> = Promise.resolve();
+  let lookedAgainAt = Number.NEGATIVE_INFINITY;
+  let lastRoundAt: number | undefined;
+  let lastError: string | undefined;
+  let heldBy: Removed['heldBy'];
+  let over: string | undefined;
+
+  /** A part, and a rest for the writer. */
+  const part = async <T>(work: () => Promise<T>): Promise<T> => {
+    const started = clock.monotonic();
+    const answer = await work();
+    const taken = clock.monotonic() - started;
+    await sleep(clock, Math.max(LEAST_REST_MS, REST * taken), abort.signal);
+    return answer;
+  };
+
+  /** Removes until nothing is left that may go, or `enough`. */
+  const remove = async (
+    lease: Singleton,
+    olderThanMs: number,
+    enough: (removed: Removed) => boolean,
+  ): Promise<Removed & { readonly total: number }> => {
+    let after = 0;
+    let total = 0;
+    for (;;) {
+      const removed = await part(() =>
+        store.retention.removeEvents(lease, { olderThanMs, rules: rules(), after }),
+      );
+      total += removed.events;
+      after = removed.upTo;
+      if (!removed.more || enough(removed)) return { ...removed, total };
+    }
+  };
+
+  const tell = (size: number, { used, heldBy: held }: Removed): void => {
+    const before = over;
+    over =
+      used <= size
+        ? undefined
+        : held === undefined
+          ? 'what is left is younger than 30 days, or parked: changes are known for 30 days whatever they take'
+          : `rule ${held.rule} has not settled the events after ${held.cursor}`;
+    if (over !== undefined && over !== before) {
+      log.warn('the database is larger than retention.size allows', {
+        used: showSize(used),
+        size: showSize(size),
+        because: over,
+      });
+    } else if (over === undefined && before !== undefined) {
+      log.info('the database fits into retention.size again', { used: showSize(used), size: showSize(size) });
+    }
+  };
+
+  const round = async (lease: Singleton): Promise<void> => {
+    const { eventsMs, runsMs, size } = limits();
+    const aged = await remove(lease, eventsMs, () => false);
+    let last: Removed = aged;
+    let { total } = aged;
+    // A part may remove more than was needed: by then others have taken up as much.
+    if (aged.used > size) {
+      const early = await remove(lease, Math.min(PROMISED_MS, eventsMs), ({ used }) => used <= size);
+      last = early;
+      total += early.total;
+    }
+    heldBy = last.heldBy;
+    if (total > 0) log.info('old events removed', { events: total, used: showSize(last.used) });
+    tell(size, last);
+
+    const again = clock.monotonic() - lookedAgainAt >= AGAIN_MS;
+    if (again) lookedAgainAt = clock.monotonic();
+    for (let first = again; await part(() => store.retention.forgetSteps(lease, runsMs, first)); )
+      first = false;
+    while (await part(() => store.retention.giveBack(lease)));
+    lastRoundAt = clock.now();
+  };
+
+  const loop = async (): Promise<void> => {
+    const lease = await store.singleton('retention');
+    for (let waitMs = FIRST_MS; ; waitMs = EVERY_MS) {
+      await sleep(clock, waitMs, abort.signal);
+      try {
+        await round(lease);
+        if (lastError !== undefined) log.info('old things are removed again');
+        lastError = undefined;
+      } catch (thrown) {
+        if (abort.signal.aborted || (isPodiodError(thrown) && thrown.code === 'STORE_STALE_LEASE')) return;
+        const error = coerceError(thrown);
+        // One line for an outage: the rounds go on.
+        if (lastError === undefined) log.warn('old things can not be removed now', { error });
+        lastError = error.message;
+      }
+    }
+  };
+
+  return {
+    start() {
+      running = loop().catch(error => {
+        if (!abort.signal.aborted) log.error('old things are not removed any more', { error });
+      });
+    },
+    stop() {
+      abort.abort();
+      return running;
+    },
+    async status() {
+      return { ...limits(), usage: await store.retention.usage(), lastRoundAt, lastError, heldBy, over };
+    },
+  };
+}
