@@ -17,6 +17,7 @@ import {
   withExamples,
 } from './command.ts';
 import { defineApply } from './commands/apply.ts';
+import { defineBackup, defineRestore } from './commands/backup.ts';
 import { defineCheck } from './commands/check.ts';
 import { defineDemo } from './commands/demo.ts';
 import { defineEmulator } from './commands/emulator.ts';
@@ -46,11 +47,12 @@ const GROUPS: readonly (readonly [title: string, define: readonly ((context: Com
       'Run it:',
       [defineRun, defineStatus, defineEvents, defineParked, defineReplay, defineLogLevel, defineService],
     ],
+    ['Keep it:', [defineBackup, defineRestore]],
   ];
 
 /** Names that the contract keeps for commands of later versions. */
 const RESERVED: ReadonlySet<string> = new Set(
-  'doctor reload secret backup restore pause resume test backtest why fire schema plugin'.split(' '),
+  'doctor reload secret pause resume test backtest why fire schema plugin'.split(' '),
 );
 
 /** Lines of help that are wider than this are hard to read, however wide the terminal. */

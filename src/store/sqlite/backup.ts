@@ -1,0 +1,263 @@
+/** A whole copy of a daemon's data in one file, and the way back. Runs in the command's own process. */
+import { randomBytes } from 'node:crypto';
+import {
+  closeSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { isPodiodError, StoreError } from '../../core/errors.ts';
+import { replaceFile } from '../files.ts';
+import { errorOf, failureOf } from './failure.ts';
+import { databaseFile, makePrivateFile } from './files.ts';
+import { lockDataDir } from './lock.ts';
+import { openForReading, openForWriting } from './schema.ts';
+
+/** What stands in a backup. */
+export interface BackupFacts {
+  readonly file: string;
+  readonly bytes: number;
+  readonly events: number;
+  /** The newest event's seq; 0 where there is none. */
+  readonly head: number;
+  /** When the newest event was received; UTC milliseconds. */
+  readonly newestAt: number | undefined;
+}
+
+export interface RestoreFacts extends BackupFacts {
+  /** Where the data from before lies now; undefined where there was none. */
+  readonly keptAs: string | undefined;
+  /** Of the files beside the database, those that came back. Present ones were left as they are. */
+  readonly files: readonly string[];
+}
+
+/** Small files of dataDir without which a restored database is of little use: hooks at Podio are made with them. */
+const KEPT_FILES = ['secret'] as const;
+
+/** Holds them in a backup. Not part of a database's form: a restore takes it out. */
+const KEPT_TABLE = 'backup_file';
+
+/**
+ * Copies what dataDir holds into `file`, as of one moment, beside a running daemon or without one. The file appears when it
+ * is whole, checked and on disk, readable by its owner only.
+ */
+export function backUp(dataDir: string, file: string): BackupFacts {
+  const source = databaseFile(dataDir);
+  if (!existsSync(source)) {
+    throw new StoreError('STORE_UNAVAILABLE', `there is no database in ${dataDir} yet`, {
+      hint: 'Start podiod with this dataDir first.',
+      retry: 'never',
+    });
+  }
+  if (existsSync(file)) throw exists(file);
+  const part = `${file}.${process.pid}.${randomBytes(4).toString('hex')}`;
+  return inTerms(() => {
+    try {
+      makePrivateFile(part);
+      // It refuses what is not podiod's or of another form, and writes nothing.
+      const db = openForReading(source);
+      try {
+        db.exec('PRAGMA query_only = OFF');
+        db.prepare('VACUUM INTO ?').run(part);
+      } finally {
+        db.close();
+      }
+      keepFiles(dataDir, part);
+      const facts = check(part, file);
+      flush(part);
+      // Not a rename: that would put it in the place of one that has appeared meanwhile.
+      linkOrCopy(part, file);
+      flush(dirname(file));
+      return facts;
+    } finally {
+      rmSync(part, { force: true });
+    }
+  });
+}
+
+/**
+ * Puts a backup in the place of dataDir's database, which stays beside it under another name. Throws STORE_LOCKED while a
+ * daemon runs, and STORE_CORRUPT or STORE_VERSION for what is no good backup; then nothing has changed.
+ */
+export async function restore(file: string, dataDir: string, now: number): Promise<RestoreFacts> {
+  if (!existsSync(file)) {
+    throw new StoreError('STORE_UNAVAILABLE', `there is no file ${file}`, { retry: 'never' });
+  }
+  if ((statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0) {
+    throw new StoreError(
+      'STORE_CORRUPT',
+      `${file} is a database in use: beside it lies a log of what is not in it yet`,
+      {
+        hint: 'Make a backup of it with podiod backup, and restore that.',
+        retry: 'never',
+      },
+    );
+  }
+  const lock = lockDataDir(dataDir);
+  const target = databaseFile(dataDir);
+  const part = `${target}.restoring`;
+  try {
+    rmSync(part, { force: true });
+    const { facts, kept } = inTerms(() => {
+      makePrivateFile(part);
+      copyFileSync(file, part);
+      const found = check(part, file);
+      return { facts: found, kept: takeFiles(part) };
+    });
+    flush(part);
+    const keptAs = inTerms(() => setAside(target, now));
+    renameSync(part, target);
+    flush(dataDir);
+    const files: string[] = [];
+    for (const [name, text] of kept) {
+      const path = join(dataDir, name);
+      // One that is there may be younger than the backup, and what hooks are made with now.
+      if (existsSync(path)) continue;
+      await replaceFile(path, text, 0o600);
+      files.push(name);
+    }
+    return { ...facts, keptAs, files };
+  } finally {
+    rmSync(part, { force: true });
+    lock.release();
+  }
+}
+
+/** Reads all of it. Throws where it is damaged or none of podiod's. */
+function check(path: string, shown: string): BackupFacts {
+  // Brought to the newest form first: that of an older podiod is as good.
+  const db = openForWriting(path);
+  try {
+    const [first] = db.prepare('PRAGMA integrity_check(1)').all();
+    if (first?.integrity_check !== 'ok')
+      throw new StoreError('STORE_CORRUPT', `${shown} is damaged: ${String(first?.integrity_check)}`, {
+        hint: 'Use another backup.',
+        retry: 'never',
+      });
+    const row = db
+      .prepare('SELECT count(*) AS events, max(seq) AS head, max(received_at) AS at FROM event')
+      .get();
+    // One file again, without a log beside it.
+    db.exec('PRAGMA journal_mode = DELETE');
+    return {
+      file: shown,
+      bytes: statSync(path).size,
+      events: Number(row?.events),
+      head: Number(row?.head ?? 0),
+      newestAt: row?.at == null ? undefined : Number(row.at),
+    };
+  } finally {
+    db.close();
+  }
+}
+
+function keepFiles(dataDir: string, path: string): void {
+  const db = new DatabaseSync(path);
+  try {
+    db.exec(`CREATE TABLE ${KEPT_TABLE} (name TEXT PRIMARY KEY, content TEXT NOT NULL) STRICT`);
+    for (const name of KEPT_FILES) {
+      const from = join(dataDir, name);
+      if (!existsSync(from)) continue;
+      db.prepare(`INSERT INTO ${KEPT_TABLE} VALUES (?, ?)`).run(name, readFileSync(from, 'utf8'));
+    }
+  } finally {
+    db.close();
+  }
+}
+
+/** Takes the small files out of a restored database. */
+function takeFiles(path: string): ReadonlyMap<string, string> {
+  const db = new DatabaseSync(path);
+  try {
+    const there = db.prepare('SELECT 1 FROM sqlite_schema WHERE name = ?').get(KEPT_TABLE);
+    if (there === undefined) return new Map();
+    const known = new Set<string>(KEPT_FILES);
+    const files = db
+      .prepare(`SELECT name, content FROM ${KEPT_TABLE}`)
+      .all()
+      .map(({ name, content }) => [String(name), String(content)] as const)
+      .filter(([name]) => known.has(name));
+    db.exec(`DROP TABLE ${KEPT_TABLE}`);
+    return new Map(files);
+  } finally {
+    db.close();
+  }
+}
+
+/** Leaves the database under another name too, with its log. Answers that name. */
+function setAside(target: string, now: number): string | undefined {
+  if (!existsSync(target)) return undefined;
+  mergeLog(target);
+  const stamp = new Date(now).toISOString().replaceAll(/[-:]|\..*/g, '');
+  const aside = `${target}.before-restore-${stamp}`;
+  linkOrCopy(target, aside);
+  // A log that could not be merged belongs to the old database: beside the new one it would damage that.
+  for (const end of ['-wal', '-shm']) {
+    if (existsSync(target + end)) renameSync(target + end, aside + end);
+  }
+  flush(dirname(target));
+  return aside;
+}
+
+/** Moves what stands in the log into the database, so that this is one file. A damaged one is kept as it is. */
+function mergeLog(path: string): void {
+  try {
+    const db = new DatabaseSync(path);
+    try {
+      db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+    } finally {
+      db.close();
+    }
+  } catch {
+    // It is set aside all the same.
+  }
+}
+
+function linkOrCopy(from: string, to: string): void {
+  try {
+    linkSync(from, to);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST') throw exists(to);
+    // Not every file system has links.
+    copyFileSync(from, to, constants.COPYFILE_EXCL);
+    flush(to);
+  }
+}
+
+const exists = (file: string): StoreError =>
+  new StoreError('STORE_WRITE_FAILED', `${file} is there already`, {
+    hint: 'Remove it, or give another name: a backup never replaces one.',
+    retry: 'never',
+  });
+
+/** To disk. Windows can't open a directory, and needs not. */
+function flush(path: string): void {
+  if (process.platform === 'win32' && statSync(path).isDirectory()) return;
+  const fd = openSync(path, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function inTerms<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (isPodiodError(error)) throw error;
+    const failure = failureOf(error);
+    if (failure.code !== 'INTERNAL') throw errorOf(failure);
+    throw error;
+  }
+}

@@ -1,0 +1,182 @@
+import { spawnSync } from 'node:child_process';
+import {
+  closeSync,
+  fsyncSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { expect } from 'chai';
+import { temporaryFolder } from '../support/folder.ts';
+import type { DaemonProcess } from '../support/processes.ts';
+import { until } from '../support/wait.ts';
+import { LEADS, makeSite, type Site } from './site.ts';
+
+const RULES = { everything: { on: { app: 'leads', events: 'comment.create' }, steps: ['audit'] } };
+const comment = (site: Site, id: number, text = '') =>
+  site.deliver(LEADS, 'comment.create', { comment_id: id, item_id: 1, text });
+
+/** A way to take the space from a daemon's data and to give it back. */
+interface Disk {
+  readonly dataDir: string;
+  fill(daemon: DaemonProcess): void;
+  free(daemon: DaemonProcess): void;
+  [Symbol.dispose](): void;
+}
+
+/** A small file system, where this user may mount one. */
+function mountedDisk(): Disk | undefined {
+  const folder = temporaryFolder();
+  const size = ['-t', 'tmpfs', '-o', 'size=12m,mode=0700', 'podiod-test', folder.path];
+  if (process.platform !== 'linux' || spawnSync('mount', size).status !== 0) {
+    folder[Symbol.dispose]();
+    return undefined;
+  }
+  const ballast = join(folder.path, 'ballast');
+  return {
+    dataDir: join(folder.path, 'data'),
+    fill() {
+      const fd = openSync(ballast, 'w');
+      try {
+        for (let bytes = 1 << 16; bytes >= 512; ) {
+          try {
+            if (writeSync(fd, Buffer.alloc(bytes)) < bytes) bytes /= 2;
+          } catch {
+            bytes /= 2;
+          }
+        }
+        fsyncSync(fd);
+      } finally {
+        closeSync(fd);
+      }
+    },
+    free: () => rmSync(ballast),
+    [Symbol.dispose]() {
+      spawnSync('umount', ['-l', folder.path]);
+      folder[Symbol.dispose]();
+    },
+  };
+}
+
+/** The largest size that a file of the daemon's may have, elsewhere on Linux. */
+function limitedDisk(): Disk {
+  const folder = temporaryFolder();
+  const limit = (daemon: DaemonProcess, bytes: string) =>
+    expect(spawnSync('prlimit', ['--pid', String(daemon.pid), `--fsize=${bytes}:`]).status).to.equal(0);
+  return {
+    dataDir: join(folder.path, 'data'),
+    fill: daemon => limit(daemon, '4096'),
+    free: daemon => limit(daemon, 'unlimited'),
+    [Symbol.dispose]: () => folder[Symbol.dispose](),
+  };
+}
+
+if (process.platform === 'linux') {
+  describe('a daemon whose disk is full', () => {
+    it('answers 503, goes on running, and takes all of it in when there is room again', async () => {
+      using disk = mountedDisk() ?? limitedDisk();
+      const site = await makeSite({ dataDir: disk.dataDir, rules: RULES });
+      const daemon = site.run();
+      await until(async () => (await comment(site, 1)) === 200, 'the first to be taken in');
+      disk.fill(daemon);
+      const taken = new Set([1]);
+      const refused: number[] = [];
+      // What is free inside of the files is used up first.
+      for (let id = 2; refused.length < 20 && id < 20_000; id++) {
+        const status = await comment(site, id, 'x'.repeat(10_000));
+        if (status === 200) taken.add(id);
+        else {
+          expect(status).to.equal(503);
+          refused.push(id);
+        }
+      }
+      expect(refused).to.have.length(20);
+      const run = JSON.parse(readFileSync(join(disk.dataDir, 'run.json'), 'utf8'));
+      const ready = await fetch(`http://127.0.0.1:${run.admin.port}/readyz`);
+      expect(ready.status).to.equal(503);
+      expect(await ready.text()).to.match(/events can not be written/);
+
+      disk.free(daemon);
+      // As Podio does.
+      for (const id of refused) {
+        await until(async () => (await comment(site, id)) === 200, `${id} to be taken in`);
+        taken.add(id);
+      }
+      await until(
+        async () => (await fetch(`http://127.0.0.1:${run.admin.port}/readyz`)).status === 200,
+        'readiness',
+        20_000,
+      );
+      const wanted = Array.from(taken, id => `comment.create:${id}`).sort();
+      await until(() => site.lines('events.ndjson').length >= wanted.length, 'all to be run');
+      expect(
+        site
+          .lines('events.ndjson')
+          .map(({ id }) => id)
+          .sort(),
+      ).to.deep.equal(wanted);
+      expect(await daemon.end('SIGTERM')).to.equal(0);
+      const told = daemon
+        .log()
+        .split('\n')
+        .filter(line => /can not be taken in|taken in again/.test(line));
+      expect(told.length, told.join('\n')).to.be.within(2, 4);
+    }).timeout(120_000);
+  });
+}
+
+describe('a damaged database', () => {
+  /** Overwrites everything but the header. */
+  const damage = (path: string): Buffer => {
+    const whole = readFileSync(path);
+    const damaged = Buffer.concat([whole.subarray(0, 4096), Buffer.alloc(whole.length - 4096, 0x5a)]);
+    writeFileSync(path, damaged);
+    return damaged;
+  };
+
+  it('is told at the start, with what to do, and left as it is', async () => {
+    const site = await makeSite({ rules: RULES });
+    const first = await site.boot();
+    await comment(site, 1);
+    expect(await first.end('SIGTERM')).to.equal(0);
+    const path = join(site.dataDir, 'podiod.db');
+    const damaged = damage(path);
+    const again = site.run();
+    expect(await again.ended).to.equal(1);
+    expect(again.log()).to.include('the database is damaged');
+    expect(again.log()).to.include('Restore podiod.db from a backup');
+    expect(readFileSync(path).equals(damaged)).to.equal(true);
+    expect(readdirSync(site.dataDir)).to.include('podiod.db');
+  }).timeout(60_000);
+
+  it('that is found while running makes 503 of what comes, and the reason is told', async () => {
+    const site = await makeSite({ rules: RULES });
+    const first = await site.boot();
+    for (let id = 1; id <= 200; id++) await comment(site, id, 'y'.repeat(1000));
+    expect(await first.end('SIGTERM')).to.equal(0);
+    const path = join(site.dataDir, 'podiod.db');
+    const db = new DatabaseSync(path);
+    const index = Number(
+      db.prepare("SELECT rootpage FROM sqlite_schema WHERE name = 'event_identity'").get()?.rootpage,
+    );
+    db.close();
+    const whole = readFileSync(path);
+    whole.fill(0x5a, (index - 1) * 4096, index * 4096);
+    writeFileSync(path, whole);
+
+    const daemon = site.run();
+    await daemon.runFile();
+    await until(async () => (await comment(site, 500)) === 503, 'a refusal');
+    const readiness = await daemon.readiness();
+    expect(readiness.ready).to.equal(false);
+    expect(readiness.reasons.join()).to.match(/the database is damaged/);
+    await until(() => /Restore podiod\.db from a backup/.test(daemon.log()), 'what to do');
+    expect(await comment(site, 501)).to.equal(503);
+    await daemon.end('SIGTERM');
+  }).timeout(60_000);
+});
