@@ -176,12 +176,16 @@ export async function checkOptions(
       return { root: context.root, path: [...(base ?? path), ...at] };
     },
   });
-  checkFields(context, plugin.options, options, { rule: String(path[1]), apps }, key => [
-    ...(paths.get(key) ?? path),
-    key,
-  ]);
+  const by = { rule: String(path[1]), apps };
+  checkFields(context, plugin.options, options, by, key => [...(paths.get(key) ?? path), key]);
   if (result.failed || !named || hasUnknown(options)) return undefined;
-  return { parsed, written: asWritten(options), writes: writesOf(plugin, toPlain(options)) };
+  const writes = writesOf(plugin, toPlain(options));
+  checkWritten(context, writes, options, by, ([key = '', ...rest]) => [
+    ...(paths.get(String(key)) ?? path),
+    key,
+    ...rest,
+  ]);
+  return { parsed, written: asWritten(options), writes };
 }
 
 /**
@@ -212,6 +216,67 @@ function writesOf(plugin: PluginInfo, options: unknown): readonly StepWrite[] {
     return [];
   }
 }
+
+/** Fields that a step writes, and options that it gives them, wherever in its options they stand. */
+function checkWritten(
+  { fields, root }: PluginContext,
+  writes: readonly StepWrite[],
+  options: MapNode,
+  by: { readonly rule: string; readonly apps: readonly string[] },
+  placed: (path: Path) => Path,
+): void {
+  const configured = new Set(namesOf(root, 'apps'));
+  const seen = new Set<string>();
+  for (const { app, fields: names = [] } of writes) {
+    const apps = app === undefined ? by.apps : [app].filter(name => configured.has(name));
+    for (const name of apps.length > 0 ? names : []) {
+      // Made or changed, it is the same field.
+      const key = JSON.stringify([app, name]);
+      if (seen.has(key)) continue;
+      seen.add(key);
+      const at = findName(options, name);
+      if (!at) continue;
+      const found = fields.anyField({ name, shown: name, atKey: at.isKey }, placed(at.path), apps, {
+        rule: by.rule,
+        values: [],
+      });
+      const hasOptions = found.every(({ type }) => type === 'category' || type === 'question');
+      if (at.isKey && hasOptions && !hasTemplate(at.node))
+        fields.values(at.node, placed(at.path), found, 'to');
+    }
+  }
+}
+
+/** Where a field's name stands: as a key, else as a text. */
+function findName(
+  node: ConfigNode,
+  name: string,
+  path: Path = [],
+): { readonly path: Path; readonly node: ConfigNode; readonly isKey: boolean } | undefined {
+  if (node.kind === 'map') {
+    // The options of the plugin itself are no fields.
+    const entry = path.length > 0 ? node.entries.get(name) : undefined;
+    if (entry) return { path: [...path, name], node: entry.value, isKey: true };
+    for (const [key, { value }] of node.entries) {
+      const found = findName(value, name, [...path, key]);
+      if (found) return found;
+    }
+  }
+  if (node.kind === 'list') {
+    for (const [index, item] of node.items.entries()) {
+      const found = findName(item, name, [...path, index]);
+      if (found) return found;
+    }
+  }
+  if (node.kind === 'scalar' && path.length > 1 && String(node.value) === name)
+    return { path, node, isKey: false };
+  return undefined;
+}
+
+const hasTemplate = (node: ConfigNode): boolean =>
+  node.kind === 'scalar'
+    ? /\{[{%]/.test(String(node.value))
+    : node.kind === 'list' && node.items.some(hasTemplate);
 
 /** An option that is a field's name, and those that are values of it, looked up in the apps that the rule is about. */
 function checkFields(
