@@ -10,6 +10,7 @@ const AREAS: Readonly<Record<string, string>> = {
   PODIO: 'Calls to Podio',
   HOOK: 'Hooks',
   PLUGIN: 'Plugins',
+  OUTBOUND: 'Calls of plugins',
   ADMIN: 'The admin API',
   SERVICE: 'systemd',
   INTERNAL: 'podiod itself',

@@ -46,6 +46,8 @@ export interface AdminDeps {
   readonly logLevels?: Pick<Levels, 'set' | 'status'> | undefined;
   /** Looks and carries out; resolves with the plan and what became of it, as JSON without keys. */
   reconcile(request: Omit<ReconcileRequest, 'wait'>): Promise<object>;
+  /** Resolves when hooks have been replaced, as `reconcile` does. Rejects with USAGE where the secret is the config's. */
+  rotateSecret(): Promise<object>;
 }
 
 export interface AdminOptions {
@@ -64,6 +66,7 @@ export interface Admin {
 }
 
 const MAX_BODY = '256kb';
+const MAX_CONNECTIONS = 200;
 
 export function makeAdmin({ token, deps, metrics, log: parent, mask }: AdminOptions): Admin {
   const log = parent.child({ module: 'admin' });
@@ -89,9 +92,12 @@ export function makeAdmin({ token, deps, metrics, log: parent, mask }: AdminOpti
   };
 
   const wanted = digest(token);
+  const wrong = makeLimiter();
   const authorize: Middleware = (ctx, next) => {
     const given = /^Bearer +(\S+)$/i.exec(ctx.get('Authorization'))?.[1];
     if (given !== undefined && timingSafeEqual(digest(given), wanted)) return next();
+    // Whoever has the token is not held up by those who guess.
+    if (!wrong()) throw new AdminError('ADMIN_TOO_MANY', 429, 'too many wrong tokens');
     ctx.set('WWW-Authenticate', 'Bearer');
     throw new AdminError(
       'ADMIN_UNAUTHORIZED',
@@ -168,6 +174,9 @@ export function makeAdmin({ token, deps, metrics, log: parent, mask }: AdminOpti
     if (answer === undefined) throw new AdminError('ADMIN_REQUEST', 404, `there is no rule ${wish.rule}`);
     ctx.body = answer;
   });
+  api.post('/api/secret/rotate', async ctx => {
+    ctx.body = await deps.rotateSecret();
+  });
   api.post('/api/reconcile', async ctx => {
     const { wait, ...request } = parseReconcileRequest(ctx.request.body);
     const done = deps.reconcile(request);
@@ -192,7 +201,10 @@ export function makeAdmin({ token, deps, metrics, log: parent, mask }: AdminOpti
     .use(readBody())
     .use(api.routes());
 
-  return { app, listen: at => listen(app.callback(), at, { name: 'admin' }) };
+  return {
+    app,
+    listen: at => listen(app.callback(), at, { name: 'admin', maxConnections: MAX_CONNECTIONS }),
+  };
 }
 
 /** Loaded with the first body: it takes a tenth of a second and 11 MB, and a daemon may never be sent one. */
@@ -206,6 +218,24 @@ function readBody(): Middleware {
     if (ctx.method === 'GET' || ctx.method === 'HEAD') return next();
     loaded ??= load();
     return (await loaded)(ctx, next);
+  };
+}
+
+/** So many wrong tokens a second are looked at, and ten seconds' worth at once. */
+const WRONG_TOKENS = 10;
+
+/** True as long as there is one left. */
+function makeLimiter(): () => boolean {
+  const most = WRONG_TOKENS * 10;
+  let left = most;
+  let at = performance.now();
+  return () => {
+    const now = performance.now();
+    left = Math.min(most, left + ((now - at) / 1000) * WRONG_TOKENS);
+    at = now;
+    if (left < 1) return false;
+    left -= 1;
+    return true;
   };
 }
 

@@ -33,6 +33,8 @@ export interface AdminClient {
   /** Takes as long as it takes to count the events. */
   replay(request: ReplayRequest): Promise<ReplayAnswer>;
   /** With `wait` (the default) this takes as long as the hooks need to become active. */
+  /** Takes as long as the hooks need to become active. */
+  rotateSecret(): Promise<unknown>;
   reconcile(request?: Partial<ReconcileRequest>, signal?: AbortSignal): Promise<unknown>;
 }
 
@@ -114,6 +116,7 @@ export function adminClient({ dataDir, admin, fetch = globalThis.fetch }: AdminC
     setLogLevel: async change => (await post('/api/log-level', change)) as LevelsStatus,
     replay: async request =>
       (await post('/api/replay', request, { signal: AbortSignal.timeout(COUNT_TIMEOUT_MS) })) as ReplayAnswer,
+    rotateSecret: () => post('/api/secret/rotate', {}, { signal: null }),
     reconcile: (request = {}, signal) =>
       // No timeout of its own: hooks become active in Podio's time.
       post('/api/reconcile', request, { signal: signal ?? null }),

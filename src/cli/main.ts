@@ -30,6 +30,7 @@ import { definePull } from './commands/pull.ts';
 import { defineReceive } from './commands/receive.ts';
 import { defineReplay } from './commands/replay.ts';
 import { defineRun, runDaemon } from './commands/run.ts';
+import { defineSecret } from './commands/secret.ts';
 import { defineService } from './commands/service.ts';
 import { defineStatus } from './commands/status.ts';
 import { loadEnvFile } from './env-file.ts';
@@ -47,12 +48,12 @@ const GROUPS: readonly (readonly [title: string, define: readonly ((context: Com
       'Run it:',
       [defineRun, defineStatus, defineEvents, defineParked, defineReplay, defineLogLevel, defineService],
     ],
-    ['Keep it:', [defineBackup, defineRestore]],
+    ['Keep it:', [defineBackup, defineRestore, defineSecret]],
   ];
 
 /** Names that the contract keeps for commands of later versions. */
 const RESERVED: ReadonlySet<string> = new Set(
-  'doctor reload secret pause resume test backtest why fire schema plugin'.split(' '),
+  'doctor reload pause resume test backtest why fire schema plugin'.split(' '),
 );
 
 /** Lines of help that are wider than this are hard to read, however wide the terminal. */

@@ -43,6 +43,7 @@ export const DIAGNOSTIC_CODES = {
   CONFIG_TIMEZONE: 'A time zone is not one of the IANA database.',
   CONFIG_PUBLIC_URL: 'Podio cannot call the public URL.',
   CONFIG_INSECURE_URL: 'Plain http is only for addresses of this machine.',
+  CONFIG_ADMIN_PUBLIC: 'The admin API would listen beyond this machine.',
   CONFIG_PORT_CLASH: 'Two servers would listen on the same address.',
   CONFIG_TOO_MANY_HOOKS: 'Podio allows at most ten hooks of one type on one object.',
 } as const;

@@ -15,6 +15,10 @@ export interface ServerConfig {
   readonly previousSecrets: readonly string[];
   readonly maxBody: number;
   readonly maxWaiting: number;
+  readonly maxConnections: number;
+  /** Requests with a wrong path or key, a second and address; 0: no limit. */
+  readonly rateLimit: number;
+  readonly trustProxy: boolean;
   readonly allowNonPublicUrl: boolean;
 }
 
@@ -86,6 +90,7 @@ export interface Config {
     readonly onStart: boolean;
     readonly unhooked: 'run' | 'skip';
   };
+  readonly outbound: { readonly hosts: readonly string[] | undefined; readonly private: boolean };
   readonly retention: { readonly eventsMs: number; readonly runsMs: number; readonly size: number };
   readonly stopTimeoutMs: number;
 }

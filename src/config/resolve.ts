@@ -15,13 +15,14 @@ import {
   CatchUpSchema,
   ConfigSchema,
   LoginSchema,
+  OutboundSchema,
   PodioSchema,
   ReconcileSchema,
   RetentionSchema,
   SpaceSchema,
 } from './schema.ts';
 import { named, part, type ResolveContext } from './sections.ts';
-import { checkApiUrl, checkPorts, resolveServer } from './server.ts';
+import { checkAdminHost, checkApiUrl, checkPorts, resolveServer } from './server.ts';
 
 /**
  * From the located tree to the config. Every part is checked by itself, so that a problem in one hides none in another;
@@ -44,6 +45,7 @@ export async function resolveConfig(context: ResolveContext): Promise<Config | u
   const server = await resolveServer(context);
   const admin = await part(context, AdminSchema, 'admin');
   checkPorts(context, server, admin);
+  checkAdminHost(context, admin);
   const podio = await part(context, PodioSchema, 'podio');
   checkApiUrl(context);
   const logins = await named(
@@ -78,12 +80,20 @@ export async function resolveConfig(context: ResolveContext): Promise<Config | u
   const rules = await resolveRules(context);
   const reconcile = await part(context, ReconcileSchema, 'reconcile');
   const catchUp = await part(context, CatchUpSchema, 'catchUp');
+  const outbound = await part(context, OutboundSchema, 'outbound');
   const retention = await part(context, RetentionSchema, 'retention');
   const stopTimeoutMs = await part(context, ConfigSchema.shape.stopTimeout, 'stopTimeout');
   const dataDir = await resolveDataDir(context);
 
   if (!server || !admin || !podio || !logins || !apps || !spaces || !rules) return undefined;
-  if (!reconcile || !catchUp || !retention || stopTimeoutMs === undefined || dataDir === undefined)
+  if (
+    !outbound ||
+    !reconcile ||
+    !catchUp ||
+    !retention ||
+    stopTimeoutMs === undefined ||
+    dataDir === undefined
+  )
     return undefined;
   return {
     file: context.file,
@@ -110,6 +120,7 @@ export async function resolveConfig(context: ResolveContext): Promise<Config | u
       onStart: catchUp.onStart,
       unhooked: catchUp.unhooked,
     },
+    outbound: { hosts: outbound.hosts, private: outbound.private },
     retention: { eventsMs: retention.events, runsMs: retention.runs, size: retention.size },
     stopTimeoutMs,
   };

@@ -92,6 +92,24 @@ export const ServerSchema = z.strictObject({
     .describe(
       'How many events may wait for the disk; more are answered with 503, and Podio sends them again.',
     ),
+  maxConnections: z
+    .int()
+    .min(1)
+    .default(2000)
+    .describe('How many connections there may be at once; more are closed as they come.'),
+  rateLimit: z
+    .int()
+    .min(0)
+    .default(50)
+    .describe(
+      'Requests with a wrong path or key, a second and address (IPv6: network of 64 bits), ten seconds of them at once; more are answered with 429. Deliveries with a valid key never count. 0: no limit. A proxy on this machine is not limited, unless `trustProxy` tells its clients apart.',
+    ),
+  trustProxy: z
+    .boolean()
+    .default(false)
+    .describe(
+      'true: every connection comes from your proxy, and the last address of its `X-Forwarded-For` is the client.',
+    ),
   allowNonPublicUrl: z
     .boolean()
     .default(false)
@@ -106,6 +124,12 @@ export const AdminSchema = z.strictObject({
   token: secret()
     .optional()
     .describe('16 characters or more. Left out: made once and kept in `dataDir`, mode 0600.'),
+  allowPublic: z
+    .boolean()
+    .default(false)
+    .describe(
+      'true: `host` may be reachable from other machines, though the token then crosses the network in the clear. Better: a proxy with TLS, or an SSH tunnel.',
+    ),
 });
 
 export const PodioSchema = z.strictObject({
@@ -346,6 +370,19 @@ export const CatchUpSchema = z.strictObject({
     ),
 });
 
+export const OutboundSchema = z.strictObject({
+  hosts: z
+    .array(text())
+    .optional()
+    .describe('The only hosts that plugins may call; `*.example.com` is all below it. Left out: any.'),
+  private: z
+    .boolean()
+    .default(true)
+    .describe(
+      'false: plugins may not call this machine, private networks or metadata services, not by a name or a redirect either.',
+    ),
+});
+
 export const RetentionSchema = z.strictObject({
   events: duration('30d')
     .prefault('90d')
@@ -390,6 +427,7 @@ export const ConfigSchema = z.strictObject({
   rules: map(RuleSchema).describe('What to do when: by name.'),
   reconcile: ReconcileSchema.prefault({}).describe('How hooks at Podio are kept as they should be.'),
   catchUp: CatchUpSchema.prefault({}).describe('How changes are found that no delivery told of.'),
+  outbound: OutboundSchema.prefault({}).describe('Where plugins may call.'),
   retention: RetentionSchema.prefault({}).describe('How long things are kept.'),
   stopTimeout: duration().prefault('30s').describe('How long a stop may take. A duration.'),
 });

@@ -78,3 +78,20 @@ export function checkPorts(
     hint: 'give one of them another port',
   });
 }
+
+/** The token and all that is told would cross the network as they are. */
+export function checkAdminHost(
+  context: Context,
+  admin: { host: string; allowPublic: boolean } | undefined,
+): void {
+  if (!admin || admin.allowPublic || /^(localhost|127\.[\d.]+|::1)$/.test(admin.host)) return;
+  complain(
+    context,
+    'CONFIG_ADMIN_PUBLIC',
+    ['admin', 'host'],
+    '`admin` would listen beyond this machine, without TLS',
+    {
+      hint: 'leave `host` out and reach it by a proxy with TLS or an SSH tunnel; `allowPublic: true` where the network is trusted',
+    },
+  );
+}

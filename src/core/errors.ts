@@ -14,8 +14,10 @@ export const ERROR_CODES = {
   STORE_WRITE_FAILED: 'A write did not reach the disk: it is full, broken or read-only.',
   STORE_UNAVAILABLE: 'The store is closing or too much is waiting; try again.',
   STORE_SECRET: 'A file in dataDir that holds a secret is empty or damaged.',
+  STORE_EXPOSED: 'A file in dataDir that only its owner may read was opened to others.',
   STORE_STALE_LEASE: 'Another owner has taken over this lane; what was in hand here no longer counts.',
   INGRESS_NOT_FOUND: 'No hook has this path, or its key is wrong.',
+  INGRESS_TOO_MANY: 'Too many requests with a wrong path or key came from one address (server.rateLimit).',
   INGRESS_METHOD: 'A hook is called with POST only.',
   INGRESS_TOO_LARGE: 'The body is larger than server.maxBody.',
   INGRESS_MEDIA_TYPE: 'The body is neither a form nor JSON.',
@@ -43,9 +45,11 @@ export const ERROR_CODES = {
   PLUGIN_PERMANENT: 'The plugin said that trying again is of no use.',
   PLUGIN_RETRY_AFTER: 'The plugin asked to be tried again later.',
   ADMIN_UNAUTHORIZED: 'The admin API wants the token of dataDir/admin-token (or admin.token) as a bearer.',
+  ADMIN_TOO_MANY: 'Too many requests with a wrong token; try again later.',
   ADMIN_REQUEST: 'The admin API was asked for something it does not have or can not read.',
   ADMIN_UNREACHABLE: 'No podiod is running on this dataDir, or its admin address does not answer.',
   SERVICE_INSTALL: 'The units for systemd could not be written.',
+  OUTBOUND_REFUSED: 'A plugin wanted to call what the config does not allow (outbound).',
   INTERNAL: 'A fault in podiod itself.',
 } as const;
 

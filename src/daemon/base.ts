@@ -1,6 +1,5 @@
 import type { Config } from '../config/model.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
-import type { Secrets } from '../core/hook.ts';
 import type { Log } from '../core/log.ts';
 import type { Metrics } from '../core/metrics.ts';
 import type { Address, HttpServer } from '../http/server.ts';
@@ -13,6 +12,7 @@ import { ensureSecretFile } from '../store/files.ts';
 import { lockDataDir, openStore, type Store } from '../store/index.ts';
 import type { Closing } from './closing.ts';
 import { type Connection, connect } from './connect.ts';
+import { type HookSecrets, makeHookSecrets } from './hook-secrets.ts';
 import { placeOf } from './place.ts';
 
 export interface BaseOptions {
@@ -34,7 +34,7 @@ export interface Base extends Connection {
   readonly fetch: typeof globalThis.fetch;
   readonly metrics: Metrics;
   readonly store: Store;
-  readonly secrets: Secrets;
+  readonly secrets: HookSecrets;
 }
 
 /** Takes the lock on dataDir and opens the store. What has to be closed is left with `closing`. */
@@ -57,10 +57,10 @@ export async function openBase(
   const store = await openStore({ dataDir, lock, clock, maxWaiting: server.maxWaiting, log, onLost });
   closing.defer('the store', () => store.close());
 
-  const secret = server.secret ?? (await ensureSecretFile(dataDir, 'secret', log));
+  const secret = server.secret ?? (await ensureSecretFile(dataDir, 'secret'));
   log.addSecrets?.([secret]);
   const connection = await connect(config, { settings: store.settings, log, clock, fetch, metrics });
-  const secrets: Secrets = [secret, ...server.previousSecrets];
+  const secrets = await makeHookSecrets({ dataDir, server, secret, log, hide: options.log.addSecrets });
   return { ...connection, config, options, log, clock, fetch, metrics, store, secrets };
 }
 
@@ -101,7 +101,7 @@ export async function openFront(
   });
   const { listen, outage } = makeIngress({
     path: server.path,
-    secrets: () => secrets,
+    secrets: secrets.all,
     journal: store.journal,
     verify: verifier.verified,
     resolve: (ref, params) => {
@@ -111,6 +111,9 @@ export async function openFront(
     },
     maxBody: server.maxBody,
     maxWaiting: server.maxWaiting,
+    strangers: server.rateLimit,
+    trustProxy: server.trustProxy,
+    maxConnections: server.maxConnections,
     log,
     metrics,
     clock,
@@ -122,7 +125,7 @@ export async function openFront(
 
   const publicUrl = options.publicUrl?.(ingress.address) ?? server.publicUrl;
   const reconciler = makeReconciler({
-    config: () => ({ ...config, publicUrl, secrets }),
+    config: () => ({ ...config, publicUrl, secrets: secrets.all() }),
     podio,
     identities,
     fields,

@@ -16,6 +16,7 @@ import type { PodioEvent } from '../core/event.ts';
 import type { LogFields } from '../core/log.ts';
 import type { RunRecord } from '../core/run.ts';
 import { type Dispatcher, makeDispatcher } from '../dispatch/dispatcher.ts';
+import { outboundFetch } from '../http/outbound.ts';
 import type { Address, HttpServer } from '../http/server.ts';
 import { type Attribution, makeAttribution, type PluginScope } from '../plugin/attribution.ts';
 import { makePluginHost } from '../plugin/host.ts';
@@ -31,6 +32,7 @@ import { type Base, type BaseOptions, openBase, openFront } from './base.ts';
 import { Closing } from './closing.ts';
 import { makeDefinitions } from './definitions.ts';
 import { findItem, parseItemName } from './find-item.ts';
+import { forgetWhenReplaced } from './hook-secrets.ts';
 import { retryParked } from './parked.ts';
 import { makeReadiness } from './readiness.ts';
 import { reconcile } from './reconcile.ts';
@@ -148,11 +150,12 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
     log,
   });
   starting.defer('retention', () => retention.stop());
+  starting.defer('old secrets', forgetWhenReplaced(base.secrets, reconciler, clock, log));
   const readiness = makeReadiness({ clock, reconciler, outage });
   starting.defer('readiness', readiness.waitForHooks());
   const lanesUp = readiness.wait('the lanes are starting');
 
-  const token = config.admin.token ?? (await ensureSecretFile(config.dataDir, 'admin-token', log));
+  const token = config.admin.token ?? (await ensureSecretFile(config.dataDir, 'admin-token'));
   // Commands are often run in a shell that does not have the daemon's environment.
   if (config.admin.token !== undefined) await keepSecretFile(config.dataDir, 'admin-token', token);
   options.log.addSecrets?.([token]);
@@ -200,6 +203,15 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
       replay: dispatcher.replay,
       logLevels: options.log.levels,
       reconcile: request => reconcile(reconciler, request),
+      rotateSecret: async () => {
+        await base.secrets.rotate();
+        return reconcile(reconciler, {
+          dryRun: false,
+          prune: false,
+          move: false,
+          allowDeletes: false,
+        });
+      },
     },
     metrics,
     log,
@@ -324,7 +336,7 @@ function buildLanes(
     values: store.values,
     log,
     clock,
-    fetch,
+    fetch: outboundFetch(config.outbound, fetch),
     attribution,
     apps: app => findApp(config.apps, app),
     knowsField: ({ app: name }, field) => {

@@ -34,6 +34,8 @@ export interface ServerOptions {
   /** Says in messages whose address it is, as the config calls it. */
   readonly name: 'server' | 'admin';
   readonly timeouts?: Timeouts;
+  /** More at once are closed as they come. */
+  readonly maxConnections?: number;
   /** The answer to a method that Node's parser does not know (or CONNECT), by the request's target. Default: 400. */
   readonly unknownMethod?: (target: string) => BareAnswer;
 }
@@ -61,13 +63,16 @@ const DEFAULT_TIMEOUTS: Timeouts = {
  */
 const LULL_MS = 200;
 
+/** Bytes; larger ones are answered with 431. Podio's have some hundreds. */
+const MAX_HEADERS = 16 * 1024;
+
 const BAD_REQUEST: BareAnswer = { status: 400 };
 
 /** Rejects with INGRESS_PORT when the address can't be had. */
 export async function listen(
   handler: RequestListener,
   wanted: ListenAt,
-  { name, timeouts = DEFAULT_TIMEOUTS, unknownMethod = () => BAD_REQUEST }: ServerOptions,
+  { name, timeouts = DEFAULT_TIMEOUTS, maxConnections, unknownMethod = () => BAD_REQUEST }: ServerOptions,
 ): Promise<HttpServer> {
   /** Every connection, with its latest request's answer. */
   const connections = new Map<Duplex, ServerResponse | undefined>();
@@ -75,6 +80,7 @@ export async function listen(
 
   const server = createServer(
     {
+      maxHeaderSize: MAX_HEADERS,
       headersTimeout: timeouts.headers,
       requestTimeout: timeouts.request,
       keepAliveTimeout: timeouts.keepAlive,
@@ -86,6 +92,7 @@ export async function listen(
       handler(request, response);
     },
   );
+  if (maxConnections !== undefined) server.maxConnections = maxConnections;
   server.on('connection', (socket: Socket) => {
     connections.set(socket, undefined);
     socket.once('close', () => connections.delete(socket));

@@ -12,6 +12,7 @@ import { type HookPath, type HookRef, parseHookPath, type Secrets } from '../cor
 import type { Log } from '../core/log.ts';
 import type { Metrics } from '../core/metrics.ts';
 import { type BareAnswer, type HttpServer, type ListenAt, listen, type Timeouts } from '../http/server.ts';
+import { makeStrangers } from '../http/strangers.ts';
 import type { Journal } from '../store/contract.ts';
 import { readBody } from './body.ts';
 import { makeKeyCheck } from './keys.ts';
@@ -42,6 +43,13 @@ export interface IngressOptions {
   readonly maxBody: number;
   /** Events not yet on disk; more are answered 503. */
   readonly maxWaiting: number;
+  /** Bytes of bodies that may be in hand at once; more are answered 503. */
+  readonly maxInHand?: number;
+  /** Requests with a wrong path or key, a second and address; 0 (default): no limit. */
+  readonly strangers?: number;
+  /** Every connection comes from a proxy, whose X-Forwarded-For is to be believed. */
+  readonly trustProxy?: boolean;
+  readonly maxConnections?: number;
   readonly log: Log;
   readonly metrics: Metrics;
   readonly clock: Clock;
@@ -63,6 +71,11 @@ export interface Ingress {
 /** Podio's spacing of redeliveries is not known; a proxy or another client may ask. */
 const RETRY_AFTER_SECONDS = '10';
 
+/** As many bodies as are likely to be read at once, and no more than a small machine can spare; bytes. */
+const MAX_IN_HAND = 64 * 1024 * 1024;
+
+const tooMany = (): IngressError =>
+  new IngressError('INGRESS_TOO_MANY', 429, '', { headers: { 'Retry-After': RETRY_AFTER_SECONDS } });
 const notFound = (): IngressError => new IngressError('INGRESS_NOT_FOUND', 404, '');
 const notAllowed = (): IngressError =>
   new IngressError('INGRESS_METHOD', 405, 'hooks are called with POST', { headers: { Allow: 'POST' } });
@@ -78,14 +91,28 @@ export function makeIngress(options: IngressOptions): Ingress {
   const isValid = makeKeyCheck(options.secrets);
   const outage = makeOutage({ log, clock, probe: options.probe });
   const refusals = makeRefusals(log, clock);
+  const strangers = makeStrangers({
+    perSecond: options.strangers ?? 0,
+    trustProxy: options.trustProxy ?? false,
+    now: clock.monotonic,
+  });
+  const { maxInHand = MAX_IN_HAND } = options;
   let waiting = 0;
+  /** Bytes of bodies that are being read or written. */
+  let inHand = 0;
 
-  const hookAt = (path: string): HookPath | undefined => {
+  /** A key that was seen before costs nothing: whoever has one is no stranger, however busy his address is. */
+  const hookAt = (path: string, request?: IncomingMessage): HookPath | undefined => {
     const hook = parseHookPath(base, path);
-    return hook && isValid(hook) ? hook : undefined;
+    if (!hook) return undefined;
+    const isRight = request && strangers.exceeds(request) ? isValid.known(hook) : isValid(hook);
+    return isRight ? hook : undefined;
   };
-  /** For what is no POST. The key comes first, so that nobody learns which hooks there are. */
-  const refusalAt = (path: string): IngressError => (hookAt(path) ? notAllowed() : notFound());
+  const refusalOf = (request: IncomingMessage): IngressError => {
+    if (strangers.exceeds(request)) return tooMany();
+    strangers.refused(request);
+    return notFound();
+  };
 
   const cannotStore = (thrown: unknown): IngressError => {
     const error = coerceError(thrown);
@@ -117,6 +144,22 @@ export function makeIngress(options: IngressOptions): Ingress {
 
   /** Resolves when the delivery may be answered 200. */
   const deliver = async (request: IncomingMessage, hook: HookPath): Promise<void> => {
+    // What has no length may become as long as is allowed; what says it is longer is refused before a byte is read.
+    const declared = Number(request.headers['content-length'] ?? maxBody);
+    const size = declared <= maxBody ? declared : 0;
+    if (inHand + size > maxInHand) {
+      outage.failed('too much is being read');
+      throw unavailable();
+    }
+    inHand += size;
+    try {
+      await take(request, hook);
+    } finally {
+      inHand -= size;
+    }
+  };
+
+  const take = async (request: IncomingMessage, hook: HookPath): Promise<void> => {
     const begin = clock.monotonic();
     const body = await readBody(request, maxBody);
     const media = mediaTypeOf(request.headers['content-type']);
@@ -136,8 +179,8 @@ export function makeIngress(options: IngressOptions): Ingress {
   const router = new Router();
   // Whether a path is a hook's is one question with whether its key is valid, so the route takes every path.
   router.post(/^\//, async ctx => {
-    const hook = hookAt(ctx.path);
-    if (!hook) throw notFound();
+    const hook = hookAt(ctx.path, ctx.req);
+    if (!hook) throw refusalOf(ctx.req);
     ctx.state.hook = hook;
     await deliver(ctx.req, hook);
     ctx.status = 200;
@@ -147,7 +190,8 @@ export function makeIngress(options: IngressOptions): Ingress {
   app.use(router.routes());
   // `allowedMethods` would answer OPTIONS with 200 and PURGE with 501.
   app.use(ctx => {
-    throw refusalAt(ctx.path);
+    // The key comes first, so that nobody learns which hooks there are.
+    throw hookAt(ctx.path, ctx.req) ? notAllowed() : refusalOf(ctx.req);
   });
 
   const tell = (error: IngressError, hook?: HookPath): void => {
@@ -173,7 +217,7 @@ export function makeIngress(options: IngressOptions): Ingress {
    * all that is done for the delivery here. Whatever is refused, and whatever else there is, is koa's.
    */
   const handle: RequestListener = (request, response) => {
-    const hook = request.method === 'POST' ? hookAt(request.url ?? '') : undefined;
+    const hook = request.method === 'POST' ? hookAt(request.url ?? '', request) : undefined;
     if (!hook) {
       throughKoa(request, response);
       return;
@@ -189,7 +233,7 @@ export function makeIngress(options: IngressOptions): Ingress {
   };
 
   const unknownMethod = (target: string): BareAnswer => {
-    const refusal = refusalAt(target.split('?', 1)[0] ?? '');
+    const refusal = hookAt(target.split('?', 1)[0] ?? '') ? notAllowed() : notFound();
     tell(refusal);
     return refusal;
   };
@@ -201,6 +245,7 @@ export function makeIngress(options: IngressOptions): Ingress {
       const server = await listen(handle, at, {
         name: 'server',
         unknownMethod,
+        ...(options.maxConnections === undefined ? {} : { maxConnections: options.maxConnections }),
         ...(options.timeouts ? { timeouts: options.timeouts } : {}),
       });
       return {

@@ -1,10 +1,9 @@
 /** Small files in dataDir that must be whole at any time, whatever happens to the process or the machine. */
 import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { coerceError, StoreError } from '../core/errors.ts';
-import type { Log } from '../core/log.ts';
 
 /** Bytes of randomness in a secret that podiod makes. */
 const SECRET_BYTES = 32;
@@ -26,23 +25,22 @@ export function makeDataDir(dataDir: string): void {
 const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 
 /**
- * Closes what others could read or write to all but its owner, and warns: who has looked can't be told any more. By path:
- * closing a descriptor would drop the process's locks on the file. Windows has no such modes.
+ * Throws STORE_EXPOSED where others than its owner may read or write the file: what is in it may be known or changed by now,
+ * and only a person can tell. By path: closing a descriptor would drop the process's locks on the file. Windows has no such
+ * modes.
  */
-export function closeToOthers(path: string, log: Log): void {
+export function requirePrivate(path: string): void {
   const mode = statSync(path, { throwIfNoEntry: false })?.mode ?? 0;
   if (process.platform === 'win32' || (mode & 0o077) === 0) return;
-  const was = (mode & 0o777).toString(8).padStart(4, '0');
-  try {
-    chmodSync(path, 0o600);
-    log.warn('a file was open to other users; its mode is 0600 again', { file: path, was });
-  } catch (error) {
-    log.warn('a file is open to other users; set its mode to 0600', {
-      file: path,
-      was,
-      error: coerceError(error),
-    });
-  }
+  const shown = (mode & 0o777).toString(8).padStart(4, '0');
+  throw new StoreError(
+    'STORE_EXPOSED',
+    `${path} is open to other users: its mode is ${shown}, podiod made it 0600`,
+    {
+      hint: `Find out who opened it, then: chmod 600 ${path}`,
+      retry: 'never',
+    },
+  );
 }
 
 /** Puts `text` in place of the file's content, or makes the file. Readers see the old or the new content, never half. */
@@ -122,14 +120,13 @@ function faultOf(text: string): string | undefined {
 
 /**
  * A secret that is made once and kept, readable by its owner only. Two callers at the same time must be kept apart by
- * the lock on dataDir. Rejects with STORE_SECRET where the file is damaged.
+ * the lock on dataDir. Rejects with STORE_SECRET where the file is damaged, with STORE_EXPOSED where others may read it.
  */
-export async function ensureSecretFile(dataDir: string, name: SecretName, log: Log): Promise<string> {
+export async function ensureSecretFile(dataDir: string, name: SecretName): Promise<string> {
   const path = join(dataDir, name);
   const kept = await readSecretFile(dataDir, name);
   if (kept !== undefined) {
-    // It may have been put there by hand, or come back from a backup.
-    closeToOthers(path, log);
+    requirePrivate(path);
     return kept;
   }
   makeDataDir(dataDir);
@@ -138,8 +135,36 @@ export async function ensureSecretFile(dataDir: string, name: SecretName, log: L
   return secret;
 }
 
+/** Secrets that hooks at Podio may still be made with, one a line: from a rotation until no hook is. */
+const PREVIOUS = 'previous-secrets';
+
+export async function readPreviousSecrets(dataDir: string): Promise<readonly string[]> {
+  const path = join(dataDir, PREVIOUS);
+  requirePrivate(path);
+  return ((await readSmallFile(path)) ?? '').split('\n').filter(line => line !== '');
+}
+
+/**
+ * Makes a new `secret` and keeps the one before beside it. In this order: whatever stops it, the secret of every hook is in one
+ * of the files, and another try begins where that leaves off.
+ */
+export async function rotateSecretFile(dataDir: string): Promise<string> {
+  const old = await ensureSecretFile(dataDir, 'secret');
+  const kept = new Set([old, ...(await readPreviousSecrets(dataDir))]);
+  await replaceFile(join(dataDir, PREVIOUS), [...kept, ''].join('\n'), 0o600);
+  const secret = randomBytes(SECRET_BYTES).toString('base64url');
+  await replaceFile(join(dataDir, 'secret'), `${secret}\n`, 0o600);
+  return secret;
+}
+
+/** No hook is made with them any more. */
+export async function forgetPreviousSecrets(dataDir: string): Promise<void> {
+  await rm(join(dataDir, PREVIOUS), { force: true });
+}
+
 /** Keeps a secret of the config's own in dataDir too, for who may read there but lacks the config's environment. */
 export async function keepSecretFile(dataDir: string, name: SecretName, secret: string): Promise<void> {
   const path = join(dataDir, name);
+  requirePrivate(path);
   if ((await readSmallFile(path)) !== secret) await replaceFile(path, `${secret}\n`, 0o600);
 }

@@ -31,6 +31,7 @@ function makeDeps() {
   const deps: AdminDeps = {
     readiness: () => makeFacts().readiness,
     facts: async () => makeFacts(),
+    rotateSecret: async () => ({}),
     events: async query => {
       told.queries.push(query);
       return [];
@@ -139,6 +140,17 @@ describe('admin API', () => {
     expect(
       Object.keys(answer.headers).filter(name => /^access-control|^server$|^x-powered/.test(name)),
     ).to.deep.equal([]);
+  });
+
+  it('looks at so many wrong tokens and no more, and at the right one always', async () => {
+    const { call } = await start();
+    const guess = async () =>
+      (await call('/api/status', { headers: { Authorization: 'Bearer guessed' } })).status;
+    const answers: number[] = [];
+    for (let n = 0; n < 6; n++) answers.push(...(await Promise.all(Array.from({ length: 40 }, guess))));
+    expect(answers.filter(status => status === 401).length).to.be.within(100, 200);
+    expect(new Set(answers)).to.deep.equal(new Set([401, 429]));
+    expect((await call('/api/status')).status).to.equal(200);
   });
 
   it('answers the reads', async () => {
@@ -385,10 +397,10 @@ describe('files of dataDir', () => {
   it('make a secret once, for the owner only', async () => {
     using folder = temporaryFolder();
     const dataDir = join(folder.path, 'new', 'data');
-    const secret = await ensureSecretFile(dataDir, 'secret', silentLog);
+    const secret = await ensureSecretFile(dataDir, 'secret');
     expect(secret).to.match(/^[\w-]{43}$/);
-    expect(await ensureSecretFile(dataDir, 'secret', silentLog)).to.equal(secret);
-    expect(await ensureSecretFile(dataDir, 'admin-token', silentLog)).to.not.equal(secret);
+    expect(await ensureSecretFile(dataDir, 'secret')).to.equal(secret);
+    expect(await ensureSecretFile(dataDir, 'admin-token')).to.not.equal(secret);
     expect(await modeOf(join(dataDir, 'secret'))).to.equal(0o600);
     expect((await readdir(dataDir)).sort()).to.deep.equal(['admin-token', 'secret']);
   });

@@ -1,11 +1,11 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { DIAGNOSTIC_CODES } from '../../src/config/codes.ts';
 import { ERROR_CODES } from '../../src/core/errors.ts';
 
 const read = (file: string) => readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8');
 const packageJson = JSON.parse(read('package.json')) as Record<
-  'dependencies' | 'devDependencies',
+  'dependencies' | 'devDependencies' | 'allowScripts',
   Record<string, string>
 >;
 
@@ -24,9 +24,28 @@ describe('documents', () => {
     );
   });
 
+  it('SECURITY.md names tests that there are', () => {
+    const named = [...read('SECURITY.md').matchAll(/`((?:test|scripts)\/[^`]+)`/g)].map(([, path = '']) => path);
+    expect(named).to.have.length.above(8);
+    for (const path of named)
+      expect(existsSync(new URL(`../../${path}`, import.meta.url)), path).to.equal(true);
+  });
+
+  it('no dependency has an install script but those that package.json allows', () => {
+    const { packages } = JSON.parse(read('package-lock.json')) as {
+      packages: Record<string, { hasInstallScript?: boolean }>;
+    };
+    const scripted = Object.entries(packages).flatMap(([path, { hasInstallScript }]) =>
+      hasInstallScript ? path.replace(/^.*node_modules\//, '') : [],
+    );
+    expect(scripted).to.have.members(Object.keys(packageJson.allowScripts));
+  });
+
   it('every link between documents leads to a file', () => {
     for (const file of [
       'README.md',
+      'SECURITY.md',
+      'docs/operations.md',
       'CONTRIBUTING.md',
       'ARCHITECTURE.md',
       'docs/plugins.md',

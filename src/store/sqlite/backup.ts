@@ -1,6 +1,7 @@
 /** A whole copy of a daemon's data in one file, and the way back. Runs in the command's own process. */
 import { randomBytes } from 'node:crypto';
 import {
+  chmodSync,
   closeSync,
   constants,
   copyFileSync,
@@ -41,7 +42,7 @@ export interface RestoreFacts extends BackupFacts {
 }
 
 /** Small files of dataDir without which a restored database is of little use: hooks at Podio are made with them. */
-const KEPT_FILES = ['secret'] as const;
+const KEPT_FILES = ['secret', 'previous-secrets'] as const;
 
 /** Holds them in a backup. Not part of a database's form: a restore takes it out. */
 const KEPT_TABLE = 'backup_file';
@@ -110,6 +111,8 @@ export async function restore(file: string, dataDir: string, now: number): Promi
     const { facts, kept } = inTerms(() => {
       makePrivateFile(part);
       copyFileSync(file, part);
+      // It takes over the mode, too.
+      chmodSync(part, 0o600);
       const found = check(part, file);
       return { facts: found, kept: takeFiles(part) };
     });

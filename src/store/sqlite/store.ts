@@ -5,7 +5,7 @@ import { type Clock, systemClock } from '../../core/clock.ts';
 import { StoreError } from '../../core/errors.ts';
 import { type Log, silentLog } from '../../core/log.ts';
 import type { Pulse, Store } from '../contract.ts';
-import { closeToOthers, makeDataDir } from '../files.ts';
+import { makeDataDir, requirePrivate } from '../files.ts';
 import { Leases } from '../leases.ts';
 import { storeClock } from '../time.ts';
 import { databaseFile, makePrivateFile } from './files.ts';
@@ -44,14 +44,14 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   try {
     makeDataDir(dataDir);
     makePrivateFile(path);
-    // SQLite gives companions that it makes the database's mode; these are from before.
-    for (const end of ['', '-wal', '-shm']) closeToOthers(path + end, log);
     const writer = new Thread<Writes>('writer', { path }, log, onLost);
     const reader = new Thread<Reads>('reader', { path }, log, onLost);
     try {
       // The writer first: it makes the tables that the reader prepares its statements for.
       const head = await writer.open();
       await reader.open();
+      // What is not podiod's has been refused by now.
+      for (const end of ['', '-wal', '-shm']) requirePrivate(path + end);
       return makeStore({ writer, reader, head, clock, maxWaiting, release: () => ownLock?.release() });
     } catch (error) {
       await reader.close();

@@ -61,6 +61,9 @@ describe('config: load', () => {
         previousSecrets: [],
         maxBody: 65_536,
         maxWaiting: 10_000,
+        maxConnections: 2000,
+        rateLimit: 50,
+        trustProxy: false,
         allowNonPublicUrl: false,
       },
       admin: { host: '127.0.0.1', port: 8081, token: undefined },
@@ -74,6 +77,7 @@ describe('config: load', () => {
       rules: [],
       reconcile: { everyMs: 900_000, mode: 'apply', delete: 'owned', maxDelete: 0.2 },
       catchUp: { everyMs: 3_600_000, overlapMs: 300_000, onStart: true, unhooked: 'run' },
+      outbound: { hosts: undefined, private: true },
       retention: { eventsMs: 90 * 86_400_000, runsMs: 30 * 86_400_000, size: 2 * 1024 ** 3 },
       stopTimeoutMs: 30_000,
     });

@@ -2,7 +2,6 @@ import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { isPodiodError, type PodiodError } from '../../../src/core/errors.ts';
-import { silentLog } from '../../../src/core/log.ts';
 import { ensureSecretFile, keepSecretFile, makeDataDir, readSecretFile } from '../../../src/store/files.ts';
 import { temporaryFolder } from '../../support/folder.ts';
 
@@ -18,14 +17,35 @@ async function refused(promise: Promise<unknown>): Promise<PodiodError> {
 }
 
 describe('a secret kept in dataDir', () => {
-  it('is what stands in the file, and is closed to others', async () => {
+  it('is what stands in the file', async () => {
     using folder = temporaryFolder();
     const path = join(folder.path, 'secret');
-    writeFileSync(path, '0123456789-by-hand\r\n');
-    chmodSync(path, 0o644);
-    expect(await ensureSecretFile(folder.path, 'secret', silentLog)).to.equal('0123456789-by-hand');
-    expect(modeOf(path)).to.equal('600');
+    writeFileSync(path, '0123456789-by-hand\r\n', { mode: 0o600 });
+    expect(await ensureSecretFile(folder.path, 'secret')).to.equal('0123456789-by-hand');
   });
+
+  for (const mode of [0o604, 0o640, 0o620, 0o666]) {
+    it(`is refused when its mode is ${mode.toString(8)}, and stays as it is`, async () => {
+      using folder = temporaryFolder();
+      for (const name of ['secret', 'admin-token'] as const) {
+        const path = join(folder.path, name);
+        writeFileSync(path, '0123456789-by-hand\n');
+        chmodSync(path, mode);
+        for (const ask of [
+          () => ensureSecretFile(folder.path, name),
+          () => keepSecretFile(folder.path, name, 'the-token-of-the-config'),
+        ]) {
+          const error = await refused(ask());
+          expect(error.code).to.equal('STORE_EXPOSED');
+          expect(error.message)
+            .to.include(path)
+            .and.include(`0${mode.toString(8)}`);
+          expect(error.hint).to.include(`chmod 600 ${path}`);
+        }
+        expect(modeOf(path)).to.equal(mode.toString(8));
+      }
+    });
+  }
 
   for (const [what, text, message] of [
     ['nothing', '', /is empty/],
@@ -43,7 +63,7 @@ describe('a secret kept in dataDir', () => {
         const path = join(folder.path, name);
         writeFileSync(path, text);
         for (const ask of [ensureSecretFile, readSecretFile]) {
-          const error = await refused(ask(folder.path, name, silentLog));
+          const error = await refused(ask(folder.path, name));
           expect(error.code).to.equal('STORE_SECRET');
           expect(error.message).to.include(path).and.match(message);
           expect(error.hint).to.match(name === 'secret' ? /backup.*apply --prune/ : /Delete the file/);
@@ -64,7 +84,7 @@ describe('a secret of the config, kept in dataDir too', () => {
   it('takes the place of whatever stood in the file, readable by its owner only', async () => {
     using folder = temporaryFolder();
     const path = join(folder.path, 'admin-token');
-    await ensureSecretFile(folder.path, 'admin-token', silentLog);
+    await ensureSecretFile(folder.path, 'admin-token');
     await keepSecretFile(folder.path, 'admin-token', 'the-token-of-the-config');
     expect(readFileSync(path, 'utf8')).to.equal('the-token-of-the-config\n');
     expect(modeOf(path)).to.equal('600');

@@ -2,7 +2,6 @@ import { copyFileSync, existsSync, readdirSync, readFileSync, statSync, writeFil
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect } from 'chai';
-import { silentLog } from '../../../../src/core/log.ts';
 import { ensureSecretFile } from '../../../../src/store/files.ts';
 import { backUp, lockDataDir, openStore, restore, type Store } from '../../../../src/store/index.ts';
 import { appended, codeOf, itemEvent, lane, park, settled } from '../../../contract/store/worlds.ts';
@@ -99,7 +98,7 @@ describe('a backup', () => {
   it('brings the secret back where there is none, and leaves one that is there', async () => {
     await using site = makeSite();
     await (await site.open()).close();
-    const secret = await ensureSecretFile(site.dataDir, 'secret', silentLog);
+    const secret = await ensureSecretFile(site.dataDir, 'secret');
     backUp(site.dataDir, site.file);
     const other = join(site.dataDir, '..', 'other');
     expect((await restore(site.file, other, NOW)).files).to.deep.equal(['secret']);

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { chmodSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect } from 'chai';
@@ -11,6 +11,7 @@ function writeForm1(dataDir: string): void {
   const db = new DatabaseSync(join(dataDir, 'podiod.db'));
   db.exec(readFileSync(join(import.meta.dirname, 'form-1.sql'), 'utf8'));
   db.close();
+  chmodSync(join(dataDir, 'podiod.db'), 0o600);
 }
 
 describe('a database of the first form', () => {

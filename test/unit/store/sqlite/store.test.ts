@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { Worker } from 'node:worker_threads';
@@ -35,23 +35,15 @@ describe('the database file', () => {
     expect((statSync(dataDir).mode & 0o777).toString(8)).to.equal('700');
   });
 
-  it('and its companions are closed to others again, with a warning each', async () => {
+  it('that was opened to others is refused until its mode is set back', async () => {
     using folder = temporaryFolder();
-    const files = ['podiod.db', 'podiod.db-wal', 'podiod.db-shm'].map(file => join(folder.path, file));
-    const store = await openStore({ dataDir: folder.path });
-    await store.close();
-    for (const file of files) {
-      if (!existsSync(file)) writeFileSync(file, '');
-      chmodSync(file, 0o664);
-    }
-    const warnings: unknown[] = [];
-    const log: Log = { ...silentLog, warn: (_message, fields) => void warnings.push(fields) };
-    const again = await openStore({ dataDir: folder.path, log });
-    await again.journal.append([itemEvent(1, 1)]);
-    const modes = files.map(file => (statSync(file).mode & 0o777).toString(8));
-    await again.close();
-    expect(modes).to.deep.equal(['600', '600', '600']);
-    expect(warnings).to.deep.equal(files.map(file => ({ file, was: '0664' })));
+    const path = join(folder.path, 'podiod.db');
+    await (await openStore({ dataDir: folder.path })).close();
+    chmodSync(path, 0o640);
+    expect(await codeOf(openStore({ dataDir: folder.path }))).to.equal('STORE_EXPOSED');
+    expect((statSync(path).mode & 0o777).toString(8)).to.equal('640');
+    chmodSync(path, 0o600);
+    await (await openStore({ dataDir: folder.path })).close();
   });
 
   it('says whose it is and which form it has, and nothing is left beside it after a close', async () => {

@@ -1,0 +1,103 @@
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { hookUrl } from '../../src/core/hook.ts';
+import { until } from '../support/wait.ts';
+import { freePort, LEADS, makeSite, type Site } from './site.ts';
+
+const RULES = {
+  everything: {
+    on: { app: ['leads', 'deals'], events: ['item.create', 'item.update', 'comment.create'] },
+    steps: ['audit'],
+  },
+};
+
+async function makeOwnSite(): Promise<Site & { readonly url: string }> {
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}/podio`;
+  const site = await makeSite({ rules: RULES, server: { publicUrl: url, port, allowNonPublicUrl: true } });
+  return { ...site, url };
+}
+const secretOf = ({ dataDir }: Site): string => readFileSync(join(dataDir, 'secret'), 'utf8').trim();
+/** `item.create` ... with whether the URL is of this secret. */
+async function hooksOf(site: Site & { url: string }, secret: string): Promise<readonly string[]> {
+  return (await site.podio.hooks())
+    .map(({ ref, type, url, status }) => {
+      const isNew = url === hookUrl(site.url, secret, ref, type);
+      return `${ref.id} ${type} ${status} ${isNew ? 'new' : 'old'}`;
+    })
+    .sort();
+}
+const wanted = ['101', '102'].flatMap(id =>
+  ['comment.create', 'item.create', 'item.update'].map(type => `${id} ${type} active new`),
+);
+const comment = async (site: Site & { url: string }, secret: string, id: number): Promise<number> => {
+  const body = new URLSearchParams({ type: 'comment.create', comment_id: String(id), item_id: '1' });
+  return (await fetch(hookUrl(site.url, secret, LEADS, 'comment.create'), { method: 'POST', body })).status;
+};
+
+describe('podiod secret rotate', () => {
+  it('replaces every hook while deliveries go on, and takes both keys meanwhile', async () => {
+    const site = await makeOwnSite();
+    await site.boot();
+    const old = secretOf(site);
+    let going = true;
+    let made = 0;
+    const people = (async () => {
+      while (going) {
+        await site.podio.createItem(LEADS.id, { fields: { title: `Item ${++made}` } });
+        await new Promise(resolve => setTimeout(resolve, 20));
+      }
+    })();
+    const { code, stdout, stderr } = await site.podiod(['secret', 'rotate']);
+    going = false;
+    await people;
+    expect([code, stderr]).to.deep.equal([0, '']);
+    expect(stdout).to.equal('A new secret is made, and 6 hooks are replaced.\n');
+    const now = secretOf(site);
+    expect(now).to.not.equal(old);
+    expect(await hooksOf(site, now)).to.deep.equal(wanted);
+    expect([await comment(site, old, 1), await comment(site, now, 2)]).to.deep.equal([200, 200]);
+    expect((statSync(join(site.dataDir, 'previous-secrets')).mode & 0o777).toString(8)).to.equal('600');
+    const events = await site.untilRun(made + 2, 'everything');
+    expect(
+      events.filter(({ type }) => type === 'item.create').every(({ source }) => source === 'webhook'),
+    ).to.equal(true);
+  }).timeout(60_000);
+
+  it('goes on after a kill in the middle of it, and when the daemon was stopped', async () => {
+    const site = await makeOwnSite();
+    const first = await site.boot();
+    // Somewhere in it: the files are written, some hooks are replaced.
+    const asked = site.podiod(['secret', 'rotate']);
+    await until(() => existsSync(join(site.dataDir, 'previous-secrets')), 'the first step');
+    await first.end('SIGKILL');
+    await asked;
+    const second = await site.boot();
+    await until(
+      async () => (await hooksOf(site, secretOf(site))).join() === wanted.join(),
+      'all to be replaced',
+    );
+    expect(await second.end('SIGTERM')).to.equal(0);
+
+    const before = secretOf(site);
+    const { code, stdout } = await site.podiod(['secret', 'rotate', '--json']);
+    expect([code, JSON.parse(stdout)]).to.deep.equal([0, { replaced: 0, failed: [], later: true }]);
+    await site.boot();
+    expect(secretOf(site)).to.not.equal(before);
+    await until(
+      async () => (await hooksOf(site, secretOf(site))).join() === wanted.join(),
+      'all to be replaced',
+    );
+    expect(await comment(site, before, 3)).to.equal(200);
+  }).timeout(60_000);
+
+  it('leaves a secret of the config alone, and says how it is changed', async () => {
+    const site = await makeSite({ rules: RULES });
+    await site.boot();
+    const { code, stderr } = await site.podiod(['secret', 'rotate']);
+    expect(code).to.be.oneOf([1, 2]);
+    expect(stderr).to.match(/server\.secret.*previousSecrets/s);
+    expect(existsSync(join(site.dataDir, 'secret'))).to.equal(false);
+  }).timeout(60_000);
+});

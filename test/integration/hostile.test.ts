@@ -1,0 +1,191 @@
+import { expect } from 'chai';
+import { systemClock } from '../../src/core/clock.ts';
+import { hookUrl, type Secrets } from '../../src/core/hook.ts';
+import { silentLog } from '../../src/core/log.ts';
+import { noMetrics } from '../../src/core/metrics.ts';
+import type { HttpServer } from '../../src/http/server.ts';
+import { clientOf, networkOf } from '../../src/http/strangers.ts';
+import { type IngressOptions, makeIngress } from '../../src/ingress/ingress.ts';
+import { type RawConnection, rawConnection, rawRequest } from '../support/raw-http.ts';
+import { makeVirtualClock } from '../support/virtual-clock.ts';
+import { until } from '../support/wait.ts';
+
+const SECRET = 'a-secret-of-the-tests';
+const SECRETS: Secrets = [SECRET];
+const pathOf = (secret: string) =>
+  new URL(hookUrl('http://x/podio', secret, { type: 'app', id: 101 }, 'item.update')).pathname;
+const BODY = 'type=item.update&item_id=7&item_revision_id=3';
+const delivery = (path = pathOf(SECRET), headers = '', body = BODY) =>
+  `POST ${path} HTTP/1.1\r\nHost: a\r\n${headers}Content-Type: application/x-www-form-urlencoded\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+
+describe('the ingress on a hostile internet', () => {
+  const running: HttpServer[] = [];
+  const connections: RawConnection[] = [];
+  afterEach(async () => {
+    for (const { socket } of connections.splice(0)) socket.destroy();
+    await Promise.all(running.splice(0).map(server => server.close(0)));
+  });
+
+  async function start(options: Partial<IngressOptions> = {}) {
+    const stored: string[] = [];
+    const server = await makeIngress({
+      path: '/podio',
+      secrets: () => SECRETS,
+      journal: {
+        append: async batch => batch.map(({ id }) => ({ id, status: 'released', seq: stored.push(id) })),
+      },
+      verify: () => {},
+      resolve: () => ({}),
+      maxBody: 2000,
+      maxWaiting: 100,
+      log: silentLog,
+      metrics: noMetrics,
+      clock: systemClock,
+      ...options,
+    }).listen({ host: '127.0.0.1', port: 0 });
+    running.push(server);
+    const { port } = server.address;
+    const open = async () => {
+      const connection = await rawConnection(port);
+      connections.push(connection);
+      return connection;
+    };
+    return { port, stored, open };
+  }
+
+  it('cuts off who sends headers or a body a byte at a time, and serves others meanwhile', async () => {
+    const { port, open } = await start({ timeouts: { headers: 300, request: 600, keepAlive: 1000 } });
+    const slow = await Promise.all(Array.from({ length: 50 }, open));
+    const dripping = setInterval(() => {
+      slow.forEach(({ socket }, i) => {
+        if (!socket.writable) return;
+        if (i % 2 === 0) socket.write('X-Slow: 1\r\n');
+        else socket.write('a');
+      });
+    }, 50);
+    try {
+      const head = `POST ${pathOf(SECRET)} HTTP/1.1\r\nHost: a\r\n`;
+      const length = 'Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 1900\r\n\r\n';
+      for (const [i, { send }] of slow.entries()) send(i % 2 === 0 ? head : head + length);
+      expect((await rawRequest(port, delivery())).status).to.equal(200);
+      await Promise.all(slow.map(({ closed }) => closed));
+    } finally {
+      clearInterval(dripping);
+    }
+    expect((await rawRequest(port, delivery())).status).to.equal(200);
+  }).timeout(20_000);
+
+  it('has so many connections and no more, and room again when some have gone', async () => {
+    const { port, open } = await start({ maxConnections: 10 });
+    const held = await Promise.all(Array.from({ length: 10 }, open));
+    // Node closes what is too much as soon as it is there.
+    const flood = await Promise.all(Array.from({ length: 40 }, open));
+    await Promise.all(flood.map(({ closed }) => closed));
+    const [first] = held;
+    first?.send(delivery());
+    expect((await first?.answer())?.status).to.equal(200);
+    for (const { socket } of held) socket.destroy();
+    await until(async () => (await rawRequest(port, delivery())).status === 200, 'room');
+  });
+
+  it('holds so many bytes of bodies and no more, whoever sends them', async () => {
+    const { port, stored, open } = await start({ maxInHand: 4000 });
+    const head = (length: number) =>
+      `POST ${pathOf(SECRET)} HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: ${length}\r\n\r\n`;
+    const [first, second] = [await open(), await open()];
+    for (const one of [first, second]) one.send(head(1990));
+    const refused = await until(async () => {
+      const answer = await rawRequest(port, delivery());
+      return answer.status === 503 && answer;
+    }, 'a refusal');
+    expect(refused.headers['retry-after']).to.match(/^\d+$/);
+    // What has no length is taken for as long as it may be.
+    const chunks = `${BODY.length.toString(16)}\r\n${BODY}\r\n0\r\n\r\n`;
+    const chunked = delivery(pathOf(SECRET), '', chunks).replace(
+      /Content-Length: \d+/,
+      'Transfer-Encoding: chunked',
+    );
+    expect((await rawRequest(port, chunked)).status).to.equal(503);
+    first.socket.destroy();
+    await until(async () => (await rawRequest(port, delivery())).status === 200, 'room');
+    expect(stored).to.have.length(1);
+  });
+
+  it('refuses headers that are too large', async () => {
+    const { port } = await start();
+    const large = `X-Large: ${'x'.repeat(20_000)}\r\n`;
+    expect((await rawRequest(port, delivery(pathOf(SECRET), large))).status).to.equal(431);
+  });
+
+  it('slows down who guesses keys, by address, and nobody who has one', async () => {
+    const clock = makeVirtualClock();
+    const { port } = await start({ strangers: 2, trustProxy: true, clock });
+    const from = (address: string, path: string) =>
+      rawRequest(port, delivery(path, `X-Forwarded-For: 1.1.1.1, ${address}\r\n`)).then(
+        ({ status }) => status,
+      );
+    const wrong = pathOf('another-secret-of-strangers');
+    // Podio's own deliveries come from there too: its hooks are known.
+    expect(await from('203.0.113.5', pathOf(SECRET))).to.equal(200);
+    for (let n = 0; n < 20; n++) expect(await from('203.0.113.5', wrong)).to.equal(404);
+    expect(await from('203.0.113.5', wrong)).to.equal(429);
+    expect(await from('203.0.113.5', '/robots.txt')).to.equal(429);
+    expect(await from('203.0.113.5', pathOf(SECRET))).to.equal(200);
+    expect(await from('203.0.113.6', wrong)).to.equal(404);
+    await clock.advance(1000);
+    expect(await from('203.0.113.5', wrong)).to.equal(404);
+  });
+
+  it('does not take a proxy on this machine for a stranger', async () => {
+    const { port } = await start({ strangers: 1 });
+    const wrong = delivery(pathOf('another-secret-of-strangers'), 'X-Forwarded-For: 203.0.113.5\r\n');
+    for (let n = 0; n < 40; n++) expect((await rawRequest(port, wrong)).status).to.equal(404);
+  });
+
+  it('says nothing of what it is made of', async () => {
+    const { port } = await start();
+    for (const text of [
+      delivery(),
+      delivery('/podio'),
+      'GET / HTTP/1.1\r\n\r\n',
+      'nonsense\r\n\r\n',
+      delivery(pathOf(SECRET), '', 'type=x&item_id=7'),
+    ]) {
+      const { headers, body } = await rawRequest(port, text);
+      expect(Object.keys(headers)).to.not.include.members(['server']);
+      expect(headers).to.not.have.any.keys('server', 'x-powered-by', 'via');
+      expect(body).to.not.match(/node|koa|podiod|\.ts|\.js| {4}at /i);
+    }
+  });
+});
+
+describe('whom a request is counted for', () => {
+  it('is one address of IPv4, and one network of IPv6', () => {
+    for (const [address, network] of [
+      ['203.0.113.5', '203.0.113.5'],
+      ['203.0.113.5:4711', '203.0.113.5'],
+      ['::ffff:203.0.113.5', '203.0.113.5'],
+      ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2'],
+      ['2001:0DB8:1:2::9', '2001:db8:1:2'],
+      ['[2001:db8::1]:443', '2001:db8:0:0'],
+      ['fe80::1%eth0', 'fe80:0:0:0'],
+      ['unknown', undefined],
+      ['', undefined],
+    ] as const)
+      expect(networkOf(address), address).to.equal(network);
+  });
+
+  it('is told by the proxy where one is trusted, and else by the connection', () => {
+    const request = (remoteAddress: string, header?: string) =>
+      ({
+        socket: { remoteAddress },
+        headers: header === undefined ? {} : { 'x-forwarded-for': header },
+      }) as never;
+    expect(clientOf(request('127.0.0.1', '9.9.9.9'), false)).to.equal(undefined);
+    expect(clientOf(request('::1'), false)).to.equal(undefined);
+    expect(clientOf(request('::ffff:127.0.0.1'), false)).to.equal(undefined);
+    expect(clientOf(request('9.9.9.9', '8.8.8.8'), false)).to.equal('9.9.9.9');
+    expect(clientOf(request('127.0.0.1', '9.9.9.9, 8.8.8.8'), true)).to.equal('8.8.8.8');
+    expect(clientOf(request('127.0.0.1'), true)).to.equal(undefined);
+  });
+});

@@ -1,0 +1,68 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { Subject } from 'rxjs';
+import { silentLog } from '../../../src/core/log.ts';
+import { forgetWhenReplaced, makeHookSecrets } from '../../../src/daemon/hook-secrets.ts';
+import type { ReconcileStatus } from '../../../src/reconcile/index.ts';
+import { ensureSecretFile, rotateSecretFile } from '../../../src/store/files.ts';
+import { temporaryFolder } from '../../support/folder.ts';
+import { makeVirtualClock } from '../../support/virtual-clock.ts';
+
+const NOTHING = { create: 0, verify: 0, replace: 0, delete: 0, keep: 2, orphan: 0, elsewhere: 0, foreign: 0 };
+const statusWith = (replace: number): ReconcileStatus => ({
+  running: false,
+  lastRunAt: '2026-01-01T00:00:00.000Z',
+  lastError: undefined,
+  hooks: [],
+  degraded: [],
+  leftovers: [],
+  plan: { actions: [], summary: { ...NOTHING, replace } },
+  refusedDeletions: 0,
+  everyMs: 900_000,
+  pace: [],
+});
+
+describe('old secrets of hooks', () => {
+  it('are accepted until ten minutes after no hook has one, and a restart forgets nothing', async () => {
+    using folder = temporaryFolder();
+    const dataDir = folder.path;
+    const server = { secret: undefined, previousSecrets: ['one-of-the-config-itself'] };
+    const first = await ensureSecretFile(dataDir, 'secret');
+    const open = async (secret: string) =>
+      makeHookSecrets({ dataDir, server, secret, log: silentLog, hide: undefined });
+    const secrets = await open(first);
+    expect(secrets.all()).to.deep.equal([first, 'one-of-the-config-itself']);
+    expect(secrets.isRotating()).to.equal(false);
+    await secrets.rotate();
+    const second = readFileSync(join(dataDir, 'secret'), 'utf8').trim();
+    expect(secrets.all()).to.deep.equal([second, 'one-of-the-config-itself', first]);
+
+    // Once more before all of it is done, by a command this time.
+    await rotateSecretFile(dataDir);
+    const third = readFileSync(join(dataDir, 'secret'), 'utf8').trim();
+    const again = await open(third);
+    expect(again.all()).to.deep.equal([third, 'one-of-the-config-itself', second, first]);
+
+    const clock = makeVirtualClock();
+    const finished$ = new Subject<void>();
+    let left = 2;
+    const reconciler = { finished$, status: () => statusWith(left) };
+    const end = forgetWhenReplaced(again, reconciler, clock, silentLog);
+    finished$.next();
+    await clock.advance(3_600_000);
+    expect(again.isRotating()).to.equal(true);
+    left = 0;
+    finished$.next();
+    await clock.advance(9 * 60_000);
+    finished$.next();
+    expect(again.isRotating()).to.equal(true);
+    await clock.advance(61_000);
+    await clock.until(new Promise<void>(resolve => clock.after(1, resolve)));
+    while (existsSync(join(dataDir, 'previous-secrets'))) await new Promise(resolve => setImmediate(resolve));
+    await new Promise(resolve => setTimeout(resolve, 0));
+    expect(again.all()).to.deep.equal([third, 'one-of-the-config-itself']);
+    expect(existsSync(join(dataDir, 'previous-secrets'))).to.equal(false);
+    end();
+  });
+});
