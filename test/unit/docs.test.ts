@@ -25,7 +25,9 @@ describe('documents', () => {
   });
 
   it('SECURITY.md names tests that there are', () => {
-    const named = [...read('SECURITY.md').matchAll(/`((?:test|scripts)\/[^`]+)`/g)].map(([, path = '']) => path);
+    const named = [...read('SECURITY.md').matchAll(/`((?:test|scripts)\/[^`]+)`/g)].map(
+      ([, path = '']) => path,
+    );
     expect(named).to.have.length.above(8);
     for (const path of named)
       expect(existsSync(new URL(`../../${path}`, import.meta.url)), path).to.equal(true);
