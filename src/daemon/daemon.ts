@@ -33,6 +33,7 @@ import { Closing } from './closing.ts';
 import { makeDefinitions } from './definitions.ts';
 import { findItem, parseItemName } from './find-item.ts';
 import { forgetWhenReplaced } from './hook-secrets.ts';
+import { boundHeap, restWhenQuiet } from './memory.ts';
 import { retryParked } from './parked.ts';
 import { makeReadiness } from './readiness.ts';
 import { reconcile } from './reconcile.ts';
@@ -43,6 +44,8 @@ export interface DaemonOptions extends BaseOptions {
   readonly version: string;
   /** `loop` (default): at boot and again and again. `asked`: only through {@link Daemon.reconciler}, as the demo does. */
   readonly reconcile?: 'loop' | 'asked';
+  /** The process is podiod's alone: its memory may be managed, which costs all that runs in it a pause now and then. */
+  readonly ownsProcess?: boolean;
   /** Whoever brings one can tell whose an uncaught error is while the daemon still starts: plugins are set up by then. */
   readonly attribution?: Attribution;
 }
@@ -226,6 +229,10 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
   });
 
   await definitions.start();
+  if (options.ownsProcess) {
+    starting.defer('the bound on memory', boundHeap());
+    starting.defer('the giving back of memory', restWhenQuiet(store, clock));
+  }
   dispatcher.start();
   lanesUp();
   retention.start();

@@ -579,11 +579,12 @@ export class Lane {
   }
 
   #settle(slot: Slot<Run>): void {
-    const { key, live, parkedId } = slot.value;
+    const run = slot.value;
+    const { key, live, parkedId } = run;
     this.#window.settle(slot);
     if (live) this.#spill.settled(slot.order, key.seq, this.#window.chainLength(slot.order));
     if (parkedId !== undefined) this.#retries.settle(parkedId);
-    else if (!live) this.#replayer.settle(slot.value);
+    else if (!live) this.#replayer.settle(run);
     this.#held?.advanceSoon();
   }
 

@@ -1,5 +1,6 @@
 /** An entry in hand. Made by {@link Window} only; the links are its own. */
 export interface Slot<T> {
+  /** Until it is settled. */
   readonly value: T;
   readonly order: string;
   readonly bytes: number;
@@ -119,14 +120,17 @@ export class Window<T> {
     if (chain) chain.length--;
     if (follower) this.#runnable.push(follower);
     else this.#chains.delete(order);
-    if (!slot.counts) return;
-    this.#entries--;
-    this.#bytes -= slot.bytes;
-    if (slot.seq === undefined) return;
-    if (before) before.after = after;
-    else this.#first = after;
-    if (after) after.before = before;
-    else this.#last = before;
+    if (slot.counts) {
+      this.#entries--;
+      this.#bytes -= slot.bytes;
+    }
+    if (slot.counts && slot.seq !== undefined) {
+      if (before) before.after = after;
+      else this.#first = after;
+      if (after) after.before = before;
+      else this.#last = before;
+    }
+    forget(slot);
   }
 
   /**
@@ -163,6 +167,17 @@ export class Window<T> {
     }
     return undefined;
   }
+}
+
+/**
+ * What is old garbage keeps all that it leads to alive until V8 looks at old garbage: the links lead to all that came after,
+ * and the table of `#chains` that is given up for a larger one leads to the slots.
+ */
+function forget<T>(slot: Slot<T>): void {
+  slot.before = undefined;
+  slot.after = undefined;
+  slot.follower = undefined;
+  (slot as { value: T | undefined }).value = undefined;
 }
 
 /** A slot that does not stand in the order of the journal. */

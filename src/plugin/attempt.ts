@@ -1,4 +1,5 @@
 import { from, map, type Observable, of, type Subscription, take } from 'rxjs';
+import { whenAborted } from '../core/abort.ts';
 import type { Clock } from '../core/clock.ts';
 import { PluginError } from '../core/errors.ts';
 import type { PodioEvent } from '../core/event.ts';
@@ -98,7 +99,7 @@ export function attempt(
       if (over) return;
       over = true;
       cancelDeadline?.();
-      task.signal.removeEventListener('abort', onStop);
+      stopListening();
       attribution.run(scope, () => {
         try {
           subscription?.unsubscribe();
@@ -144,7 +145,7 @@ export function attempt(
       return emitted.data;
     };
 
-    task.signal.addEventListener('abort', onStop, { once: true });
+    const stopListening = whenAborted(task.signal, onStop);
     attribution.run(scope, () => {
       try {
         const output$: unknown = operator(of(makeMessage(origin, task.data)));

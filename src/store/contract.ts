@@ -32,6 +32,8 @@ export interface Store {
   now(): number;
   /** Writes and flushes something, then reads it back: what a health check wants to know. */
   probe(): Promise<void>;
+  /** Gives back memory that it does not need now; for moments when nothing is asked of it. */
+  rest(): void;
   /** Finishes what waits, then closes. Calls after it reject with STORE_UNAVAILABLE. */
   close(): Promise<void>;
 }

@@ -571,6 +571,7 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
     singleton: name => call(() => leases.singleton(name)),
     now,
     probe: () => call(() => {}),
+    rest: () => {},
     close: async () => {
       if (!closed) close();
     },

@@ -64,6 +64,7 @@ export async function runDaemon({ cli, exit }: CommandContext, options: CommonOp
     log,
     version: version(),
     attribution,
+    ownsProcess: true,
     ...(sockets && { sockets }),
   });
   manager?.watch(daemon);

@@ -15,8 +15,10 @@ export type Hello = { readonly head: number } | { readonly failure: Failure };
 export const OPEN = 'open';
 /** Asks a thread to close the database and end. */
 export const CLOSE = 'close';
+/** Asks a thread to give back memory. Not answered. */
+export const REST = 'rest';
 
-export type Request = typeof OPEN | typeof CLOSE | readonly Command[];
+export type Request = typeof OPEN | typeof CLOSE | typeof REST | readonly Command[];
 
 export interface ThreadData {
   /** The database's file. */

@@ -216,7 +216,8 @@ const MIGRATIONS: readonly string[] = [
 const CHECKPOINT_PAGES = 4000;
 /** A log that a long read has made larger than this is cut once it was moved; bytes. */
 const MAX_IDLE_LOG = 64 * 1024 * 1024;
-const CACHE_KIB = 16 * 1024;
+/** The system's own cache holds the rest. */
+const CACHE_KIB = 4 * 1024;
 
 export const pragma = (db: DatabaseSync, name: string): number =>
   Number(db.prepare(`PRAGMA ${name}`).get()?.[name]);

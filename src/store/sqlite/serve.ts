@@ -1,6 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
+import { giveBackMemory } from '../../core/garbage.ts';
 import { failureOf } from './failure.ts';
-import { type Answer, CLOSE, type Hello, OPEN, type Request, type ThreadData } from './protocol.ts';
+import { type Answer, CLOSE, type Hello, OPEN, REST, type Request, type ThreadData } from './protocol.ts';
 
 /** An opened database as a thread serves it. */
 export interface Served {
@@ -29,6 +30,7 @@ export function serve(open: (path: string) => Served): void {
 
   port.on('message', (request: Request) => {
     if (request === OPEN) return port.postMessage(hello());
+    if (request === REST) return giveBackMemory();
     if (request === CLOSE) {
       served?.close();
       return port.close();

@@ -123,6 +123,10 @@ function makeStore({ writer, reader, head, clock, maxWaiting, release }: Parts):
         );
       }
     },
+    rest() {
+      writer.rest();
+      reader.rest();
+    },
     close() {
       closing ??= close();
       return closing;

@@ -10,6 +10,7 @@ import {
   type Hello,
   OPEN,
   type Operations,
+  REST,
   type Request,
   type ThreadData,
 } from './protocol.ts';
@@ -93,6 +94,11 @@ export class Thread<Ops extends Operations> {
   /** Calls that were made are still finished. */
   refuse(): void {
     this.#refusal ??= new StoreError('STORE_UNAVAILABLE', 'the store is closed');
+  }
+
+  /** Gives back memory, in its own time. */
+  rest(): void {
+    if (!this.#closed) this.#worker.postMessage(REST satisfies Request);
   }
 
   /** Refuses further calls, finishes those that were made, and ends the thread. */

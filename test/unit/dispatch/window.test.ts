@@ -112,9 +112,9 @@ describe('Window', () => {
               inHand.push(next);
             }
           } else if (slot && made.kind === 'settle') {
-            window.settle(slot);
             open.delete(slot.value);
             settled[slot.order]?.push(slot.value);
+            window.settle(slot);
           } else if (slot) {
             window.again(slot);
           }
@@ -123,8 +123,8 @@ describe('Window', () => {
           expect(window.entries).to.equal(open.size);
         }
         for (let next = window.next() ?? inHand.pop(); next; next = window.next() ?? inHand.pop()) {
-          window.settle(next);
           settled[next.order]?.push(next.value);
+          window.settle(next);
         }
         expect(window.cursor(seq)).to.equal(seq);
         for (const chain of Object.values(settled)) {

@@ -1,0 +1,61 @@
+/** Keeps the memory of a process that is podiod's own near what it needs. V8 by itself grows and never gives back. */
+import { PerformanceObserver } from 'node:perf_hooks';
+import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
+import { type Cancel, type Clock, sleep } from '../core/clock.ts';
+import { giveBackMemory } from '../core/garbage.ts';
+import type { Store } from '../store/contract.ts';
+
+/**
+ * How large V8's space for new objects may become, bytes. Its own limit is 128 MB on a machine with much memory, of which
+ * a burst of deliveries takes all.
+ */
+const YOUNG_BYTES = 16 * 1024 * 1024;
+
+/** How much garbage may gather among old objects before V8 looks at them, in percent of what lives. Its own is 300. */
+const OLD_GARBAGE_PERCENT = 60;
+
+/** V8 takes limits only when it starts, but asks these flags each time. Answers how to end it. */
+export function boundHeap(): Cancel {
+  setFlagsFromString(`--heap-growing-percent=${OLD_GARBAGE_PERCENT}`);
+  let grows = true;
+  const observer = new PerformanceObserver(() => {
+    const young = getHeapSpaceStatistics().find(({ space_name }) => space_name === 'new_space');
+    if (young === undefined || grows === young.space_size < YOUNG_BYTES) return;
+    grows = !grows;
+    setFlagsFromString(`--semi-space-growth-factor=${grows ? 2 : 1}`);
+  });
+  observer.observe({ entryTypes: ['gc'] });
+  return () => observer.disconnect();
+}
+
+/** The garbage of the start is given back so soon after it, milliseconds. */
+const FIRST_MS = 500;
+/** How long nothing has to come before memory is given back, milliseconds. */
+const QUIET_MS = 2000;
+/** And by how much it has to have grown since the last time. */
+const GROWTH = 1.2;
+
+/** Gives memory back after the start, and in the quiet after every burst. */
+export function restWhenQuiet(
+  store: Pick<Store, 'journal' | 'rest'>,
+  clock: Clock,
+  rss: () => number = process.memoryUsage.rss,
+): Cancel {
+  const stopping = new AbortController();
+  const watch = async (): Promise<void> => {
+    await sleep(clock, FIRST_MS, stopping.signal);
+    for (;;) {
+      giveBackMemory();
+      store.rest();
+      const rested = rss();
+      let head: number;
+      do {
+        head = store.journal.head();
+        await sleep(clock, QUIET_MS, stopping.signal);
+      } while (head !== store.journal.head() || rss() < rested * GROWTH);
+    }
+  };
+  // It ends by the signal, or with the store.
+  watch().catch(() => {});
+  return () => stopping.abort();
+}
