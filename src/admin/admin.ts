@@ -7,12 +7,14 @@ import type { Log } from '../core/log.ts';
 import type { ReplayAnswer, ReplayWish } from '../dispatch/replay-desk.ts';
 import { type HttpServer, type ListenAt, listen } from '../http/server.ts';
 import type { Levels } from '../log/levels.ts';
+import type { HandshakeAnswer } from '../reconcile/index.ts';
 import type { EventQuery, EventWithRuns, ParkedSelection, Parking } from '../store/contract.ts';
 import { AdminError, answerTo } from './errors.ts';
 import { eventToJson } from './events.ts';
 import type { MetricsRegistry } from './metrics.ts';
 import {
   parseEventQuery,
+  parseHandshakeRequest,
   parseItemQuery,
   parseLogLevelRequest,
   parseParkedQuery,
@@ -42,6 +44,8 @@ export interface AdminDeps {
   findItem(name: string): Promise<number>;
   /** Undefined for a rule that is not running. */
   replay(wish: ReplayWish): Promise<ReplayAnswer | undefined>;
+  /** Has Podio ping this hook of ours. Undefined where there is none of this id. */
+  handshake(hookId: number): Promise<HandshakeAnswer | undefined>;
   /** Which lines the log has; absent where the log is not podiod's own. */
   readonly logLevels?: Pick<Levels, 'set' | 'status'> | undefined;
   /** Looks and carries out; resolves with the plan and what became of it, as JSON without keys. */
@@ -176,6 +180,13 @@ export function makeAdmin({ token, deps, metrics, log: parent, mask }: AdminOpti
   });
   api.post('/api/secret/rotate', async ctx => {
     ctx.body = await deps.rotateSecret();
+  });
+  api.post('/api/handshake', async ctx => {
+    const hookId = parseHandshakeRequest(ctx.request.body);
+    const answer = await deps.handshake(hookId);
+    if (answer === undefined)
+      throw new AdminError('ADMIN_REQUEST', 404, `podiod has no hook ${hookId} that it knows of`);
+    ctx.body = answer;
   });
   api.post('/api/reconcile', async ctx => {
     const { wait, ...request } = parseReconcileRequest(ctx.request.body);

@@ -5,6 +5,7 @@ import type { ParkedRun } from '../core/run.ts';
 import type { ReplayAnswer } from '../dispatch/replay-desk.ts';
 import type { Address } from '../http/server.ts';
 import type { LevelChange, LevelsStatus } from '../log/levels.ts';
+import type { HandshakeAnswer, HookPlace } from '../reconcile/index.ts';
 import type { HookStatus } from '../reconcile/status.ts';
 import type { EventQuery, ParkedSelection } from '../store/contract.ts';
 import { readSecretFile } from '../store/files.ts';
@@ -28,6 +29,8 @@ export interface AdminClient {
   retryParked(selection: ParkedSelection): Promise<RetryAnswer>;
   /** Answers the ids taken. */
   dropParked(selection: ParkedSelection): Promise<readonly string[]>;
+  /** Has Podio ping a hook; takes as long as the ping does. */
+  handshake(hook: HookPlace): Promise<HandshakeAnswer>;
   logLevels(): Promise<LevelsStatus>;
   setLogLevel(change: LevelChange): Promise<LevelsStatus>;
   /** Takes as long as it takes to count the events. */
@@ -49,6 +52,9 @@ const TIMEOUT_MS = 10_000;
 
 /** A million events are counted in less. */
 const COUNT_TIMEOUT_MS = 300_000;
+
+/** Longer than the daemon waits for a ping. */
+const PING_TIMEOUT_MS = 60_000;
 
 const HINT =
   "Start it with `podiod run`, or check that the config's dataDir and admin are those of the running one.";
@@ -112,6 +118,12 @@ export function adminClient({ dataDir, admin, fetch = globalThis.fetch }: AdminC
     findItem: of => part(call(`/api/item${queryOf({ of })}`), 'itemId'),
     retryParked: async selection => (await post('/api/parked/retry', selection)) as RetryAnswer,
     dropParked: selection => part(post('/api/parked/drop', selection), 'ids'),
+    handshake: async ({ hookId }) =>
+      (await post(
+        '/api/handshake',
+        { hookId },
+        { signal: AbortSignal.timeout(PING_TIMEOUT_MS) },
+      )) as HandshakeAnswer,
     logLevels: async () => (await call('/api/log-level')) as LevelsStatus,
     setLogLevel: async change => (await post('/api/log-level', change)) as LevelsStatus,
     replay: async request =>

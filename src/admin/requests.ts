@@ -70,6 +70,8 @@ const logLevelRequest = z.strictObject({
   forMs: z.int().min(1).max(2_678_400_000).optional(),
 });
 
+const handshakeRequest = z.strictObject({ hookId: z.int().min(1) });
+
 const reconcileRequest = z.strictObject({
   /** Look and tell, change nothing. */
   dryRun: z.boolean().default(false),
@@ -103,6 +105,7 @@ export const parseReplayRequest = (body: unknown): ReplayWish => {
   const { to, ...wish } = check(replayRequest, body, 'body');
   return { ...wish, ...(to && { to }) };
 };
+export const parseHandshakeRequest = (body: unknown): number => check(handshakeRequest, body, 'body').hookId;
 export const parseLogLevelRequest = (body: unknown): LevelChange =>
   without(check(logLevelRequest, body ?? {}, 'body'));
 export const parseParkedSelection = (body: unknown): ParkedSelection => check(parkedSelection, body, 'body');

@@ -46,12 +46,24 @@ export function withCommonOptions(command: Command, { json }: { json?: string } 
   return command;
 }
 
+interface Examples {
+  readonly examples: readonly (readonly [line: string, what: string])[];
+  readonly notes: readonly string[];
+}
+
+const EXAMPLES = new WeakMap<Command, Examples>();
+
+/** What stands at the end of a command's help, for its man page. */
+export const examplesOf = (command: Command): Examples =>
+  EXAMPLES.get(command) ?? { examples: [], notes: [] };
+
 /** The end of a command's help: what people will copy. */
 export function withExamples(
   command: Command,
   examples: readonly (readonly [line: string, what: string])[],
   ...notes: readonly string[]
 ): Command {
+  EXAMPLES.set(command, { examples, notes });
   const wide = Math.max(...examples.map(([line]) => line.length));
   const lines = examples.map(([line, what]) => `  ${line.padEnd(wide)}  # ${what}`);
   return command.addHelpText(

@@ -20,6 +20,7 @@ import { defineApply } from './commands/apply.ts';
 import { defineBackup, defineRestore } from './commands/backup.ts';
 import { defineCheck } from './commands/check.ts';
 import { defineDemo } from './commands/demo.ts';
+import { defineDoctor } from './commands/doctor.ts';
 import { defineEmulator } from './commands/emulator.ts';
 import { defineEvents } from './commands/events.ts';
 import { defineInit } from './commands/init.ts';
@@ -46,14 +47,23 @@ const GROUPS: readonly (readonly [title: string, define: readonly ((context: Com
     ['Look before you leap:', [definePull, defineCheck, definePlan, defineApply]],
     [
       'Run it:',
-      [defineRun, defineStatus, defineEvents, defineParked, defineReplay, defineLogLevel, defineService],
+      [
+        defineRun,
+        defineStatus,
+        defineDoctor,
+        defineEvents,
+        defineParked,
+        defineReplay,
+        defineLogLevel,
+        defineService,
+      ],
     ],
     ['Keep it:', [defineBackup, defineRestore, defineSecret]],
   ];
 
 /** Names that the contract keeps for commands of later versions. */
 const RESERVED: ReadonlySet<string> = new Set(
-  'doctor reload pause resume test backtest why fire schema plugin'.split(' '),
+  'reload pause resume test backtest why fire schema plugin'.split(' '),
 );
 
 /** Lines of help that are wider than this are hard to read, however wide the terminal. */
@@ -74,7 +84,8 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   }
 }
 
-function makeProgram(cli: Cli, exit: CommandContext['exit']): Command {
+/** Every command with its options; `exit` is told the exit code. */
+export function makeProgram(cli: Cli, exit: CommandContext['exit']): Command {
   const { io } = cli;
   const helpWidth = () => Math.min(cli.width, HELP_WIDTH);
   const program = new Command('podiod')

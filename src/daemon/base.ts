@@ -5,7 +5,14 @@ import type { Metrics } from '../core/metrics.ts';
 import type { Address, HttpServer } from '../http/server.ts';
 import { makeIngress } from '../ingress/ingress.ts';
 import type { RootLog } from '../log/log.ts';
-import { makeReconciler, makeVerifier, type Reconciler } from '../reconcile/index.ts';
+import {
+  type HandshakeAnswer,
+  type HookPlace,
+  makeReconciler,
+  makeVerifier,
+  type Reconciler,
+  shakeHands,
+} from '../reconcile/index.ts';
 import { makeRecovery, type Recovery } from '../recover/index.ts';
 import type { InheritedSockets } from '../service/index.ts';
 import { ensureSecretFile } from '../store/files.ts';
@@ -72,6 +79,8 @@ export interface Front {
   readonly reconciler: Reconciler;
   readonly recovery: Recovery;
   readonly publicUrl: string;
+  /** Has Podio ping a hook, which tries the whole way there and back. */
+  handshake(hook: HookPlace): Promise<HandshakeAnswer>;
 }
 
 /** How long the ingress may take to answer what it holds when it closes, milliseconds. */
@@ -137,5 +146,6 @@ export async function openFront(
   });
   closing.defer('the reconciler', () => reconciler.stop());
   closing.defer('the search for missed changes', () => recovery.stop());
-  return { ingress, outage, reconciler, recovery, publicUrl };
+  const handshake = (hook: HookPlace) => shakeHands({ podio, identities, verifier, clock }, hook);
+  return { ingress, outage, reconciler, recovery, publicUrl, handshake };
 }

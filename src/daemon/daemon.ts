@@ -133,7 +133,7 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
     },
   });
   starting.defer("the apps' definitions", () => definitions.stop());
-  const { ingress, outage, reconciler, recovery, publicUrl } = await openFront(
+  const { ingress, outage, reconciler, recovery, publicUrl, handshake } = await openFront(
     base,
     starting,
     definitions.noticed,
@@ -205,6 +205,10 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
       findItem: async name => findItem(base, config, parseItemName(name)),
       replay: dispatcher.replay,
       logLevels: options.log.levels,
+      async handshake(hookId) {
+        const hook = reconciler.status().hooks.find(one => one.owner === 'ours' && one.hookId === hookId);
+        return hook && handshake(hook);
+      },
       reconcile: request => reconcile(reconciler, request),
       rotateSecret: async () => {
         await base.secrets.rotate();

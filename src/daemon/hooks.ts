@@ -8,7 +8,13 @@ import { noMetrics } from '../core/metrics.ts';
 import { beginNewLanes } from '../dispatch/new-lanes.ts';
 import type { Address } from '../http/server.ts';
 import type { FieldDirectory } from '../podio/contract.ts';
-import { makeReconciler, makeVerifier, type Reconciler } from '../reconcile/index.ts';
+import {
+  type HandshakeAnswer,
+  type HookPlace,
+  makeReconciler,
+  makeVerifier,
+  type Reconciler,
+} from '../reconcile/index.ts';
 import type { Settings } from '../store/contract.ts';
 import { readSecretFile } from '../store/files.ts';
 import { openReader } from '../store/index.ts';
@@ -20,11 +26,15 @@ export interface OfflineHooks extends AsyncDisposable {
   readonly reconciler: Reconciler;
   /** What of it is known by then. */
   readonly fields: FieldDirectory;
+  readonly podio: Connection['podio'];
+  readonly identities: Connection['identities'];
 }
 
 /** With an ingress of its own. */
 export interface ListeningHooks extends OfflineHooks {
   readonly ingress: Address;
+  /** Has Podio ping a hook, which tries the whole way there and back. */
+  handshake(hook: HookPlace): Promise<HandshakeAnswer>;
 }
 
 /**
@@ -35,12 +45,15 @@ export async function openHooks(config: Config, options: BaseOptions): Promise<L
   await using starting = new Closing();
   const base = await openBase(config, options, makeMetrics(), starting);
   await beginNewLanes(base.store.lanes, config.rules);
-  const { reconciler, ingress } = await openFront(base, starting);
+  const { reconciler, ingress, handshake } = await openFront(base, starting);
   const running = starting.move();
-  const { fields } = base;
+  const { fields, podio, identities } = base;
   return {
     reconciler,
     fields,
+    podio,
+    identities,
+    handshake,
     ingress: ingress.address,
     [Symbol.asyncDispose]: () => running[Symbol.asyncDispose](),
   };
@@ -78,6 +91,8 @@ export async function openHooksForReading(
   return {
     reconciler,
     fields,
+    podio,
+    identities,
     async [Symbol.asyncDispose]() {
       await reconciler.stop();
       verifier.stop();

@@ -2,6 +2,7 @@ export type { ActionOutcome, ActionResult, Progress } from './apply.ts';
 export { wantedFields } from './declare.ts';
 export type { Degraded } from './degraded.ts';
 export { fingerprintOf } from './fingerprint.ts';
+export { type HandshakeAnswer, type HookPlace, shakeHands } from './handshake.ts';
 export { type ActionKind, type ApplyOptions, changesOf, type HookAction, isChange } from './plan.ts';
 export { makeReconciler, type NowOptions, type Reconciler } from './reconciler.ts';
 export {

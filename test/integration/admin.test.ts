@@ -47,6 +47,7 @@ function makeDeps() {
         return [];
       },
     },
+    handshake: async () => undefined,
     findItem: async name => {
       if (name === 'leads/42') return 4711;
       throw name === 'leads/43'

@@ -20,6 +20,7 @@ const COMMANDS = [
   'emulator',
   'service',
   'log-level',
+  'doctor',
 ];
 const READING = [
   'init',
@@ -37,8 +38,9 @@ const READING = [
   'service print',
   'service install',
   'log-level',
+  'doctor',
 ];
-const RESERVED = 'doctor reload secret backup restore pause resume test backtest why fire schema plugin';
+const RESERVED = 'reload pause resume test backtest why fire schema plugin';
 
 const words = (line: string): string[] => line.split(' ').filter(Boolean);
 

@@ -1,0 +1,86 @@
+/** What can be found out on this machine: files, disk, database, daemon. */
+import { statSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { AdminClient } from '../../admin/client.ts';
+import type { Readiness } from '../../admin/status.ts';
+import { coerceError, isPodiodError } from '../../core/errors.ts';
+import { faultsOf } from '../../store/index.ts';
+import { fail, ok, type Tell, warn } from './findings.ts';
+
+const GB = 1e9;
+/** A database that has less room will soon have none. */
+const LOW = GB;
+const GONE = 0.1 * GB;
+
+/** Files of podiod's own: who reads them can send events, or run the daemon. */
+const PRIVATE = ['podiod.db', 'secret', 'admin-token'];
+
+export async function lookAtData(dataDir: string, tell: Tell): Promise<void> {
+  const dir = statSync(dataDir, { throwIfNoEntry: false });
+  if (!dir) {
+    tell(warn('dataDir', `${dataDir} is not there yet`, 'podiod makes it when it starts.'));
+    return;
+  }
+  const opened = process.platform === 'win32' ? [] : PRIVATE.filter(name => isOpen(join(dataDir, name)));
+  if (opened.length === 0) tell(ok('files', `${dataDir} is closed to others`));
+  else {
+    const names = opened.map(name => join(dataDir, name)).join(' ');
+    tell(fail('files', `others on this machine can read ${names}`, `chmod 600 ${names}`));
+  }
+
+  const { bavail, bsize } = await statfs(dataDir);
+  const free = bavail * bsize;
+  const room = `${(free / GB).toFixed(1)} GB are free where dataDir is`;
+  const hint = 'Make room, or lower retention. A full disk makes podiod answer 503.';
+  if (free < GONE) tell(fail('disk', room, hint));
+  else if (free < LOW) tell(warn('disk', room, hint));
+  else tell(ok('disk', room));
+
+  const faults = faultsOf(dataDir);
+  if (faults === undefined) tell(warn('database', 'there is none yet', 'podiod makes it when it starts.'));
+  else if (faults.length === 0) tell(ok('database', 'SQLite finds nothing wrong with it'));
+  else {
+    const message = `it is damaged: ${faults.slice(0, 3).join('; ')}`;
+    tell(fail('database', message, 'Stop podiod, keep a copy of dataDir, and put back a backup.'));
+  }
+}
+
+const isOpen = (path: string): boolean =>
+  ((statSync(path, { throwIfNoEntry: false })?.mode ?? 0) & 0o077) !== 0;
+
+/** Undefined where none answers. */
+export async function lookAtDaemon(client: AdminClient, tell: Tell): Promise<Readiness | undefined> {
+  let readiness: Readiness;
+  try {
+    readiness = await client.readiness();
+  } catch (thrown) {
+    const error = coerceError(thrown);
+    const hint = isPodiodError(error) ? (error.hint ?? null) : null;
+    tell(warn('daemon', `${error.message}; the rest is looked at without it`, hint));
+    return undefined;
+  }
+  const { ready, reasons, degraded } = readiness;
+  if (ready) tell(ok('daemon', 'it runs and is ready'));
+  else tell(fail('daemon', `it runs and is not ready: ${reasons.join('; ')}`, 'podiod status, and its log.'));
+  for (const { ref, error, hint, since } of degraded) {
+    tell(fail(`daemon, ${ref}`, `degraded since ${since}: ${error}`, hint ?? null));
+  }
+  const { rules } = await client.status();
+  for (const { rule, state, error, parked } of rules) {
+    if (state === 'halted' || state === 'waiting for setup') {
+      tell(
+        fail(
+          `rule ${rule}`,
+          `${state}: ${error ?? 'not known why'}`,
+          'Its events wait. podiod status shows more.',
+        ),
+      );
+    }
+    if (parked > 0) {
+      const runs = parked === 1 ? 'one run is parked' : `${parked} runs are parked`;
+      tell(warn(`rule ${rule}`, runs, `podiod parked --rule ${rule} shows why; then parked retry or drop.`));
+    }
+  }
+  return readiness;
+}

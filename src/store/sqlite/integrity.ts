@@ -1,0 +1,22 @@
+import { existsSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
+import { coerceError } from '../../core/errors.ts';
+import { databaseFile } from './files.ts';
+
+/** What SQLite finds wrong with the database; undefined where there is none. Reads all of it, beside a daemon or not. */
+export function faultsOf(dataDir: string): readonly string[] | undefined {
+  const path = databaseFile(dataDir);
+  if (!existsSync(path)) return undefined;
+  try {
+    const db = new DatabaseSync(path, { readOnly: true });
+    try {
+      db.exec('PRAGMA busy_timeout = 2000');
+      const found = db.prepare('PRAGMA quick_check(10)').all();
+      return found.flatMap(({ quick_check: text }) => (text === 'ok' ? [] : [String(text)]));
+    } finally {
+      db.close();
+    }
+  } catch (thrown) {
+    return [coerceError(thrown).message];
+  }
+}

@@ -1,0 +1,132 @@
+// The proxies of config/, as they are shipped but for names, ports and certificate: Podio's way in goes through them.
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { temporaryFolder } from '../support/folder.ts';
+import { until } from '../support/wait.ts';
+import { freePort, LEADS, makeSite, type Site } from './site.ts';
+
+const shipped = (name: string): string =>
+  readFileSync(join(import.meta.dirname, '../../config', name), 'utf8');
+
+const proxies: ChildProcess[] = [];
+const { NODE_EXTRA_CA_CERTS } = process.env;
+
+afterEach(async () => {
+  if (NODE_EXTRA_CA_CERTS === undefined) delete process.env.NODE_EXTRA_CA_CERTS;
+  else process.env.NODE_EXTRA_CA_CERTS = NODE_EXTRA_CA_CERTS;
+  for (const proxy of proxies.splice(0)) {
+    const ended = once(proxy, 'exit');
+    if (proxy.exitCode === null && proxy.kill('SIGTERM')) await ended;
+  }
+});
+
+interface Place {
+  readonly site: Site;
+  readonly folder: string;
+  /** Of the proxy, and of podiod behind it. */
+  readonly port: number;
+  readonly behind: number;
+}
+
+/** Each starts its proxy with its shipped config. */
+const PROXIES: Readonly<Record<string, (place: Place) => ChildProcess>> = {
+  nginx({ site, folder, port, behind }) {
+    const text = shipped('nginx.conf')
+      .replaceAll('127.0.0.1:8080', `127.0.0.1:${behind}`)
+      .replace('listen 443 ssl;', `listen 127.0.0.1:${port} ssl;`)
+      .replace('listen [::]:443 ssl;', '')
+      .replaceAll('hooks.example.com', 'localhost')
+      .replaceAll('/etc/letsencrypt/live/localhost/', `${folder}/`);
+    site.write('podiod.conf', text);
+    const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
+      name => `${name}_temp_path ${folder}/tmp_${name};`,
+    );
+    const config = site.write(
+      'nginx.conf',
+      `pid ${folder}/nginx.pid; error_log stderr; daemon off; events {} http { access_log off; ${temporary.join(' ')} include ${site.folder}/podiod.conf; }`,
+    );
+    return spawn('nginx', ['-p', folder, '-c', config], { stdio: 'ignore' });
+  },
+  caddy({ site, folder, port, behind }) {
+    const text = shipped('Caddyfile')
+      .replaceAll('127.0.0.1:8080', `127.0.0.1:${behind}`)
+      .replace(
+        'hooks.example.com {',
+        `localhost:${port} {\n\ttls ${folder}/fullchain.pem ${folder}/privkey.pem`,
+      );
+    const config = site.write('Caddyfile', `{\n\tadmin off\n\tauto_https disable_redirects\n}\n${text}`);
+    return spawn('caddy', ['run', '--config', config, '--adapter', 'caddyfile'], {
+      env: { PATH: process.env.PATH, HOME: folder },
+      stdio: 'ignore',
+    });
+  },
+};
+
+/** For localhost, trusted by the processes that are started from now on. */
+function makeCertificate(folder: string): void {
+  const [key, cert] = [join(folder, 'privkey.pem'), join(folder, 'fullchain.pem')];
+  const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost'];
+  const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-days', '30', '-nodes'];
+  execFileSync('openssl', ['req', '-x509', ...kind, ...subject, '-keyout', key, '-out', cert], {
+    stdio: 'ignore',
+  });
+  process.env.NODE_EXTRA_CA_CERTS = cert;
+}
+
+const listens = (port: number): Promise<boolean> =>
+  new Promise(resolve => {
+    const socket = connect(port, '127.0.0.1', () => {
+      socket.destroy();
+      resolve(true);
+    }).once('error', () => resolve(false));
+  });
+
+describe('behind a proxy', function () {
+  this.timeout(60_000);
+
+  for (const [name, start] of Object.entries(PROXIES)) {
+    it(`podiod works behind ${name}, as its config is shipped`, async () => {
+      using certificates = temporaryFolder();
+      makeCertificate(certificates.path);
+      const site = await makeSite({
+        rules: { all: { on: { app: 'leads', events: ['item.create', 'item.update'] }, steps: ['audit'] } },
+      });
+      const [port, behind] = [await freePort(), await freePort()];
+      const publicUrl = `https://localhost:${port}/podio`;
+      site.configure({
+        server: { publicUrl, port: behind, secret: 'a-secret-for-the-tests', allowNonPublicUrl: true },
+      });
+      proxies.push(start({ site, folder: certificates.path, port, behind }));
+      await until(() => listens(port), name, 20_000);
+
+      // The handshake goes through it, and what happens in Podio does.
+      await site.boot();
+      const hooks = (await site.podio.hooks()).filter(({ url }) => url.startsWith(publicUrl));
+      expect(hooks.map(({ type, status }) => `${type} ${status}`).sort()).to.deep.equal([
+        'item.create active',
+        'item.update active',
+      ]);
+      const { itemId } = await site.podio.createItem(LEADS.id, { fields: { title: 'Alder' } });
+      await site.podio.updateItem(itemId, { fields: { title: 'Birch' } });
+      const events = await site.untilRun(2, 'all');
+      expect(events.map(({ type, source }) => `${type} ${source}`)).to.deep.equal([
+        'item.create webhook',
+        'item.update webhook',
+      ]);
+
+      const doctor = await site.podiod(['doctor', '--json'], {
+        env: { NODE_EXTRA_CA_CERTS: process.env.NODE_EXTRA_CA_CERTS ?? '' },
+      });
+      const { findings } = JSON.parse(doctor.stdout) as {
+        findings: { check: string; verdict: string; message: string }[];
+      };
+      const of = (check: string) => findings.find(one => one.check.startsWith(check));
+      expect(of('public address'), doctor.stdout).to.include({ verdict: 'ok' });
+      expect(of('handshake'), doctor.stdout).to.include({ verdict: 'ok' });
+    });
+  }
+});
