@@ -23,6 +23,8 @@ export interface FieldCheck {
   field(node: FieldName, path: Path, apps: readonly string[], by?: UsedBy): readonly CatalogField[];
   /** A field that one of these apps must have: what a step looks at in whatever comes. */
   anyField(node: FieldName, path: Path, apps: readonly string[], by?: UsedBy): readonly CatalogField[];
+  /** As `anyField`, for a name without a place of its own: what is wrong with it; undefined: nothing. */
+  problem(name: string, apps: readonly string[]): { message: string; hint: string } | undefined;
   /** One value or a list of alternatives that is compared with a field. */
   values(node: ConfigNode | undefined, path: Path, fields: readonly CatalogField[], use: 'from' | 'to'): void;
   /** What `apps.*.fields` says. */
@@ -126,11 +128,7 @@ export function makeFieldCheck(context: Context, catalog: Catalog | undefined): 
     return found;
   };
 
-  const complainUnknown = (
-    { name, shown, atKey = false }: FieldName,
-    path: Path,
-    apps: readonly string[],
-  ) => {
+  const unknown = ({ name, shown }: FieldName, apps: readonly string[]) => {
     const [first = ''] = apps;
     const definition = known(first);
     const gone = definition?.fields.find(
@@ -138,12 +136,16 @@ export function makeFieldCheck(context: Context, catalog: Catalog | undefined): 
     );
     const of =
       apps.length === 1 ? `the app \`${first}\`` : `the apps ${apps.map(app => `\`${app}\``).join(', ')}`;
-    const what = gone ? `the field \`${shown}\` of ${of} was deleted` : `\`${shown}\` is no field of ${of}`;
+    const message = gone
+      ? `the field \`${shown}\` of ${of} was deleted`
+      : `\`${shown}\` is no field of ${of}`;
     const meant = meantField(name, definition?.fields.filter(isThere) ?? [], [...aliasesOf(first).keys()]);
-    complain(context, 'CONFIG_UNKNOWN_FIELD', path, what, {
-      hint: meant ?? 'where Podio has it by now: `podiod pull`',
-      atKey,
-    });
+    return { message, hint: meant ?? 'where Podio has it by now: `podiod pull`' };
+  };
+
+  const complainUnknown = (name: FieldName, path: Path, apps: readonly string[]) => {
+    const { message, hint } = unknown(name, apps);
+    complain(context, 'CONFIG_UNKNOWN_FIELD', path, message, { hint, atKey: name.atKey ?? false });
   };
 
   const fieldsIn = (found: ReadonlyMap<string, CatalogField | undefined>) =>
@@ -165,6 +167,11 @@ export function makeFieldCheck(context: Context, catalog: Catalog | undefined): 
       if (fields.length === 0 && found.size > 0 && found.size === apps.length)
         complainUnknown(name, path, [...found.keys()]);
       return fields;
+    },
+    problem(name, apps) {
+      const found = lookUp(name, apps);
+      const isUnknown = fieldsIn(found).length === 0 && found.size > 0 && found.size === apps.length;
+      return isUnknown ? unknown({ name, shown: name }, [...found.keys()]) : undefined;
     },
     values(node, path, fields, use) {
       for (const { node: one, path: at } of each(node, path)) {

@@ -4,6 +4,7 @@ import type { ZodType } from 'zod';
 import type * as core from 'zod/v4/core';
 import type { StepWrite } from '../core/rule.ts';
 import { didYouMean, suggestion } from '../core/suggest.ts';
+import { within } from '../language/surroundings.ts';
 import { check } from './check.ts';
 import { type Context, complain, namesOf } from './context.ts';
 import { showGiven } from './explain.ts';
@@ -133,6 +134,8 @@ export function makePluginTable(context: PluginContext): PluginTable {
   };
 }
 
+const NO_NAMES: ReadonlySet<string> = new Set();
+
 /** The step's options over those of `plugins`, checked with the plugin's schema; each keeps its own place. */
 export async function checkOptions(
   context: PluginContext,
@@ -142,6 +145,8 @@ export async function checkOptions(
   partial: boolean,
   /** Whose events the step gets, by name; empty where that can't be known, or there are none. */
   apps: readonly string[] = [],
+  /** What templates may name beside the usual: what a step before calls its elements. */
+  names: ReadonlySet<string> = NO_NAMES,
 ): Promise<{ parsed: unknown; written: unknown; writes: readonly StepWrite[] } | undefined> {
   const paths = new Map<string, Path>();
   const merged = new Map<string, MapEntry>();
@@ -163,19 +168,22 @@ export async function checkOptions(
     entries: absolutePaths(plugin.options, merged),
   };
   const result = { failed: false };
-  const parsed = await check(plugin.options, options, {
-    ...context,
-    path,
-    partial,
-    report: problem => {
-      result.failed = true;
-      context.report(problem);
-    },
-    locate: at => {
-      const base = at.length > 0 ? paths.get(String(at[0])) : undefined;
-      return { root: context.root, path: [...(base ?? path), ...at] };
-    },
-  });
+  const known = { names, fieldProblem: (name: string) => context.fields.problem(name, apps) };
+  const parsed = await within(known, () =>
+    check(plugin.options, options, {
+      ...context,
+      path,
+      partial,
+      report: problem => {
+        result.failed = true;
+        context.report(problem);
+      },
+      locate: at => {
+        const base = at.length > 0 ? paths.get(String(at[0])) : undefined;
+        return { root: context.root, path: [...(base ?? path), ...at] };
+      },
+    }),
+  );
   const by = { rule: String(path[1]), apps };
   checkFields(context, plugin.options, options, by, key => [...(paths.get(key) ?? path), key]);
   if (result.failed || !named || hasUnknown(options)) return undefined;
@@ -354,7 +362,8 @@ function isMarked(schema: core.$ZodType, mark: keyof typeof MARKS): boolean {
   return 'innerType' in def && isMarked(def.innerType as core.$ZodType, mark);
 }
 
-function asWritten(node: ConfigNode): unknown {
+/** As it stands in the file: what `${...}` stands for is left out. */
+export function asWritten(node: ConfigNode): unknown {
   switch (node.kind) {
     case 'scalar':
       return node.interpolated ? node.text : node.value;

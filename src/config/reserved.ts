@@ -1,7 +1,7 @@
 import type { Diagnostic } from '../core/diagnostic.ts';
 import type { Path } from './node.ts';
 
-const RULE = new Set(['where', 'mode', 'includeOwn', 'expect', 'was', 'tests']);
+const RULE = new Set(['mode', 'includeOwn', 'expect', 'was', 'tests']);
 const TRIGGER = new Set(['podiod', 'date', 'at', 'items', 'view', 'where']);
 
 /** Keys that later versions will give a meaning to. Silence about one would let a rule run without its condition. */
@@ -11,12 +11,10 @@ function isReserved(path: Path): boolean {
   if (path[0] !== 'rules') return false;
   if (path.length === 3) return RULE.has(key);
   const inTrigger = path[2] === 'on' ? path.slice(3).filter(step => typeof step !== 'number') : undefined;
-  if (inTrigger) {
-    return inTrigger.length === 1
-      ? TRIGGER.has(key)
-      : inTrigger[0] === 'fields' && inTrigger.length === 3 && key === 'for';
-  }
-  return path[2] === 'steps' && path.length === 5 && key === 'when';
+  if (inTrigger === undefined) return false;
+  return inTrigger.length === 1
+    ? TRIGGER.has(key)
+    : inTrigger[0] === 'fields' && inTrigger.length === 3 && key === 'for';
 }
 
 /** For {@link CheckOptions.onUnknownKey}. */

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { DeliveryPolicy, Rule } from '../core/rule.ts';
 import { check } from './check.ts';
+import { resolveCondition } from './conditions.ts';
 import { type Context, complain } from './context.ts';
 import { checkGraph } from './graph.ts';
 import { countHooks } from './hook-limit.ts';
@@ -77,13 +78,16 @@ async function resolveRule(
   const ruleDelivery = head?.delivery ?? {};
   const policy = (step: DeliveryPart): DeliveryPolicy => makePolicy(defaults, ruleDelivery, step);
   const apps = [...new Set(triggers?.flatMap(trigger => (trigger.kind === 'app' ? trigger.apps : [])))];
+  const whereNode = child(node, 'where');
+  const where = whereNode && resolveCondition(context, whereNode, [...path, 'where'], apps);
   const steps =
     stepsNode && (await resolveSteps(context, plugins, stepsNode, [...path, 'steps'], policy, apps));
-  if (!head || !triggers || !steps) return undefined;
+  if (!head || !triggers || !steps || (whereNode && !where)) return undefined;
   if (!head.enabled) return 'disabled';
   return {
     name,
     triggers,
+    ...(where && { where }),
     steps: steps.steps,
     concurrency: ruleDelivery.concurrency ?? defaults.concurrency ?? DELIVERY_DEFAULTS.concurrency,
     startAt: head.startAt,

@@ -288,6 +288,35 @@ export const ScheduleTriggerSchema = z.strictObject({
 
 const TriggerSchema = z.union([AppTriggerSchema, SpaceTriggerSchema, ScheduleTriggerSchema]);
 
+const SCALAR = { type: ['string', 'number', 'boolean', 'null'] };
+const OPERAND = { anyOf: [SCALAR, { type: 'object' }] };
+/** For editors. What conditions are is checked where they are compiled: they name what no schema knows. */
+const condition = () =>
+  z
+    .unknown()
+    .optional()
+    .meta({
+      type: 'object',
+      minProperties: 1,
+      additionalProperties: {
+        anyOf: [
+          SCALAR,
+          { type: 'array', minItems: 1 },
+          {
+            type: 'object',
+            properties: {
+              ...Object.fromEntries(['eq', 'ne', 'gt', 'gte', 'lt', 'lte'].map(name => [name, OPERAND])),
+              in: { type: ['array', 'string'] },
+              matches: { type: 'string' },
+              contains: { type: ['string', 'number', 'boolean'] },
+              exists: { type: 'boolean' },
+              currency: { type: 'string' },
+            },
+          },
+        ],
+      },
+    });
+
 /** What a step says beside its plugin and the plugin's options. */
 export const StepHeadSchema = z.strictObject({
   id: name().optional().describe("The step's name. Default: its plugin's, with -2 ... among equals."),
@@ -295,6 +324,9 @@ export const StepHeadSchema = z.strictObject({
     .enum(['park', 'continue'])
     .default('park')
     .describe('`continue`: when this step gives up, the steps after it run all the same.'),
+  when: condition().describe(
+    'A condition. Where it does not hold, the step is passed over and the next one runs. See docs/conditions.md.',
+  ),
   delivery: StepDeliverySchema.optional().describe("How this step is tried, over the rule's and `defaults`."),
 });
 
@@ -314,6 +346,9 @@ export const RuleHeadSchema = z.strictObject({
     .enum(['head', 'earliest'])
     .default('head')
     .describe('Where a new rule starts: with events from now on, or with the oldest in the journal.'),
+  where: condition().describe(
+    'A condition that an event must fulfil, decided before the first step. See docs/conditions.md.',
+  ),
   timezone: timezone('`defaults.timezone`'),
   loop: z
     .literal('allowed', 'must be allowed, or left out')

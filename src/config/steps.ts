@@ -3,15 +3,16 @@ import type { z } from 'zod';
 import type { DeliveryPolicy, Step } from '../core/rule.ts';
 import { didYouMean } from '../core/suggest.ts';
 import { check } from './check.ts';
+import { resolveCondition } from './conditions.ts';
 import { type Context, complain, namesOf } from './context.ts';
 import { showGiven } from './explain.ts';
 import { type ConfigNode, child, type MapNode, type Path, showPath } from './node.ts';
-import { checkOptions, type PluginContext, type PluginTable } from './plugins.ts';
+import { asWritten, checkOptions, type PluginContext, type PluginTable } from './plugins.ts';
 import { reservedKey } from './reserved.ts';
 import { NAME, type StepDeliverySchema, StepHeadSchema } from './schema.ts';
 
 const HEAD = new Set(Object.keys(StepHeadSchema.shape));
-const isHead = (key: string) => HEAD.has(key) || key === 'when';
+const isHead = (key: string) => HEAD.has(key);
 
 type StepPolicy = z.output<typeof StepDeliverySchema>;
 
@@ -47,7 +48,13 @@ export async function resolveSteps(
   const drafts = found.filter(draft => draft !== undefined);
   if (drafts.length < found.length || names === undefined) return undefined;
   const steps = drafts.map(({ step }, index) => ({ ...step, name: names[index] as string }));
-  const identity = drafts.map(({ step, written }, index) => [names[index], step.use, step.onError, written]);
+  const identity = drafts.map(({ step, written, when }, index) => [
+    names[index],
+    step.use,
+    step.onError,
+    written,
+    ...(when === undefined ? [] : [when]),
+  ]);
   const fingerprint = createHash('sha256').update(JSON.stringify(identity)).digest('base64url').slice(0, 16);
   return { steps, fingerprint };
 }
@@ -57,6 +64,8 @@ interface Draft {
   readonly step: Omit<Step, 'name'>;
   /** The options as they stand in the file: a changed secret does not make another step of it, nor is it hashed. */
   readonly written: unknown;
+  /** `when`, likewise. */
+  readonly when?: unknown;
 }
 
 async function resolveStep(
@@ -102,6 +111,8 @@ async function resolveStep(
     ignore: new Set(keys),
     onUnknownKey: reservedKey,
   });
+  const whenNode = child(node, 'when');
+  const when = whenNode && resolveCondition(context, whenNode, [...path, 'when'], apps);
   const plugin = await onePlugin(context, node, keys, path);
   if (plugin === undefined) return undefined;
 
@@ -122,7 +133,7 @@ async function resolveStep(
     return undefined;
   }
   const options = await checkOptions(context, resolved, own, [...path, plugin], false, apps);
-  if (!options || !head) return undefined;
+  if (!options || !head || (whenNode && !when)) return undefined;
   return {
     id: head.id,
     step: {
@@ -132,8 +143,10 @@ async function resolveStep(
       onError: head.onError,
       delivery: policy(head.delivery ?? {}),
       ...(options.writes.length > 0 && { writes: options.writes }),
+      ...(when && { when }),
     },
     written: options.written,
+    ...(whenNode && { when: asWritten(whenNode) }),
   };
 }
 

@@ -1,3 +1,5 @@
+import type { RuleCondition } from './condition.ts';
+
 /** What a field is compared with: a scalar, `{ value, currency }` for money, or null for empty. */
 export type FieldValue =
   | string
@@ -80,11 +82,15 @@ export interface Step {
   readonly delivery: DeliveryPolicy;
   /** What it writes at Podio, as far as its plugin can tell from the options. */
   readonly writes?: readonly StepWrite[];
+  /** Where it does not hold, the step is passed over and the message goes on to the next one. */
+  readonly when?: RuleCondition;
 }
 
 export interface Rule {
   readonly name: string;
   readonly triggers: readonly Trigger[];
+  /** Decided before the first step. */
+  readonly where?: RuleCondition;
   /** At least one. */
   readonly steps: readonly Step[];
   /** How many items are handled at the same time. */

@@ -1,3 +1,4 @@
+import type { Check } from './condition.ts';
 import type { PodioEvent } from './event.ts';
 
 /** What became of a run. `filtered`: a step (or the rule's own conditions) let nothing through. */
@@ -8,10 +9,13 @@ export interface StepVerdict {
   readonly step: string;
   /** Which message of a step before that emitted several: `0`, `2.1`; absent where there was one. */
   readonly branch?: string;
-  readonly outcome: 'done' | 'filtered' | 'failed' | 'continued';
+  /** `skipped`: its `when` did not hold, and the message went on to the next step. */
+  readonly outcome: 'done' | 'filtered' | 'failed' | 'continued' | 'skipped';
   readonly attempts: number;
   readonly ms: number;
   readonly error?: string;
+  /** Of a condition that did not hold: what it looked at. */
+  readonly checks?: readonly Check[];
 }
 
 /** The record of a finished run. Keyed by (rule, event id, replay). Times are UTC milliseconds. */
@@ -22,7 +26,7 @@ export interface RunRecord {
   readonly replay: number;
   readonly seq: number;
   readonly outcome: Outcome;
-  /** Empty when the rule's own conditions said no. */
+  /** Empty when the trigger said no. Where `where` did, one of that name. */
   readonly steps: readonly StepVerdict[];
   readonly error?: string;
   readonly endedAt: number;

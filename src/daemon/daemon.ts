@@ -350,6 +350,10 @@ function buildLanes(
     fetch: outboundFetch(config.outbound, fetch),
     attribution,
     apps: app => findApp(config.apps, app),
+    previousRun: async (rule, { seq }) => {
+      const at = await store.lanes.previous(rule, seq);
+      return at === undefined ? undefined : new Date(at).toISOString();
+    },
     knowsField: ({ app: name }, field) => {
       const app = name === undefined ? undefined : config.apps.get(name);
       if (app === undefined || !fields.hasRead(app.id)) return undefined;
@@ -366,6 +370,7 @@ function buildLanes(
     clock,
     log,
     metrics,
+    ...(base.options.log.mask && { mask: base.options.log.mask.known }),
   });
   return { dispatcher, reader };
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../core/clock.ts';
+import type { Check, Judgement, RuleCondition } from '../core/condition.ts';
 import { coerceError } from '../core/errors.ts';
 import type { PodioEvent } from '../core/event.ts';
 import type { Rule, Step } from '../core/rule.ts';
@@ -39,6 +40,10 @@ export interface DeliveryContext {
   readonly random: () => number;
   /** Aborted when what is in hand has to be let go. */
   readonly signal: AbortSignal;
+  /** What conditions see of an event. */
+  view(event: PodioEvent, data: Data): object;
+  /** Takes secrets out of what a condition has seen, before it is kept. */
+  mask(text: string): string;
   /** Whether a try may be started: false when another owner may have the lane. */
   usable(): boolean;
   readonly outages: {
@@ -48,13 +53,21 @@ export interface DeliveryContext {
   };
 }
 
+/** Something that has to hold before the first step. */
+export interface RunCondition {
+  /** In place of a step's name: no step can be called so. */
+  readonly name: string;
+  /** Rejects when what it has to look at can't be read now. */
+  judge(): Promise<Judgement>;
+}
+
 /** What a delivery needs for one event. The recordings resolve with true when it is on disk, false when let go. */
 export interface Task {
   readonly event: PodioEvent;
   /** 0, or which replay of the event this is. */
   readonly replay: number;
-  /** For events whose trigger has to look at what changed: whether the rule wants it. */
-  readonly condition: (() => Promise<boolean>) | undefined;
+  /** What decides, one after the other, whether the rule wants the event. */
+  readonly conditions: readonly RunCondition[];
   checkpoint(checkpoint: Checkpoint): Promise<boolean>;
   tried(tries: Tries): Promise<boolean>;
 }
@@ -74,8 +87,11 @@ interface Pending {
   readonly data: Data;
 }
 
-/** In place of a step's name where the trigger's own condition failed. No step can be called so. */
-export const CONDITION = 'on.fields';
+/** Names of what is decided before the first step: the trigger's own conditions on fields, and the rule's `where`. */
+export const ON_FIELDS = 'on.fields';
+export const WHERE = 'rule.where';
+
+const isCondition = (step: string): boolean => step === ON_FIELDS || step === WHERE;
 
 const ABORTED: Pause = { kind: 'aborted' };
 const NO_DATA: Data = Object.freeze({});
@@ -95,7 +111,8 @@ export class Delivery {
   /** A stack: the next one is last. */
   readonly #pending: Pending[] = [{ index: 0, branch: '', data: NO_DATA }];
   readonly #verdicts: StepVerdict[] = [];
-  #condition: (() => Promise<boolean>) | undefined;
+  /** Those that are not known to hold; the next one is first. */
+  #conditions: readonly RunCondition[];
   #letThrough = false;
 
   /** Of the step that is being tried. */
@@ -103,6 +120,8 @@ export class Delivery {
   #firstTryAt: number | undefined;
   /** Whether it had a try that was not on behalf of others. */
   #wasTried = false;
+  /** Whether its `when` is known to hold. */
+  #held = false;
 
   constructor(context: DeliveryContext, task: Task, resume?: Resume) {
     this.#context = context;
@@ -114,16 +133,18 @@ export class Delivery {
     for (const tries of resume?.tries ?? []) {
       this.#restored.set(placeOf(tries.step, tries.branch), tries);
     }
-    // A step was reached before, so the condition held.
-    this.#condition = this.#finished.size > 0 ? undefined : task.condition;
+    // A step was reached before, so the conditions held.
+    this.#conditions = this.#finished.size > 0 ? [] : task.conditions;
   }
 
   /** Goes as far as it can. Never rejects for what a plugin does. */
   async go(): Promise<Pause> {
-    if (this.#condition !== undefined) {
-      const pause = await this.#askCondition(this.#condition);
+    for (;;) {
+      const [condition, ...rest] = this.#conditions;
+      if (condition === undefined) break;
+      const pause = await this.#askCondition(condition);
       if (pause !== undefined) return pause;
-      this.#condition = undefined;
+      this.#conditions = rest;
     }
     for (;;) {
       const at = this.#pending.at(-1);
@@ -151,21 +172,30 @@ export class Delivery {
     };
   }
 
-  async #askCondition(condition: () => Promise<boolean>): Promise<Pause | undefined> {
-    const { signal } = this.#context;
-    const waitMs = this.#restore(CONDITION, '');
+  async #askCondition({ name, judge }: RunCondition): Promise<Pause | undefined> {
+    const { clock, signal } = this.#context;
+    const waitMs = this.#restore(name, '');
     if (waitMs > 0) return { kind: 'waiting', ms: waitMs };
     if (!this.#mayTry()) return ABORTED;
-    this.#firstTryAt ??= this.#context.clock.monotonic();
+    this.#firstTryAt ??= clock.monotonic();
+    const startedAt = clock.monotonic();
     try {
-      const holds = await condition();
-      this.#succeeded(CONDITION);
-      return holds ? undefined : { kind: 'ended', outcome: 'filtered', steps: [] };
+      const { holds, checks } = await judge();
+      this.#succeeded(name);
+      const attempts = this.#attempts + 1;
+      this.#nextStep();
+      if (holds) return undefined;
+      const ms = clock.monotonic() - startedAt;
+      const verdict = {
+        ...verdictOf({ name }, '', 'filtered', { attempts, ms }),
+        checks: this.#masked(checks),
+      };
+      return { kind: 'ended', outcome: 'filtered', steps: checks.length > 0 ? [verdict] : [] };
     } catch (error) {
       if (signal.aborted) return ABORTED;
       // A condition can't be passed over, whatever the first step says about its own failures.
       const { delivery } = this.#prepared(0).step;
-      const decided = await this.#failed({ name: CONDITION, delivery, onError: 'park' }, '', error, 0);
+      const decided = await this.#failed({ name, delivery, onError: 'park' }, '', error, 0);
       return decided === 'continue' ? undefined : decided;
     }
   }
@@ -185,6 +215,10 @@ export class Delivery {
     const waitMs = this.#restore(step.name, at.branch);
     if (waitMs > 0) return { kind: 'waiting', ms: waitMs };
     if (!this.#mayTry()) return ABORTED;
+    if (step.when !== undefined && !this.#held) {
+      const pause = await this.#askWhen(step, step.when, at);
+      if (pause !== 'holds') return pause;
+    }
     const breaker = this.#context.breakers[at.index] as Breaker;
     const admission = breaker.admit();
     if (admission === 'hold') {
@@ -233,14 +267,54 @@ export class Delivery {
         error: messageOf(error),
       });
     }
+    return this.#finish(at, output, verdict);
+  }
+
+  /** `holds`: the step is to be tried. Undefined: it was passed over. */
+  async #askWhen(step: Step, when: RuleCondition, at: Pending): Promise<Pause | 'holds' | undefined> {
+    const { clock, signal } = this.#context;
+    this.#firstTryAt ??= clock.monotonic();
+    const startedAt = clock.monotonic();
+    try {
+      const { holds, checks } = await when.judge(this.#context.view(this.#task.event, at.data));
+      if (holds) {
+        this.#held = true;
+        return 'holds';
+      }
+      this.#succeeded(step.name);
+      const rest = { attempts: this.#attempts + 1, ms: clock.monotonic() - startedAt };
+      return this.#finish(at, [at.data], {
+        ...verdictOf(step, at.branch, 'skipped', rest),
+        checks: this.#masked(checks),
+      });
+    } catch (error) {
+      if (signal.aborted) return ABORTED;
+      // What could not be decided is never taken for decided, so `onError: continue` is for the step itself.
+      const decided = await this.#failed({ ...step, onError: 'park' }, at.branch, error, 0);
+      return decided === 'continue' ? undefined : decided;
+    }
+  }
+
+  async #finish(at: Pending, output: readonly Data[], verdict: StepVerdict): Promise<Pause | undefined> {
+    const { name: step } = this.#prepared(at.index).step;
     this.#pass(at, output, verdict);
+    this.#nextStep();
+    // Nothing comes after the last one: then the record of the run says it all.
+    if (this.#pending.length === 0) return undefined;
+    const checkpoint = { step, branch: at.branch, output, verdict };
+    return (await this.#task.checkpoint(checkpoint)) ? undefined : ABORTED;
+  }
+
+  #masked(checks: readonly Check[]): readonly Check[] {
+    const { mask } = this.#context;
+    return checks.map(check => ({ ...check, test: mask(check.test), seen: mask(check.seen) }));
+  }
+
+  #nextStep(): void {
     this.#attempts = 0;
     this.#firstTryAt = undefined;
     this.#wasTried = false;
-    // Nothing comes after the last one: then the record of the run says it all.
-    if (this.#pending.length === 0) return undefined;
-    const checkpoint = { step: step.name, branch: at.branch, output, verdict };
-    return (await this.#task.checkpoint(checkpoint)) ? undefined : ABORTED;
+    this.#held = false;
   }
 
   #mayTry(): boolean {
@@ -309,13 +383,13 @@ export class Delivery {
         return 'continue';
       case 'park': {
         outages.gaveUp(step.name, this, { ...fields, next: 'park' });
-        if (!(await this.#keepCondition(step.name))) return ABORTED;
+        if (!(await this.#keepConditions(step.name))) return ABORTED;
         const { attempts } = decision;
         const verdict = verdictOf(step, branch, 'failed', { attempts, ms, error: message });
         return {
           kind: 'ended',
           outcome: 'parked',
-          steps: step.name === CONDITION ? [] : [...this.#verdicts, verdict],
+          steps: isCondition(step.name) ? [] : [...this.#verdicts, verdict],
           error: message,
           park: { step: step.name, branch, attempts, error: message },
         };
@@ -324,13 +398,13 @@ export class Delivery {
   }
 
   /**
-   * A run that is parked at its first step has no finished step that shows that the condition held. By the time someone
-   * asks for a retry the item may be gone, and the condition would hold no more.
+   * A run that is parked at its first step has no finished step that shows that the conditions held. By the time someone
+   * asks for a retry the item may be gone, and they would hold no more.
    */
-  async #keepCondition(step: string): Promise<boolean> {
-    if (this.#task.condition === undefined || this.#verdicts.length > 0 || step === CONDITION) return true;
-    const verdict: StepVerdict = { step: CONDITION, outcome: 'done', attempts: 1, ms: 0 };
-    return this.#task.checkpoint({ step: CONDITION, branch: '', output: [], verdict });
+  async #keepConditions(step: string): Promise<boolean> {
+    if (this.#task.conditions.length === 0 || this.#verdicts.length > 0 || isCondition(step)) return true;
+    const verdict: StepVerdict = { step: ON_FIELDS, outcome: 'done', attempts: 1, ms: 0 };
+    return this.#task.checkpoint({ step: ON_FIELDS, branch: '', output: [], verdict });
   }
 
   /** Takes up the tries of an earlier life; says how long to wait before the next one. */

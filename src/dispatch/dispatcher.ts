@@ -20,7 +20,7 @@ import type { WindowLimits } from './window.ts';
 export interface DispatcherDeps {
   readonly rules: readonly Rule[];
   readonly store: Pick<Store, 'journal' | 'lanes' | 'replays' | 'changes$'>;
-  readonly plugins: Pick<PluginHost, 'prepare'>;
+  readonly plugins: Pick<PluginHost, 'prepare' | 'view'>;
   readonly reader: Pick<ItemReader, 'changes'>;
   /** Where names in triggers lead: apps and spaces of the config, and the fields known so far. */
   readonly known: Known;
@@ -29,6 +29,8 @@ export interface DispatcherDeps {
   readonly metrics: Metrics;
   /** From 0 (included) to 1 (excluded), for the jitter of retries. Default: Math.random. */
   readonly random?: () => number;
+  /** Takes secrets out of what conditions have seen, before it is kept. Default: leaves all as it is. */
+  readonly mask?: (text: string) => string;
   /** What one rule may hold in memory. */
   readonly limits?: WindowLimits;
 }
@@ -77,6 +79,8 @@ export function makeDispatcher(deps: DispatcherDeps): Dispatcher {
         breakers: rule.steps.map(step => breakers.of(step.plugin)),
         matcher: matchers.get(rule.name) ?? makeMatcher(rule, known),
         reader,
+        view: (event, data) => plugins.view(rule, event, data),
+        mask: deps.mask ?? (text => text),
         lanes: store.lanes,
         feed,
         journal: store.journal,

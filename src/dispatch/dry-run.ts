@@ -1,3 +1,4 @@
+import type { Check } from '../core/condition.ts';
 import { coerceError } from '../core/errors.ts';
 import type { PodioEvent } from '../core/event.ts';
 import type { Rule } from '../core/rule.ts';
@@ -11,10 +12,12 @@ export interface DryStep {
   readonly step: string;
   /** Which message of a step before that emitted several. */
   readonly branch?: string;
-  readonly outcome: 'described' | 'done' | 'filtered' | 'failed' | 'continued';
+  readonly outcome: 'described' | 'done' | 'filtered' | 'failed' | 'continued' | 'skipped';
   /** For `described`: what the step would do, else the message it would do it with. */
   readonly text?: string;
   readonly error?: string;
+  /** Of a `when` that did not hold. */
+  readonly checks?: readonly Check[];
 }
 
 export interface DryRun {
@@ -23,6 +26,8 @@ export interface DryRun {
   readonly outcome: 'unmatched' | 'settled' | 'filtered' | 'failed';
   readonly steps: readonly DryStep[];
   readonly error?: string;
+  /** Of a `where` that did not hold. */
+  readonly checks?: readonly Check[];
 }
 
 export interface DryRunDeps {
@@ -31,6 +36,8 @@ export interface DryRunDeps {
   readonly steps: readonly PreparedStep[];
   readonly matcher: Matcher;
   readonly reader: Pick<ItemReader, 'changes'>;
+  /** What conditions see of an event. */
+  view(event: PodioEvent, data: Data): object;
   /** What that host has said since this was last called. */
   readonly said: () => Said | undefined;
   readonly signal: AbortSignal;
@@ -47,6 +54,10 @@ export async function dryRun(deps: DryRunDeps, event: PodioEvent): Promise<DryRu
   try {
     if (match === 'ask' && !matcher.decide(event, await reader.changes(event))) {
       return { rule: rule.name, outcome: 'filtered', steps: [] };
+    }
+    const judged = await rule.where?.judge(deps.view(event, {}));
+    if (judged?.holds === false) {
+      return { rule: rule.name, outcome: 'filtered', steps: [], checks: judged.checks };
     }
   } catch (error) {
     return { rule: rule.name, outcome: 'failed', steps: [], error: coerceError(error).message };
@@ -79,7 +90,7 @@ export async function dryRun(deps: DryRunDeps, event: PodioEvent): Promise<DryRu
 }
 
 async function dryStep(
-  { rule, said, signal }: DryRunDeps,
+  { rule, said, signal, view }: DryRunDeps,
   prepared: PreparedStep,
   event: PodioEvent,
   branch: string,
@@ -94,6 +105,14 @@ async function dryStep(
     deadlineMs: step.delivery.deadlineMs,
     signal,
   };
+  try {
+    const judged = await step.when?.judge(view(event, data));
+    if (judged?.holds === false) {
+      return { verdict: { ...at, outcome: 'skipped', checks: judged.checks }, output: [data] };
+    }
+  } catch (thrown) {
+    return { verdict: { ...at, outcome: 'failed', error: coerceError(thrown).message }, output: [] };
+  }
   try {
     const output = await prepared.run(task);
     const told = said();

@@ -3,12 +3,21 @@ import { orderKey, type PodioEvent } from '../core/event.ts';
 import type { Log } from '../core/log.ts';
 import type { Metrics } from '../core/metrics.ts';
 import type { Rule } from '../core/rule.ts';
+import type { Data } from '../plugin/contract.ts';
 import type { PreparedStep } from '../plugin/host.ts';
 import type { ItemReader } from '../podio/contract.ts';
 import type { Entry, Finished, Journal, Lanes, OpenRun, RequestedRun, RunKey } from '../store/contract.ts';
 import type { Breaker } from './breaker.ts';
 import { Caution, POISON_ENDS } from './caution.ts';
-import { Delivery, type DeliveryContext, type Pause, type Resume } from './deliver.ts';
+import {
+  Delivery,
+  type DeliveryContext,
+  ON_FIELDS,
+  type Pause,
+  type Resume,
+  type RunCondition,
+  WHERE,
+} from './deliver.ts';
 import { type Chunk, type Feed, firstAbove, sizeOf } from './feed.ts';
 import { HeldLane } from './held-lane.ts';
 import type { Matcher } from './match.ts';
@@ -30,6 +39,10 @@ export interface LaneDeps {
   readonly breakers: readonly Breaker[];
   readonly matcher: Matcher;
   readonly reader: Pick<ItemReader, 'changes'>;
+  /** What conditions see of an event. */
+  readonly view: DeliveryContext['view'];
+  /** Takes secrets out of what conditions have seen. */
+  readonly mask: (text: string) => string;
   readonly lanes: Lanes;
   readonly feed: Feed;
   readonly journal: Pick<Journal, 'read'>;
@@ -88,6 +101,7 @@ const LET_GO_MS = 1000;
 /** The change has run for this rule before: there is nothing to do and nothing to record. */
 const REPEAT = { kind: 'repeat' } as const;
 const ABORTED = { kind: 'aborted' } as const;
+const NO_DATA: Data = Object.freeze({});
 
 /**
  * Walks one rule along the journal (architecture 5). It pulls: entries are read as there is room for them, so nothing
@@ -182,6 +196,8 @@ export class Lane {
       clock: deps.clock,
       random: deps.random,
       signal: this.#abort.signal,
+      view: deps.view,
+      mask: deps.mask,
       usable: () => this.#held?.usable() ?? false,
       outages: this.#outages,
     };
@@ -547,23 +563,30 @@ export class Lane {
   }
 
   #begin(run: Run): Delivery {
-    const { matcher, reader, rule } = this.#deps;
-    const { event, key, asks, resume } = run;
+    const { key, resume } = run;
+    const event: PodioEvent = key.replay > 0 ? { ...run.event, source: 'replay' } : run.event;
     return new Delivery(
       this.#context,
       {
-        event: key.replay > 0 ? { ...event, source: 'replay' } : event,
+        event,
         replay: key.replay,
-        condition: isLeftOut(event, rule)
-          ? async () => false
-          : asks
-            ? async () => matcher.decide(event, await reader.changes(event))
-            : undefined,
+        conditions: [...this.#conditions(run, event)],
         checkpoint: async checkpoint => (await this.#held?.checkpoint(key, checkpoint)) ?? false,
         tried: async tries => (await this.#held?.tried(key, tries)) ?? false,
       },
       resume,
     );
+  }
+
+  *#conditions({ asks, event: journaled }: Run, event: PodioEvent): Generator<RunCondition> {
+    const { matcher, reader, rule, view } = this.#deps;
+    const leftOut = isLeftOut(journaled, rule);
+    if (leftOut || asks) {
+      const holds = async () => !leftOut && matcher.decide(journaled, await reader.changes(journaled));
+      yield { name: ON_FIELDS, judge: async () => ({ holds: await holds(), checks: [] }) };
+    }
+    const { where } = rule;
+    if (where !== undefined) yield { name: WHERE, judge: () => where.judge(view(event, NO_DATA)) };
   }
 
   /** True when the end of the run is on disk. */

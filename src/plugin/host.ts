@@ -8,9 +8,10 @@ import type { Values } from '../store/contract.ts';
 import { attempt, dryMessage, type StepTask, type TryWorld } from './attempt.ts';
 import type { Attribution } from './attribution.ts';
 import { makeContext } from './context.ts';
-import type { Data, PluginContext, PluginDefinition, PluginInstance, PluginPodio } from './contract.ts';
+import type { Data, PluginContext, PluginDefinition, PluginInstance, PluginPodio, View } from './contract.ts';
 import { attributed, withDeadline } from './failure.ts';
 import type { PluginLoader } from './load.ts';
+import { type MessageWorld, viewOf } from './message.ts';
 import type { AppNames } from './view.ts';
 
 export type { StepTask } from './attempt.ts';
@@ -40,6 +41,8 @@ export interface StepState {
 export interface PluginHost {
   /** Begins to set the step up. */
   prepare(rule: Rule, step: Step): PreparedStep;
+  /** What conditions of a rule see of an event, and of what its steps have added. */
+  view(rule: Rule, event: PodioEvent, data: Data): View;
   /** In reverse order, each with a deadline. Set-ups in hand are given up. Never rejects. */
   dispose(): Promise<void>;
   /** Whose dispose() is under way; none or one. */
@@ -87,6 +90,7 @@ const MAX_SETUP_WAIT_MS = 24 * 60 * 60 * 1000;
 export function makePluginHost(deps: HostDeps): PluginHost {
   const lifetime = new AbortController();
   const steps: SteppedPlugin[] = [];
+  const fieldChecks = new Map<Rule, FieldCheck>();
   let disposing: SteppedPlugin | undefined;
   return {
     prepare(rule, step) {
@@ -94,6 +98,14 @@ export function makePluginHost(deps: HostDeps): PluginHost {
       const prepared = new SteppedPlugin(deps, rule, step, lifetime.signal);
       steps.push(prepared);
       return prepared;
+    },
+    view(rule, event, data) {
+      let fields = fieldChecks.get(rule);
+      if (fields === undefined) {
+        fields = makeFieldCheck(deps, deps.log.child({ rule: rule.name }));
+        fieldChecks.set(rule, fields);
+      }
+      return viewOf(messageWorld(deps, rule, fields), event, data);
     },
     async dispose() {
       lifetime.abort(new DOMException('the plugin host is disposed', 'AbortError'));
@@ -119,29 +131,16 @@ class SteppedPlugin implements PreparedStep {
   #instance: PluginInstance | undefined;
   /** Set when this step is only described. */
   #dry = false;
-  /** Fields that were missing; each is told once. */
-  readonly #missing = new Set<string>();
 
   constructor(deps: HostDeps, rule: Rule, step: Step, lifetime: AbortSignal) {
     this.step = step;
     this.#deps = deps;
     this.#rule = rule;
     this.#lifetime = lifetime;
-    const { apps, attribution, clock, reader } = deps;
+    const { attribution, clock } = deps;
     this.#log = deps.log.child({ module: 'plugin', plugin: step.plugin, rule: rule.name, step: step.name });
-    this.#world = {
-      attribution,
-      clock,
-      log: deps.log,
-      messages: {
-        reader,
-        apps,
-        rule,
-        now: () => clock.now(),
-        previousRun: async event => deps.previousRun?.(rule.name, event),
-        mentions: (event, field) => this.#checkField(event, field),
-      },
-    };
+    const messages = messageWorld(deps, rule, makeFieldCheck(deps, this.#log));
+    this.#world = { attribution, clock, log: deps.log, messages };
     // Nobody may be waiting when the host is disposed.
     this.#whenReady.promise.catch(() => {});
     lifetime.addEventListener('abort', () => this.#whenReady.reject(lifetime.reason), { once: true });
@@ -277,16 +276,6 @@ class SteppedPlugin implements PreparedStep {
     this.#instance = instance;
   }
 
-  #checkField(event: PodioEvent, field: string): void {
-    const { knowsField } = this.#deps;
-    if (this.#missing.has(field) || knowsField?.(event, field) !== false) return;
-    this.#missing.add(field);
-    this.#log.warn('a template names a field that the app does not have; it is taken for empty', {
-      field,
-      app: event.app,
-    });
-  }
-
   #load(): Promise<PluginDefinition> {
     return this.#deps.loader.load(this.step.use);
   }
@@ -323,3 +312,29 @@ class SteppedPlugin implements PreparedStep {
     return { plugin: this.step.plugin, rule: this.#rule.name, step: this.step.name, phase };
   }
 }
+
+/** Told of every field that a template or a condition names. */
+type FieldCheck = (event: PodioEvent, field: string) => void;
+
+/** Tells once of each field that the app does not have. */
+function makeFieldCheck({ knowsField }: HostDeps, log: Log): FieldCheck {
+  const missing = new Set<string>();
+  return (event, field) => {
+    if (missing.has(field) || knowsField?.(event, field) !== false) return;
+    missing.add(field);
+    log.warn('a field is named that the app does not have; it is taken for empty', { field, app: event.app });
+  };
+}
+
+const messageWorld = (
+  { apps, clock, previousRun, reader }: HostDeps,
+  rule: Rule,
+  mentions: FieldCheck,
+): MessageWorld => ({
+  reader,
+  apps,
+  rule,
+  now: () => clock.now(),
+  previousRun: async event => previousRun?.(rule.name, event),
+  mentions,
+});

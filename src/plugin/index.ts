@@ -18,6 +18,7 @@ export type { FieldValue, StepWrite } from '../core/rule.ts';
 export { showValues, testValues } from '../core/values.ts';
 export { type FieldJson, FieldView } from '../language/field-view.ts';
 export { itemJson } from '../language/item-json.ts';
+export { type Condition, type ConditionOption, conditionOption } from './condition.ts';
 export type {
   Changes,
   Data,

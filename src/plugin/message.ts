@@ -103,6 +103,14 @@ export const viewWorld = (
   ...(mentions && { mentions }),
 });
 
+/** What conditions see of an event that is in no step's hands. */
+export function viewOf(world: MessageWorld, event: PodioEvent, data: Data): View {
+  const { reader } = world;
+  const item = async () => deepFreeze(await reader.item(event));
+  const app = event.app === undefined ? undefined : world.apps(event.app);
+  return makeView({ event, data, item, changes: () => reader.changes(event) }, viewWorld(world, app));
+}
+
 /** The message a try begins with. Freezes what it is given. */
 export function makeMessage(origin: Origin, data: Data): Message {
   deepFreeze(origin.event);

@@ -353,6 +353,11 @@ export interface Lanes {
   recorded(lease: Lease, eventIds: readonly string[]): Promise<readonly RunKey[]>;
   /** Which of these event ids the rule has a run record (replay 0) for. For twins. */
   settled(lease: Lease, eventIds: readonly string[]): Promise<ReadonlySet<string>>;
+  /**
+   * When the event came, UTC milliseconds, that the rule last settled a run for (replay 0, outcome `settled`), of those
+   * below `before`. Needs no lease: it is asked in a step.
+   */
+  previous(rule: string, before: number): Promise<number | undefined>;
   /** `cursor`: nothing at or below it is open any more, this run included. Only ever moves forward. */
   finish(lease: Lease, finished: Finished, cursor: number): Promise<void>;
   /** Moves the cursor over entries that the rule does not match. */

@@ -627,6 +627,16 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
             ),
           );
         }),
+      previous: (rule, before) =>
+        call(() => {
+          const seqs = [...data.records.values()]
+            .filter(
+              run => run.rule === rule && run.replay === 0 && run.outcome === 'settled' && run.seq < before,
+            )
+            .map(({ seq }) => seq);
+          const last = data.entries.find(({ event }) => event.seq === Math.max(...seqs));
+          return last && Date.parse(last.event.receivedAt);
+        }),
       finish: (lease, finished, cursor) => call(() => finish(lease, finished, cursor)),
       advance: (lease, cursor) => call(() => moveCursor(lease, cursor)),
       reach: (lease, seq) => call(() => reach(lease, seq)),

@@ -7,7 +7,7 @@ import { silentLog } from '../../src/core/log.ts';
 import { noMetrics } from '../../src/core/metrics.ts';
 import { makeDispatcher } from '../../src/dispatch/dispatcher.ts';
 import { openStore } from '../../src/store/index.ts';
-import { fakeStep, itemUpdate, known, makeRule } from '../unit/dispatch/support.ts';
+import { fakeStep, itemUpdate, known, makeRule, viewOf } from '../unit/dispatch/support.ts';
 
 const [dataDir = '', events = '', ms = '', poison = '', speed = ''] = process.argv.slice(2);
 const store = await openStore({ dataDir });
@@ -31,6 +31,7 @@ const dispatcher = makeDispatcher({
         appendFileSync(join(dataDir, 'done'), `${event.itemId}\n`);
         return undefined;
       }),
+    view: (_rule, event, data) => viewOf(event, data),
   },
   reader: { changes: async () => new Map() },
   known,

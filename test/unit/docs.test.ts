@@ -53,6 +53,7 @@ describe('documents', () => {
       'docs/plugins.md',
       'docs/config.md',
       'docs/templates.md',
+      'docs/conditions.md',
     ]) {
       for (const [, target = ''] of read(file).matchAll(/\]\(((?!https?:|#)[^)#]+)/g)) {
         expect(

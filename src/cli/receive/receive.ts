@@ -9,7 +9,7 @@ import { type DryRun, dryRun } from '../../dispatch/dry-run.ts';
 import { makeMatcher } from '../../dispatch/match.ts';
 import { type Params, randomId, toEvent } from '../../ingress/parse.ts';
 import { makeAttribution } from '../../plugin/attribution.ts';
-import type { PluginPodio } from '../../plugin/contract.ts';
+import type { Data, PluginPodio } from '../../plugin/contract.ts';
 import { makePluginHost, type DryRun as Said } from '../../plugin/host.ts';
 import { makePluginLoader } from '../../plugin/load.ts';
 import { findApp } from '../../plugin/view.ts';
@@ -78,6 +78,7 @@ export async function receive(
       // rules on fields by what changed.
       matcher: { match: (event: PodioEvent) => match({ ...event, source: 'recovered' }), decide },
       reader,
+      view: (event: PodioEvent, data: Data) => plugins.view(rule, event, data),
       said: takeSaid,
       signal,
     };

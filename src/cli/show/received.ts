@@ -1,3 +1,4 @@
+import type { Check } from '../../core/condition.ts';
 import type { DryStep } from '../../dispatch/dry-run.ts';
 import type { Cli } from '../io.ts';
 import type { Received } from '../receive/receive.ts';
@@ -13,12 +14,24 @@ export function* showReceived(cli: Cli, received: readonly Received[]): Generato
     yield `${cli.style('cyan', event.type)}  ${event.app ?? event.space ?? ''}${item}`;
     const wanted = rules.filter(({ outcome }) => outcome !== 'unmatched');
     if (wanted.length === 0) yield cli.style('gray', '  no rule wants it');
-    for (const { rule, outcome, steps, error } of wanted) {
-      const own =
-        steps.length > 0 ? '' : outcome === 'filtered' ? ' by its fields' : `: ${plain(error ?? '')}`;
+    for (const { rule, outcome, steps, error, checks } of wanted) {
+      const filtered = checks === undefined ? ' by its fields' : ' by its where';
+      const own = steps.length > 0 ? '' : outcome === 'filtered' ? filtered : `: ${plain(error ?? '')}`;
       yield `  ${cli.style('bold', rule)}: ${cli.style(COLORS[outcome], outcome)}${clip(own, room - rule.length - 12)}`;
-      for (const step of steps) yield `    ${clip(`${step.step}: ${plain(told(step))}`, room - 4)}`;
+      yield* showChecks(checks, '    ', room);
+      for (const step of steps) {
+        yield `    ${clip(`${step.step}: ${plain(told(step))}`, room - 4)}`;
+        yield* showChecks(step.checks, '      ', room);
+      }
     }
+  }
+}
+
+/** One line for each test: whether it holds, what it asks for, and what was there. */
+function* showChecks(checks: readonly Check[] = [], indent: string, room: number): Generator<string> {
+  for (const { path, test, seen, holds } of checks) {
+    const line = `${holds ? '✓' : '✗'} ${path} ${test}${seen === '' ? ', is empty' : `, is ${seen}`}`;
+    yield `${indent}${clip(plain(line), room - indent.length)}`;
   }
 }
 

@@ -45,6 +45,7 @@ export function makeLanes(
       leases.check(lease);
       return new Set(await reader.call('settled', lease.lane.rule, eventIds));
     },
+    previous: (rule, before) => reader.call('previous', rule, before),
     async finish(lease, finished, cursor) {
       await writer.call('finish', token(lease), packFinished(finished), cursor, now());
     },

@@ -32,18 +32,26 @@ type VerdictTuple = [
   attempts: number,
   ms: number,
   branch?: string | null,
-  error?: string,
+  error?: string | null,
+  checks?: readonly CheckTuple[],
 ];
-const VERDICTS: readonly StepVerdict['outcome'][] = ['done', 'filtered', 'failed', 'continued'];
+type CheckTuple = [path: string, test: string, seen: string, holds: 0 | 1];
+const VERDICTS: readonly StepVerdict['outcome'][] = ['done', 'filtered', 'failed', 'continued', 'skipped'];
 
 /** Null for a run without steps. */
 export function stepsText(steps: readonly StepVerdict[]): string | null {
   if (steps.length === 0) return null;
   return JSON.stringify(
-    steps.map(({ step, branch, outcome, attempts, ms, error }): VerdictTuple => {
+    steps.map(({ step, branch, outcome, attempts, ms, error, checks }): VerdictTuple => {
       const tuple: VerdictTuple = [step, VERDICTS.indexOf(outcome), attempts, ms];
-      if (branch !== undefined || error !== undefined) tuple.push(branch ?? null);
-      if (error !== undefined) tuple.push(error);
+      const more = checks === undefined ? error : (error ?? null);
+      if (branch !== undefined || more !== undefined) tuple.push(branch ?? null);
+      if (more !== undefined) tuple.push(more);
+      if (checks !== undefined) {
+        tuple.push(
+          checks.map(({ path, test, seen, holds }): CheckTuple => [path, test, seen, holds ? 1 : 0]),
+        );
+      }
       return tuple;
     }),
   );
@@ -51,14 +59,19 @@ export function stepsText(steps: readonly StepVerdict[]): string | null {
 
 export function stepsOf(stored: SQLOutputValue | undefined): readonly StepVerdict[] {
   if (typeof stored !== 'string') return [];
-  return (JSON.parse(stored) as VerdictTuple[]).map(([step, outcome, attempts, ms, branch, error]) => ({
-    step,
-    ...(typeof branch === 'string' ? { branch } : {}),
-    outcome: VERDICTS[outcome] ?? 'failed',
-    attempts,
-    ms,
-    ...(error === undefined ? {} : { error }),
-  }));
+  return (JSON.parse(stored) as VerdictTuple[]).map(
+    ([step, outcome, attempts, ms, branch, error, checks]) => ({
+      step,
+      ...(typeof branch === 'string' ? { branch } : {}),
+      outcome: VERDICTS[outcome] ?? 'failed',
+      attempts,
+      ms,
+      ...(typeof error === 'string' ? { error } : {}),
+      ...(checks && {
+        checks: checks.map(([path, test, seen, holds]) => ({ path, test, seen, holds: holds === 1 })),
+      }),
+    }),
+  );
 }
 
 export const iso = (ms: SQLOutputValue | undefined): string => new Date(Number(ms)).toISOString();

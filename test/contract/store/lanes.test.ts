@@ -1,4 +1,6 @@
 import { expect } from 'chai';
+import type { PodioEvent } from '../../../src/core/event.ts';
+import type { StepVerdict } from '../../../src/core/run.ts';
 import type { Entry } from '../../../src/store/contract.ts';
 import {
   appended,
@@ -59,6 +61,40 @@ for (const { name, make } of WORLDS) {
       await store.lanes.advance(lease, 2);
       await store.lanes.finish(lease, settled(first), 1);
       expect((await store.lanes.load(lease)).cursor).to.equal(3);
+    });
+
+    it('know when the event came that was settled last, before another one', async () => {
+      await using world = make();
+      const store = await world.open();
+      const events = await appended(store, 5);
+      const lease = await store.lanes.acquire(lane(), 'earliest');
+      const { rule } = lease.lane;
+      const [first, second, third, fourth] = events as [PodioEvent, PodioEvent, PodioEvent, PodioEvent];
+      expect(await store.lanes.previous(rule, 5)).to.equal(undefined);
+      await store.lanes.finish(lease, settled(first), 1);
+      await store.lanes.finish(lease, settled(second), 2);
+      await store.lanes.finish(lease, settled(third, { outcome: 'filtered' }), 3);
+      await store.lanes.finish(lease, settled(fourth, { replay: 1 }), 3);
+      expect(await store.lanes.previous(rule, 5)).to.equal(Date.parse(second.receivedAt));
+      expect(await store.lanes.previous(rule, 2)).to.equal(Date.parse(first.receivedAt));
+      expect(await store.lanes.previous(rule, 1)).to.equal(undefined);
+      expect(await store.lanes.previous('other', 5)).to.equal(undefined);
+    });
+
+    it('keep what conditions have seen', async () => {
+      await using world = make();
+      const store = await world.open();
+      const [event] = (await appended(store, 1)) as [PodioEvent];
+      const lease = await store.lanes.acquire(lane(), 'earliest');
+      const check = { path: 'fields.value', test: 'gte 10', seen: '€5.00', holds: false };
+      const steps: StepVerdict[] = [
+        { step: 'a', outcome: 'done', attempts: 1, ms: 2 },
+        { step: 'b', outcome: 'skipped', attempts: 1, ms: 0, checks: [check, { ...check, holds: true }] },
+        { step: 'c', branch: '1', outcome: 'continued', attempts: 2, ms: 3, error: 'no' },
+      ];
+      await store.lanes.finish(lease, settled(event, { steps }), 1);
+      const [listed] = await store.journal.list({});
+      expect(listed?.runs[0]?.steps).to.deep.equal(steps);
     });
 
     it('know after a restart what is done above the cursor', async () => {

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { type DryRunDeps, dryRun } from '../../../src/dispatch/dry-run.ts';
 import { makeMatcher } from '../../../src/dispatch/match.ts';
-import type { DryRun as Said } from '../../../src/plugin/host.ts';
-import { fakeStep, itemUpdate, known, makeRule, makeStep, type Work } from './support.ts';
+import type { PreparedStep, DryRun as Said } from '../../../src/plugin/host.ts';
+import { fakeStep, itemUpdate, known, makeRule, makeStep, viewOf, type Work } from './support.ts';
 
 const event = { ...itemUpdate(1, 1), seq: 1, receivedAt: '2026-06-01T12:00:00.000Z' };
 
@@ -26,6 +26,7 @@ function deps(work: Record<string, Work>, names: readonly string[], trigger = {}
     steps: steps.map(step => fakeStep('r', step, all[step.name as keyof typeof all] ?? (() => undefined))),
     matcher: makeMatcher(rule, known),
     reader: { changes: async () => new Map() },
+    view: viewOf,
     said: () => {
       const told = last;
       last = undefined;
@@ -81,6 +82,30 @@ describe('dryRun', () => {
         { step: 'optional', outcome: 'continued', error: 'no' },
         { step: 'bad', outcome: 'failed', error: 'no' },
       ],
+    });
+  });
+
+  it('tells what where and when have seen, and goes on after a skipped step', async () => {
+    const checks = [{ path: 'event.type', test: 'eq item.create', seen: 'item.update', holds: false }];
+    const never = { judge: async () => ({ holds: false, checks }) };
+    const given = deps({}, ['sink', 'mute']);
+    const { rule, steps } = given;
+    expect(await dryRun({ ...given, rule: { ...rule, where: never } }, event)).to.deep.equal({
+      rule: 'r',
+      outcome: 'filtered',
+      steps: [],
+      checks,
+    });
+    const [sink, mute] = steps as [PreparedStep, PreparedStep];
+    const skipping = [{ ...sink, step: { ...sink.step, when: never } }, mute];
+    const made = await dryRun({ ...given, steps: skipping }, event);
+    expect(made.outcome).to.equal('settled');
+    expect(made.steps[0]).to.deep.equal({ step: 'sink', outcome: 'skipped', checks });
+    expect(made.steps[1]?.outcome).to.equal('described');
+    const broken = { judge: () => Promise.reject(new Error('down')) };
+    expect(await dryRun({ ...given, rule: { ...rule, where: broken } }, event)).to.include({
+      outcome: 'failed',
+      error: 'down',
     });
   });
 });

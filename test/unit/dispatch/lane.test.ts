@@ -1,5 +1,7 @@
 import { expect } from 'chai';
+import type { RuleCondition } from '../../../src/core/condition.ts';
 import { PermanentError, RetryAfter, StoreError } from '../../../src/core/errors.ts';
+import type { View } from '../../../src/plugin/contract.ts';
 import type { StepTask } from '../../../src/plugin/host.ts';
 import {
   APP,
@@ -652,6 +654,178 @@ describe('Lane', () => {
       await world.store.parking.retry({ all: true });
       await world.clock.advance(0);
       expect(await world.runs()).to.deep.equal([['r', 1, 'settled']]);
+    });
+  });
+
+  describe('where', () => {
+    const no = { path: 'fields.value', test: 'gte 10', seen: '5', holds: false };
+    const where = (judge: RuleCondition['judge']) => makeRule('r', { where: { judge } });
+
+    it('decides before the first step, and what it saw is on record', async () => {
+      const ran: unknown[] = [];
+      const even = where(async view => {
+        const itemId = (view as View).event().itemId ?? 0;
+        return { holds: itemId % 2 === 0, checks: [{ ...no, seen: String(itemId) }] };
+      });
+      const work: Work = ({ event }) => {
+        ran.push(event.itemId);
+        return undefined;
+      };
+      const world = await new World({ rules: [even], work: { work } }).start();
+      await world.append(itemUpdate(1, 1), itemUpdate(2, 1));
+      expect(ran).to.deep.equal([2]);
+      const [first, second] = await world.store.journal.list({});
+      const checks = [{ ...no, seen: '1' }];
+      expect(first?.runs).to.deep.equal([
+        {
+          rule: 'r',
+          outcome: 'filtered',
+          steps: [{ step: 'rule.where', outcome: 'filtered', attempts: 1, ms: 0, checks }],
+        },
+      ]);
+      expect(second?.runs[0]?.outcome).to.equal('settled');
+    });
+
+    it('keeps no secret of what it saw', async () => {
+      const seen = where(async () => ({ holds: false, checks: [{ ...no, seen: 'a s3cret!' }] }));
+      const world = await new World({ rules: [seen], mask: text => text.replace('s3cret', '***') }).start();
+      await world.append(itemUpdate(1, 1));
+      const [listed] = await world.store.journal.list({});
+      expect(listed?.runs[0]?.steps[0]?.checks?.[0]?.seen).to.equal('a ***!');
+    });
+
+    it('is asked again, with backoff and over a restart, while it can not be told', async () => {
+      let calls = 0;
+      const flaky = where(async () => {
+        if (++calls < 4) throw new Error('down');
+        return { holds: true, checks: [] };
+      });
+      const world = await new World({ rules: [flaky] }).start();
+      await world.append(itemUpdate(1, 1));
+      await world.clock.advance(1000);
+      expect(calls).to.equal(2);
+      await world.crash({});
+      await world.clock.advance(10_000);
+      expect([calls, await world.runs()]).to.deep.equal([4, [['r', 1, 'settled']]]);
+    });
+
+    it('parks what it can never tell, under its own name', async () => {
+      const never = where(async () => {
+        throw new PermanentError('no access');
+      });
+      const world = await new World({ rules: [never] }).start();
+      await world.append(itemUpdate(1, 1));
+      expect(await parkedOf(world)).to.deep.equal([
+        { rule: 'r', seq: 1, step: 'rule.where', attempts: 1, error: 'no access' },
+      ]);
+      await world.crash({ rules: [where(async () => ({ holds: false, checks: [] }))] });
+      await world.store.parking.retry({ all: true });
+      await world.clock.advance(0);
+      expect(await world.runs()).to.deep.equal([['r', 1, 'filtered']]);
+    });
+
+    it('is not asked again once a step was reached', async () => {
+      let calls = 0;
+      const once = where(async () => ({ holds: ++calls === 1, checks: [] }));
+      const { work } = failing(1, () => new PermanentError('no'));
+      const world = await new World({ rules: [once], work: { work } }).start();
+      await world.append(itemUpdate(1, 1));
+      await world.crash({ work: { work: pass } });
+      await world.store.parking.retry({ all: true });
+      await world.clock.advance(0);
+      expect([calls, await world.runs()]).to.deep.equal([1, [['r', 1, 'settled']]]);
+    });
+  });
+
+  describe('when', () => {
+    const no = { path: 'data.a.n', test: 'gt 1', seen: '1', holds: false };
+    const steps = (judge: RuleCondition['judge']) => [
+      makeStep('a'),
+      makeStep('b', { when: { judge } }),
+      makeStep('c'),
+    ];
+    const big = steps(async view => {
+      const { n } = (view as View).data().a as { n: number };
+      return { holds: n > 1, checks: [{ ...no, seen: String(n), holds: n > 1 }] };
+    });
+    const ran = () => {
+      const names: string[] = [];
+      const note =
+        (name: string): Work =>
+        () => {
+          names.push(name);
+          return undefined;
+        };
+      return { names, note };
+    };
+
+    it('skips its step where it does not hold, for each message by itself', async () => {
+      const { names, note } = ran();
+      const a: Work = () => [{ a: { n: 1 } }, { a: { n: 2 } }];
+      const world = await new World({
+        rules: [makeRule('r', { steps: big })],
+        work: { a, b: note('b'), c: note('c') },
+      }).start();
+      await world.append(itemUpdate(1, 1));
+      expect(names).to.deep.equal(['c', 'b', 'c']);
+      const [listed] = await world.store.journal.list({});
+      expect(listed?.runs[0]?.outcome).to.equal('settled');
+      expect(
+        listed?.runs[0]?.steps.map(({ step, branch, outcome, checks }) => [
+          step,
+          branch,
+          outcome,
+          checks?.[0]?.seen,
+        ]),
+      ).to.deep.equal([
+        ['a', undefined, 'done', undefined],
+        ['b', '0', 'skipped', '1'],
+        ['c', '0', 'done', undefined],
+        ['b', '1', 'done', undefined],
+        ['c', '1', 'done', undefined],
+      ]);
+    });
+
+    it('is asked again when it can not be told, within the tries of its step, and parks whatever onError says', async () => {
+      let calls = 0;
+      const asked = steps(async () => {
+        calls++;
+        throw new Error('down');
+      }).map(step => (step.name === 'b' ? { ...step, onError: 'continue' as const } : step));
+      const delivery = { ...POLICY, attempts: 3 };
+      const rule = makeRule('r', { steps: asked.map(step => ({ ...step, delivery })) });
+      const world = await new World({ rules: [rule] }).start();
+      await world.append(itemUpdate(1, 1));
+      await world.clock.advance(60_000);
+      expect(calls).to.equal(3);
+      expect(await parkedOf(world)).to.deep.equal([
+        { rule: 'r', seq: 1, step: 'b', attempts: 3, error: 'down' },
+      ]);
+    });
+
+    it('is not asked again for a try after the first', async () => {
+      let calls = 0;
+      const asked = steps(async () => ({ holds: ++calls === 1, checks: [] }));
+      const { work: b } = failing(2);
+      const world = await new World({ rules: [makeRule('r', { steps: asked })], work: { b } }).start();
+      await world.append(itemUpdate(1, 1));
+      await world.clock.advance(10_000);
+      expect([calls, await world.runs()]).to.deep.equal([1, [['r', 1, 'settled']]]);
+    });
+
+    it('leaves a skipped step skipped over a restart', async () => {
+      let calls = 0;
+      const asked = steps(async () => ({ holds: ++calls > 1, checks: [] }));
+      const { names, note } = ran();
+      const { work: c } = failing(1);
+      const world = await new World({
+        rules: [makeRule('r', { steps: asked })],
+        work: { b: note('b'), c },
+      }).start();
+      await world.append(itemUpdate(1, 1));
+      await world.crash({});
+      await world.clock.advance(10_000);
+      expect([calls, names, await world.runs()]).to.deep.equal([1, [], [['r', 1, 'settled']]]);
     });
   });
 

@@ -1,13 +1,13 @@
 // A world for lanes: the store in memory, steps that are plain functions, and a clock that stands still.
 import type { Clock } from '../../../src/core/clock.ts';
-import type { NewEvent } from '../../../src/core/event.ts';
+import type { NewEvent, PodioEvent } from '../../../src/core/event.ts';
 import { type Log, silentLog } from '../../../src/core/log.ts';
 import { noMetrics } from '../../../src/core/metrics.ts';
 import type { AppTrigger, DeliveryPolicy, Rule, Step } from '../../../src/core/rule.ts';
 import { type Dispatcher, makeDispatcher } from '../../../src/dispatch/dispatcher.ts';
 import type { Known } from '../../../src/dispatch/match.ts';
 import type { WindowLimits } from '../../../src/dispatch/window.ts';
-import type { Changes, Data } from '../../../src/plugin/contract.ts';
+import type { Changes, Data, View } from '../../../src/plugin/contract.ts';
 import type { PreparedStep, StepState, StepTask } from '../../../src/plugin/host.ts';
 import type { KnownField } from '../../../src/podio/contract.ts';
 import type { Store } from '../../../src/store/contract.ts';
@@ -134,6 +134,7 @@ export interface WorldOptions {
   ready?: Promise<void>;
   log?: Log;
   limits?: WindowLimits;
+  mask?: (text: string) => string;
   /** In place of the store's own parts. */
   wrap?: (store: MemoryStore) => Pick<Store, 'journal' | 'lanes' | 'replays' | 'changes$'>;
 }
@@ -184,11 +185,14 @@ export class World {
   }
 
   #make(): Dispatcher {
-    const { rules, work = {}, changes, ready, log, limits, wrap } = this.options;
+    const { rules, work = {}, changes, ready, log, limits, wrap, mask } = this.options;
     return makeDispatcher({
       rules,
       store: wrap?.(this.store) ?? this.store,
-      plugins: { prepare: (rule, step) => fakeStep(rule.name, step, work[step.name] ?? pass, ready) },
+      plugins: {
+        prepare: (rule, step) => fakeStep(rule.name, step, work[step.name] ?? pass, ready),
+        view: (_rule, event, data) => viewOf(event, data),
+      },
       reader: { changes: changes ?? (async () => new Map()) },
       known,
       clock: this.clock satisfies Clock,
@@ -196,9 +200,14 @@ export class World {
       metrics: noMetrics,
       random: () => 1 - Number.EPSILON,
       ...(limits && { limits }),
+      ...(mask && { mask }),
     });
   }
 }
+
+/** Conditions in these tests look at the event and the data alone. */
+export const viewOf = (event: PodioEvent, data: Data): View =>
+  ({ event: () => event, data: () => data }) as unknown as View;
 
 /** Resolves when everything that waits for nothing but promises has happened. */
 export const rest = () => new Promise(resolve => setImmediate(resolve));

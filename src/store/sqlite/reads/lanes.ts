@@ -13,7 +13,7 @@ import {
 } from '../../contract.ts';
 import { elapsed } from '../../time.ts';
 import { type Names, NO_NAME } from '../names.ts';
-import { entryOf, outcomeOf, type Row } from '../rows.ts';
+import { entryOf, outcomeNumber, outcomeOf, type Row } from '../rows.ts';
 
 export interface Page {
   readonly after?: string;
@@ -25,6 +25,7 @@ export interface LaneReads {
   load(lane: LaneId, now: number): LaneState;
   requested(rule: string, page: Page, now: number): readonly RequestedRun[];
   settled(rule: string, eventIds: readonly string[]): readonly string[];
+  previous(rule: string, before: number): number | undefined;
   status(): readonly LaneStatus[];
 }
 
@@ -59,6 +60,10 @@ export function makeLaneReads(db: DatabaseSync, names: Names): LaneReads {
   const selectLast = db.prepare('SELECT max(seq) AS seq FROM event');
   const selectRemovedTo = db.prepare('SELECT removed_to FROM retention');
   const countKept = db.prepare('SELECT count(*) AS n FROM event WHERE seq > ? AND seq <= ?');
+  const selectPrevious = db.prepare(
+    `SELECT received_at FROM run JOIN event USING (seq)
+     WHERE rule = ? AND run.seq < ? AND replay = 0 AND outcome = ${outcomeNumber('settled')} ORDER BY run.seq DESC LIMIT 1`,
+  );
   const selectLanes = db.prepare(
     `SELECT lane.rule, min(cursor) AS cursor, settled, filtered, parked, dropped, last_at, last_outcome
      FROM lane LEFT JOIN tally USING (rule) GROUP BY lane.rule`,
@@ -135,6 +140,10 @@ export function makeLaneReads(db: DatabaseSync, names: Names): LaneReads {
     settled(rule, eventIds) {
       const id = names.find(rule) ?? NO_NAME;
       return eventIds.filter(eventId => selectSettled.get(eventId, id) !== undefined);
+    },
+    previous(rule, before) {
+      const row = selectPrevious.get(names.find(rule) ?? NO_NAME, before);
+      return row === undefined ? undefined : Number(row.received_at);
     },
     status() {
       const last = Number(selectLast.get()?.seq ?? 0);

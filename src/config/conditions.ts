@@ -1,0 +1,131 @@
+/** `where` of a rule and `when` of a step: from the tree to a compiled condition, with every problem at its place. */
+import type { CatalogField } from '../core/catalog.ts';
+import type { RuleCondition } from '../core/condition.ts';
+import type { FieldValue } from '../core/rule.ts';
+import { judge } from '../language/condition/judge.ts';
+import {
+  type Condition,
+  isMoney,
+  type Operand,
+  readCondition,
+  type Test,
+  testsIn,
+} from '../language/condition/parse.ts';
+import { isRelative } from '../language/moment.ts';
+import { type Context, complain } from './context.ts';
+import type { FieldCheck } from './field-check.ts';
+import { nameOf, valueProblem } from './field-values.ts';
+import { type ConfigNode, child, nodeAt, type Path, toPlain } from './node.ts';
+
+export interface ConditionContext extends Context {
+  readonly fields: FieldCheck;
+}
+
+/** Undefined when there is a problem (reported), or a value can't be known. */
+export function resolveCondition(
+  context: ConditionContext,
+  node: ConfigNode,
+  path: Path,
+  /** The apps whose fields it is about; empty: that can't be known. */
+  apps: readonly string[],
+): RuleCondition | undefined {
+  let failed = false;
+  const inner: Context = {
+    root: context.root,
+    report: problem => {
+      failed ||= problem.severity === 'error';
+      context.report(problem);
+    },
+  };
+  const condition = readCondition(
+    toPlain(node),
+    ({ path: at, message, hint, atKey }) =>
+      complain(inner, 'CONFIG_CONDITION', [...path, ...at], message, { hint, ...(atKey && { atKey }) }),
+    { shownAt: at => shownAt(node, at) },
+  );
+  checkFields(context, inner, condition, path, apps);
+  return failed || hasUnknown(node) ? undefined : { judge: view => judge(condition, view as never) };
+}
+
+/** What stands in the file as `${...}` is shown as it stands there. */
+function shownAt(node: ConfigNode, at: Path): string | undefined {
+  const found = nodeAt(node, at);
+  return found?.kind === 'scalar' && found.interpolated ? found.text : undefined;
+}
+
+function hasUnknown(node: ConfigNode): boolean {
+  if (node.kind === 'list') return node.items.some(hasUnknown);
+  if (node.kind === 'map') return [...node.entries.values()].some(({ value }) => hasUnknown(value));
+  return node.kind === 'unknown';
+}
+
+/** Names, options and types of fields, as far as the catalog tells. */
+function checkFields(
+  { fields }: ConditionContext,
+  context: Context,
+  condition: Condition,
+  path: Path,
+  apps: readonly string[],
+): void {
+  if (apps.length === 0) return;
+  for (const { path: names, tests, at } of testsIn(condition)) {
+    const [root, name] = names;
+    if ((root !== 'fields' && root !== 'changes') || name === undefined) continue;
+    const before = root === 'changes' && names[2] === 'from';
+    const by = { rule: String(path[1]), values: comparedIn(nodeAt(context.root, [...path, ...at])) };
+    const found = fields.anyField({ name, shown: name, atKey: true }, [...path, ...at], apps, by);
+    // A part of a value, such as a mail, is no value of the field.
+    if (found.length === 0 || names.length !== (root === 'fields' ? 2 : 3)) continue;
+    for (const test of tests) checkTest(context, path, test, found, before ? 'from' : 'to');
+  }
+}
+
+/** The values that a field is compared with, for those who warn when one of them is no more. */
+function comparedIn(node: ConfigNode | undefined): readonly (ConfigNode | undefined)[] {
+  return node?.kind === 'map' ? ['eq', 'ne', 'in', 'contains'].map(key => child(node, key)) : [node];
+}
+
+function checkTest(
+  context: Context,
+  path: Path,
+  { operator, operand, at }: Test,
+  fields: readonly CatalogField[],
+  use: 'from' | 'to',
+): void {
+  const isOrder = ['gt', 'gte', 'lt', 'lte'].includes(operator);
+  if (isOrder && fields.every(field => hasNoOrder(field))) {
+    const [field] = fields as readonly [CatalogField];
+    complain(
+      context,
+      'CONFIG_CONDITION',
+      [...path, ...at],
+      `${nameOf(field)} is of type ${field.type}, which has no order: this can never hold`,
+      { hint: 'only numbers, amounts and dates have one' },
+    );
+    return;
+  }
+  const choice =
+    operator === 'contains' && fields.every(({ type }) => type === 'category' || type === 'question');
+  if (!isOrder && !choice && !['eq', 'ne', 'in'].includes(operator)) return;
+  const operands = operator === 'in' ? (operand.parts ?? []) : [operand];
+  for (const [index, one] of operands.entries()) {
+    if (!isFixed(one)) continue;
+    const problems = fields.map(field => valueProblem(field, one.value as FieldValue, use));
+    const [first] = problems;
+    // A rule may be about several apps.
+    if (first === undefined || problems.some(problem => problem === undefined)) continue;
+    const place = [...path, ...at, ...(operator === 'in' ? [index] : [])];
+    complain(context, first.code, place, `\`${one.shown}\` ${first.words}`, { hint: first.hint });
+  }
+}
+
+const ORDERED = new Set(['number', 'money', 'progress', 'duration', 'date', 'calculation']);
+const hasNoOrder = ({ type, returnType }: CatalogField): boolean =>
+  type === 'calculation' ? returnType === 'text' : !ORDERED.has(type);
+
+/** What a template or a relative date comes to is not known yet. */
+const isFixed = ({ value, template, parts }: Operand): boolean =>
+  template === undefined &&
+  parts === undefined &&
+  !(typeof value === 'string' && isRelative(value.trim())) &&
+  (typeof value !== 'object' || value === null || isMoney(value));

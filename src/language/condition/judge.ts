@@ -1,0 +1,176 @@
+/** Whether a condition holds for one message, and what was seen of it. */
+import type { Check, Judgement } from '../../core/condition.ts';
+import { contains, equal, isEmpty, isTyped, orders, textOf, textsOf } from '../compare.ts';
+import { FieldView, reviveFields } from '../field-view.ts';
+import type { Now } from '../moment.ts';
+import { isName, type View } from '../names.ts';
+import { type Condition, isMoney, namesIn, type Operand, type Test, type Tested, testsIn } from './parse.ts';
+
+/** What costs no call is looked at first. */
+const FREE: ReadonlySet<string> = new Set(['event', 'app', 'now', 'data', 'run']);
+
+/** Of a value that was seen, no more than this is kept. */
+const MAX_SEEN = 120;
+
+/**
+ * Rejects when something that is needed can't be read now. Everything that one kind of thing decides is looked at, so that
+ * people see all that was wrong and not only the first of it.
+ */
+export async function judge(condition: Condition, view: View): Promise<Judgement> {
+  const checks = new Map<Tested, readonly Check[]>();
+  const now: Now = { ms: view.now().getTime(), zone: view.timezone() };
+  const holds = await new Judge(view, now, checks).decide(condition);
+  return { holds, checks: [...testsIn(condition)].flatMap(test => checks.get(test) ?? []) };
+}
+
+class Judge {
+  readonly #view: View;
+  readonly #now: Now;
+  readonly #checks: Map<Tested, readonly Check[]>;
+  readonly #roots = new Map<string, Promise<unknown>>();
+
+  constructor(view: View, now: Now, checks: Map<Tested, readonly Check[]>) {
+    this.#view = view;
+    this.#now = now;
+    this.#checks = checks;
+  }
+
+  async decide(condition: Condition): Promise<boolean> {
+    switch (condition.kind) {
+      case 'not':
+        return !(await this.decide(condition.of));
+      case 'test':
+        return this.#test(condition);
+      case 'all':
+        return this.#each(condition.of, false);
+      case 'any':
+        return this.#each(condition.of, true);
+    }
+  }
+
+  /** `decisive` is what settles it when one of them comes to it. */
+  async #each(of: readonly Condition[], decisive: boolean): Promise<boolean> {
+    const free = of.filter(isFree);
+    for (const some of [free, of.filter(one => !free.includes(one))]) {
+      const results = await Promise.all(some.map(one => this.decide(one)));
+      if (results.includes(decisive)) return decisive;
+    }
+    return !decisive;
+  }
+
+  async #test(tested: Tested): Promise<boolean> {
+    const { path, tests, currency } = tested;
+    const [root = '', ...rest] = path;
+    if ((root === 'fields' || root === 'changes') && rest[0] !== undefined) this.#view.mentions?.(rest[0]);
+    const all = found(await this.#root(root), rest);
+    const values = currency === undefined ? all : all.flatMap(value => inCurrency(value, currency));
+    const seen = clip(textOf(all.length === 1 ? all[0] : all));
+    const checks: Check[] = [];
+    for (const test of tests) {
+      const holds = await this.#holds(test, values);
+      const shown = [test.operator, test.operand.shown, test.operator === 'currency' ? undefined : currency];
+      const text = shown.filter(part => part !== undefined).join(' ');
+      checks.push({ path: path.join('.'), test: clip(text), seen, holds });
+    }
+    this.#checks.set(tested, checks);
+    return checks.every(({ holds }) => holds);
+  }
+
+  #root(name: string): Promise<unknown> {
+    let value = this.#roots.get(name);
+    if (value === undefined) {
+      const view = this.#view;
+      value = (async () => {
+        if (name === 'data') return reviveFields(view.data());
+        if (isName(name)) return view[name]();
+        return reviveFields(view.data()[name]);
+      })();
+      this.#roots.set(name, value);
+    }
+    return value;
+  }
+
+  async #holds({ operator, operand, pattern }: Test, values: readonly unknown[]): Promise<boolean> {
+    const is = (right: unknown) =>
+      values.length === 0
+        ? equal(undefined, right, this.#now)
+        : values.some(one => equal(one, right, this.#now));
+    switch (operator) {
+      case 'currency':
+      case 'exists': {
+        const exists = values.some(value => !isEmpty(value));
+        return operator === 'currency' ? exists : exists === operand.value;
+      }
+      case 'eq':
+      case 'in':
+        return is(await this.#value(operand));
+      case 'ne':
+        return !is(await this.#value(operand));
+      case 'contains': {
+        const right = await this.#value(operand);
+        return values.some(one => contains(one, right, this.#now));
+      }
+      case 'matches':
+        return values.some(one => textsOf(one).some(text => pattern?.matches(text) ?? false));
+      default: {
+        const right = await this.#value(operand);
+        return values.some(one => orders(one, right, this.#now).some(by => fits(operator, by)));
+      }
+    }
+  }
+
+  async #value({ value, template, parts }: Operand): Promise<unknown> {
+    if (template !== undefined) return template.value(this.#view);
+    if (parts === undefined) return value;
+    const filled = await Promise.all(parts.map(part => this.#value(part)));
+    return isMoney(value) ? { ...value, value: filled[0] } : filled;
+  }
+}
+
+const fits = (operator: 'gt' | 'gte' | 'lt' | 'lte', order: number): boolean => {
+  switch (operator) {
+    case 'gt':
+      return order > 0;
+    case 'gte':
+      return order >= 0;
+    case 'lt':
+      return order < 0;
+    case 'lte':
+      return order <= 0;
+  }
+};
+
+const isFree = (condition: Condition): boolean => namesIn(condition).isSubsetOf(FREE);
+
+/** What stands at a path, looking through lists on the way: a list at its end is one value. */
+function found(value: unknown, path: readonly string[]): readonly unknown[] {
+  const [step, ...rest] = path;
+  if (step === undefined) return isEmpty(value) ? [] : [value];
+  if (value instanceof FieldView) {
+    const index = indexOf(step);
+    return found(index === undefined ? value.part(step) : value.each()[index], rest);
+  }
+  if (Array.isArray(value)) {
+    const index = indexOf(step);
+    if (index !== undefined) return found(value[index], rest);
+    if (step === 'size') return found(value.length, rest);
+    if (step === 'first' || step === 'last') return found(value.at(step === 'first' ? 0 : -1), rest);
+    return value.flatMap(one => found(one, path));
+  }
+  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, step)) return [];
+  return found((value as Readonly<Record<string, unknown>>)[step], rest);
+}
+
+const indexOf = (step: string): number | undefined => (/^\d+$/.test(step) ? Number(step) : undefined);
+
+function inCurrency(value: unknown, currency: string): readonly unknown[] {
+  if (Array.isArray(value)) return value.flatMap(one => inCurrency(one, currency));
+  if (value instanceof FieldView) return value.each().filter(one => isIn(one.values[0]?.currency, currency));
+  const own = typeof value === 'object' && value !== null && 'currency' in value ? value.currency : undefined;
+  return !isTyped(value) && isIn(own, currency) ? [value] : [];
+}
+
+const isIn = (given: unknown, currency: string): boolean =>
+  typeof given === 'string' && given.toUpperCase() === currency;
+
+const clip = (text: string): string => (text.length > MAX_SEEN ? `${text.slice(0, MAX_SEEN - 3)}...` : text);

@@ -1,0 +1,411 @@
+/** From what stands in a config to a condition, with everything in it that can never hold. Pure but for templates and patterns. */
+import { isPodiodError } from '../../core/errors.ts';
+import { nearest, suggestion } from '../../core/suggest.ts';
+import { DURATION } from '../../core/units.ts';
+import { isRecord, toNumber } from '../../core/values.ts';
+import { textOf } from '../compare.ts';
+import { isRelative, looksLikeDate } from '../moment.ts';
+import { isName, NAMES, type Name } from '../names.ts';
+import { surroundings } from '../surroundings.ts';
+import { compileTemplate, hasTemplate, type Template } from '../template.ts';
+import { compilePattern, type Pattern } from './pattern.ts';
+
+export const OPERATORS = [
+  'eq',
+  'ne',
+  'in',
+  'gt',
+  'gte',
+  'lt',
+  'lte',
+  'matches',
+  'contains',
+  'exists',
+] as const;
+export type Operator = (typeof OPERATORS)[number];
+
+export type Path = readonly (string | number)[];
+
+export interface Operand {
+  /** As written. */
+  readonly value: unknown;
+  /** For people. */
+  readonly shown: string;
+  /** Of a text with templates in it. */
+  readonly template?: Template;
+  /** Of a list in which there are templates, and of the amount in `{ value, currency }`. */
+  readonly parts?: readonly Operand[];
+}
+
+export interface Test {
+  readonly operator: Operator | 'currency';
+  readonly operand: Operand;
+  readonly pattern?: Pattern;
+  /** Where the operand stands in the condition. */
+  readonly at: Path;
+}
+
+/** All tests of one path. */
+export interface Tested {
+  readonly kind: 'test';
+  readonly path: readonly string[];
+  readonly tests: readonly Test[];
+  /** Only amounts in this currency count. */
+  readonly currency?: string;
+  /** Where it stands in the condition. */
+  readonly at: Path;
+}
+
+export type Condition =
+  | { readonly kind: 'all' | 'any'; readonly of: readonly Condition[] }
+  | { readonly kind: 'not'; readonly of: Condition }
+  | Tested;
+
+export interface ConditionProblem {
+  readonly path: Path;
+  readonly message: string;
+  readonly hint?: string | undefined;
+  /** The key is wrong, not its value. */
+  readonly atKey?: boolean;
+}
+
+export interface ParseOptions {
+  /** How a value is to be shown that stands in the file as `${...}`. */
+  readonly shownAt?: (path: Path) => string | undefined;
+}
+
+type Complain = (problem: ConditionProblem) => void;
+
+/** Tells every problem. What it answers then holds all that was right. */
+export const readCondition = (written: unknown, complain: Complain, options: ParseOptions = {}): Condition =>
+  new Parser(complain, options).map(written, []);
+
+/** Undefined when there is a problem; all of them are told. */
+export function parseCondition(
+  written: unknown,
+  complain: Complain,
+  options: ParseOptions = {},
+): Condition | undefined {
+  let failed = false;
+  const condition = readCondition(
+    written,
+    problem => {
+      failed = true;
+      complain(problem);
+    },
+    options,
+  );
+  return failed ? undefined : condition;
+}
+
+const MEANS = 'write a map of what is looked at and what it must be, like `{ fields.status: Won }`';
+const ALL: Condition = { kind: 'all', of: [] };
+
+class Parser {
+  readonly #complain: Complain;
+  readonly #options: ParseOptions;
+
+  constructor(complain: Complain, options: ParseOptions) {
+    this.#complain = complain;
+    this.#options = options;
+  }
+
+  /** A map of paths and tests, all of which must hold. */
+  map(written: unknown, at: Path): Condition {
+    if (!isRecord(written)) {
+      this.#complain({ path: at, message: 'a condition must be a map', hint: MEANS });
+      return ALL;
+    }
+    const entries = Object.entries(written);
+    if (entries.length === 0) {
+      this.#complain({ path: at, message: 'a condition with nothing in it says nothing', hint: MEANS });
+    }
+    const of = entries.map(([key, value]) => this.#entry(key, value, [...at, key]));
+    const [only] = of;
+    return of.length === 1 && only ? only : { kind: 'all', of };
+  }
+
+  #entry(key: string, value: unknown, at: Path): Condition {
+    if (key === 'not') return { kind: 'not', of: this.map(value, at) };
+    if (key === 'all' || key === 'any') return this.#several(key, value, at);
+    const path = this.#path(key, at);
+    return this.#test(path, value, at);
+  }
+
+  /** A list of conditions, or a map of which each entry is one. */
+  #several(kind: 'all' | 'any', value: unknown, at: Path): Condition {
+    if (isRecord(value) && Object.keys(value).length > 0) {
+      return { kind, of: Object.entries(value).map(([key, one]) => this.#entry(key, one, [...at, key])) };
+    }
+    if (!Array.isArray(value) || value.length === 0) {
+      this.#complain({
+        path: at,
+        message: `\`${kind}\` must be a list of conditions`,
+        hint: `write \`${kind}: [{ fields.status: Won }, { fields.value: { gt: 100 } }]\``,
+      });
+      return ALL;
+    }
+    return { kind, of: value.map((one, index) => this.map(one, [...at, index])) };
+  }
+
+  // ---------------------------------------------------------------------------------------------- paths
+
+  #path(key: string, at: Path): readonly string[] {
+    const path = key.split('.').map(part => part.trim());
+    const [root = '', second] = path;
+    const wrong = (message: string, hint?: string) => {
+      this.#complain({ path: at, message, hint, atKey: true });
+      return path;
+    };
+    if (path.some(part => part === ''))
+      return wrong(`\`${key}\` is not a path`, 'write it as `fields.status`');
+    const { names, fieldProblem } = surroundings();
+    if (!isName(root) && !names.has(root)) {
+      const known = [...NAMES, ...names, 'all', 'any', 'not'];
+      return wrong(`unknown name \`${root}\` in a condition`, suggestion(root, known, 'known are'));
+    }
+    if (root === 'fields' || root === 'changes') {
+      if (second === undefined) return wrong(`\`${key}\` names no field`, `write it as \`${root}.status\``);
+      const problem = fieldProblem(second);
+      if (problem) return wrong(problem.message, problem.hint);
+    }
+    const parts = root === 'changes' ? CHANGE_PARTS : isName(root) ? KNOWN_PARTS[root] : undefined;
+    const part = path[root === 'changes' ? 2 : 1];
+    if (parts !== undefined && part !== undefined && !parts.includes(part)) {
+      return wrong(
+        `\`${root}\` has no \`${part}\`, so \`${key}\` is always empty`,
+        suggestion(part, parts, 'known are'),
+      );
+    }
+    return path;
+  }
+
+  // ---------------------------------------------------------------------------------------------- tests
+
+  #test(path: readonly string[], value: unknown, at: Path): Condition {
+    const tests = this.#tests(value, at);
+    const currency = tests.find(({ operator }) => operator === 'currency')?.operand.value;
+    this.#checkTogether(tests, at);
+    return {
+      kind: 'test',
+      path,
+      at,
+      tests: tests.length > 1 ? tests.filter(({ operator }) => operator !== 'currency') : tests,
+      ...(typeof currency === 'string' && { currency: currency.toUpperCase() }),
+    };
+  }
+
+  #tests(value: unknown, at: Path): readonly Test[] {
+    if (Array.isArray(value)) return [this.#in(value, at)];
+    if (!isRecord(value)) return [{ operator: 'eq', operand: this.#operand(value, at), at }];
+    if (isMoney(value)) return [{ operator: 'eq', operand: this.#operand(value, at), at }];
+    const keys = Object.keys(value);
+    if (keys.length === 0) {
+      this.#complain({ path: at, message: 'a test with nothing in it says nothing', hint: KNOWN_OPERATORS });
+    }
+    return keys.flatMap(key => this.#operator(key, value[key], [...at, key]) ?? []);
+  }
+
+  #operator(key: string, value: unknown, at: Path): Test | undefined {
+    const wrong = (message: string, hint?: string) => {
+      this.#complain({ path: at, message, hint });
+      return undefined;
+    };
+    if (key === 'currency') {
+      return typeof value === 'string' && /^[A-Za-z]{3}$/.test(value)
+        ? { operator: 'currency', operand: this.#operand(value, at), at }
+        : wrong('`currency` must be a code of three letters', 'like EUR or USD');
+    }
+    if (!isOperator(key)) {
+      const near = nearest(key, [...OPERATORS, 'currency']);
+      this.#complain({
+        path: at,
+        message: `unknown operator \`${key}\``,
+        hint: near === undefined ? KNOWN_OPERATORS : `did you mean \`${near}\`?`,
+        atKey: true,
+      });
+      return undefined;
+    }
+    switch (key) {
+      case 'exists':
+        return typeof value === 'boolean'
+          ? { operator: key, operand: this.#operand(value, at), at }
+          : wrong('`exists` must be true or false');
+      case 'in':
+        if (Array.isArray(value)) return this.#in(value, at);
+        return isTemplate(value)
+          ? { operator: key, operand: this.#operand(value, at), at }
+          : wrong('`in` must be a list', 'for one value write `eq`');
+      case 'matches':
+        return this.#matches(value, at);
+      case 'contains':
+        return isRecord(value) || Array.isArray(value) || value === null || value === ''
+          ? wrong('`contains` must be one text', 'for several write `any: [...]` or `matches: "a|b"`')
+          : { operator: key, operand: this.#operand(value, at), at };
+      case 'eq':
+      case 'ne':
+        if (Array.isArray(value)) {
+          return wrong(
+            `\`${key}\` must be one value`,
+            key === 'eq' ? 'for one of several write `in`' : 'write `not: { ...: { in: [...] } }`',
+          );
+        }
+        if (isRecord(value) && !isMoney(value)) return wrong(`\`${key}\` must be one value`);
+        return { operator: key, operand: this.#operand(value, at), at };
+      default:
+        if (isOrdered(value)) return { operator: key, operand: this.#operand(value, at), at };
+        return wrong(
+          `\`${key}: ${textOf(value)}\` can never hold: only numbers, amounts and dates have an order`,
+          'write a number, a date like 2026-01-31, or a relative one like -7d, today or now',
+        );
+    }
+  }
+
+  #in(value: readonly unknown[], at: Path): Test {
+    if (value.length === 0) {
+      this.#complain({
+        path: at,
+        message: 'one of nothing can never hold',
+        hint: 'put values into the list',
+      });
+    }
+    const parts = value.map((one, index) => {
+      if (Array.isArray(one) || (isRecord(one) && !isMoney(one))) {
+        this.#complain({ path: [...at, index], message: 'a list holds values, no lists or maps' });
+      }
+      return this.#operand(one, [...at, index]);
+    });
+    const shown = parts.map(part => part.shown).join(', ');
+    return { operator: 'in', operand: { value, shown, parts }, at };
+  }
+
+  #matches(value: unknown, at: Path): Test | undefined {
+    if (typeof value !== 'string' || value === '') {
+      this.#complain({ path: at, message: '`matches` must be a regular expression, in quotes' });
+      return undefined;
+    }
+    if (hasTemplate(value)) {
+      this.#complain({ path: at, message: 'a regular expression can have no templates in it' });
+      return undefined;
+    }
+    try {
+      return { operator: 'matches', operand: this.#operand(value, at), at, pattern: compilePattern(value) };
+    } catch (error) {
+      this.#complain({
+        path: at,
+        message: `not a regular expression: ${error instanceof Error ? error.message : String(error)}`,
+        hint: 'the syntax is that of RE2: no lookaround and no back references',
+      });
+      return undefined;
+    }
+  }
+
+  /** What is true of each test alone, but never of both. */
+  #checkTogether(tests: readonly Test[], at: Path): void {
+    const operandOf = (...operators: readonly string[]) =>
+      tests.find(({ operator }) => operators.includes(operator))?.operand;
+    const isPositive = ({ operator, operand }: Test) =>
+      !['ne', 'exists', 'currency'].includes(operator) && operand.value !== null && operand.value !== '';
+    if (operandOf('exists')?.value === false && tests.some(isPositive)) {
+      this.#complain({ path: at, message: 'what does not exist can be nothing else: this can never hold' });
+    }
+    const low = toNumber(operandOf('gt', 'gte')?.value);
+    const high = toNumber(operandOf('lt', 'lte')?.value);
+    const isStrict = tests.some(({ operator }) => operator === 'gt' || operator === 'lt');
+    if (low === undefined || high === undefined) return;
+    if (low > high || (low === high && isStrict)) {
+      this.#complain({
+        path: at,
+        message: 'no number is above the one and below the other: this can never hold',
+      });
+    }
+  }
+
+  #operand(value: unknown, at: Path): Operand {
+    const shown = this.#options.shownAt?.(at) ?? textOf(isMoney(value) ? moneyText(value) : value);
+    if (isMoney(value) && isTemplate(value.value)) {
+      return { value, shown, parts: [this.#operand(value.value, [...at, 'value'])] };
+    }
+    if (!isTemplate(value)) return { value, shown };
+    try {
+      return { value, shown, template: compileTemplate(value) };
+    } catch (error) {
+      if (!isPodiodError(error)) throw error;
+      this.#complain({ path: at, message: error.message, hint: error.hint });
+      return { value, shown };
+    }
+  }
+}
+
+export const isOperator = (key: string): key is Operator => (OPERATORS as readonly string[]).includes(key);
+
+const KNOWN_OPERATORS = `operators: ${OPERATORS.join(', ')}`;
+
+const CHANGE_PARTS = ['from', 'to'];
+
+/** What some names have, and nothing else. Of the others it depends on Podio. */
+const KNOWN_PARTS: Partial<Readonly<Record<Name, readonly string[]>>> = {
+  event: [
+    'seq',
+    'id',
+    'type',
+    'source',
+    'ref',
+    'app',
+    'space',
+    'itemId',
+    'revision',
+    'externalId',
+    'params',
+    'receivedAt',
+  ],
+  actor: ['type', 'id', 'name', 'mail', 'link'],
+  run: ['rule', 'previous', 'replay'],
+  app: ['name', 'id'],
+};
+
+const isTemplate = (value: unknown): value is string => typeof value === 'string' && hasTemplate(value);
+
+/** `{ value: 100, currency: EUR }` */
+export const isMoney = (value: unknown): value is { value: unknown; currency?: unknown } =>
+  isRecord(value) &&
+  (typeof value.value === 'number' || typeof value.value === 'string') &&
+  Object.keys(value).every(key => key === 'value' || key === 'currency');
+
+const moneyText = ({ value, currency }: { value: unknown; currency?: unknown }): string =>
+  [value, currency].filter(part => part !== undefined).join(' ');
+
+/** What has an order with something. */
+function isOrdered(value: unknown): boolean {
+  if (isMoney(value)) return toNumber(value.value) !== undefined || isTemplate(value.value);
+  if (typeof value === 'number') return Number.isFinite(value);
+  if (typeof value !== 'string') return false;
+  return (
+    hasTemplate(value) ||
+    toNumber(value) !== undefined ||
+    looksLikeDate(value) ||
+    isRelative(value.trim()) ||
+    DURATION.test(value)
+  );
+}
+
+/** In the order they are written in. */
+export function* testsIn(condition: Condition): Generator<Tested> {
+  if (condition.kind === 'test') yield condition;
+  else if (condition.kind === 'not') yield* testsIn(condition.of);
+  else for (const one of condition.of) yield* testsIn(one);
+}
+
+/** Every name that a condition looks at: only these are fetched. */
+export function namesIn(condition: Condition): ReadonlySet<string> {
+  const names = new Set<string>();
+  const ofOperand = ({ template, parts }: Operand): void => {
+    for (const name of template?.names ?? []) names.add(name);
+    for (const part of parts ?? []) ofOperand(part);
+  };
+  for (const { path, tests } of testsIn(condition)) {
+    names.add(path[0] ?? '');
+    for (const { operand } of tests) ofOperand(operand);
+  }
+  return names;
+}
