@@ -28,7 +28,8 @@ export async function send(
 ): Promise<Response> {
   let { method, url, headers, body } = request;
   for (let hops = 0; ; hops++) {
-    const response = await once(fetch, url, { method, headers, ...(body !== undefined && { body }), signal });
+    const sent = { method, headers: [...headers], ...(body !== undefined && { body }), signal };
+    const response = await once(fetch, url, sent);
     if (response.ok) return response;
     if (response.status < 300 || response.status >= 400) throw await refusal(response, url, request, options);
     const next = await redirected(response, url, hops, options);

@@ -33,6 +33,12 @@ export type {
   WriteOptions,
 } from './contract.ts';
 export { definePlugin } from './define.ts';
+export {
+  type CertainTest,
+  type ItemCondition,
+  type ItemTest,
+  itemConditionOption,
+} from './item-condition.ts';
 export { type Moment, momentOf } from './moment.ts';
 export { type Effect, once } from './once.ts';
 export {

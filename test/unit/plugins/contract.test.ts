@@ -34,6 +34,19 @@ const benches: Record<string, (folder: string) => Bench> = {
     options: { text: '{{ item.title }}' },
     podio: { comments: { create: async () => ({ comment_id: 3 }), get: notAsked, list: notAsked } },
   }),
+  'podio-find': () => ({
+    options: { app: 'archive', where: { 'fields.title': '{{ item.title }}' } },
+    podio: {
+      apps: { get: async () => archive },
+      items: {
+        filter: async () => ({ total: 1, filtered: 1, items: [{ item_id: 5, title: 'Acme', fields: [] }] }),
+        get: notAsked,
+        create: notAsked,
+        update: notAsked,
+        delete: notAsked,
+      },
+    },
+  }),
   'podio-item': () => ({
     options: { app: 'archive', set: { title: '{{ item.title }}' } },
     podio: {

@@ -5,6 +5,7 @@ import { inspect } from 'node:util';
 import { expect } from 'chai';
 import httpRequest from '../../../plugins/http-request/index.ts';
 import type { PluginError } from '../../../src/core/errors.ts';
+import { outboundFetch } from '../../../src/http/outbound.ts';
 import { type TestEvent, testPlugin } from '../../../src/plugin/testing.ts';
 import { type HttpAnswer, jsonOf, startHttp, status } from '../../support/http.ts';
 
@@ -290,6 +291,22 @@ describe('http-request', () => {
         },
       });
       expect((await failure(tested.run())).message).to.contain('the host is not allowed');
+    });
+
+    it('goes where `outbound` of the config lets it, and nowhere else', async () => {
+      await using server = await startHttp(jsonOf({ ok: true }));
+      const run = async (host: string) => {
+        await using tested = await testPlugin(httpRequest, {
+          options: { url: server.url, json: { a: 1 }, headers: { 'X-A': '1' } },
+          fetch: outboundFetch({ hosts: [host], private: true }, fetch),
+        });
+        return await tested.run();
+      };
+      const [data] = await run('127.0.0.1');
+      expect(data).to.have.nested.property('http-request.body.ok', true);
+      expect(server.calls[0]).to.include({ method: 'POST', body: '{"a":1}' });
+      expect(server.calls[0]?.headers).to.include({ 'x-a': '1', 'user-agent': 'podiod' });
+      expect(await failure(run('erp.example.com'))).to.include({ code: 'OUTBOUND_REFUSED', retry: 'never' });
     });
 
     it('lets go of the connection when it is cut off', async () => {
