@@ -93,5 +93,7 @@ describe('conditions of rules and steps', function () {
       ['talk', 'done'],
       ['won', 'skipped'],
     ]);
+    const { stdout } = await site.podiod(['events', '--type', 'item.update']);
+    expect(stdout).to.contain('won: filtered: fields.status in Won, Signed, is Lost');
   });
 });

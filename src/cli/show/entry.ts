@@ -1,3 +1,4 @@
+import type { StepVerdict } from '../../core/run.ts';
 import type { EventWithRuns } from '../../store/contract.ts';
 import type { Cli } from '../io.ts';
 import { clip, plain } from '../text.ts';
@@ -22,9 +23,16 @@ export function printEntry(cli: Cli, { event, runs }: EventWithRuns): void {
   cli.print(
     `${cli.style('gray', `${seq}  ${event.receivedAt}`)}  ${cli.style('cyan', plain(event.type))}  ${where}${item}${field}${source}`,
   );
-  for (const { rule, outcome, error } of runs) {
+  for (const { rule, outcome, steps, error } of runs) {
     const { mark, color } = LOOK[outcome];
-    const text = `${rule}: ${outcome}${error === undefined ? '' : `: ${plain(error)}`}`;
+    const why = error ?? (outcome === 'filtered' ? unmet(steps) : undefined);
+    const text = `${rule}: ${outcome}${why === undefined ? '' : `: ${plain(why)}`}`;
     cli.print(`        ${cli.style(color, mark)} ${clip(text, room - 10)}`);
   }
+}
+
+/** The first test of the rule's `where` that did not hold, with what was there. */
+function unmet(steps: readonly StepVerdict[]): string | undefined {
+  const check = steps.flatMap(({ checks = [] }) => checks).find(({ holds }) => !holds);
+  return check && `${check.path} ${check.test}, is ${check.seen || 'empty'}`;
 }

@@ -59,6 +59,35 @@ describe('podiod receive', () => {
     expect(outcomes(await receive(site, ['object.json', ...LEADS]))).to.deep.equal(expected.slice(0, 1));
   });
 
+  it('tells what the conditions of rules and steps have seen', async () => {
+    await using site = await makeSite({
+      rules: {
+        signed: {
+          on: { app: 'leads', events: 'item.update' },
+          where: { 'fields.status': 'Signed', 'item.title': { exists: true } },
+          steps: ['audit'],
+        },
+        large: {
+          on: { app: 'leads', events: 'item.update' },
+          steps: [{ audit: null, when: { 'fields.value': { gt: 5 } } }],
+        },
+      },
+    });
+    site.write('item.json', ITEM);
+    const { stdout } = await site.podiod(['receive', '-', ...LEADS, '--item', 'item.json'], {
+      input: UPDATE,
+    });
+    expect(stdout.trim().split('\n')).to.deep.equal([
+      'item.update  leads  item 7',
+      '  signed: filtered by its where',
+      '    ✗ fields.status eq Signed, is Won',
+      '    ✓ item.title exists true, is Fjord',
+      '  large: settled',
+      '    audit: skipped',
+      '      ✗ fields.value gt 5, is empty',
+    ]);
+  });
+
   it('takes item and changes from a file', async () => {
     await using site = await makeSite({
       rules: {

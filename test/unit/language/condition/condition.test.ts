@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { parse as parseYaml } from 'yaml';
 import { FAMILIES } from '../../../../src/language/compare.ts';
+import { FieldView } from '../../../../src/language/field-view.ts';
 import { holds, judged, problemsOf, view } from './world.ts';
 
 const page = readFileSync(new URL('../../../../docs/conditions.md', import.meta.url), 'utf8');
@@ -67,6 +68,39 @@ describe('conditions, as docs/conditions.md has them', () => {
         expect(problemsOf(written), code).to.deep.equal([]);
       }
     }
+  });
+});
+
+describe('the conditions of the recipes', () => {
+  for (const written of [
+    '{ fields.value: { gte: 10000, currency: EUR } }',
+    '{ not: { item.tags: { contains: no-sla } } }',
+    '{ item.editedOn: { gte: today } }',
+    '{ data.deals.items: { exists: true } }',
+    '{ comment.text: { matches: "^!ticket\\\\b" } }',
+    '{ event.params.action_type: file_created, files.mimetype: { contains: pdf } }',
+    '{ fields.status: [Open, Won] }',
+    '{ fields.margin: { ne: "{{ fields.price | minus: fields.cost }}" } }',
+    '{ fields.order: "{{ item.id }}" }',
+    '{ data.inv.items: { exists: false } }',
+    '{ data.inv.items.0.fields.total: { exists: true, ne: "{{ fields.total }}" } }',
+  ]) {
+    it(`${written} is one, and is decided`, async () => {
+      expect(problemsOf(parseYaml(written))).to.deep.equal([]);
+      expect(await holds(parseYaml(written))).to.be.a('boolean');
+    });
+  }
+
+  it('find a ticket in a comment, and no drift where there is none', async () => {
+    expect(await holds({ 'comment.text': { matches: '^!ticket\\b' } })).to.equal(true);
+    const number = (value: string) => new FieldView('number', [{ value }]);
+    const fields = async () => ({
+      margin: number('0.2000'),
+      price: number('0.3000'),
+      cost: number('0.1000'),
+    });
+    const drift = { 'fields.margin': { ne: '{{ fields.price | minus: fields.cost }}' } };
+    expect(await holds(drift, { fields })).to.equal(false);
   });
 });
 
