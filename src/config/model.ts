@@ -19,6 +19,8 @@ export interface ServerConfig {
   /** Requests with a wrong path or key, a second and address; 0: no limit. */
   readonly rateLimit: number;
   readonly trustProxy: boolean;
+  /** What a delivery says is read back from Podio before a rule runs. */
+  readonly confirm: boolean;
   readonly allowNonPublicUrl: boolean;
 }
 

@@ -110,6 +110,12 @@ export const ServerSchema = z.strictObject({
     .describe(
       'true: every connection comes from your proxy, and the last address of its `X-Forwarded-For` is the client.',
     ),
+  confirm: z
+    .boolean()
+    .default(false)
+    .describe(
+      'true: what a delivery says is read back from Podio before any rule runs, by the built-in `confirm` before the steps of each rule. One call an event and rule; what Podio does not bear out, or can not, is not run.',
+    ),
   allowNonPublicUrl: z
     .boolean()
     .default(false)

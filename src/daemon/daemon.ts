@@ -30,6 +30,7 @@ import { makeScheduler } from '../schedule/scheduler.ts';
 import { ensureSecretFile, keepSecretFile } from '../store/files.ts';
 import { type Base, type BaseOptions, openBase, openFront } from './base.ts';
 import { Closing } from './closing.ts';
+import { confirmed } from './confirm.ts';
 import { makeDefinitions } from './definitions.ts';
 import { findItem, parseItemName } from './find-item.ts';
 import { forgetWhenReplaced } from './hook-secrets.ts';
@@ -362,7 +363,7 @@ function buildLanes(
   });
   closing.defer('the plugins', () => plugins.dispose(), plugins.disposing);
   const dispatcher = makeDispatcher({
-    rules: config.rules,
+    rules: config.server.confirm ? config.rules.map(confirmed) : config.rules,
     store: { ...store, lanes: tapLanes(store.lanes, store.now, onRun) },
     plugins,
     reader,

@@ -64,6 +64,7 @@ describe('config: load', () => {
         maxConnections: 2000,
         rateLimit: 50,
         trustProxy: false,
+        confirm: false,
         allowNonPublicUrl: false,
       },
       admin: { host: '127.0.0.1', port: 8081, token: undefined },

@@ -26,6 +26,23 @@ const benches: Record<string, (folder: string) => Bench> = {
     fetch: async () => new Response('ok'),
   }),
   'field-change-filter': () => ({ options: { field: 'status' } }),
+  confirm: () => ({
+    options: {},
+    podio: {
+      items: {
+        get: async id => ({
+          item_id: id,
+          app: { app_id: 101 },
+          current_revision: { revision: 1000 },
+          fields: [],
+        }),
+        create: notAsked,
+        update: notAsked,
+        delete: notAsked,
+        filter: notAsked,
+      },
+    },
+  }),
   'http-request': () => ({
     options: { url: 'https://erp.example.com/{{ item.title }}', json: { title: '{{ item.title }}' } },
     fetch: async () => Response.json({ ok: true }),
