@@ -7,6 +7,8 @@ export interface ValueSources {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Rejects like node's readFile. */
   readonly readFile: (path: string) => Promise<string>;
+  /** Whether everybody on this machine may read the file. Left out: that is nobody's concern. */
+  readonly isOpenToAll?: (path: string) => Promise<boolean>;
   /** The text of a file of the config, to point at the very expression. */
   readonly sourceOf: (file: string) => string;
 }
@@ -16,7 +18,9 @@ const EXPRESSION = /\$\$\{|\$\{([^}]*)(\}?)/g;
 const VARIABLE = /^([A-Za-z_][A-Za-z0-9_]*)(?::-([\s\S]*))?$/;
 const CREDENTIAL = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
 
-type Value = { readonly text: string } | { readonly problem: Omit<Diagnostic, 'place' | 'severity'> };
+type Value =
+  | { readonly text: string; readonly openFile?: string }
+  | { readonly problem: Omit<Diagnostic, 'place' | 'severity'> };
 
 /**
  * Replaces `${...}` inside scalars, after parsing: what a secret holds can never change the structure. Keys are left as
@@ -62,8 +66,11 @@ export async function interpolate(
       const value = match[2]
         ? await lookUp(match[1] ?? '', at.place, sources)
         : malformed(match[0], 'the closing `}` is missing');
-      if ('text' in value) text += value.text;
-      else {
+      if ('text' in value) {
+        text += value.text;
+        if (value.openFile !== undefined)
+          report(openToAll(value.openFile, within(at.place, match[0], sources)));
+      } else {
         missing = true;
         report({ severity: 'error', ...value.problem, place: within(at.place, match[0], sources) });
       }
@@ -122,7 +129,8 @@ async function readCredential(name: string, sources: ValueSources): Promise<Valu
 
 async function readValue(path: string, what: string, sources: ValueSources): Promise<Value> {
   try {
-    return { text: (await sources.readFile(path)).replace(/\r?\n$/, '') };
+    const text = (await sources.readFile(path)).replace(/\r?\n$/, '');
+    return (await sources.isOpenToAll?.(path)) ? { text, openFile: path } : { text };
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
     return {
@@ -134,6 +142,15 @@ async function readValue(path: string, what: string, sources: ValueSources): Pro
     };
   }
 }
+
+/** No more than a warning: the file is not podiod's, and containers mount theirs like that. */
+const openToAll = (path: string, place: Place): Diagnostic => ({
+  severity: 'warning',
+  code: 'CONFIG_OPEN_FILE',
+  message: `everybody on this machine can read ${path}`,
+  hint: `if what is in it is secret: chmod o= ${path}`,
+  place,
+});
 
 const malformed = (expression: string, why: string): Value => ({
   problem: {

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { Diagnostic } from '../core/diagnostic.ts';
 import type { RuleGraph } from '../core/rule-graph.ts';
@@ -153,6 +153,8 @@ type Texts = Sources['texts'];
 const valueSources = (env: FindOptions['env'], texts: Texts) => ({
   env,
   readFile: (path: string) => readFile(path, 'utf8'),
+  isOpenToAll: async (path: string) =>
+    process.platform !== 'win32' && ((await stat(path)).mode & 0o004) !== 0,
   sourceOf: (file: string) => texts.get(file) ?? '',
 });
 

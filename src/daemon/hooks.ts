@@ -16,7 +16,7 @@ import {
   type Reconciler,
 } from '../reconcile/index.ts';
 import type { Settings } from '../store/contract.ts';
-import { readSecretFile } from '../store/files.ts';
+import { readPreviousSecrets, readSecretFile } from '../store/files.ts';
 import { openReader } from '../store/index.ts';
 import { type BaseOptions, openBase, openFront } from './base.ts';
 import { Closing } from './closing.ts';
@@ -75,7 +75,8 @@ export async function openHooksForReading(
   const verifier = makeVerifier({ podio, identities, clock, log });
   // Without a secret there can be no hooks of ours yet: any secret tells the same.
   const secret = config.server.secret ?? (await readSecretFile(config.dataDir, 'secret')) ?? 'not-made-yet';
-  const secrets: Secrets = [secret, ...config.server.previousSecrets];
+  const kept = config.server.secret === undefined ? await readPreviousSecrets(config.dataDir) : [];
+  const secrets: Secrets = [secret, ...config.server.previousSecrets, ...kept];
   const { publicUrl } = config.server;
   const reconciler = makeReconciler({
     config: () => ({ ...config, publicUrl, secrets }),

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -30,7 +30,7 @@ describe('config: load', () => {
   const put = async (file: string, text: string) => {
     const path = join(dir, file);
     await mkdir(dirname(path), { recursive: true });
-    await writeFile(path, text);
+    await writeFile(path, text, { mode: 0o600 });
     return path;
   };
   const options = (env: Record<string, string> = {}) => ({ cwd: dir, env, builtIns, loadPlugin });
@@ -267,6 +267,24 @@ describe('config: load', () => {
     expect(config.rules[1]?.steps[0]?.options).to.have.property('path', join(dir, 'teams/sales/b.log'));
     expect(config.rules[1]?.steps[1]?.use).to.equal(join(dir, 'teams/invoice.ts'));
     expect(config.apps.get('extra')?.token).to.equal('from-a-file');
+  });
+
+  it('reports a file of values that everybody may read, and takes it', async () => {
+    const path = await put('token', 'from-a-file');
+    const text = BASE.replace('secret-of-podio', `"\${file:./token}"`);
+    const file = await put('podiorc.yml', text);
+    for (const [mode, codes] of [
+      [0o600, []],
+      [0o640, []],
+      [0o444, ['CONFIG_OPEN_FILE']],
+    ] as const) {
+      await chmod(path, mode);
+      const { config, diagnostics } = await loadConfig({ ...options(), file });
+      expect(config?.podio.clientSecret).to.equal('from-a-file');
+      expect(diagnostics.map(({ severity, code }) => [severity, code])).to.deep.equal(
+        codes.map(code => ['warning', code]),
+      );
+    }
   });
 
   it('finds its places inside package.json', async () => {

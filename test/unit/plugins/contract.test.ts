@@ -32,6 +32,7 @@ const benches: Record<string, (folder: string) => Bench> = {
       items: {
         get: async id => ({
           item_id: id,
+          title: 'Acme',
           app: { app_id: 101 },
           current_revision: { revision: 1000 },
           fields: [],

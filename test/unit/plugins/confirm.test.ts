@@ -1,0 +1,77 @@
+import { expect } from 'chai';
+import confirm from '../../../plugins/confirm/index.ts';
+import { PodioError } from '../../../src/core/errors.ts';
+import type { PodioEvent } from '../../../src/core/event.ts';
+import { testPlugin } from '../../../src/plugin/testing.ts';
+
+const notAsked = () => expect.fail('is not asked for');
+
+/** Podio with an item of app 101 at revision 5, a comment and a task of the number 1, and nothing else. */
+const podio = {
+  items: {
+    get: async (id: number) => (id === 1 ? item : missing()),
+    create: notAsked,
+    update: notAsked,
+    delete: notAsked,
+    filter: notAsked,
+  },
+  comments: {
+    get: async (id: number) => (id === 1 ? { comment_id: 1 } : missing()),
+    create: notAsked,
+    list: notAsked,
+  },
+  tasks: {
+    get: async (id: number) => (id === 1 ? { task_id: 1 } : missing()),
+    create: notAsked,
+    list: notAsked,
+  },
+};
+const item = { item_id: 1, title: '', app: { app_id: 101 }, current_revision: { revision: 5 }, fields: [] };
+const missing = (): never => {
+  throw new PodioError('PODIO_NOT_FOUND', 'gone', { retry: 'never', status: 404 });
+};
+
+const passes = async (event: Partial<PodioEvent>, of: object = podio): Promise<boolean> => {
+  await using tested = await testPlugin(confirm, { options: {}, podio: of as never });
+  return (await tested.run({ event })).length === 1;
+};
+
+describe('confirm', () => {
+  const cases: readonly (readonly [event: Partial<PodioEvent>, isSo: boolean])[] = [
+    [{ type: 'item.create', itemId: 1 }, true],
+    [{ type: 'item.create', itemId: 2 }, false],
+    [{ type: 'item.create', itemId: 1, ref: { type: 'app', id: 102 } }, false],
+    [{ type: 'item.create', itemId: 1, ref: { type: 'app_field', id: 7 } }, true],
+    [{ type: 'item.update', itemId: 1, revision: 5 }, true],
+    [{ type: 'item.update', itemId: 1, revision: 6 }, false],
+    [{ type: 'item.delete', itemId: 1 }, false],
+    [{ type: 'item.delete', itemId: 2 }, true],
+    [{ type: 'file.change', itemId: 1 }, true],
+    [{ type: 'comment.create', params: { comment_id: '1' } }, true],
+    [{ type: 'comment.create', params: { comment_id: '2' } }, false],
+    [{ type: 'comment.delete', params: { comment_id: '1' } }, false],
+    [{ type: 'comment.delete', params: { comment_id: '2' } }, true],
+    [{ type: 'task.create', params: { task_id: '1' } }, true],
+    [{ type: 'task.update', params: { task_id: '2' } }, false],
+    [{ type: 'task.delete', params: { task_id: '2' } }, true],
+    [{ type: 'member.add', params: { user_id: '1' } }, false],
+    [{ type: 'item.create', itemId: 2, source: 'recovered' }, true],
+    [{ type: 'schedule.fire', source: 'schedule' }, true],
+  ];
+  for (const [event, isSo] of cases) {
+    it(`${isSo ? 'passes' : 'stops'} ${JSON.stringify(event)}`, async () => {
+      expect(await passes(event)).to.equal(isSo);
+    });
+  }
+
+  it('fails, to be tried again, while Podio can not say', async () => {
+    const away = async () => {
+      throw new PodioError('PODIO_UNAVAILABLE', 'away', { retry: 'backoff' });
+    };
+    const failure = await passes(
+      { type: 'item.delete', itemId: 1 },
+      { items: { ...podio.items, get: away } },
+    ).catch(error => error.code);
+    expect(failure).to.equal('PODIO_UNAVAILABLE');
+  });
+});
