@@ -149,9 +149,22 @@ export function makeWork(given: Options, context: PluginContext): (message: Mess
         );
         return { ...outcome, ...(typeof title === 'string' && { title }), revision };
       } catch (error) {
+        if (codeOf(error) === 'PODIO_NOT_FOUND' && (await isMissing(item.item_id))) return NOTHING;
         if (codeOf(error) !== 'PODIO_CONFLICT' || conflicts >= MAX_CONFLICTS) throw error;
         item = await podio.items.get(item.item_id);
       }
+    }
+  };
+
+  /** What is not found may be the item, or something that was to be written into it. */
+  const isMissing = async (itemId: number): Promise<boolean> => {
+    try {
+      await podio.items.get(itemId);
+      return false;
+    } catch (error) {
+      if (!isGone(error)) throw error;
+      log.info('the item is gone, nothing was written', { itemId });
+      return true;
     }
   };
 
@@ -203,6 +216,8 @@ export function makeWork(given: Options, context: PluginContext): (message: Mess
       return id === message.event.itemId ? await message.item() : await podio.items.get(id, given.app);
     } catch (error) {
       if (!isGone(error)) throw error;
+      // Podio says 403 of an item that is gone as well as of one that somebody else may see.
+      log.warn('the item is gone, or nobody here may see it', { itemId: id });
       return undefined;
     }
   };

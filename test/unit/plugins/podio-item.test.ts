@@ -362,6 +362,11 @@ describe('podio-item', () => {
       await using tested = await scene.under(podioItem, { item: itemId, app: 'leads', set: { title: 'x' } });
       const [data] = await tested.run({ ...event, event: { itemId: 1 } });
       expect(data).to.deep.equal({ 'podio-item': { id: null, created: false, changed: [] } });
+      // The event's own, read before it went.
+      await using own = await scene.under(podioItem, { set: { title: 'x' } });
+      expect(await own.run(event)).to.deep.equal([
+        { 'podio-item': { id: null, created: false, changed: [] } },
+      ]);
     });
 
     it('parks what Podio will never take', async () => {
