@@ -21,14 +21,22 @@ interface Call {
   readonly reject: (error: StoreError) => void;
 }
 
+/** What part of a flush may be spent on gathering for the next one, and how long at the most, milliseconds. */
+const GATHER = 1 / 8;
+const LONGEST_GATHER_MS = 5;
+
 /** The main thread's end of one of the store's threads. */
 export class Thread<Ops extends Operations> {
   readonly #worker: Worker;
   readonly #ended: Promise<void>;
+  readonly #flushes: boolean;
   #waiting: Call[] = [];
   /** Sent and not answered. While there are any, further calls wait, and then go out together. */
   #sent: Call[] = [];
   #sending = false;
+  #sentAt = 0;
+  /** From sending to the last answer, the last time: a flush, mostly. */
+  #tookMs = 0;
   #refusal: StoreError | undefined;
   #isOpen = false;
   #closed = false;
@@ -46,6 +54,7 @@ export class Thread<Ops extends Operations> {
     // Flags that the process was started with are for its main thread; some (--input-type) would stop this one.
     const worker = new Worker(file, { workerData: data, name: `podiod-${name}`, execArgv: [] });
     this.#worker = worker;
+    this.#flushes = name === 'writer';
     this.#ended = new Promise(resolve => {
       let cause: unknown;
       worker.once('error', error => {
@@ -118,19 +127,36 @@ export class Thread<Ops extends Operations> {
   #sendSoon(): void {
     if (this.#sending || this.#sent.length > 0) return;
     this.#sending = true;
-    setImmediate(() => {
-      this.#sending = false;
-      this.#sent = this.#waiting;
-      this.#waiting = [];
-      try {
-        this.#worker.postMessage(this.#sent.map(call => call.command()) satisfies Request);
-      } catch (error) {
-        // Something that can't be cloned has slipped through the types. Nothing was sent.
-        const failure = errorOf({ code: 'INTERNAL', message: coerceError(error).message });
-        for (const call of this.#sent.splice(0)) call.reject(failure);
-        this.#next();
-      }
-    });
+    setImmediate(() => this.#send());
+  }
+
+  /**
+   * The same with time for those who were just answered: on a slow disk they would otherwise miss this flush, and two halves
+   * take turns for ever.
+   */
+  #sendLater(): void {
+    const ms = Math.round(this.#tookMs * GATHER);
+    if (ms < 1 || !this.#flushes) {
+      this.#sendSoon();
+      return;
+    }
+    this.#sending = true;
+    setTimeout(() => this.#send(), Math.min(ms, LONGEST_GATHER_MS));
+  }
+
+  #send(): void {
+    this.#sending = false;
+    this.#sent = this.#waiting;
+    this.#waiting = [];
+    this.#sentAt = performance.now();
+    try {
+      this.#worker.postMessage(this.#sent.map(call => call.command()) satisfies Request);
+    } catch (error) {
+      // Something that can't be cloned has slipped through the types. Nothing was sent.
+      const failure = errorOf({ code: 'INTERNAL', message: coerceError(error).message });
+      for (const call of this.#sent.splice(0)) call.reject(failure);
+      this.#next();
+    }
   }
 
   #settle(answers: readonly Answer[]): void {
@@ -140,11 +166,13 @@ export class Thread<Ops extends Operations> {
       if (answer && 'value' in answer) call.resolve(answer.value as never);
       else if (answer) call.reject(errorOf(answer.failure));
     });
-    if (this.#sent.length === 0) this.#next();
+    if (this.#sent.length > 0) return;
+    this.#tookMs = performance.now() - this.#sentAt;
+    this.#next();
   }
 
   #next(): void {
-    if (this.#waiting.length > 0) this.#sendSoon();
+    if (this.#waiting.length > 0) this.#sendLater();
     else this.#drained?.();
   }
 
