@@ -5,9 +5,12 @@ import { serve } from './serve.ts';
 import { makeWrites } from './writes/index.ts';
 
 serve(path => {
+  let firstEpoch: number | undefined;
   const open = () => {
     const db = openForWriting(path);
-    return { db, ...makeWrites(db) };
+    const writes = makeWrites(db, firstEpoch);
+    ({ firstEpoch } = writes);
+    return { db, ...writes };
   };
   const first = open();
   const { run, close } = makeGroupRunner(first, open);

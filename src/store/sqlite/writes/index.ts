@@ -17,7 +17,8 @@ import { makeValueWrites } from './values.ts';
 
 export type Writes = ReturnType<typeof makeWrites>['operations'];
 
-export function makeWrites(db: DatabaseSync) {
+/** @param firstEpoch of what was made for the same process before, where the database is opened anew */
+export function makeWrites(db: DatabaseSync, firstEpoch?: number) {
   const names = makeNames(db);
   const tallies = makeTallies(db);
   const completeness = makeCompletenessWrites(db);
@@ -26,7 +27,7 @@ export function makeWrites(db: DatabaseSync) {
   const journal = makeJournalWrites(db, { names, ledger, held, completeness });
   const marks = makeMarks(db);
   const replays = makeReplayWrites(db, names);
-  const lanes = makeLaneWrites(db, { names, tallies, marks, replays, head: journal.head });
+  const lanes = makeLaneWrites(db, { names, tallies, marks, replays, head: journal.head, firstEpoch });
   const parking = makeParkingWrites(db, names, tallies);
   const retention = makeRetentionWrites(db, names, lanes.flush);
   return {
@@ -52,6 +53,7 @@ export function makeWrites(db: DatabaseSync) {
       ...makeValueWrites(db),
     },
     head: journal.head,
+    firstEpoch: lanes.firstEpoch,
     /** What is gathered over a group and written once; the last thing before its commit. */
     flush() {
       lanes.flush();

@@ -31,6 +31,8 @@ interface Held {
 }
 
 export interface LaneWrites {
+  /** Leases below are those of earlier processes. */
+  readonly firstEpoch: number;
   /** Answers the new lease's epoch. */
   acquire(lane: LaneId, startAt: 'head' | 'earliest', at: number): number;
   finish(lease: LeaseToken, finished: FinishedRow, cursor: number, at: number): void;
@@ -53,6 +55,8 @@ export interface LaneWriteParts {
   readonly marks: Marks;
   readonly replays: Pick<ReplayWrites, 'replayed'>;
   head(): number;
+  /** As answered by the first of this process, where the database is opened anew: its leases are good still. */
+  readonly firstEpoch?: number | undefined;
 }
 
 export function makeLaneWrites(db: DatabaseSync, parts: LaneWriteParts): LaneWrites {
@@ -102,8 +106,8 @@ export function makeLaneWrites(db: DatabaseSync, parts: LaneWriteParts): LaneWri
   const open = makePresence(db, 'open_run');
   const parked = makePresence(db, 'parked');
 
-  // Leases of an earlier opening are stale, whatever their rows say.
-  const firstEpoch = Number(selectLastEpoch.get()?.epoch) + 1;
+  // Leases of an earlier process are stale, whatever their rows say.
+  const firstEpoch = parts.firstEpoch ?? Number(selectLastEpoch.get()?.epoch) + 1;
   const held = new Map<number, Held>();
   const moved = new Set<number>();
 
@@ -144,6 +148,8 @@ export function makeLaneWrites(db: DatabaseSync, parts: LaneWriteParts): LaneWri
   };
 
   return {
+    firstEpoch,
+
     acquire(lane, startAt, at) {
       flush();
       const rule = names.idOf(lane.rule);
