@@ -14,6 +14,7 @@ import { type Known, makeMatcher } from './match.ts';
 import { movement } from './movement.ts';
 import { makeReliably, type Reliably } from './reliably.ts';
 import { type ReplayAnswer, ReplayDesk, type ReplayWish } from './replay-desk.ts';
+import { makeTurn } from './turn.ts';
 import { makeWake } from './wake.ts';
 import type { WindowLimits } from './window.ts';
 
@@ -70,6 +71,7 @@ export function makeDispatcher(deps: DispatcherDeps): Dispatcher {
   const random = deps.random ?? Math.random;
   const breakers = new Breakers({ clock, log, random });
   const matchers = new Map(deps.rules.map(rule => [rule.name, makeMatcher(rule, known)]));
+  const turn = makeTurn();
   const desk = new ReplayDesk(matchers, store.journal, store.replays);
   const lanes = deps.rules.map(
     rule =>
@@ -85,6 +87,7 @@ export function makeDispatcher(deps: DispatcherDeps): Dispatcher {
         feed,
         journal: store.journal,
         reliably,
+        turn,
         clock,
         log,
         metrics,

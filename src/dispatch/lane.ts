@@ -29,6 +29,7 @@ import { type Replayed, Replayer } from './replayer.ts';
 import { Retries } from './retries.ts';
 import { type ItemPage, Spill } from './spill.ts';
 import { Standby } from './standby.ts';
+import type { Turn } from './turn.ts';
 import { makeWake } from './wake.ts';
 import { type Slot, Window, type WindowLimits } from './window.ts';
 
@@ -47,6 +48,8 @@ export interface LaneDeps {
   readonly feed: Feed;
   readonly journal: Pick<Journal, 'read'>;
   readonly reliably: Reliably;
+  /** For trying what may have ended the process: or the innocent of one rule would be in hand when another's guilty is tried. */
+  readonly turn: Turn;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
@@ -452,10 +455,14 @@ export class Lane {
         this.#next = slot;
         return;
       }
+      const suspect = this.#caution?.isSuspect(slot.value.key) ?? false;
+      if (suspect && !this.#deps.turn.take(() => this.#again(slot))) continue;
       this.#alone = alone;
       this.#active++;
       this.#moves++;
-      void this.#run(slot, alone);
+      void this.#run(slot, alone).finally(() => {
+        if (suspect) this.#deps.turn.give();
+      });
     }
   }
 

@@ -156,6 +156,34 @@ describe('Caution', () => {
     expect((await world.store.parking.list()).map(({ attempts }) => attempts)).to.deep.equal([3]);
   });
 
+  it('parks no innocent of another rule, which is in hand whenever the guilty one is tried', async () => {
+    const seen = witness({ poison: new Set([1]), ms: () => 500 });
+    const guilty: Work = async (task, rule) => {
+      await new Promise<void>(resolve => world.clock.after(50, resolve));
+      return seen.work(task, rule);
+    };
+    const innocent: Work = ({ event, ...task }, rule) =>
+      seen.work({ ...task, event: { ...event, itemId: 1000 + event.seq } }, rule);
+    const world = new World({
+      rules: ['a', 'b', 'c'].map(name =>
+        makeRule(name, { steps: [makeStep(name === 'b' ? 'guilty' : 'innocent')] }),
+      ),
+      work: { guilty, innocent },
+    });
+    await world.store.journal.append([itemUpdate(1), itemUpdate(2)]);
+    seen.begin(world);
+    await world.start();
+    for (let life = 0; life < 8 && (await world.runs()).length < 6; life++) {
+      await world.clock.advance(30_000);
+      if (!seen.isDying()) continue;
+      seen.begin(world);
+      await world.crash();
+    }
+    const runs = await world.runs();
+    expect(runs).to.have.length(6);
+    expect(runs.filter(([, , outcome]) => outcome !== 'settled')).to.deep.equal([['b', 1, 'parked']]);
+  });
+
   it('parks no innocent under quick kills, and the guilty one only, whatever the schedule', async function () {
     this.timeout(60_000);
     await fc.assert(
