@@ -16,6 +16,7 @@ import type { PodioEvent } from '../core/event.ts';
 import type { LogFields } from '../core/log.ts';
 import type { RunRecord } from '../core/run.ts';
 import { type Dispatcher, makeDispatcher } from '../dispatch/dispatcher.ts';
+import { makeReliably } from '../dispatch/reliably.ts';
 import { outboundFetch } from '../http/outbound.ts';
 import type { Address, HttpServer } from '../http/server.ts';
 import { type Attribution, makeAttribution, type PluginScope } from '../plugin/attribution.ts';
@@ -35,6 +36,7 @@ import { makeDefinitions } from './definitions.ts';
 import { findItem, parseItemName } from './find-item.ts';
 import { forgetWhenReplaced } from './hook-secrets.ts';
 import { boundHeap, restWhenQuiet } from './memory.ts';
+import { makeOwnWrites } from './own-writes.ts';
 import { retryParked } from './parked.ts';
 import { makeReadiness } from './readiness.ts';
 import { reconcile } from './reconcile.ts';
@@ -308,21 +310,6 @@ const workOf = (scope: PluginScope | undefined): LogFields | undefined =>
     ...(scope.event && { seq: scope.event.seq, event: scope.event.id }),
   };
 
-/** What podiod writes itself is nothing that it has missed. */
-function recordOwn(
-  { store, names, log }: Base,
-  itemId: number,
-  revision: number,
-  appId: number | undefined,
-): void {
-  const app = appId === undefined ? undefined : names.app(appId);
-  store.gaps
-    .own(itemId, revision, app)
-    .catch(error =>
-      log.warn('own write not recorded', { item: itemId, revision, error: coerceError(error) }),
-    );
-}
-
 /** The side that rules see: plugins set up for their steps, and a lane for each rule. */
 function buildLanes(
   base: Base,
@@ -332,6 +319,9 @@ function buildLanes(
 ): { dispatcher: Dispatcher; reader: ItemReader } {
   const { config, podio, identities, fields, names, store, log, clock, fetch, metrics } = base;
   const reader = makeItemReader({ client: podio, identities, log });
+  const stopping = new AbortController();
+  closing.defer('own writes', () => stopping.abort());
+  const reliably = makeReliably({ clock, log: log.child({ module: 'podio' }) });
   const pluginPodio = makePluginPodio({
     client: podio,
     identities,
@@ -339,7 +329,7 @@ function buildLanes(
     logins: [...config.logins.values()].map(login => ({ kind: 'login', ...login })),
     appOfItem: reader.appOfItem,
     current: attribution.current,
-    onWrite: (itemId, revision, appId) => recordOwn(base, itemId, revision, appId),
+    onWrite: makeOwnWrites({ gaps: store.gaps, names, reliably, signal: stopping.signal, log }),
   });
   const plugins = makePluginHost({
     loader: makePluginLoader({ configDir: config.dir, attribution, clock }),
