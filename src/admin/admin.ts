@@ -21,7 +21,9 @@ import {
   parseParkedSelection,
   parseReconcileRequest,
   parseReplayRequest,
+  parseWhyQuery,
   type ReconcileRequest,
+  type WhyRequest,
 } from './requests.ts';
 import { type Readiness, type StatusFacts, statusOf } from './status.ts';
 
@@ -42,6 +44,8 @@ export interface AdminDeps {
   };
   /** The item_id of `leads/42` or a link. Rejects with USAGE for what is no item. */
   findItem(name: string): Promise<number>;
+  /** What every rule made of changes, and why, as JSON. Rejects with USAGE for what is nowhere known. */
+  why(request: WhyRequest): Promise<object>;
   /** Undefined for a rule that is not running. */
   replay(wish: ReplayWish): Promise<ReplayAnswer | undefined>;
   /** Has Podio ping this hook of ours. Undefined where there is none of this id. */
@@ -137,6 +141,9 @@ export function makeAdmin({ token, deps, metrics, log: parent, mask }: AdminOpti
   });
   api.get('/api/events', async ctx => {
     ctx.body = { events: (await deps.events(parseEventQuery(ctx.query))).map(eventToJson) };
+  });
+  api.get('/api/why', async ctx => {
+    ctx.body = await deps.why(parseWhyQuery(ctx.query));
   });
   api.get('/api/parked', async ctx => {
     ctx.body = { parked: await deps.parking.list(parseParkedQuery(ctx.query)) };

@@ -12,7 +12,7 @@ import { readSecretFile } from '../store/files.ts';
 import type { RetryAnswer } from './admin.ts';
 import type { ErrorBody } from './errors.ts';
 import type { EventJson } from './events.ts';
-import type { ParkedQuery, ReconcileRequest, ReplayRequest } from './requests.ts';
+import type { ParkedQuery, ReconcileRequest, ReplayRequest, WhyRequest } from './requests.ts';
 import { readRunFile } from './run-file.ts';
 import type { Readiness, RuleStatus, Status } from './status.ts';
 
@@ -23,6 +23,7 @@ export interface AdminClient {
   hooks(): Promise<readonly HookStatus[]>;
   rules(): Promise<readonly RuleStatus[]>;
   events(query?: EventQuery): Promise<readonly EventJson[]>;
+  why(request: WhyRequest): Promise<unknown>;
   parked(query?: ParkedQuery): Promise<readonly ParkedRun[]>;
   /** The item_id of what people write for an item: `leads/42` or a link. The daemon asks Podio. */
   findItem(name: string): Promise<number>;
@@ -114,6 +115,7 @@ export function adminClient({ dataDir, admin, fetch = globalThis.fetch }: AdminC
     hooks: () => part(call('/api/hooks'), 'hooks'),
     rules: () => part(call('/api/rules'), 'rules'),
     events: query => part(call(`/api/events${queryOf(query)}`), 'events'),
+    why: request => call(`/api/why${queryOf(request)}`),
     parked: query => part(call(`/api/parked${queryOf(query)}`), 'parked'),
     findItem: of => part(call(`/api/item${queryOf({ of })}`), 'itemId'),
     retryParked: async selection => (await post('/api/parked/retry', selection)) as RetryAnswer,

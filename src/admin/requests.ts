@@ -32,6 +32,20 @@ const parkedQuery = z.strictObject({
 
 const itemQuery = z.strictObject({ of: name });
 
+const whyQuery = z
+  .strictObject({
+    /** As people write it: item_id, `leads/42`, link. */
+    item: name.optional(),
+    /** A seq or an event's id. */
+    event: name.optional(),
+    rule: name.optional(),
+    /** So many changes, the newest. */
+    last: count.optional(),
+  })
+  .refine(({ item, event, rule }) => item ?? event ?? rule, 'want one of item, event, rule')
+  .refine(({ item, event }) => item === undefined || event === undefined, 'want one of item and event')
+  .refine(({ last = 1 }) => last >= 1 && last <= 100, 'last must be from 1 to 100');
+
 const parkedSelection = z.union(
   [
     z.strictObject({ ids: z.array(id).min(1).max(10_000) }),
@@ -93,6 +107,13 @@ export interface ParkedQuery {
   readonly after?: string;
 }
 
+export interface WhyRequest {
+  readonly item?: string;
+  readonly event?: string;
+  readonly rule?: string;
+  readonly last?: number;
+}
+
 /** As it goes over the wire: a seq, or an ISO 8601 time. */
 export type ReplayRequest = z.input<typeof replayRequest>;
 
@@ -100,6 +121,7 @@ export type ReconcileRequest = z.output<typeof reconcileRequest>;
 
 export const parseEventQuery = (query: unknown): EventQuery => without(check(eventQuery, query, 'query'));
 export const parseParkedQuery = (query: unknown): ParkedQuery => without(check(parkedQuery, query, 'query'));
+export const parseWhyQuery = (query: unknown): WhyRequest => without(check(whyQuery, query, 'query'));
 export const parseItemQuery = (query: unknown): string => check(itemQuery, query, 'query').of;
 export const parseReplayRequest = (body: unknown): ReplayWish => {
   const { to, ...wish } = check(replayRequest, body, 'body');

@@ -34,6 +34,7 @@ import { defineRun, runDaemon } from './commands/run.ts';
 import { defineSecret } from './commands/secret.ts';
 import { defineService } from './commands/service.ts';
 import { defineStatus } from './commands/status.ts';
+import { defineWhy } from './commands/why.ts';
 import { loadEnvFile } from './env-file.ts';
 import { EXIT } from './exit.ts';
 import { type Cli, type CommonOptions, type Io, makeCli } from './io.ts';
@@ -52,6 +53,7 @@ const GROUPS: readonly (readonly [title: string, define: readonly ((context: Com
         defineStatus,
         defineDoctor,
         defineEvents,
+        defineWhy,
         defineParked,
         defineReplay,
         defineLogLevel,
@@ -63,7 +65,7 @@ const GROUPS: readonly (readonly [title: string, define: readonly ((context: Com
 
 /** Names that the contract keeps for commands of later versions. */
 const RESERVED: ReadonlySet<string> = new Set(
-  'reload pause resume test backtest why fire schema plugin'.split(' '),
+  'reload pause resume test backtest fire schema plugin'.split(' '),
 );
 
 /** Lines of help that are wider than this are hard to read, however wide the terminal. */

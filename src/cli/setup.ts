@@ -39,10 +39,7 @@ export interface LoadedConfig {
 }
 
 /** Throws a ConfigError with every problem rendered. */
-export async function loadConfigOrFail(
-  cli: Cli,
-  options: CommonOptions & { readonly withoutCatalog?: boolean },
-): Promise<LoadedConfig> {
+export async function loadConfigOrFail(cli: Cli, options: ReadSettings): Promise<LoadedConfig> {
   const loaded = await readConfig(cli, options);
   const config = orFail(cli, loaded, options);
   return { config, warnings: loaded.diagnostics, secrets: secretValues(config, loaded.sources.secrets) };

@@ -80,6 +80,8 @@ export interface Config {
   readonly fieldUses: readonly FieldUse[];
   /** Those with `enabled: false` are left out. */
   readonly rules: readonly Rule[];
+  /** Names of those with `enabled: false`. */
+  readonly disabledRules?: readonly string[];
   readonly reconcile: {
     readonly everyMs: number;
     readonly mode: 'apply' | 'repair' | 'plan';

@@ -108,6 +108,7 @@ export async function resolveConfig(context: ResolveContext): Promise<Config | u
     ...(context.catalog && { catalog: context.catalog }),
     fieldUses: usesOf(context, rules),
     rules,
+    disabledRules: disabledOf(root, rules),
     reconcile: {
       everyMs: reconcile.every,
       mode: reconcile.mode,
@@ -124,6 +125,13 @@ export async function resolveConfig(context: ResolveContext): Promise<Config | u
     retention: { eventsMs: retention.events, runsMs: retention.runs, size: retention.size },
     stopTimeoutMs,
   };
+}
+
+/** All rules are right, so those that are written and don't run are disabled. */
+function disabledOf(root: MapNode, rules: readonly Rule[]): readonly string[] {
+  const written = section(root, 'rules');
+  const running = new Set(rules.map(({ name }) => name));
+  return written?.kind === 'map' ? [...written.entries.keys()].filter(name => !running.has(name)) : [];
 }
 
 /** Of rules that run: a disabled one is checked, and otherwise as if it were not there. */

@@ -41,6 +41,7 @@ import { retryParked } from './parked.ts';
 import { makeReadiness } from './readiness.ts';
 import { reconcile } from './reconcile.ts';
 import { tapLanes } from './tap.ts';
+import { whyInDaemon } from './why.ts';
 
 export interface DaemonOptions extends BaseOptions {
   /** Of podiod, for `status` and run.json. */
@@ -206,6 +207,17 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
           ),
       },
       findItem: async name => findItem(base, config, parseItemName(name)),
+      why: request =>
+        whyInDaemon(
+          base,
+          {
+            config,
+            fields: base.fields,
+            store,
+            running: { rules: dispatcher.status, reconcile: reconciler.status },
+          },
+          request,
+        ),
       replay: dispatcher.replay,
       logLevels: options.log.levels,
       async handshake(hookId) {

@@ -74,6 +74,37 @@ export interface EventWithRuns {
   }[];
 }
 
+/** An entry with all that rules have on record of it. */
+export interface TracedEntry {
+  readonly event: PodioEvent;
+  /** Finished ones and those that are not, by rule and replay. */
+  readonly runs: readonly TracedRun[];
+}
+
+/** A run as it stands on disk. */
+export interface TracedRun {
+  readonly rule: string;
+  readonly replay: number;
+  /** `open`: it has begun and is not finished. */
+  readonly outcome: Outcome | 'open';
+  /** Those that have finished. */
+  readonly steps: readonly StepVerdict[];
+  readonly error?: string;
+  /** UTC milliseconds. */
+  readonly endedAt?: number;
+  /** Of an open run: what has failed so far. */
+  readonly tries?: readonly Tries[];
+  /** While it is parked. */
+  readonly parked?: {
+    readonly id: string;
+    readonly step: string;
+    readonly attempts: number;
+    readonly error: string;
+    /** A person has asked for it, and it has not run again yet. */
+    readonly requested: boolean;
+  };
+}
+
 /** How many a list answers at most where the query does not say. */
 export const DEFAULT_LIMIT = 1000;
 
@@ -104,6 +135,8 @@ export interface Journal {
   head(): number;
   /** For people and commands: events with their runs. */
   list(query: EventQuery): Promise<readonly EventWithRuns[]>;
+  /** For people and commands: the entries of one change (there is one for each ref that told of it), ascending. */
+  trace(eventId: string): Promise<readonly TracedEntry[]>;
 }
 
 // ---------------------------------------------------------------------------------------------- gaps
@@ -328,6 +361,8 @@ export interface Finished {
 
 export interface LaneStatus {
   readonly rule: string;
+  /** When the rule was first loaded, UTC milliseconds; 0: not known. */
+  readonly loadedAt: number;
   readonly cursor: number;
   /** Entries after the cursor that are not settled by this lane. */
   readonly lag: number;
@@ -494,7 +529,8 @@ export interface Retention {
 
 /** What a command can read of a daemon's data, beside a running daemon or without one. */
 export interface StoreReader {
-  readonly journal: Pick<Journal, 'read' | 'list'>;
+  readonly journal: Pick<Journal, 'read' | 'list' | 'trace'>;
+  readonly gaps: Pick<Gaps, 'held' | 'open' | 'ledger' | 'completeness'>;
   readonly lanes: Pick<Lanes, 'status'>;
   readonly parking: Pick<Parking, 'list' | 'counts'>;
   readonly replays: Pick<Replays, 'list'>;

@@ -34,6 +34,8 @@ import {
   type SeqRange,
   type Singleton,
   type Store,
+  type TracedEntry,
+  type TracedRun,
   type Tries,
   type Usage,
 } from './contract.ts';
@@ -217,6 +219,49 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
     }));
   };
 
+  const trace = (eventId: string): readonly TracedEntry[] =>
+    kept()
+      .filter(({ event }) => event.id === eventId)
+      .map(({ event }) => ({ event: copy(event), runs: tracedRuns(event.seq) }));
+
+  const tracedRuns = (seq: number): readonly TracedRun[] => {
+    const parkedOf = (rule: string, replay: number): Pick<TracedRun, 'parked'> => {
+      const row = [...data.parked.values()].find(
+        row => row.rule === rule && row.key.seq === seq && row.key.replay === replay,
+      );
+      if (!row) return {};
+      const { id, step, attempts, error, requested } = row;
+      return { parked: { id: String(id), step, attempts, error, requested } };
+    };
+    const finished = recordsOf(seq).map(
+      ({ rule, replay, outcome, steps, error, endedAt }): TracedRun =>
+        copy({
+          rule,
+          replay,
+          outcome,
+          steps,
+          ...(error === undefined ? {} : { error }),
+          endedAt,
+          ...parkedOf(rule, replay),
+        }),
+    );
+    const open = [...data.runs.values()]
+      .filter(({ rule, key }) => key.seq === seq && !data.records.has(runId(rule, key)))
+      .map(
+        (run): TracedRun => ({
+          rule: run.rule,
+          replay: run.key.replay,
+          outcome: 'open',
+          steps: copy([...run.checkpoints.values()].map(({ verdict }) => verdict)),
+          tries: openRun(run).tries,
+          ...parkedOf(run.rule, run.key.replay),
+        }),
+      );
+    return [...finished, ...open].sort((a, b) =>
+      a.rule === b.rule ? a.replay - b.replay : a.rule < b.rule ? -1 : 1,
+    );
+  };
+
   // ------------------------------------------------------------------------------------------ lanes
 
   const laneOf = (lease: Lease) => {
@@ -381,8 +426,10 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
       const counts: Record<Outcome, number> = { settled: 0, filtered: 0, parked: 0, dropped: 0 };
       for (const record of data.records.values()) if (record.rule === rule) counts[record.outcome] += 1;
       const last = data.lastRuns.get(rule);
+      const loaded = [...data.lanes.values()].filter(row => row.lane.rule === rule);
       return {
         rule,
+        loadedAt: Math.min(...loaded.map(row => row.loadedAt)),
         cursor,
         lag: kept(cursor).length - doneAbove(rule, cursor).length,
         lastRunAt: last?.endedAt,
@@ -581,6 +628,7 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
       read: query => call(() => read(query)),
       head,
       list: query => call(() => list(query)),
+      trace: eventId => call(() => trace(eventId)),
     },
     gaps: {
       held: () => call(revisions.held),

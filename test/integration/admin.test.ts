@@ -26,6 +26,7 @@ function makeDeps() {
     retried: [] as ParkedSelection[],
     dropped: [] as ParkedSelection[],
     replayed: [] as object[],
+    asked: [] as object[],
     reconciled: [] as object[],
   };
   const deps: AdminDeps = {
@@ -53,6 +54,10 @@ function makeDeps() {
       throw name === 'leads/43'
         ? new PodioError('PODIO_NOT_FOUND', 'no such item', { status: 404 })
         : new UsageError(`${name} is no item`, 'Give one.');
+    },
+    why: async request => {
+      told.asked.push(request);
+      return { changes: [], absent: [], apps: [] };
     },
     replay: async wish => {
       told.replayed.push(wish);
@@ -185,6 +190,26 @@ describe('admin API', () => {
       hint: 'Give one.',
     });
     expect((await call('/api/item')).status).to.equal(400);
+  });
+
+  it('tells why', async () => {
+    const { call, told } = await start();
+    expect(JSON.parse((await call('/api/why?item=leads/42&rule=won&last=3')).body)).to.deep.equal({
+      changes: [],
+      absent: [],
+      apps: [],
+    });
+    expect(told.asked).to.deep.equal([{ item: 'leads/42', rule: 'won', last: 3 }]);
+    for (const query of [
+      '',
+      '?last=3',
+      '?item=1&event=2',
+      '?item=1&last=0',
+      '?item=1&last=101',
+      '?items=1',
+    ]) {
+      expect((await call(`/api/why${query}`)).status, query).to.equal(400);
+    }
   });
 
   it('takes selections of parked runs', async () => {

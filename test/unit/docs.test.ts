@@ -54,6 +54,7 @@ describe('documents', () => {
       'docs/config.md',
       'docs/templates.md',
       'docs/conditions.md',
+      'docs/why.md',
     ]) {
       for (const [, target = ''] of read(file).matchAll(/\]\(((?!https?:|#)[^)#]+)/g)) {
         expect(

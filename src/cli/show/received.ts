@@ -1,8 +1,8 @@
-import type { Check } from '../../core/condition.ts';
 import type { DryStep } from '../../dispatch/dry-run.ts';
 import type { Cli } from '../io.ts';
 import type { Received } from '../receive/receive.ts';
 import { clip, plain } from '../text.ts';
+import { showChecks } from './checks.ts';
 
 const COLORS = { settled: 'green', filtered: 'gray', failed: 'red', unmatched: 'gray' } as const;
 
@@ -24,14 +24,6 @@ export function* showReceived(cli: Cli, received: readonly Received[]): Generato
         yield* showChecks(step.checks, '      ', room);
       }
     }
-  }
-}
-
-/** One line for each test: whether it holds, what it asks for, and what was there. */
-function* showChecks(checks: readonly Check[] = [], indent: string, room: number): Generator<string> {
-  for (const { path, test, seen, holds } of checks) {
-    const line = `${holds ? '✓' : '✗'} ${path} ${test}${seen === '' ? ', is empty' : `, is ${seen}`}`;
-    yield `${indent}${clip(plain(line), room - indent.length)}`;
   }
 }
 

@@ -169,6 +169,7 @@ export function makeJournal({
         ? (tail.read(after, limit) ?? reader.call('read', after, limit))
         : reader.call('readItem', itemId, after, limit),
     list: query => reader.call('list', query),
+    trace: eventId => reader.call('trace', eventId, now()),
   };
   return { journal, publish, removed: upTo => tail.drop(upTo) };
 }

@@ -61,6 +61,13 @@ export function openReader(dataDir: string): StoreReader {
     journal: {
       read: ({ after, limit }) => read(() => reads.read(after, limit)),
       list: query => read(() => reads.list(query)),
+      trace: eventId => read(() => reads.trace(eventId, Date.now())),
+    },
+    gaps: {
+      held: () => read(() => reads.heldItems(Date.now())),
+      open: () => read(() => reads.openGaps(Date.now())),
+      ledger: items => read(() => reads.ledger(items)),
+      completeness: () => read(() => reads.completeness(Date.now())),
     },
     lanes: { status: () => read(reads.status) },
     parking: {

@@ -314,9 +314,18 @@ for (const { name, make } of WORLDS) {
       await store.lanes.finish(lease, settled(two, { outcome: 'filtered', steps: [] }), 3);
       const nothing = { settled: 0, filtered: 0, parked: 0, dropped: 0 };
       const wanted = [
-        { rule: 'a', cursor: 4, lag: 0, lastRunAt: undefined, lastOutcome: undefined, counts: nothing },
+        {
+          rule: 'a',
+          loadedAt: LOADED_AT,
+          cursor: 4,
+          lag: 0,
+          lastRunAt: undefined,
+          lastOutcome: undefined,
+          counts: nothing,
+        },
         {
           rule: 'b',
+          loadedAt: LOADED_AT,
           cursor: 3,
           lag: 1,
           lastRunAt: Date.UTC(2026, 0, 1) + 1000,
@@ -326,6 +335,63 @@ for (const { name, make } of WORLDS) {
       ];
       expect(await store.lanes.status()).to.deep.equal(wanted);
       expect(await (await reopen(world, store)).lanes.status()).to.deep.equal(wanted);
+    });
+
+    it('leave a trace of a change under every ref that told of it', async () => {
+      await using world = make();
+      const store = await world.open();
+      const change = itemEvent(1, 1);
+      await store.journal.append([
+        change,
+        { ...change, ref: { type: 'app_field', id: 11 } },
+        itemEvent(2, 1),
+      ]);
+      const { entries } = await store.journal.read({ after: 0, limit: 3 });
+      const [one, two, three] = entries.map(({ event }) => event);
+      if (!one || !two || !three) throw new Error('three were appended');
+      const b = await store.lanes.acquire(lane('b'), 'earliest');
+      const a = await store.lanes.acquire(lane('a'), 'earliest');
+      await store.lanes.finish(b, settled(one), 1);
+      await store.lanes.finish(b, settled(one, { replay: 1, outcome: 'filtered' }), 1);
+      await store.lanes.checkpoint(a, keyOf(one), 'f', checkpoint('first'));
+      await store.lanes.tried(a, keyOf(one), 'f', tries('second', { attempts: 3, waitMs: 9000 }));
+      const c = await store.lanes.acquire(lane('c'), 'earliest');
+      const [parkedId] = await park(store, c, [two]);
+      await store.lanes.finish(b, settled(three), 3);
+      const trace = await store.journal.trace(one.id);
+      expect(trace.map(({ event }) => event)).to.deep.equal([one, two]);
+      const endedAt = LOADED_AT;
+      expect(trace[0]?.runs).to.deep.equal([
+        {
+          rule: 'a',
+          replay: 0,
+          outcome: 'open',
+          steps: [verdict('first')],
+          tries: [tries('second', { attempts: 3, waitMs: 9000 })],
+        },
+        { rule: 'b', replay: 0, outcome: 'settled', steps: [verdict('tell')], endedAt },
+        { rule: 'b', replay: 1, outcome: 'filtered', steps: [verdict('tell')], endedAt },
+      ]);
+      expect(trace[1]?.runs).to.deep.equal([
+        {
+          rule: 'c',
+          replay: 0,
+          outcome: 'parked',
+          steps: [verdict('tell', { outcome: 'failed', attempts: 5, error: 'Slack said no' })],
+          error: 'Slack said no',
+          endedAt,
+          parked: {
+            id: parkedId,
+            step: 'tell',
+            attempts: 5,
+            error: 'Slack said no',
+            requested: false,
+          },
+        },
+      ]);
+      await store.parking.retry({ rule: 'c' });
+      expect((await store.journal.trace(one.id))[1]?.runs[0]?.parked?.requested).to.equal(true);
+      expect(await store.journal.trace('item.update:9:9')).to.deep.equal([]);
     });
 
     it('do not count as lag what is done above the cursor', async () => {

@@ -40,7 +40,7 @@ const READING = [
   'log-level',
   'doctor',
 ];
-const RESERVED = 'reload pause resume test backtest why fire schema plugin';
+const RESERVED = 'reload pause resume test backtest fire schema plugin';
 
 const words = (line: string): string[] => line.split(' ').filter(Boolean);
 

@@ -32,6 +32,7 @@ export function makeFacts(but: Partial<StatusFacts> = {}): StatusFacts {
     lanes: [
       {
         rule: 'won-leads',
+        loadedAt: 0,
         cursor: 1231,
         lag: 3,
         lastRunAt: now - 65_000,
@@ -40,6 +41,7 @@ export function makeFacts(but: Partial<StatusFacts> = {}): StatusFacts {
       },
       {
         rule: 'old',
+        loadedAt: 0,
         cursor: 10,
         lag: 1224,
         lastRunAt: now - 864_000_000,

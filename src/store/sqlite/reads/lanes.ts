@@ -8,12 +8,14 @@ import {
   type LaneStatus,
   type OpenRun,
   type RequestedRun,
+  type TracedEntry,
+  type TracedRun,
   type Tries,
   type Unclean,
 } from '../../contract.ts';
 import { elapsed } from '../../time.ts';
 import { type Names, NO_NAME } from '../names.ts';
-import { entryOf, outcomeNumber, outcomeOf, type Row } from '../rows.ts';
+import { entryOf, outcomeNumber, outcomeOf, type Row, stepsOf } from '../rows.ts';
 
 export interface Page {
   readonly after?: string;
@@ -27,6 +29,7 @@ export interface LaneReads {
   settled(rule: string, eventIds: readonly string[]): readonly string[];
   previous(rule: string, before: number): number | undefined;
   status(): readonly LaneStatus[];
+  trace(eventId: string, now: number): readonly TracedEntry[];
 }
 
 export function makeLaneReads(db: DatabaseSync, names: Names): LaneReads {
@@ -65,10 +68,24 @@ export function makeLaneReads(db: DatabaseSync, names: Names): LaneReads {
      WHERE rule = ? AND run.seq < ? AND replay = 0 AND outcome = ${outcomeNumber('settled')} ORDER BY run.seq DESC LIMIT 1`,
   );
   const selectLanes = db.prepare(
-    `SELECT lane.rule, min(cursor) AS cursor, settled, filtered, parked, dropped, last_at, last_outcome
+    `SELECT lane.rule, min(cursor) AS cursor, min(loaded_at) AS loaded_at, settled, filtered, parked, dropped, last_at, last_outcome
      FROM lane LEFT JOIN tally USING (rule) GROUP BY lane.rule`,
   );
   const countDone = db.prepare('SELECT count(*) AS n FROM run WHERE rule = ? AND seq > ? AND replay = 0');
+
+  const selectOpenOf = db.prepare(
+    `SELECT id, replay FROM open_run WHERE rule = ? AND seq = ?
+       AND NOT EXISTS (SELECT 1 FROM run WHERE run.rule = open_run.rule AND run.seq = open_run.seq AND run.replay = open_run.replay)
+     ORDER BY replay`,
+  );
+  const selectRunsOf = db.prepare(
+    'SELECT replay, outcome, steps, error, ended_at FROM run WHERE rule = ? AND seq = ? ORDER BY replay',
+  );
+  const selectParkedOf = db.prepare(
+    'SELECT id, step, attempts, error, requested FROM parked WHERE rule = ? AND seq = ? AND replay = ?',
+  );
+  const selectEntries = db.prepare('SELECT * FROM event WHERE id = ? ORDER BY seq');
+  const selectRules = db.prepare('SELECT rule FROM lane GROUP BY rule');
 
   const checkpointOf = ({ step, branch, output, verdict }: Row): Checkpoint => ({
     step: String(step),
@@ -118,7 +135,58 @@ export function makeLaneReads(db: DatabaseSync, names: Names): LaneReads {
       };
     });
 
+  const parkedOf = (rule: number, seq: number, replay: number): Pick<TracedRun, 'parked'> => {
+    const row = selectParkedOf.get(rule, seq, replay);
+    if (row === undefined) return {};
+    const { id, step, attempts, error, requested } = row;
+    return {
+      parked: {
+        id: String(id),
+        step: String(step),
+        attempts: Number(attempts),
+        error: String(error),
+        requested: requested === 1,
+      },
+    };
+  };
+
+  const runsOf = (rule: number, seq: number, now: number): readonly TracedRun[] => {
+    const name = names.textOf(rule);
+    const finished = selectRunsOf.all(rule, seq).map(
+      (row): TracedRun => ({
+        rule: name,
+        replay: Number(row.replay),
+        outcome: outcomeOf(row.outcome),
+        steps: stepsOf(row.steps),
+        ...(row.error === null ? {} : { error: String(row.error) }),
+        endedAt: Number(row.ended_at),
+        ...parkedOf(rule, seq, Number(row.replay)),
+      }),
+    );
+    const open = selectOpenOf.all(rule, seq).map(
+      ({ id, replay }): TracedRun => ({
+        rule: name,
+        replay: Number(replay),
+        outcome: 'open',
+        steps: selectCheckpoints.all(Number(id)).map(row => checkpointOf(row).verdict),
+        tries: selectTries.all(Number(id)).map(row => triesOf(row, now)),
+        ...parkedOf(rule, seq, Number(replay)),
+      }),
+    );
+    return [...finished, ...open].sort((a, b) => a.replay - b.replay);
+  };
+
   return {
+    trace(eventId, now) {
+      const rules = selectRules
+        .all()
+        .map(({ rule }) => Number(rule))
+        .sort((a, b) => (names.textOf(a) < names.textOf(b) ? -1 : 1));
+      return selectEntries.all(eventId).map(row => ({
+        event: entryOf(row, names).event,
+        runs: rules.flatMap(rule => runsOf(rule, Number(row.seq), now)),
+      }));
+    },
     load(lane, now) {
       const rule = names.find(lane.rule) ?? NO_NAME;
       const row = selectCursor.get(rule, lane.shard, lane.of);
@@ -160,6 +228,7 @@ export function makeLaneReads(db: DatabaseSync, names: Names): LaneReads {
           const done = Number(countDone.get(Number(row.rule), cursor)?.n);
           return {
             rule: names.textOf(Number(row.rule)),
+            loadedAt: Number(row.loaded_at),
             cursor,
             lag: Math.max(0, after(cursor) - done),
             lastRunAt: row.last_at === null ? undefined : Number(row.last_at),

@@ -1,0 +1,81 @@
+import type { StepVerdict } from '../../core/run.ts';
+import type { WhyAnswer } from '../../daemon/index.ts';
+import type { ChangeWhy, RuleWhy, WhyVerdict } from '../../dispatch/why.ts';
+import type { Cli } from '../io.ts';
+import { clip, plain } from '../text.ts';
+import { showChecks } from './checks.ts';
+
+const LOOK: Readonly<Record<WhyVerdict, { mark: string; color: 'green' | 'gray' | 'red' | 'yellow' }>> = {
+  settled: { mark: '✓', color: 'green' },
+  parked: { mark: '!', color: 'red' },
+  open: { mark: '…', color: 'yellow' },
+  waiting: { mark: '…', color: 'yellow' },
+  dropped: { mark: 'x', color: 'gray' },
+  filtered: { mark: '·', color: 'gray' },
+  before: { mark: '·', color: 'gray' },
+  passed: { mark: '·', color: 'gray' },
+  unmatched: { mark: '-', color: 'gray' },
+  disabled: { mark: '-', color: 'gray' },
+};
+
+/** For people: each change, each rule, each condition and step. */
+export function* showWhy(cli: Cli, { changes, absent, apps }: WhyAnswer): Generator<string> {
+  const room = cli.terminal ? Math.max(cli.width, 40) : Infinity;
+  for (const change of changes) {
+    yield headOf(cli, change);
+    const ran = change.rules.some(({ runs }) => runs.length > 0);
+    if (!ran) yield `  ${cli.style('bold', 'no rule ran for it')}`;
+    for (const rule of change.rules) yield* showRule(cli, rule, room);
+  }
+  for (const { why } of absent) yield `${cli.style('yellow', '?')} ${plain(why)}`;
+  for (const { app, lastEvent, hooks, degraded } of apps) {
+    const last = lastEvent
+      ? `its last event is ${lastEvent.seq}, ${plain(lastEvent.type)} of ${lastEvent.receivedAt}`
+      : 'no event of it has ever arrived';
+    const seen = hooks
+      ? `${hooks.active} ${hooks.active === 1 ? 'hook' : 'hooks'} of it active, ${hooks.inactive} inactive`
+      : 'no daemon is running that knows its hooks';
+    yield `  ${cli.style('bold', plain(app))}: ${last}; ${seen}${degraded === null ? '' : `; ${plain(degraded)}`}`;
+  }
+}
+
+function headOf(cli: Cli, { event, seqs }: ChangeWhy): string {
+  const { app, space, ref, itemId, revision, source } = event;
+  const where = plain(app ?? space ?? `${ref.type}/${ref.id}`);
+  const rev = revision === undefined ? '' : ` rev ${revision}`;
+  const item = itemId === undefined ? '' : `  item ${itemId}${rev}`;
+  const from = source === 'webhook' ? '' : `  (${source})`;
+  const when = cli.style('gray', `${seqs.join(', ')}  ${event.receivedAt}`);
+  return `${when}  ${cli.style('cyan', plain(event.type))}  ${where}${item}${from}`;
+}
+
+function* showRule(
+  cli: Cli,
+  { rule, verdict, why, next, trigger, runs }: RuleWhy,
+  room: number,
+): Generator<string> {
+  const { mark, color } = LOOK[verdict];
+  const name = plain(rule);
+  yield `  ${cli.style(color, mark)} ${cli.style('bold', name)}: ${clip(plain(why), room - name.length - 6)}`;
+  yield* showChecks(trigger, '      ', room);
+  for (const { steps, endedAt, replay } of runs) {
+    for (const step of steps) {
+      yield `      ${clip(stepLine(step), room - 6)}`;
+      yield* showChecks(step.checks, '        ', room);
+    }
+    if (endedAt !== undefined) {
+      const what = replay > 0 ? `replay ${replay} ended` : 'ended';
+      yield `      ${cli.style('gray', `${what} ${endedAt}`)}`;
+    }
+  }
+  if (next !== undefined) yield `      ${plain(next)}`;
+}
+
+/** Where a condition stands in place of a step it is called as in the config. */
+const CALLED: Readonly<Record<string, string>> = { 'rule.where': 'where' };
+
+function stepLine({ step, branch, outcome, attempts, ms, error }: StepVerdict): string {
+  const name = plain(CALLED[step] ?? step) + (branch === undefined ? '' : ` [${branch}]`);
+  const tries = attempts === 1 ? '1 try' : `${attempts} tries`;
+  return `${name}: ${outcome}, ${tries}, ${ms} ms${error === undefined ? '' : `: ${plain(error)}`}`;
+}

@@ -1,0 +1,251 @@
+import type { WhyRequest } from '../admin/requests.ts';
+import type { Config } from '../config/model.ts';
+import { UsageError } from '../core/errors.ts';
+import type { PodioEvent } from '../core/event.ts';
+import type { HookRef } from '../core/hook.ts';
+import type { Range } from '../core/ledger.ts';
+import { type ChangeWhy, type RulesWorld, silentRevisions, whyChange } from '../dispatch/why.ts';
+import { makeFieldDirectory } from '../podio/index.ts';
+import type { ReconcileStatus } from '../reconcile/status.ts';
+import type { StoreReader } from '../store/contract.ts';
+import { findItem, parseItemName } from './find-item.ts';
+
+export interface WhyQuery {
+  readonly itemId?: number;
+  /** By its name: where nothing of the item is there, this is where it should have come from. */
+  readonly app?: string;
+  /** A seq, or the id of an event. */
+  readonly event?: string;
+  readonly rule?: string;
+  /** So many changes, the newest. */
+  readonly last?: number;
+}
+
+/** Changes that no event tells of, or not yet. */
+export interface Absent {
+  /**
+   * `never`: nothing is known of it. `removed`: it was there, and retention has taken it. `held`: it waits for missed
+   * changes. `missing`: it is known to have been missed. `own`: podiod made it itself. `silent`: own, left out, or past
+   * finding out.
+   */
+  readonly kind: 'never' | 'removed' | 'held' | 'missing' | 'own' | 'silent';
+  readonly why: string;
+  readonly revisions?: readonly Range[];
+}
+
+/** What is seen of an app. */
+export interface AppSight {
+  readonly app: string;
+  readonly lastEvent: Pick<PodioEvent, 'seq' | 'type' | 'receivedAt'> | null;
+  /** As last seen at Podio; null where no daemon runs, which alone knows. */
+  readonly hooks: { readonly active: number; readonly inactive: number } | null;
+  /** Why Podio could not be asked about it. */
+  readonly degraded: string | null;
+}
+
+export interface WhyAnswer {
+  /** Oldest first. */
+  readonly changes: readonly ChangeWhy[];
+  readonly absent: readonly Absent[];
+  /** Where what was asked for could have come from; empty where it has come. */
+  readonly apps: readonly AppSight[];
+}
+
+export interface WhyWorld {
+  readonly config: Pick<Config, 'apps' | 'spaces' | 'rules' | 'disabledRules' | 'catchUp'>;
+  readonly fields: RulesWorld['known']['fields'];
+  readonly store: Pick<StoreReader, 'journal' | 'gaps' | 'lanes'> & {
+    readonly retention: Pick<StoreReader['retention'], 'usage'>;
+  };
+  /** Undefined where no daemon runs. */
+  readonly running?: {
+    rules(): RulesWorld['running'];
+    reconcile(): Pick<ReconcileStatus, 'hooks' | 'degraded'>;
+  };
+}
+
+/** Where nobody says how many. */
+export const DEFAULT_CHANGES = 5;
+
+/** An item with more events than this has its oldest left out of account. */
+const ITEM_EVENTS = 1000;
+
+/** Rejects with USAGE for a rule or an app that is nowhere known. */
+export async function why(world: WhyWorld, query: WhyQuery): Promise<WhyAnswer> {
+  const lanes = await world.store.lanes.status();
+  const { apps, disabledRules = [], rules, spaces } = world.config;
+  const { rule } = query;
+  const names = [...rules.map(({ name }) => name), ...disabledRules];
+  if (rule !== undefined && !names.includes(rule) && !lanes.some(lane => lane.rule === rule)) {
+    throw new UsageError(`there is no rule ${rule}`, `There are: ${names.join(', ') || 'none'}.`);
+  }
+  if (query.app !== undefined && !apps.has(query.app)) {
+    throw new UsageError(
+      `there is no app ${query.app} in the config`,
+      `Its apps: ${[...apps.keys()].join(', ') || 'none'}.`,
+    );
+  }
+  const rulesWorld: RulesWorld = {
+    rules,
+    disabled: disabledRules,
+    known: { apps, spaces, fields: world.fields },
+    lanes,
+    running: world.running?.rules() ?? [],
+  };
+  const { ids, revisions } = await find(world.store.journal, query);
+  const changes: ChangeWhy[] = [];
+  for (const id of ids) {
+    const entries = await world.store.journal.trace(id);
+    // Retention may have been quicker.
+    if (entries.length > 0) changes.push(whyChange(rulesWorld, entries, rule));
+  }
+  const absent = await missingOf(world, query, revisions, changes.length > 0);
+  const sights = changes.length > 0 ? [] : await sightsOf(world, query.app);
+  return { changes, absent, apps: sights };
+}
+
+/** In a running daemon, which asks Podio for an item that is not named by its id. */
+export async function whyInDaemon(
+  connection: Parameters<typeof findItem>[0],
+  world: WhyWorld & { readonly config: Pick<Config, 'apps'> },
+  { item, ...query }: WhyRequest,
+): Promise<WhyAnswer> {
+  if (item === undefined) return why(world, query);
+  const name = parseItemName(item);
+  const itemId = await findItem(connection, world.config, name);
+  return why(world, { ...query, itemId, ...('app' in name && { app: name.app }) });
+}
+
+/** Beside no daemon: what the store alone can tell. */
+export async function whyOffline(
+  config: WhyWorld['config'],
+  reader: StoreReader,
+  query: WhyQuery,
+): Promise<WhyAnswer> {
+  const fields = await makeFieldDirectory({
+    settings: { list: reader.settings.list, set: async () => {} },
+    apps: {
+      get: async () => {
+        throw new UsageError('no daemon is running that could ask Podio');
+      },
+    },
+  });
+  return why({ config, fields, store: reader }, query);
+}
+
+/** The changes that are asked for, oldest first, and the item's revisions that there are events of. */
+async function find(
+  journal: WhyWorld['store']['journal'],
+  { event, itemId, rule, last = DEFAULT_CHANGES }: WhyQuery,
+): Promise<{ readonly ids: readonly string[]; readonly revisions: ReadonlySet<number> }> {
+  if (event !== undefined) {
+    if (!isSeq(event)) return { ids: [event], revisions: new Set() };
+    const [entry] = await journal.list({ after: Number(event) - 1, limit: 1 });
+    return { ids: entry?.event.seq === Number(event) ? [entry.event.id] : [], revisions: new Set() };
+  }
+  const query =
+    itemId === undefined
+      ? // A change has an entry for each hook that told of it.
+        { last: Math.min(ITEM_EVENTS, 10 * last) }
+      : { itemId, last: ITEM_EVENTS };
+  const events = (await journal.list(query)).map(entry => entry.event);
+  if (rule !== undefined && itemId === undefined && events.length === 0) return NOTHING;
+  const revisions = new Set(events.flatMap(({ revision }) => revision ?? []));
+  return { ids: [...new Set(events.map(({ id }) => id))].slice(-last), revisions };
+}
+
+const NOTHING = { ids: [], revisions: new Set<number>() } as const;
+
+const isSeq = (event: string): boolean => /^[0-9]{1,15}$/.test(event);
+
+async function missingOf(
+  { config, store }: WhyWorld,
+  { event, itemId }: WhyQuery,
+  revisions: ReadonlySet<number>,
+  found: boolean,
+): Promise<readonly Absent[]> {
+  if (event !== undefined) return found ? [] : absentEvent(store, event);
+  if (itemId === undefined) return found ? [] : [await nothing(store, 'the journal is empty')];
+  const absent: Absent[] = [];
+  const held = (await store.gaps.held()).find(item => item.itemId === itemId);
+  if (held) {
+    const since = Math.round(held.heldMs / 1000);
+    const why = `${count(held.events, 'change')} of the item ${held.events === 1 ? 'waits' : 'wait'} for revisions that were missed (${showRanges(held.missing)}), for ${since} s so far`;
+    absent.push({ kind: 'held', why, revisions: held.missing });
+  }
+  const gap = (await store.gaps.open()).find(item => item.itemId === itemId);
+  if (gap) {
+    const why = `revision ${showRanges(gap.missing)} was missed and could not be read yet: ${gap.why}`;
+    absent.push({ kind: 'missing', why, revisions: gap.missing });
+  }
+  const ledger = (await store.gaps.ledger([itemId])).get(itemId);
+  const silent = ledger ? silentRevisions(revisions, ledger) : [];
+  if (silent.length > 0) {
+    const counts = await store.gaps.completeness();
+    const skips = config.catchUp.unhooked === 'skip';
+    const unprovable = counts.some(app => app.unprovable.length > 0);
+    const certain = !skips && !unprovable && counts.some(({ own }) => own > 0);
+    const reasons = [
+      'podiod made it itself',
+      ...(skips ? ['`catchUp.unhooked: skip` left it out'] : []),
+      ...(unprovable ? ['it could not be read any more'] : []),
+    ];
+    absent.push({
+      kind: certain ? 'own' : 'silent',
+      why: `revision ${showRanges(silent)} has no event: ${reasons.join(', or ')}`,
+      revisions: silent,
+    });
+  }
+  if (!found && absent.length === 0) {
+    absent.push(await nothing(store, `no event of item ${itemId} has arrived`));
+  }
+  return absent;
+}
+
+async function absentEvent(store: WhyWorld['store'], event: string): Promise<readonly Absent[]> {
+  if (!isSeq(event)) return [await nothing(store, `no event ${event} has arrived`)];
+  const [newest] = await store.journal.list({ last: 1 });
+  const head = newest?.event.seq ?? 0;
+  if (Number(event) > head) {
+    return [{ kind: 'never', why: `there is no event ${event} yet: the newest is ${head}` }];
+  }
+  return [{ kind: 'removed', why: `event ${event} is no longer in the journal: retention has removed it` }];
+}
+
+/** Of what is not there, with how far back one can tell. */
+async function nothing(store: WhyWorld['store'], why: string): Promise<Absent> {
+  const { oldest } = await store.retention.usage();
+  const back = oldest ? `; the journal goes back to ${new Date(oldest.receivedAt).toISOString()}` : '';
+  return { kind: 'never', why: `${why}${back}` };
+}
+
+async function sightsOf(
+  { config, fields, running, store }: WhyWorld,
+  only: string | undefined,
+): Promise<readonly AppSight[]> {
+  const apps = [...config.apps.values()].filter(({ name }) => only === undefined || name === only);
+  const reconcile = running?.reconcile();
+  const sights: AppSight[] = [];
+  for (const { name, id } of apps) {
+    const [last] = await store.journal.list({ app: name, last: 1 });
+    const ofApp = (ref: HookRef): boolean =>
+      ref.type === 'app' ? ref.id === id : ref.type === 'app_field' && fields.byId(ref.id)?.appId === id;
+    const mine = (reconcile?.hooks ?? []).filter(({ ref, owner }) => owner === 'ours' && ofApp(ref));
+    const active = mine.filter(({ status }) => status === 'active').length;
+    const degraded = reconcile?.degraded.find(({ ref }) => ref === `app/${id}`);
+    sights.push({
+      app: name,
+      lastEvent: last
+        ? { seq: last.event.seq, type: last.event.type, receivedAt: last.event.receivedAt }
+        : null,
+      hooks: reconcile ? { active, inactive: mine.length - active } : null,
+      degraded: degraded?.error ?? null,
+    });
+  }
+  return sights;
+}
+
+const showRanges = (ranges: readonly Range[]): string =>
+  ranges.map(([first, last]) => (first === last ? String(first) : `${first} to ${last}`)).join(', ');
+
+const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;

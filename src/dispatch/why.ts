@@ -1,0 +1,367 @@
+/** Why a rule ran for a change or did not. Pure: it reads what is on record, and goes by the rules there are now. */
+import type { Check } from '../core/condition.ts';
+import type { PodioEvent } from '../core/event.ts';
+import { isAccounted, type LedgerEntry, type Range } from '../core/ledger.ts';
+import type { AppTrigger, FieldChange, FieldValue, Rule, Trigger } from '../core/rule.ts';
+import type { StepVerdict } from '../core/run.ts';
+import type { LaneStatus, TracedEntry, TracedRun } from '../store/contract.ts';
+import { ON_FIELDS, WHERE } from './deliver.ts';
+import type { RuleStatus } from './lane.ts';
+import { type Known, makeMatcher } from './match.ts';
+import { isBefore, isLeftOut } from './recovered.ts';
+
+/**
+ * `open`: begun and not finished. `waiting`: the rule has not come to it yet. `before`: the change came before the rule did.
+ * `passed`: the rule's triggers fit now, but did not when the event came by.
+ */
+export type WhyVerdict =
+  | 'settled'
+  | 'filtered'
+  | 'parked'
+  | 'dropped'
+  | 'open'
+  | 'waiting'
+  | 'before'
+  | 'passed'
+  | 'unmatched'
+  | 'disabled';
+
+export interface RuleWhy {
+  readonly rule: string;
+  readonly verdict: WhyVerdict;
+  /** A sentence for people. */
+  readonly why: string;
+  /** What to do about it, where there is something. */
+  readonly next?: string;
+  /** Parts of the trigger that fits best, where none fits. */
+  readonly trigger: readonly Check[];
+  /** Oldest first, replays last. */
+  readonly runs: readonly WhyRun[];
+}
+
+/** A run as it stands on disk; its times are ISO 8601, UTC. */
+export interface WhyRun extends Omit<TracedRun, 'rule' | 'endedAt'> {
+  readonly endedAt?: string;
+}
+
+export interface ChangeWhy {
+  /** The first entry that told of it. */
+  readonly event: PodioEvent;
+  /** Of every entry: there is one for each hook that told of it. */
+  readonly seqs: readonly number[];
+  /** Those that ran first, then the nearest miss. */
+  readonly rules: readonly RuleWhy[];
+}
+
+export interface RulesWorld {
+  readonly rules: readonly Rule[];
+  readonly disabled: readonly string[];
+  readonly known: Known;
+  readonly lanes: readonly Pick<LaneStatus, 'rule' | 'cursor' | 'loadedAt'>[];
+  /** What only a running daemon knows; empty where none runs. */
+  readonly running: readonly RuleStatus[];
+}
+
+/** @param only this rule, else all; one that is not there has an answer too where it has left a record */
+export function whyChange(world: RulesWorld, entries: readonly TracedEntry[], only?: string): ChangeWhy {
+  const [first] = entries;
+  if (first === undefined) throw new TypeError('a change has at least one entry');
+  const runs = Map.groupBy(
+    entries.flatMap(entry => entry.runs),
+    ({ rule }) => rule,
+  );
+  const events = entries.map(({ event }) => event);
+  const answers = new Map<string, Ranked>();
+  for (const rule of world.rules) {
+    const ran = runs.get(rule.name) ?? [];
+    answers.set(rule.name, ran.length > 0 ? whyRan(rule, ran, events) : whyNot(world, rule, events));
+  }
+  for (const rule of world.disabled) {
+    const ran = runs.get(rule) ?? [];
+    answers.set(rule, ran.length > 0 ? whyRan(rule, ran, events) : disabled(rule));
+  }
+  for (const [rule, ran] of runs) if (!answers.has(rule)) answers.set(rule, whyRan(rule, ran, events));
+  const rules = [...answers.values()]
+    .filter(({ answer }) => only === undefined || answer.rule === only)
+    .sort((a, b) => a.rank - b.rank || a.misses - b.misses || (a.answer.rule < b.answer.rule ? -1 : 1))
+    .map(({ answer }) => answer);
+  return { event: first.event, seqs: events.map(({ seq }) => seq), rules };
+}
+
+const toRun = ({ rule: _, endedAt, ...run }: TracedRun): WhyRun => ({
+  ...run,
+  ...(endedAt !== undefined && { endedAt: new Date(endedAt).toISOString() }),
+});
+
+/** How near a rule was: by what became of it, then by how much of it did not fit. */
+interface Ranked {
+  readonly answer: RuleWhy;
+  readonly rank: number;
+  readonly misses: number;
+}
+
+const RANKS: Readonly<Record<WhyVerdict, number>> = {
+  parked: 0,
+  open: 0,
+  settled: 0,
+  dropped: 0,
+  waiting: 1,
+  filtered: 2,
+  before: 3,
+  passed: 3,
+  unmatched: 4,
+  disabled: 5,
+};
+
+const disabled = (rule: string): Ranked => ({
+  answer: {
+    rule,
+    verdict: 'disabled',
+    why: 'the rule is disabled',
+    next: 'Set `enabled: true`.',
+    trigger: [],
+    runs: [],
+  },
+  rank: RANKS.disabled,
+  misses: 0,
+});
+
+function whyRan(rule: Rule | string, runs: readonly TracedRun[], events: readonly PodioEvent[]): Ranked {
+  const name = typeof rule === 'string' ? rule : rule.name;
+  const last = runs.at(-1) as TracedRun;
+  const verdict = last.parked ? 'parked' : last.outcome;
+  const leftOut = typeof rule !== 'string' && events.some(event => isLeftOut(event, rule));
+  const told = leftOut && last.outcome === 'filtered' && last.steps.length === 0;
+  const why = told
+    ? 'the change was missed and found later, and `recovered` leaves it out'
+    : sentenceOf(last);
+  const next = nextOf(last);
+  const { steps } = last;
+  // The further it came the nearer it was: a condition of the rule itself lets it come nowhere.
+  const reached = steps.filter(({ step }) => step !== WHERE && step !== ON_FIELDS).length;
+  const failed = steps.at(-1)?.checks?.filter(({ holds }) => !holds).length ?? 0;
+  const misses = verdict === 'filtered' ? (steps.length === 0 ? 2000 : failed + 1000 / (1 + reached)) : 0;
+  return {
+    answer: {
+      rule: name,
+      verdict,
+      why,
+      ...(next !== undefined && { next }),
+      trigger: [],
+      runs: runs.map(toRun),
+    },
+    rank: RANKS[verdict],
+    misses,
+  };
+}
+
+function sentenceOf({ outcome, steps, error, tries, parked, replay }: TracedRun): string {
+  const again = replay > 0 ? ` (replay ${replay})` : '';
+  if (parked) {
+    const asked = parked.requested ? '; it has been asked for, and has not run again yet' : '';
+    return `parked at ${parked.step} after ${times(parked.attempts)}: ${parked.error}${asked}${again}`;
+  }
+  switch (outcome) {
+    case 'settled':
+      return `it ran${again}`;
+    case 'filtered':
+      return `${filteredBy(steps)}${again}`;
+    case 'dropped':
+      return `it was parked and then dropped by a person${error === undefined ? '' : `: ${error}`}${again}`;
+    case 'parked':
+      return `it was parked${error === undefined ? '' : `: ${error}`}${again}`;
+    case 'open': {
+      const failing = tries?.at(-1);
+      if (failing === undefined) return `it is under way${again}`;
+      const wait = Math.max(0, Math.ceil(failing.waitMs / 1000));
+      const when = wait > 0 ? `next try in ${wait} s` : 'next try now';
+      return `${failing.step} has failed ${times(failing.attempts)}, ${when}: ${failing.error}${again}`;
+    }
+  }
+}
+
+function filteredBy(steps: readonly StepVerdict[]): string {
+  const last = steps.at(-1);
+  if (last === undefined) return 'the fields of its trigger did not change as `on` asks for';
+  if (last.step === WHERE) return 'its `where` does not hold';
+  return `${last.step} let nothing through`;
+}
+
+function nextOf({ outcome, parked }: TracedRun): string | undefined {
+  if (parked && !parked.requested) {
+    return `podiod parked retry ${parked.id} tries it again, podiod parked drop ${parked.id} gives it up.`;
+  }
+  return outcome === 'dropped' ? 'podiod replay runs the rule again over old events.' : undefined;
+}
+
+const times = (attempts: number): string => (attempts === 1 ? '1 try' : `${attempts} tries`);
+
+function whyNot(world: RulesWorld, rule: Rule, events: readonly PodioEvent[]): Ranked {
+  const answer = (verdict: WhyVerdict, why: string, next?: string): Ranked => ({
+    answer: { rule: rule.name, verdict, why, ...(next !== undefined && { next }), trigger: [], runs: [] },
+    rank: RANKS[verdict],
+    misses: 0,
+  });
+  const { match } = makeMatcher(rule, world.known);
+  const wanted = events.filter(event => match(event) !== 'no');
+  const [first] = wanted;
+  if (first === undefined) return unmatched(world, rule, events);
+
+  const lane = world.lanes.find(({ rule: name }) => name === rule.name);
+  if (lane === undefined)
+    return answer('waiting', 'no daemon has loaded the rule yet', 'Start or restart podiod.');
+  const loaded = new Date(lane.loadedAt).toISOString();
+  const replay = `podiod replay --rule ${rule.name} --from ${first.seq} --to ${first.seq} runs it.`;
+  if (wanted.every(event => isBefore(event, rule, lane.loadedAt))) {
+    const when = first.params.changed_at ?? first.receivedAt;
+    return answer(
+      'before',
+      `the change was made at ${when}, before the rule was first loaded at ${loaded}`,
+      replay,
+    );
+  }
+  if (lane.cursor >= first.seq) {
+    const came = Date.parse(first.receivedAt);
+    if (rule.startAt === 'head' && came <= lane.loadedAt) {
+      return answer('before', `it came before the rule was first loaded at ${loaded}`, replay);
+    }
+    const why = 'the rule passed it by: its triggers, or the names in them, were others then';
+    return answer('passed', why, replay);
+  }
+  const live = world.running.find(({ rule: name }) => name === rule.name);
+  const behind = `the rule has settled everything up to ${lane.cursor}, this is ${first.seq}`;
+  if (live === undefined) return answer('waiting', behind, 'Is podiod running? podiod status tells.');
+  if (live.state === 'halted') {
+    const next = `When it is mended: podiod parked retry --rule ${rule.name}.`;
+    return answer('waiting', `the rule is halted: ${live.error ?? 'a step gave up'}`, next);
+  }
+  if (live.state === 'waiting for setup') {
+    return answer('waiting', `a step is not set up yet${live.error === undefined ? '' : `: ${live.error}`}`);
+  }
+  return answer('waiting', `${behind}; ${live.inHand} are in hand, ${live.waiting} wait to try again`);
+}
+
+function unmatched({ known }: RulesWorld, rule: Rule, events: readonly PodioEvent[]): Ranked {
+  const attempts = rule.triggers.flatMap(trigger =>
+    events.map(event => {
+      const parts = partsOf(rule, trigger, event, known);
+      return { parts, misses: parts.filter(({ holds }) => !holds).length };
+    }),
+  );
+  const [nearest] = attempts.sort((a, b) => a.misses - b.misses || b.parts.length - a.parts.length);
+  const parts = nearest?.parts ?? [];
+  const misses = nearest?.misses ?? 0;
+  const failed = parts.filter(({ holds }) => !holds).map(({ path }) => path);
+  return {
+    answer: {
+      rule: rule.name,
+      verdict: 'unmatched',
+      why: `no trigger fits: ${failed.join(' and ')} of the nearest one ${failed.length === 1 ? 'does' : 'do'} not`,
+      trigger: parts,
+      runs: [],
+    },
+    rank: RANKS.unmatched,
+    // Of a trigger with more parts more has fitted.
+    misses: misses - parts.length / 10,
+  };
+}
+
+function partsOf(rule: Rule, trigger: Trigger, event: PodioEvent, known: Known): readonly Check[] {
+  switch (trigger.kind) {
+    case 'schedule': {
+      const holds = event.type === 'schedule.fire' && event.ref.id === rule.name;
+      return [{ path: 'on.schedule', test: trigger.cron, seen: event.type, holds }];
+    }
+    case 'space': {
+      const space = event.ref.type === 'space' ? Number(event.ref.id) : undefined;
+      const holds = trigger.spaces.some(name => known.spaces.get(name)?.id === space);
+      const seen = space === undefined ? placeOf(event, known) : (event.space ?? `space/${space}`);
+      return [{ path: 'on.space', test: trigger.spaces.join(', '), seen, holds }, typePart(trigger, event)];
+    }
+    case 'app': {
+      const appId = appIdOf(event, known);
+      const app = trigger.apps.flatMap(name => known.apps.get(name) ?? []).find(({ id }) => id === appId);
+      const part = {
+        path: 'on.app',
+        test: trigger.apps.join(', '),
+        seen: placeOf(event, known),
+        holds: app !== undefined,
+      };
+      const parts = [part, typePart(trigger, event)];
+      const { fields } = trigger;
+      return fields === undefined ? parts : [...parts, fieldsPart(fields, app, event, known)];
+    }
+  }
+}
+
+const typePart = ({ events }: Pick<AppTrigger, 'events'>, { type }: PodioEvent): Check => ({
+  path: 'on.events',
+  test: events.join(', '),
+  seen: type,
+  holds: events.includes(type),
+});
+
+function fieldsPart(
+  wanted: readonly FieldChange[],
+  app: { readonly id: number; readonly fields: Readonly<Record<string, string>> } | undefined,
+  event: PodioEvent,
+  { fields }: Known,
+): Check {
+  const field = event.ref.type === 'app_field' ? Number(event.ref.id) : undefined;
+  const idOf = (name: string): number | undefined => {
+    if (app === undefined) return undefined;
+    const external = app.fields[name] ?? name;
+    return /^\d+$/.test(external) ? Number(external) : fields.known(app.id, external)?.fieldId;
+  };
+  return {
+    path: 'on.fields',
+    test: wanted.map(showWanted).join(', '),
+    seen:
+      field === undefined
+        ? 'no hook of such a field told of it'
+        : (fields.byId(field)?.externalId ?? `field ${field}`),
+    holds: field !== undefined && wanted.some(({ field: name }) => idOf(name) === field),
+  };
+}
+
+function showWanted({ field, from, to }: FieldChange): string {
+  const list = (values: readonly FieldValue[]): string =>
+    values
+      .map(value => {
+        if (value === null) return 'empty';
+        if (typeof value !== 'object') return String(value);
+        return value.currency === undefined ? String(value.value) : `${value.value} ${value.currency}`;
+      })
+      .join(' or ');
+  return `${field}${from ? ` from ${list(from)}` : ''}${to ? ` to ${list(to)}` : ''}`;
+}
+
+function appIdOf({ app, ref }: PodioEvent, { apps, fields }: Known): number | undefined {
+  if (ref.type === 'app') return Number(ref.id);
+  if (ref.type !== 'app_field') return undefined;
+  return fields.byId(Number(ref.id))?.appId ?? apps.get(app ?? '')?.id;
+}
+
+function placeOf(event: PodioEvent, known: Known): string {
+  const id = appIdOf(event, known);
+  const named = [...known.apps.values()].find(app => app.id === id)?.name;
+  return named ?? event.app ?? event.space ?? `${event.ref.type}/${event.ref.id}`;
+}
+
+/**
+ * Revisions of an item from the first that there is an event of: accounted for, and still no event tells of them.
+ * @param seen revisions that there are events of
+ */
+export function silentRevisions(seen: ReadonlySet<number>, ledger: LedgerEntry): readonly Range[] {
+  const first = Math.min(...seen);
+  const last = Math.max(ledger.upTo ?? 0, ...ledger.above);
+  const ranges: [number, number][] = [];
+  if (!Number.isFinite(first)) return ranges;
+  for (let revision = first + 1; revision <= last; revision++) {
+    if (seen.has(revision) || !isAccounted(ledger, revision)) continue;
+    const range = ranges.at(-1);
+    if (range?.[1] === revision - 1) range[1] = revision;
+    else ranges.push([revision, revision]);
+  }
+  return ranges;
+}

@@ -1,0 +1,159 @@
+// `podiod why` beside a daemon in this process, and afterwards without one.
+import { expect } from 'chai';
+import type { WhyAnswer } from '../../../src/daemon/index.ts';
+import { until } from '../../support/wait.ts';
+import { makeSite, type Site } from './site.ts';
+
+/** The third of the options that the emulator gives the field: Open, Contacted, Won, Lost. */
+const WON = 3;
+
+const rules = {
+  won: {
+    on: { app: 'leads', fields: { status: { to: 'Won' } } },
+    where: { 'item.title': { contains: 'fjord' } },
+    steps: [{ audit: {}, id: 'note' }],
+  },
+  elsewhere: { on: { app: 'deals', events: 'item.update' }, steps: ['audit'] },
+  said: { on: { app: 'leads', events: 'comment.create' }, steps: ['audit'] },
+  off: { enabled: false, on: { app: 'leads', events: 'item.*' }, steps: ['audit'] },
+};
+
+async function asked({ podiod }: Site, ...argv: string[]): Promise<WhyAnswer> {
+  const { code, stdout, stderr } = await podiod(['why', '--json', ...argv]);
+  expect(code, stderr).to.equal(0);
+  return JSON.parse(stdout);
+}
+
+const verdicts = ({ changes }: WhyAnswer) =>
+  changes.map(({ rules }) => rules.map(({ rule, verdict }) => `${rule} ${verdict}`));
+
+describe('podiod why', function () {
+  this.timeout(30_000);
+  const ending = new AsyncDisposableStack();
+  let site: Site;
+  let daemon: ReturnType<Site['start']>;
+  /** Won, and its `where` holds; then told of nothing that a rule wants. */
+  let fjord: number;
+  /** Won, and its `where` does not hold. */
+  let alder: number;
+
+  const settled = (events: number) =>
+    until(async () => {
+      const status = JSON.parse((await site.podiod(['status', '--json'])).stdout);
+      const journal = JSON.parse((await site.podiod(['events', '--json'])).stdout);
+      return status.rules.every(({ lag }: { lag: number }) => lag === 0) && journal.events.length >= events;
+    }, `${events} events`);
+
+  before(async () => {
+    site = ending.use(await makeSite({ rules }));
+    daemon = ending.use(site.start(['--config', '.podiorc.yml']));
+    await until(async () => (await site.podiod(['status', '--ready'])).code === 0, 'a ready daemon');
+    fjord = site.podio.createItem(101, { fields: { title: 'Fjord', status: 1 } }).itemId;
+    await settled(1);
+    site.podio.updateItem(fjord, { fields: { status: WON } });
+    await settled(2);
+    alder = site.podio.createItem(101, { fields: { title: 'Alder', status: WON } }).itemId;
+    await settled(3);
+  });
+  after(() => ending.disposeAsync());
+
+  const tells = () => {
+    it('of an item: every rule, the nearest miss first', async () => {
+      const answer = await asked(site, '--item', String(fjord));
+      expect(verdicts(answer)).to.deep.equal([
+        ['won filtered', 'said unmatched', 'elsewhere unmatched', 'off disabled'],
+        ['won settled', 'elsewhere unmatched', 'said unmatched', 'off disabled'],
+      ]);
+      const [created, changed] = answer.changes;
+      expect(created?.rules[0]?.why).to.match(/fields of its trigger/);
+      expect(changed?.rules[0]?.runs[0]?.steps).to.deep.include({
+        ...changed?.rules[0]?.runs[0]?.steps[0],
+        step: 'note',
+        outcome: 'done',
+        attempts: 1,
+      });
+      expect(changed?.rules[0]?.runs[0]?.endedAt).to.match(/^2.*Z$/);
+      const said = created?.rules.find(({ rule }) => rule === 'said');
+      expect(said?.trigger.map(({ path, holds }) => [path, holds])).to.deep.equal([
+        ['on.app', true],
+        ['on.events', false],
+      ]);
+      expect(answer.absent).to.deep.equal([]);
+    });
+
+    it('of a condition: what was seen', async () => {
+      const { changes } = await asked(site, '--item', String(alder), '--rule', 'won');
+      expect(changes).to.have.length(1);
+      expect(changes[0]?.rules).to.have.length(1);
+      expect(changes[0]?.rules[0]?.runs[0]?.steps[0]).to.deep.include({
+        step: 'rule.where',
+        checks: [{ path: 'item.title', test: 'contains fjord', seen: 'Alder', holds: false }],
+      });
+      const { stdout } = await site.podiod(['why', '--item', String(alder)]);
+      expect(stdout).to.match(/· won: its `where` does not hold\n +where: filtered, 1 try, \d+ ms\n/);
+      expect(stdout).to.include('✗ item.title contains fjord, is Alder');
+      expect(stdout).to.include('- off: the rule is disabled');
+    });
+
+    it('of an event by its number or its id, and of a rule', async () => {
+      const last = (await asked(site, '--rule', 'won', '--limit', '1')).changes[0];
+      expect(last?.event.itemId).to.equal(alder);
+      for (const event of [String(last?.event.seq), last?.event.id ?? '']) {
+        const { changes } = await asked(site, '--event', event);
+        expect(changes.map(one => one.event.id)).to.deep.equal([last?.event.id]);
+      }
+    });
+
+    it('of what never arrived', async () => {
+      const { changes, absent, apps } = await asked(site, '--item', '999999');
+      expect(changes).to.deep.equal([]);
+      expect(absent.map(({ kind }) => kind)).to.deep.equal(['never']);
+      expect(absent[0]?.why).to.match(/^no event of item 999999 has arrived; the journal goes back to 2/);
+      expect(apps.map(({ app, lastEvent }) => [app, lastEvent?.type])).to.deep.equal([
+        ['leads', 'item.create'],
+        ['deals', undefined],
+      ]);
+      const later = await asked(site, '--event', '12345');
+      expect(later.absent[0]?.why).to.match(/no event 12345 yet: the newest is \d/);
+      const { stdout } = await site.podiod(['why', '--event', 'item.update:9:9']);
+      expect(stdout).to.match(/^\? no event item\.update:9:9 has arrived/);
+      expect(stdout).to.match(/deals: no event of it has ever arrived/);
+    });
+
+    it('wrong usage and unknown rules are told', async () => {
+      for (const argv of [[], ['--item', '1', '--event', '2'], ['--item', '#'], ['--rule', 'nobody']]) {
+        expect((await site.podiod(['why', ...argv])).code, argv.join(' ')).to.equal(2);
+      }
+    });
+  };
+
+  describe('beside a daemon', () => {
+    tells();
+
+    it('by the number that people see', async () => {
+      const { changes } = await asked(site, '--item', 'leads/2');
+      expect(changes.map(({ event }) => event.itemId)).to.deep.equal([alder]);
+    });
+
+    it('whether hooks are there for what never arrived', async () => {
+      const { apps } = await asked(site, '--item', '999999');
+      expect(apps.map(({ hooks }) => hooks)).to.deep.equal([
+        { active: 4, inactive: 0 },
+        { active: 1, inactive: 0 },
+      ]);
+    });
+  });
+
+  describe('without a daemon', () => {
+    before(async () => {
+      daemon.stop();
+      expect(await daemon.ended).to.equal(0);
+    });
+    tells();
+
+    it('nobody knows of hooks', async () => {
+      const { apps } = await asked(site, '--item', '999999');
+      expect(apps.map(({ hooks }) => hooks)).to.deep.equal([null, null]);
+    });
+  });
+});

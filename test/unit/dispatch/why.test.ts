@@ -1,0 +1,266 @@
+import { expect } from 'chai';
+import type { PodioEvent } from '../../../src/core/event.ts';
+import type { FieldChange, Rule, Trigger } from '../../../src/core/rule.ts';
+import type { StepVerdict } from '../../../src/core/run.ts';
+import { type RulesWorld, silentRevisions, whyChange } from '../../../src/dispatch/why.ts';
+import type { TracedEntry, TracedRun } from '../../../src/store/contract.ts';
+import { APP, known, makeRule } from './support.ts';
+
+const LOADED_AT = Date.UTC(2026, 5, 1);
+
+const event = (fields: Partial<PodioEvent> = {}): PodioEvent => ({
+  seq: 7,
+  id: 'item.update:1:1',
+  type: 'item.update',
+  source: 'webhook',
+  ref: { type: 'app', id: 101 },
+  app: 'leads',
+  itemId: 1,
+  revision: 1,
+  params: {},
+  receivedAt: '2026-06-02T12:00:00.000Z',
+  ...fields,
+});
+const fieldEvent = (id: number) => event({ seq: 8, ref: { type: 'app_field', id } });
+
+const step = (name: string, more: Partial<StepVerdict> = {}): StepVerdict => ({
+  step: name,
+  outcome: 'done',
+  attempts: 1,
+  ms: 3,
+  ...more,
+});
+const run = (more: Partial<TracedRun> = {}): TracedRun => ({
+  rule: 'r',
+  replay: 0,
+  outcome: 'settled',
+  steps: [step('work')],
+  endedAt: LOADED_AT,
+  ...more,
+});
+
+const onFields = (...fields: FieldChange[]): Trigger => ({ ...APP, fields });
+
+function world(rules: readonly Rule[], more: Partial<RulesWorld> = {}): RulesWorld {
+  const lanes = rules.map(({ name }) => ({ rule: name, cursor: 100, loadedAt: LOADED_AT }));
+  return { rules, disabled: [], known, lanes, running: [], ...more };
+}
+
+/** What became of the event under one rule. */
+function why(rule: Partial<Rule>, entries: readonly TracedEntry[], more: Partial<RulesWorld> = {}) {
+  const [answer] = whyChange(world([makeRule('r', rule)], more), entries).rules;
+  if (!answer) throw new Error('there is a rule');
+  return answer;
+}
+
+const alone = (of = event(), ...runs: TracedRun[]): readonly TracedEntry[] => [{ event: of, runs }];
+
+const lane = (of: Partial<RulesWorld['lanes'][number]>): Partial<RulesWorld> => ({
+  lanes: [{ rule: 'r', cursor: 100, loadedAt: LOADED_AT, ...of }],
+});
+
+const live = (of: Partial<RulesWorld['running'][number]>): Partial<RulesWorld> => ({
+  ...lane({ cursor: 3 }),
+  running: [{ rule: 'r', state: 'running', inHand: 1, waiting: 2, position: 7, ...of }],
+});
+
+describe('why a rule ran', () => {
+  it('settled: with its steps', () => {
+    const answer = why({}, alone(event(), run()));
+    expect(answer).to.include({ verdict: 'settled', why: 'it ran' });
+    expect(answer.runs[0]?.steps).to.deep.equal([step('work')]);
+  });
+
+  it('parked: where, after how many tries, why, and what to do', () => {
+    const parked = { id: '12', step: 'work', attempts: 5, error: 'Slack said no', requested: false };
+    const answer = why({}, alone(event(), run({ outcome: 'parked', error: 'Slack said no', parked })));
+    expect(answer.verdict).to.equal('parked');
+    expect(answer.why).to.equal('parked at work after 5 tries: Slack said no');
+    expect(answer.next).to.include('podiod parked retry 12');
+    const asked = { ...parked, requested: true };
+    const again = why({}, alone(event(), run({ outcome: 'parked', parked: asked })));
+    expect(again.why).to.match(/asked for/);
+    expect(again.next).to.equal(undefined);
+  });
+
+  it('dropped', () => {
+    expect(why({}, alone(event(), run({ outcome: 'dropped', error: 'no' }))).verdict).to.equal('dropped');
+  });
+
+  it('open: under way, or failing', () => {
+    const tries = { step: 'work', branch: '', attempts: 3, sinceFirstMs: 9, waitMs: 19_500, error: 'no' };
+    expect(why({}, alone(event(), run({ outcome: 'open', steps: [] })))).to.include({
+      verdict: 'open',
+      why: 'it is under way',
+    });
+    const failing = why({}, alone(event(), run({ outcome: 'open', steps: [], tries: [tries] })));
+    expect(failing.why).to.equal('work has failed 3 tries, next try in 20 s: no');
+  });
+
+  it('the last replay tells', () => {
+    const answer = why({}, alone(event(), run({ outcome: 'filtered' }), run({ replay: 1 })));
+    expect(answer).to.include({ verdict: 'settled', why: 'it ran (replay 1)' });
+    expect(answer.runs).to.have.length(2);
+  });
+
+  it('filtered: by the fields of the trigger, by where, by a step', () => {
+    const by = (steps: readonly StepVerdict[]) =>
+      why({}, alone(event(), run({ outcome: 'filtered', steps }))).why;
+    expect(by([])).to.match(/fields of its trigger/);
+    expect(by([step('rule.where', { outcome: 'filtered' })])).to.equal('its `where` does not hold');
+    expect(by([step('a'), step('b', { outcome: 'filtered' })])).to.equal('b let nothing through');
+  });
+
+  it('filtered: a missed change that `recovered` leaves out', () => {
+    const found = event({ source: 'recovered', params: { changed_at: '2026-06-02T11:00:00Z' } });
+    const answer = why({ recovered: 'skip' }, alone(found, run({ outcome: 'filtered', steps: [] })));
+    expect(answer.why).to.match(/`recovered` leaves it out/);
+  });
+});
+
+describe('why a rule did not run', () => {
+  const parts = (rule: Partial<Rule>, ...events: PodioEvent[]) => {
+    const answer = why(
+      rule,
+      events.map(one => ({ event: one, runs: [] })),
+    );
+    expect(answer.verdict).to.equal('unmatched');
+    return answer.trigger.map(({ path, seen, holds }) => [path, seen, holds]);
+  };
+
+  it('unmatched: which part of the trigger does not fit, and what was there', () => {
+    expect(parts({ triggers: [APP] }, event({ ref: { type: 'app', id: 102 }, app: 'deals' }))).to.deep.equal([
+      ['on.app', 'deals', false],
+      ['on.events', 'item.update', true],
+    ]);
+    expect(parts({ triggers: [APP] }, event({ type: 'comment.create' }))).to.deep.equal([
+      ['on.app', 'leads', true],
+      ['on.events', 'comment.create', false],
+    ]);
+    const space: Trigger = { kind: 'space', spaces: ['sales'], events: ['task.create'] };
+    expect(parts({ triggers: [space] }, event())).to.deep.equal([
+      ['on.space', 'leads', false],
+      ['on.events', 'item.update', false],
+    ]);
+    const schedule: Trigger = { kind: 'schedule', cron: '0 9 * * *', timezone: 'UTC', missed: 'skip' };
+    expect(parts({ triggers: [schedule] }, event())).to.deep.equal([['on.schedule', 'item.update', false]]);
+  });
+
+  it('unmatched: which field told of it', () => {
+    const rule = { triggers: [onFields({ field: 'status', to: ['Won', null] })] };
+    expect(parts(rule, event(), fieldEvent(12)).at(-1)).to.deep.equal([
+      'on.fields',
+      'no hook of such a field told of it',
+      false,
+    ]);
+    expect(parts(rule, fieldEvent(12)).at(-1)).to.deep.equal(['on.fields', 'deal-value', false]);
+    expect(why(rule, alone()).trigger.at(-1)?.test).to.equal('status to Won or empty');
+  });
+
+  it('unmatched: of several triggers the one that fits best', () => {
+    const other: Trigger = { kind: 'app', apps: ['deals'], events: ['comment.create'] };
+    expect(parts({ triggers: [other, APP] }, event({ type: 'file.change' }))[0]).to.deep.equal([
+      'on.app',
+      'leads',
+      true,
+    ]);
+  });
+
+  it('a rule that ran for a twin of the entry ran', () => {
+    const entries = [
+      { event: event(), runs: [] },
+      { event: fieldEvent(11), runs: [run()] },
+    ];
+    const rule = { triggers: [onFields({ field: 'status' })] };
+    expect(why(rule, entries).verdict).to.equal('settled');
+    expect(whyChange(world([]), entries).seqs).to.deep.equal([7, 8]);
+  });
+
+  it('before: it came, or was made, before the rule was first loaded', () => {
+    const came = why({ startAt: 'head' }, alone(event({ receivedAt: '2026-05-31T23:00:00.000Z' })));
+    expect(came.verdict).to.equal('before');
+    expect(came.why).to.include('2026-06-01T00:00:00.000Z');
+    expect(came.next).to.include('podiod replay --rule r --from 7 --to 7');
+    const made = event({ source: 'recovered', params: { changed_at: '2026-05-31T11:00:00Z' } });
+    expect(why({ startAt: 'head' }, alone(made)).why).to.match(/made at 2026-05-31T11:00:00Z/);
+  });
+
+  it('passed: its triggers were others then', () => {
+    expect(why({}, alone()).verdict).to.equal('passed');
+  });
+
+  it('waiting: never loaded, not reached, halted, not set up', () => {
+    expect(why({}, alone(), { lanes: [] }).why).to.match(/no daemon has loaded/);
+    const behind = why({}, alone(), lane({ cursor: 3 }));
+    expect(behind.verdict).to.equal('waiting');
+    expect(behind.why).to.equal('the rule has settled everything up to 3, this is 7');
+    expect(why({}, alone(), live({})).why).to.match(/1 are in hand, 2 wait/);
+    expect(why({}, alone(), live({ state: 'halted', error: 'ERP is gone' })).why).to.equal(
+      'the rule is halted: ERP is gone',
+    );
+    expect(why({}, alone(), live({ state: 'waiting for setup', error: 'no file' })).why).to.match(/no file/);
+  });
+
+  it('disabled, and gone from the config', () => {
+    const { rules } = whyChange(world([], { disabled: ['off'] }), alone(event(), run({ rule: 'old' })));
+    expect(rules.map(({ rule, verdict }) => [rule, verdict])).to.deep.equal([
+      ['old', 'settled'],
+      ['off', 'disabled'],
+    ]);
+  });
+
+  it('the nearest miss first', () => {
+    const failing = (holds: readonly boolean[]) => [
+      step('rule.where', {
+        outcome: 'filtered',
+        checks: holds.map(one => ({ path: 'fields.status', test: 'Won', seen: 'Open', holds: one })),
+      }),
+    ];
+    const rules = [
+      makeRule('a-far', { triggers: [{ kind: 'app', apps: ['deals'], events: ['comment.create'] }] }),
+      makeRule('b-type', { triggers: [{ ...APP, events: ['comment.create'] }] }),
+      makeRule('c-fields', { triggers: [onFields({ field: 'status' })] }),
+      makeRule('d-two-tests'),
+      makeRule('e-one-test'),
+      makeRule('f-late-step'),
+      makeRule('g-ran'),
+    ];
+    const filtered = (rule: string, steps: readonly StepVerdict[]) =>
+      run({ rule, outcome: 'filtered', steps });
+    const { rules: answers } = whyChange(
+      world(rules, { disabled: ['off'] }),
+      alone(
+        event(),
+        filtered('d-two-tests', failing([false, false])),
+        filtered('e-one-test', failing([true, false])),
+        filtered('f-late-step', [step('one'), step('two', { outcome: 'filtered' })]),
+        run({ rule: 'g-ran' }),
+      ),
+    );
+    expect(answers.map(({ rule }) => rule)).to.deep.equal([
+      'g-ran',
+      'f-late-step',
+      'e-one-test',
+      'd-two-tests',
+      'c-fields',
+      'b-type',
+      'a-far',
+      'off',
+    ]);
+    const one = whyChange(world(rules), alone(), 'b-type').rules;
+    expect(one.map(({ rule }) => rule)).to.deep.equal(['b-type']);
+  });
+});
+
+describe('revisions that no event tells of', () => {
+  it('are those that are accounted for, from the first event on', () => {
+    const ledger = { upTo: 9, above: [11], missing: [[6, 7] as const] };
+    expect(silentRevisions(new Set([3, 5]), ledger)).to.deep.equal([
+      [4, 4],
+      [8, 9],
+      [11, 11],
+    ]);
+    expect(silentRevisions(new Set([9]), ledger)).to.deep.equal([[11, 11]]);
+    expect(silentRevisions(new Set(), ledger)).to.deep.equal([]);
+  });
+});
