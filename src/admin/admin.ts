@@ -8,7 +8,7 @@ import type { ReplayAnswer, ReplayWish } from '../dispatch/replay-desk.ts';
 import { type HttpServer, type ListenAt, listen } from '../http/server.ts';
 import type { Levels } from '../log/levels.ts';
 import type { HandshakeAnswer } from '../reconcile/index.ts';
-import type { EventQuery, EventWithRuns, ParkedSelection, Parking } from '../store/contract.ts';
+import type { EventQuery, EventWithRuns, ParkedSelection, Parking, Pausable } from '../store/contract.ts';
 import { AdminError, answerTo } from './errors.ts';
 import { eventToJson } from './events.ts';
 import type { MetricsRegistry } from './metrics.ts';
@@ -19,6 +19,7 @@ import {
   parseLogLevelRequest,
   parseParkedQuery,
   parseParkedSelection,
+  parsePauseRequest,
   parseReconcileRequest,
   parseReplayRequest,
   parseWhyQuery,
@@ -33,6 +34,18 @@ export interface RetryAnswer {
   readonly ids: readonly string[];
   /** Rules that were asked for and that this daemon does not run. What is parked of them stays so. */
   readonly missing: readonly string[];
+}
+
+/** What `/api/pause` and `/api/resume` answer: how it is now. */
+export interface PauseAnswer {
+  /** One of them: what was asked for. */
+  readonly rule?: string;
+  readonly plugin?: string;
+  readonly paused: boolean;
+  /** False: it was so already. */
+  readonly changed: boolean;
+  /** ISO 8601, UTC. */
+  readonly since?: string;
 }
 
 export interface AdminDeps {
@@ -50,6 +63,9 @@ export interface AdminDeps {
   replay(wish: ReplayWish): Promise<ReplayAnswer | undefined>;
   /** Has Podio ping this hook of ours. Undefined where there is none of this id. */
   handshake(hookId: number): Promise<HandshakeAnswer | undefined>;
+  /** Both reject with ADMIN_REQUEST for what there is not. */
+  pause(what: Pausable): Promise<PauseAnswer>;
+  resume(what: Pausable): Promise<PauseAnswer>;
   /** Which lines the log has; absent where the log is not podiod's own. */
   readonly logLevels?: Pick<Levels, 'set' | 'status'> | undefined;
   /** Looks and carries out; resolves with the plan and what became of it, as JSON without keys. */
@@ -184,6 +200,12 @@ export function makeAdmin({ token, deps, metrics, log: parent, mask }: AdminOpti
     const answer = await deps.replay(wish);
     if (answer === undefined) throw new AdminError('ADMIN_REQUEST', 404, `there is no rule ${wish.rule}`);
     ctx.body = answer;
+  });
+  api.post('/api/pause', async ctx => {
+    ctx.body = await deps.pause(parsePauseRequest(ctx.request.body));
+  });
+  api.post('/api/resume', async ctx => {
+    ctx.body = await deps.resume(parsePauseRequest(ctx.request.body));
   });
   api.post('/api/secret/rotate', async ctx => {
     ctx.body = await deps.rotateSecret();

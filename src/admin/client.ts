@@ -7,9 +7,9 @@ import type { Address } from '../http/server.ts';
 import type { LevelChange, LevelsStatus } from '../log/levels.ts';
 import type { HandshakeAnswer, HookPlace } from '../reconcile/index.ts';
 import type { HookStatus } from '../reconcile/status.ts';
-import type { EventQuery, ParkedSelection } from '../store/contract.ts';
+import type { EventQuery, ParkedSelection, Pausable } from '../store/contract.ts';
 import { readSecretFile } from '../store/files.ts';
-import type { RetryAnswer } from './admin.ts';
+import type { PauseAnswer, RetryAnswer } from './admin.ts';
 import type { ErrorBody } from './errors.ts';
 import type { EventJson } from './events.ts';
 import type { ParkedQuery, ReconcileRequest, ReplayRequest, WhyRequest } from './requests.ts';
@@ -36,6 +36,8 @@ export interface AdminClient {
   setLogLevel(change: LevelChange): Promise<LevelsStatus>;
   /** Takes as long as it takes to count the events. */
   replay(request: ReplayRequest): Promise<ReplayAnswer>;
+  pause(what: Pausable): Promise<PauseAnswer>;
+  resume(what: Pausable): Promise<PauseAnswer>;
   /** With `wait` (the default) this takes as long as the hooks need to become active. */
   /** Takes as long as the hooks need to become active. */
   rotateSecret(): Promise<unknown>;
@@ -130,6 +132,8 @@ export function adminClient({ dataDir, admin, fetch = globalThis.fetch }: AdminC
     setLogLevel: async change => (await post('/api/log-level', change)) as LevelsStatus,
     replay: async request =>
       (await post('/api/replay', request, { signal: AbortSignal.timeout(COUNT_TIMEOUT_MS) })) as ReplayAnswer,
+    pause: async ({ kind, name }) => (await post('/api/pause', { [kind]: name })) as PauseAnswer,
+    resume: async ({ kind, name }) => (await post('/api/resume', { [kind]: name })) as PauseAnswer,
     rotateSecret: () => post('/api/secret/rotate', {}, { signal: null }),
     reconcile: (request = {}, signal) =>
       // No timeout of its own: hooks become active in Podio's time.

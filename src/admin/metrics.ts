@@ -53,13 +53,19 @@ export function makeMetrics(): MetricsRegistry {
   const ready = gauge('podiod_ready', '1 when /readyz says so, else 0.', []);
   const running = gauge(
     'podiod_rule_running',
-    '1 for a rule that runs; 0: halted, or its plugins are not set up.',
+    '1 for a rule that runs or is paused; 0: halted, or its plugins are not set up.',
     ['rule'],
   );
+  const rulePaused = gauge('podiod_rule_paused', '1 for a rule that an operator has paused, else 0.', [
+    'rule',
+  ]);
   const lastRun = gauge('podiod_rule_last_run_timestamp_seconds', 'When a run of the rule last ended.', [
     'rule',
   ]);
   const open = gauge('podiod_plugin_open', '1 for a plugin that keeps failing and is held back, else 0.', [
+    'plugin',
+  ]);
+  const pluginPaused = gauge('podiod_plugin_paused', '1 for a plugin that an operator has paused, else 0.', [
     'plugin',
   ]);
   const gaps = gauge('podiod_gaps_open', 'Changes of items that are missing and are looked for.', ['app']);
@@ -76,19 +82,36 @@ export function makeMetrics(): MetricsRegistry {
   const readLoopDelay = makeLoopDelay();
 
   const setGauges = (facts: StatusFacts): void => {
-    for (const one of [parked, lag, remaining, hooks, running, lastRun, open, gaps, paused]) one.reset();
+    for (const one of [
+      parked,
+      lag,
+      remaining,
+      hooks,
+      running,
+      rulePaused,
+      lastRun,
+      open,
+      pluginPaused,
+      gaps,
+      paused,
+    ])
+      one.reset();
     for (const rule of rulesOf(facts)) {
       parked.set({ rule: rule.rule }, rule.parked);
       if (rule.lastRunAt !== undefined) lastRun.set({ rule: rule.rule }, Date.parse(rule.lastRunAt) / 1000);
       if (rule.state === 'gone') continue;
       lag.set({ rule: rule.rule }, rule.lag);
-      running.set({ rule: rule.rule }, rule.state === 'running' ? 1 : 0);
+      running.set({ rule: rule.rule }, rule.state === 'running' || rule.state === 'paused' ? 1 : 0);
+      rulePaused.set({ rule: rule.rule }, rule.pausedSince === undefined ? 0 : 1);
     }
     for (const budget of facts.budgets) setRemaining(budget);
     for (const [status, count] of Object.entries(statusOf(facts).hooks)) hooks.set({ status }, count);
     degraded.set(facts.readiness.degraded.length);
     ready.set(facts.readiness.ready ? 1 : 0);
-    for (const { plugin, state } of facts.breakers) open.set({ plugin }, state === 'open' ? 1 : 0);
+    for (const { plugin, state, pausedSince } of facts.breakers) {
+      open.set({ plugin }, state === 'open' ? 1 : 0);
+      pluginPaused.set({ plugin }, pausedSince === undefined ? 0 : 1);
+    }
     for (const { app, open: missing } of facts.completeness) gaps.set({ app }, missing);
     for (const { identity, pausedMs } of facts.budgets) paused.set({ identity }, pausedMs / 1000);
     if (facts.diskFree !== undefined) diskFree.set(facts.diskFree);

@@ -3,7 +3,7 @@ import { styleText } from 'node:util';
 import { showDuration } from '../core/duration.ts';
 import { showSize } from '../core/units.ts';
 import type { BudgetStatus } from '../podio/contract.ts';
-import type { ReplayStatus, RuleStatus, Status } from './status.ts';
+import type { PausedStatus, ReplayStatus, RuleStatus, Status } from './status.ts';
 
 export interface RenderOptions {
   /** Columns of the terminal. Default: 80. */
@@ -32,6 +32,7 @@ export function renderStatus(status: Status, { width = 80, colours = false, now 
     kept(status, width, now, paint),
     rules(status.rules, width, now, paint),
     replays(status.replays, width, now),
+    paused(status.paused, width, now, paint),
     hooks(status, width, now, paint),
     completeness(status, width, now, paint),
     troubles(status, width, now, paint),
@@ -113,6 +114,13 @@ function replays(all: readonly ReplayStatus[], width: number, now: number): stri
   );
 }
 
+function paused(all: readonly PausedStatus[], width: number, now: number, paint: Paint): string[] {
+  return all.map(({ kind, name, since }) => {
+    const next = `podiod resume --${kind} ${plain(name)}`;
+    return paint('yellow', clip(`paused: ${kind} ${plain(name)} (${age(since, now)}), until ${next}`, width));
+  });
+}
+
 const isCount = (column: string): boolean => ['lag', 'in hand', 'parked'].includes(column);
 
 function stateOf({ state, waiting, degraded }: RuleStatus): Cell {
@@ -123,6 +131,8 @@ function stateOf({ state, waiting, degraded }: RuleStatus): Cell {
       return waiting > 0 ? { text: 'retrying', style: 'yellow' } : { text: 'running', style: 'green' };
     case 'waiting for setup':
       return { text: 'no set-up', style: 'red' };
+    case 'paused':
+      return { text: 'paused', style: 'yellow' };
     case 'halted':
       return { text: 'halted', style: 'red' };
     case 'stopped':

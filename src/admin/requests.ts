@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { ReplayWish } from '../dispatch/replay-desk.ts';
 import type { LevelChange } from '../log/levels.ts';
-import type { EventQuery, ParkedSelection } from '../store/contract.ts';
+import type { EventQuery, ParkedSelection, Pausable } from '../store/contract.ts';
 import { AdminError } from './errors.ts';
 
 /** Queries arrive as text. */
@@ -76,6 +76,10 @@ const replayRequest = z.strictObject({
   dryRun: z.boolean().default(false),
 });
 
+const pauseRequest = z.union([z.strictObject({ rule: name }), z.strictObject({ plugin: name })], {
+  error: 'want one of {"rule": "..."}, {"plugin": "..."}',
+});
+
 const logLevelRequest = z.strictObject({
   module: name.optional(),
   /** Left out: as at the start. */
@@ -128,6 +132,10 @@ export const parseReplayRequest = (body: unknown): ReplayWish => {
   return { ...wish, ...(to && { to }) };
 };
 export const parseHandshakeRequest = (body: unknown): number => check(handshakeRequest, body, 'body').hookId;
+export const parsePauseRequest = (body: unknown): Pausable => {
+  const what = check(pauseRequest, body, 'body');
+  return 'rule' in what ? { kind: 'rule', name: what.rule } : { kind: 'plugin', name: what.plugin };
+};
 export const parseLogLevelRequest = (body: unknown): LevelChange =>
   without(check(logLevelRequest, body ?? {}, 'body'));
 export const parseParkedSelection = (body: unknown): ParkedSelection => check(parkedSelection, body, 'body');

@@ -9,7 +9,7 @@ import type { Pace } from '../reconcile/rota.ts';
 import type { HookStatus, Leftover, ReconcileStatus } from '../reconcile/status.ts';
 import type { SweepStatus } from '../recover/recovery.ts';
 import type { RetentionStatus } from '../retention/retention.ts';
-import type { Completeness, LaneStatus, Replay } from '../store/contract.ts';
+import type { Completeness, LaneStatus, Pausable, Paused, Replay } from '../store/contract.ts';
 import { type AppStatus, appsOf, UNRECOVERABLE } from './completeness.ts';
 
 /** Something outside that fails while the rest goes on. */
@@ -39,6 +39,8 @@ export interface RuleStatus {
   readonly state: LaneState | 'gone';
   /** Why it is halted or not set up yet. */
   readonly error?: string;
+  /** When an operator paused it; ISO 8601, UTC. */
+  readonly pausedSince?: string;
   /** It runs, but lacks events: something that it needs at Podio is degraded. */
   readonly degraded: boolean;
   /** Entries of the journal that it has not settled. */
@@ -67,6 +69,12 @@ export interface ReplayStatus {
   readonly at: number;
   /** ISO 8601, UTC. */
   readonly askedAt: string;
+}
+
+/** Something that an operator has paused, whether this daemon runs it or not. */
+export interface PausedStatus extends Pausable {
+  /** ISO 8601, UTC. */
+  readonly since: string;
 }
 
 export interface HookCounts {
@@ -116,6 +124,7 @@ export interface Status {
   readonly plugins: readonly BreakerStatus[];
   /** What operators have asked to be run again and is not through yet. */
   readonly replays: readonly ReplayStatus[];
+  readonly paused: readonly PausedStatus[];
   readonly hooks: HookCounts;
   readonly degraded: readonly DegradedRef[];
   /** Hooks of apps that left the config and can't be reached any more. */
@@ -162,6 +171,7 @@ export interface StatusFacts {
   readonly running: readonly LaneReport[];
   readonly breakers: readonly BreakerStatus[];
   readonly replays: readonly Replay[];
+  readonly paused: readonly Paused[];
   /** By rule. */
   readonly parked: ReadonlyMap<string, number>;
   readonly reconcile: ReconcileStatus;
@@ -198,6 +208,7 @@ export function statusOf(facts: StatusFacts): Status {
       at: cursor,
       askedAt: new Date(askedAt).toISOString(),
     })),
+    paused: facts.paused.map(({ since, ...what }) => ({ ...what, since: iso(since) })),
     hooks: countHooks(reconcile),
     degraded: readiness.degraded,
     leftovers: reconcile.leftovers,
@@ -264,6 +275,7 @@ function ruleOf(
     rule,
     state: report?.state ?? 'gone',
     ...(report?.error === undefined ? {} : { error: report.error }),
+    ...(report?.pausedSince === undefined ? {} : { pausedSince: report.pausedSince }),
     // What has left the config falls behind for ever, which is nobody's lag.
     lag: report ? (lane?.lag ?? 0) : 0,
     cursor: lane?.cursor ?? 0,

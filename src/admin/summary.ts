@@ -8,11 +8,13 @@ export function summaryOf(
   const rules = rulesOf(facts);
   const running = rules.filter(({ state }) => state !== 'gone');
   const halted = running.filter(({ state }) => state === 'halted').length;
+  const paused = running.filter(({ pausedSince }) => pausedSince !== undefined).length;
   const hooks = countHooks(facts.reconcile);
   const parked = rules.reduce((sum, rule) => sum + rule.parked, 0);
   const lag = Math.max(0, ...running.map(rule => rule.lag));
   const parts = [
     count(running.length, 'rule'),
+    ...(paused > 0 ? [`${paused} paused`] : []),
     ...(halted > 0 ? [`${halted} halted`] : []),
     `${count(hooks.active, 'hook')} active`,
     ...(hooks.inactive > 0 ? [`${hooks.inactive} inactive`] : []),

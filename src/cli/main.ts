@@ -26,6 +26,7 @@ import { defineEvents } from './commands/events.ts';
 import { defineInit } from './commands/init.ts';
 import { defineLogLevel } from './commands/log-level.ts';
 import { defineParked } from './commands/parked.ts';
+import { definePause, defineResume } from './commands/pause.ts';
 import { definePlan } from './commands/plan.ts';
 import { definePull } from './commands/pull.ts';
 import { defineReceive } from './commands/receive.ts';
@@ -56,6 +57,8 @@ const GROUPS: readonly (readonly [title: string, define: readonly ((context: Com
         defineWhy,
         defineParked,
         defineReplay,
+        definePause,
+        defineResume,
         defineLogLevel,
         defineService,
       ],
@@ -64,9 +67,7 @@ const GROUPS: readonly (readonly [title: string, define: readonly ((context: Com
   ];
 
 /** Names that the contract keeps for commands of later versions. */
-const RESERVED: ReadonlySet<string> = new Set(
-  'reload pause resume test backtest fire schema plugin'.split(' '),
-);
+const RESERVED: ReadonlySet<string> = new Set('reload test backtest fire schema plugin'.split(' '));
 
 /** Lines of help that are wider than this are hard to read, however wide the terminal. */
 const HELP_WIDTH = 100;

@@ -38,6 +38,7 @@ import { forgetWhenReplaced } from './hook-secrets.ts';
 import { boundHeap, restWhenQuiet } from './memory.ts';
 import { makeOwnWrites } from './own-writes.ts';
 import { retryParked } from './parked.ts';
+import { makePauseDesk } from './pauses.ts';
 import { makeReadiness } from './readiness.ts';
 import { reconcile } from './reconcile.ts';
 import { tapLanes } from './tap.ts';
@@ -182,6 +183,7 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
     running: dispatcher.status(),
     breakers: dispatcher.breakers(),
     replays: await store.replays.list(),
+    paused: await store.pauses.list(),
     parked: await store.parking.counts(),
     reconcile: reconciler.status(),
     budgets: base.podio.budgets(),
@@ -219,6 +221,12 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
           request,
         ),
       replay: dispatcher.replay,
+      ...makePauseDesk({
+        pauses: store.pauses,
+        rules: () => config.rules.map(({ name }) => name),
+        plugins: () => dispatcher.breakers().map(({ plugin }) => plugin),
+        seen: dispatcher.pausesSeen,
+      }),
       logLevels: options.log.levels,
       async handshake(hookId) {
         const hook = reconciler.status().hooks.find(one => one.owner === 'ours' && one.hookId === hookId);

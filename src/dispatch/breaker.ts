@@ -3,6 +3,7 @@ import { coerceError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { DeliveryPolicy } from '../core/rule.ts';
 import { backoffMs, isPodioAway, verdictOf } from './failure.ts';
+import { Hold, type Holds } from './holds.ts';
 
 /** What `podiod status` tells of a plugin. Times are ISO 8601, UTC. */
 export interface BreakerStatus {
@@ -14,6 +15,8 @@ export interface BreakerStatus {
   readonly error?: string;
   /** When the next try may be made; absent while one is under way. */
   readonly nextTryAt?: string;
+  /** When an operator paused it. */
+  readonly pausedSince?: string;
 }
 
 /** `probe`: the one try of this backoff step, whose end has to be told. */
@@ -57,10 +60,13 @@ interface Outage {
 
 /**
  * Stands between a plugin that keeps failing and the events that need it, over all rules: while it is open one try at a
- * time finds out whether it works again, and everything else waits. What it knows is this process's only.
+ * time finds out whether it works again, and everything else waits. What it knows is this process's only. While the plugin
+ * is paused nothing is tried at all.
  */
 export class Breaker {
   readonly plugin: string;
+  /** An operator's. */
+  readonly hold: Hold;
   readonly #deps: BreakerDeps;
   readonly #holders: Holder[] = [];
   #failures = 0;
@@ -69,13 +75,16 @@ export class Breaker {
   #outage: Outage | undefined;
   #timer: Cancel | undefined;
 
-  constructor(plugin: string, deps: BreakerDeps) {
+  constructor(plugin: string, deps: BreakerDeps, hold = new Hold()) {
     this.plugin = plugin;
     this.#deps = deps;
+    this.hold = hold;
+    hold.watch(() => this.#resumed());
   }
 
   /** Whoever is told `probe` has to say `succeeded`, `failed` or `abandoned`. */
   admit(): Admission {
+    if (this.hold.isOn) return 'hold';
     const outage = this.#outage;
     if (outage === undefined) return 'pass';
     if (this.isHolding) return 'hold';
@@ -86,6 +95,7 @@ export class Breaker {
 
   /** Whether a try would be held back now. */
   get isHolding(): boolean {
+    if (this.hold.isOn) return true;
     const outage = this.#outage;
     return outage !== undefined && (outage.probing || this.#deps.clock.monotonic() < outage.nextAt);
   }
@@ -109,7 +119,7 @@ export class Breaker {
       tries: outage.probes + 1,
       ms: Math.round(this.#deps.clock.monotonic() - outage.since),
     });
-    for (const holder of [...this.#holders]) holder.letAll();
+    this.#letAll();
   }
 
   failed(
@@ -156,9 +166,9 @@ export class Breaker {
   }
 
   status(): BreakerStatus {
-    const { plugin } = this;
+    const { plugin, hold } = this;
     const outage = this.#outage;
-    if (outage === undefined) return { plugin, state: 'closed' };
+    if (outage === undefined) return { plugin, state: 'closed', ...hold.told };
     const { sinceWall, since, error, nextAt, probing } = outage;
     return {
       plugin,
@@ -166,7 +176,20 @@ export class Breaker {
       since: new Date(sinceWall).toISOString(),
       error,
       ...(!probing && { nextTryAt: new Date(sinceWall + (nextAt - since)).toISOString() }),
+      ...hold.told,
     };
+  }
+
+  /** All ask again: how long each may wait yet is for them to say, the pause left out. */
+  #resumed(): void {
+    if (this.hold.isOn) return;
+    this.#letAll();
+    if (this.#outage !== undefined && !this.#outage.probing) this.#askAfter(this.waitMs);
+  }
+
+  #letAll(): void {
+    if (this.hold.isOn) return;
+    for (const holder of [...this.#holders]) holder.letAll();
   }
 
   #open(error: unknown, backoff: DeliveryPolicy['backoff'], atLeastMs: number): void {
@@ -207,7 +230,7 @@ export class Breaker {
 
   /** By turns, so that a holder that can't get to it keeps nobody waiting. */
   #ask(): void {
-    if (this.#outage === undefined || this.#outage.probing) return;
+    if (this.#outage === undefined || this.#outage.probing || this.hold.isOn) return;
     if (this.isHolding) {
       // A timer may be a moment early, and nobody else would ask.
       this.#askAfter(this.waitMs);
@@ -226,16 +249,18 @@ export class Breaker {
 /** One for each plugin that the rules use. */
 export class Breakers {
   readonly #deps: BreakerDeps;
+  readonly #holds: Holds;
   readonly #all = new Map<string, Breaker>();
 
-  constructor(deps: BreakerDeps) {
+  constructor(deps: BreakerDeps, holds: Holds) {
     this.#deps = deps;
+    this.#holds = holds;
   }
 
   of(plugin: string): Breaker {
     let breaker = this.#all.get(plugin);
     if (breaker === undefined) {
-      breaker = new Breaker(plugin, this.#deps);
+      breaker = new Breaker(plugin, this.#deps, this.#holds.of('plugin', plugin));
       this.#all.set(plugin, breaker);
     }
     return breaker;

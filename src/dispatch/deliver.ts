@@ -9,6 +9,7 @@ import type { PreparedStep } from '../plugin/host.ts';
 import type { Checkpoint, ParkRequest, Tries } from '../store/contract.ts';
 import type { Breaker } from './breaker.ts';
 import { afterFailure, freeWaitMs } from './failure.ts';
+import type { StillTime } from './holds.ts';
 
 /** Where a delivery stands when it can't go on by itself. */
 export type Pause =
@@ -21,7 +22,7 @@ export type Pause =
     }
   /** Call `go()` again after `ms`. */
   | { readonly kind: 'waiting'; readonly ms: number }
-  /** A breaker holds it back: call `go()` again when that says so, or after `ms`. */
+  /** A breaker holds it back: call `go()` again when that says so, or after `ms` (a pause of the plugin not counted). */
   | { readonly kind: 'held'; readonly breaker: Breaker; readonly ms: number }
   /** The rule wants no further event handled before a person has looked. */
   | { readonly kind: 'halted'; readonly step: string; readonly error: string }
@@ -35,6 +36,10 @@ export interface DeliveryContext {
   readonly steps: readonly PreparedStep[];
   /** One for each step, that of its plugin. */
   readonly breakers: readonly Breaker[];
+  /** Stands still while the rule is paused. */
+  readonly ruleTime: Pick<StillTime, 'monotonic'>;
+  /** One for each step: stands still while the rule or its plugin is paused. */
+  readonly stepTimes: readonly Pick<StillTime, 'monotonic'>[];
   readonly clock: Clock;
   /** From 0 (included) to 1 (excluded). */
   readonly random: () => number;
@@ -115,8 +120,11 @@ export class Delivery {
   #conditions: readonly RunCondition[];
   #letThrough = false;
 
+  /** What passes of the time that the step being tried may take. */
+  #time: Pick<StillTime, 'monotonic'>;
   /** Of the step that is being tried. */
   #attempts = 0;
+  /** By `#time`. */
   #firstTryAt: number | undefined;
   /** Whether it had a try that was not on behalf of others. */
   #wasTried = false;
@@ -127,6 +135,7 @@ export class Delivery {
     this.#context = context;
     this.#task = task;
     this.#readAt = resume?.readAt ?? 0;
+    this.#time = context.ruleTime;
     for (const checkpoint of resume?.checkpoints ?? []) {
       this.#finished.set(placeOf(checkpoint.step, checkpoint.branch), checkpoint);
     }
@@ -173,11 +182,12 @@ export class Delivery {
   }
 
   async #askCondition({ name, judge }: RunCondition): Promise<Pause | undefined> {
-    const { clock, signal } = this.#context;
+    const { clock, ruleTime, signal } = this.#context;
+    this.#time = ruleTime;
     const waitMs = this.#restore(name, '');
     if (waitMs > 0) return { kind: 'waiting', ms: waitMs };
     if (!this.#mayTry()) return ABORTED;
-    this.#firstTryAt ??= clock.monotonic();
+    this.#firstTryAt ??= this.#time.monotonic();
     const startedAt = clock.monotonic();
     try {
       const { holds, checks } = await judge();
@@ -212,6 +222,7 @@ export class Delivery {
     const { clock, rule, signal } = this.#context;
     const prepared = this.#prepared(at.index);
     const { step } = prepared;
+    this.#time = this.#context.stepTimes[at.index] ?? this.#context.ruleTime;
     const waitMs = this.#restore(step.name, at.branch);
     if (waitMs > 0) return { kind: 'waiting', ms: waitMs };
     if (!this.#mayTry()) return ABORTED;
@@ -226,10 +237,10 @@ export class Delivery {
       if (pause !== undefined) return pause;
     } else if (admission === 'pass' && !this.#wasTried) {
       // The time it was held back is none that it was tried for.
-      this.#firstTryAt = clock.monotonic();
+      this.#firstTryAt = this.#time.monotonic();
       this.#wasTried = true;
     }
-    this.#firstTryAt ??= clock.monotonic();
+    this.#firstTryAt ??= this.#time.monotonic();
 
     const { event, replay } = this.#task;
     const startedAt = clock.monotonic();
@@ -273,7 +284,7 @@ export class Delivery {
   /** `holds`: the step is to be tried. Undefined: it was passed over. */
   async #askWhen(step: Step, when: RuleCondition, at: Pending): Promise<Pause | 'holds' | undefined> {
     const { clock, signal } = this.#context;
-    this.#firstTryAt ??= clock.monotonic();
+    this.#firstTryAt ??= this.#time.monotonic();
     const startedAt = clock.monotonic();
     try {
       const { holds, checks } = await when.judge(this.#context.view(this.#task.event, at.data));
@@ -322,35 +333,38 @@ export class Delivery {
   }
 
   /**
-   * The wait for an open breaker. On disk too, so that it goes on where it was after a restart. Undefined when it has
-   * lasted long enough: then the step has its try, and its failure counts.
+   * The wait for an open breaker, or for someone to resume the plugin. On disk too, so that it goes on where it was after a
+   * restart. Undefined when an outage has lasted long enough: then the step has its try, and its failure counts.
    */
   async #holdBack({ name, delivery }: Step, branch: string, breaker: Breaker): Promise<Pause | undefined> {
-    const now = this.#context.clock.monotonic();
+    const now = this.#time.monotonic();
     this.#firstTryAt ??= now;
     const sinceFirstMs = now - this.#firstTryAt;
     const leftMs = freeWaitMs(delivery) - sinceFirstMs;
-    if (leftMs <= 0) return undefined;
+    const isPaused = breaker.hold.isOn;
+    if (leftMs <= 0 && !isPaused) return undefined;
     const recorded = await this.#task.tried({
       step: name,
       branch,
       attempts: this.#attempts,
       sinceFirstMs,
       waitMs: breaker.waitMs,
-      error: `plugin ${breaker.plugin} keeps failing`,
+      error: `plugin ${breaker.plugin} ${isPaused ? 'is paused' : 'keeps failing'}`,
+      plugin: breaker.plugin,
     });
     return recorded ? { kind: 'held', breaker, ms: leftMs } : ABORTED;
   }
 
   async #failed(
-    step: Pick<Step, 'name' | 'delivery' | 'onError'>,
+    step: Pick<Step, 'name' | 'delivery' | 'onError'> & Partial<Pick<Step, 'plugin'>>,
     branch: string,
     error: unknown,
     ms: number,
     probe?: Breaker,
   ): Promise<Pause | 'continue'> {
-    const { clock, outages, random } = this.#context;
-    const sinceFirstMs = clock.monotonic() - (this.#firstTryAt ?? clock.monotonic());
+    const { outages, random } = this.#context;
+    const now = this.#time.monotonic();
+    const sinceFirstMs = now - (this.#firstTryAt ?? now);
     const tried = { attempts: this.#attempts, sinceFirstMs };
     const decision = afterFailure(step, tried, error, random(), probe !== undefined);
     const message = messageOf(error);
@@ -365,6 +379,7 @@ export class Delivery {
         sinceFirstMs,
         waitMs,
         error: message,
+        ...(step.plugin !== undefined && { plugin: step.plugin }),
       });
     switch (decision.kind) {
       case 'retry': {
@@ -414,7 +429,8 @@ export class Delivery {
     if (tries === undefined) return 0;
     this.#restored.delete(place);
     this.#attempts = tries.attempts;
-    this.#firstTryAt = this.#readAt - tries.sinceFirstMs;
+    // Where a pause has held time back since, it was read in what is this one's future.
+    this.#firstTryAt = Math.min(this.#readAt, this.#time.monotonic()) - tries.sinceFirstMs;
     this.#wasTried = true;
     return this.#readAt + tries.waitMs - this.#context.clock.monotonic();
   }

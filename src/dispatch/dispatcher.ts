@@ -9,6 +9,7 @@ import type { ItemReader } from '../podio/contract.ts';
 import type { Store } from '../store/contract.ts';
 import { type BreakerStatus, Breakers } from './breaker.ts';
 import { type Feed, firstAbove, makeFeed } from './feed.ts';
+import { Holds, oneByOne } from './holds.ts';
 import { Lane, type RuleStatus } from './lane.ts';
 import { type Known, makeMatcher } from './match.ts';
 import { movement } from './movement.ts';
@@ -20,7 +21,7 @@ import type { WindowLimits } from './window.ts';
 
 export interface DispatcherDeps {
   readonly rules: readonly Rule[];
-  readonly store: Pick<Store, 'journal' | 'lanes' | 'replays' | 'changes$'>;
+  readonly store: Pick<Store, 'journal' | 'lanes' | 'replays' | 'pauses' | 'changes$'>;
   readonly plugins: Pick<PluginHost, 'prepare' | 'view'>;
   readonly reader: Pick<ItemReader, 'changes'>;
   /** Where names in triggers lead: apps and spaces of the config, and the fields known so far. */
@@ -59,6 +60,8 @@ export interface Dispatcher {
   breakers(): readonly BreakerStatus[];
   /** Asks for a rule to be run again over old events. Undefined for a rule that is not running. */
   replay(wish: ReplayWish): Promise<ReplayAnswer | undefined>;
+  /** Resolves when lanes go by what is paused in the store now. They do so by themselves, too. */
+  pausesSeen(): Promise<void>;
 }
 
 export function makeDispatcher(deps: DispatcherDeps): Dispatcher {
@@ -69,7 +72,13 @@ export function makeDispatcher(deps: DispatcherDeps): Dispatcher {
   );
   const reliably = makeReliably({ clock, log });
   const random = deps.random ?? Math.random;
-  const breakers = new Breakers({ clock, log, random });
+  const holds = new Holds(log);
+  const breakers = new Breakers({ clock, log, random }, holds);
+  const ending = new AbortController();
+  const lookForPauses = oneByOne(async () => {
+    const read = await reliably(() => store.pauses.list(), ending.signal);
+    if (read !== undefined) holds.apply(read.value);
+  });
   const matchers = new Map(deps.rules.map(rule => [rule.name, makeMatcher(rule, known)]));
   const turn = makeTurn();
   const desk = new ReplayDesk(matchers, store.journal, store.replays);
@@ -79,6 +88,7 @@ export function makeDispatcher(deps: DispatcherDeps): Dispatcher {
         rule,
         steps: rule.steps.map(step => plugins.prepare(rule, step)),
         breakers: rule.steps.map(step => breakers.of(step.plugin)),
+        hold: holds.of('rule', rule.name),
         matcher: matchers.get(rule.name) ?? makeMatcher(rule, known),
         reader,
         view: (event, data) => plugins.view(rule, event, data),
@@ -103,12 +113,15 @@ export function makeDispatcher(deps: DispatcherDeps): Dispatcher {
 
     async open() {
       await Promise.all(lanes.map(lane => lane.open()));
+      // What is paused was so before anything is started.
+      holds.apply(await store.pauses.list());
       tap.open();
     },
 
     start() {
       changes = store.changes$.subscribe(pulse => {
         if (pulse === 'requests') {
+          void lookForPauses();
           for (const lane of lanes) lane.lookForRequests();
           return;
         }
@@ -121,6 +134,7 @@ export function makeDispatcher(deps: DispatcherDeps): Dispatcher {
 
     async stop(deadlineMs) {
       const left = await Promise.all(lanes.map(lane => lane.stop(deadlineMs)));
+      ending.abort(new Error('podiod is stopping'));
       changes?.unsubscribe();
       tap.stop();
       return left.reduce((sum, one) => sum + one, 0);
@@ -130,6 +144,7 @@ export function makeDispatcher(deps: DispatcherDeps): Dispatcher {
     probe: async () => void (await Promise.all(lanes.map(lane => movement(lane, clock)))),
     breakers: () => breakers.status(),
     replay: wish => desk.ask(wish),
+    pausesSeen: lookForPauses,
   };
 }
 

@@ -20,6 +20,7 @@ import {
 } from './deliver.ts';
 import { type Chunk, type Feed, firstAbove, sizeOf } from './feed.ts';
 import { HeldLane } from './held-lane.ts';
+import { type Hold, StillTime } from './holds.ts';
 import type { Matcher } from './match.ts';
 import type { Vitals } from './movement.ts';
 import { Outages } from './outages.ts';
@@ -38,6 +39,8 @@ export interface LaneDeps {
   readonly steps: readonly PreparedStep[];
   /** One for each step, that of its plugin. */
   readonly breakers: readonly Breaker[];
+  /** Operators' pauses of the rule. */
+  readonly hold: Hold;
   readonly matcher: Matcher;
   readonly reader: Pick<ItemReader, 'changes'>;
   /** What conditions see of an event. */
@@ -57,7 +60,7 @@ export interface LaneDeps {
   readonly limits?: WindowLimits;
 }
 
-export type LaneState = 'running' | 'waiting for setup' | 'halted' | 'stopped';
+export type LaneState = 'running' | 'waiting for setup' | 'paused' | 'halted' | 'stopped';
 
 /** What only this process knows of a rule; the rest is read from the store. */
 export interface RuleStatus {
@@ -65,6 +68,8 @@ export interface RuleStatus {
   readonly state: LaneState;
   /** Why it is halted or not set up yet. */
   readonly error?: string;
+  /** When an operator paused it, ISO 8601, UTC. */
+  readonly pausedSince?: string;
   /** Runs that are being worked on, at most the rule's concurrency. */
   readonly inHand: number;
   /** Runs that wait to try a step again. */
@@ -120,6 +125,8 @@ export class Lane {
   readonly #ahead: number;
   readonly #abort = new AbortController();
   readonly #outages: Outages;
+  readonly #times: readonly StillTime[];
+  readonly #leaveHold: Cancel;
   readonly #walk = makeWake(() => this.#read());
   /** Operators may have asked for something. */
   readonly lookForRequests = makeWake(() => this.#readRequests());
@@ -191,11 +198,17 @@ export class Lane {
       replayed: async (id, cursor) => (await this.#held?.replayed(id, cursor)) ?? false,
       add: replayed => this.#addReplayed(replayed),
     });
+    this.#leaveHold = deps.hold.watch(() => this.#startRuns());
+    const ruleTime = new StillTime(deps.clock, [deps.hold]);
+    const stepTimes = deps.breakers.map(({ hold }) => new StillTime(deps.clock, [deps.hold, hold]));
+    this.#times = [ruleTime, ...stepTimes];
     this.#ahead = Math.max(2 * deps.rule.concurrency, MIN_AHEAD);
     this.#context = {
       rule: deps.rule,
       steps: deps.steps,
       breakers: deps.breakers,
+      ruleTime,
+      stepTimes,
       clock: deps.clock,
       random: deps.random,
       signal: this.#abort.signal,
@@ -275,6 +288,7 @@ export class Lane {
       rule: this.#deps.rule.name,
       state: this.#state(),
       ...(error !== undefined && { error }),
+      ...this.#deps.hold.told,
       inHand: this.#active,
       waiting: this.#timers.size + this.#standby.size,
       position: this.#upTo,
@@ -283,7 +297,8 @@ export class Lane {
 
   /**
    * A lane owes when there is something to read and room for it, a run that may be started, or a write of its own that
-   * the store has not answered. Whatever a plugin or a backoff holds up is not podiod's.
+   * the store has not answered. Whatever a plugin, a backoff or a pause holds up is not
+   * podiod's.
    */
   vitals(): Vitals {
     const isBehind = this.#taking && this.#canTake && this.#upTo < this.#deps.feed.head();
@@ -303,6 +318,7 @@ export class Lane {
     this.#abort.abort(new Error('podiod is stopping'));
     await this.#idle(LET_GO_MS);
     this.#held?.end();
+    for (const time of this.#times) time.end();
     // Where that fails, the next start takes this for an unclean end, which costs it some looking, no more.
     const released = this.#held?.release().catch(error => this.#log.debug('lane not released', { error }));
     if (released) await within(this.#deps.clock, LET_GO_MS, released);
@@ -471,6 +487,7 @@ export class Lane {
       this.#taking &&
       this.#isSetUp &&
       this.#halted === undefined &&
+      !this.#deps.hold.isOn &&
       !this.#alone &&
       this.#active < this.#deps.rule.concurrency
     );
@@ -684,6 +701,7 @@ export class Lane {
   /** Takes no more. What waits to try again waits on disk. */
   #letGo(): void {
     this.#taking = false;
+    this.#leaveHold();
     for (const cancel of this.#timers.values()) cancel();
     this.#timers.clear();
     this.#standby.end();
@@ -692,6 +710,7 @@ export class Lane {
   #state(): LaneState {
     if (!this.#taking) return 'stopped';
     if (this.#halted !== undefined) return 'halted';
+    if (this.#deps.hold.isOn) return 'paused';
     return this.#isSetUp ? 'running' : 'waiting for setup';
   }
 

@@ -23,6 +23,7 @@ export interface Store {
   readonly lanes: Lanes;
   readonly parking: Parking;
   readonly replays: Replays;
+  readonly pauses: Pauses;
   readonly values: Values;
   readonly settings: Settings;
   readonly retention: Retention;
@@ -271,6 +272,8 @@ export interface Tries {
   /** Until the next try may start; 0 or less: now. */
   readonly waitMs: number;
   readonly error: string;
+  /** The step's. While it, or the rule, is paused, none of these times passes. */
+  readonly plugin?: string;
 }
 
 /** What is known of a run that is not finished. */
@@ -448,6 +451,29 @@ export interface Replays {
   request(rule: string, range: SeqRange): Promise<string>;
   /** Those that are not through yet, oldest first. */
   list(): Promise<readonly Replay[]>;
+}
+
+// ---------------------------------------------------------------------------------------------- pauses
+
+/** What operators can pause: a rule, or a plugin by its key of `plugins` or its own name. */
+export interface Pausable {
+  readonly kind: 'rule' | 'plugin';
+  readonly name: string;
+}
+
+export interface Paused extends Pausable {
+  /** UTC milliseconds. */
+  readonly since: number;
+}
+
+/** Durable: a restart does not forget a pause. */
+export interface Pauses {
+  /** False: it is paused already, and stays so since then. */
+  pause(what: Pausable): Promise<boolean>;
+  /** False: it is not paused. The times of its tries go on where they stood still. */
+  resume(what: Pausable): Promise<boolean>;
+  /** By kind and name. */
+  list(): Promise<readonly Paused[]>;
 }
 
 // ---------------------------------------------------------------------------------------------- values, settings

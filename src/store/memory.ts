@@ -24,6 +24,7 @@ import {
   type OpenRun,
   type ParkedSelection,
   type ParkRequest,
+  type Paused,
   type Pulse,
   type ReadResult,
   type Removal,
@@ -40,6 +41,7 @@ import {
   type Usage,
 } from './contract.ts';
 import { Leases, laneKey, staleLease } from './leases.ts';
+import { MemoryPauses, type StoredTries } from './memory-pauses.ts';
 import { emptyRevisions, makeMemoryRevisions, type RevisionData } from './memory-revisions.ts';
 import { elapsed, storeClock } from './time.ts';
 
@@ -48,7 +50,7 @@ interface StoredRun {
   readonly key: RunKey;
   readonly fingerprint: string;
   readonly checkpoints: Map<string, Checkpoint>;
-  readonly tries: Map<string, { readonly tries: Tries; readonly at: number }>;
+  readonly tries: Map<string, StoredTries>;
 }
 
 interface StoredPark extends ParkRequest {
@@ -86,6 +88,7 @@ interface MemoryData {
   readonly lanes: Map<string, StoredLane>;
   readonly marks: Map<string, StoredMark>;
   readonly replays: Replay[];
+  readonly paused: Map<string, Paused>;
   /** By rule: how often its parked runs were asked for together. */
   readonly retries: Map<string, number>;
   readonly records: Map<string, RunRecord>;
@@ -113,6 +116,7 @@ const emptyData = (): MemoryData => ({
   lanes: new Map(),
   marks: new Map(),
   replays: [],
+  paused: new Map(),
   retries: new Map(),
   records: new Map(),
   lastRuns: new Map(),
@@ -294,12 +298,25 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
     return leases.grant(lane, data.epochs);
   };
 
+  const pauses = new MemoryPauses(
+    data.paused,
+    ({ kind, name }) =>
+      [...data.runs.values()].flatMap(({ rule, tries }) =>
+        [...tries.values()]
+          .filter(stored => name === (kind === 'rule' ? rule : stored.tries.plugin))
+          .map(stored => ({ rule, stored })),
+      ),
+    now,
+  );
+
   const openRun = (run: StoredRun): OpenRun =>
     copy({
       key: run.key,
       fingerprint: run.fingerprint,
       checkpoints: [...run.checkpoints.values()],
-      tries: [...run.tries.values()].map(({ tries, at }) => elapsed(tries, at, now())),
+      tries: [...run.tries.values()].map(({ tries, at }) =>
+        elapsed(tries, at, pauses.standing(run.rule, tries.plugin)),
+      ),
     });
 
   const requested = (
@@ -704,6 +721,7 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
       request: (rule, range) => call(() => request(rule, range)),
       list: () => call(() => copy(data.replays.filter(({ cursor, to }) => cursor < to))),
     },
+    pauses: pauses.api(call, () => changes$.next('requests')),
     retention: {
       removeEvents: (lease, removal) => asSingleton(lease, () => removeEvents(removal)),
       forgetSteps: (lease, olderThanMs) => asSingleton(lease, () => forgetSteps(olderThanMs)),

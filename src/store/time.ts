@@ -13,6 +13,10 @@ export function storeClock(clock: Clock): () => number {
   };
 }
 
+/** The moment at which the time of a try stands while the earliest of these pauses (since when, where there is one) lasts. */
+export const standsAt = (now: number, ...since: readonly (number | undefined)[]): number =>
+  Math.min(now, ...since.map(at => at ?? now));
+
 /** What is left of a try's times at `now`, given what they were at `at`. A wall clock set back between two starts only delays. */
 export function elapsed<T extends { sinceFirstMs: number; waitMs: number }>(
   tries: T,

@@ -27,6 +27,7 @@ function makeDeps() {
     dropped: [] as ParkedSelection[],
     replayed: [] as object[],
     asked: [] as object[],
+    pauses: [] as object[],
     reconciled: [] as object[],
   };
   const deps: AdminDeps = {
@@ -63,6 +64,11 @@ function makeDeps() {
       told.replayed.push(wish);
       return wish.rule === 'gone' ? undefined : { rule: wish.rule, from: 1, to: 9, events: 4, id: '3' };
     },
+    pause: async what => {
+      told.pauses.push(what);
+      return { [what.kind]: what.name, paused: true, changed: true, since: '2026-01-10T12:00:00.000Z' };
+    },
+    resume: async what => ({ [what.kind]: what.name, paused: false, changed: false }),
     reconcile: async request => {
       told.reconciled.push(request);
       return { plan: { actions: [] } };
@@ -103,6 +109,25 @@ describe('admin API', () => {
   }
 
   const withoutToken = { headers: { Authorization: '' } };
+
+  it('takes pauses of a rule or a plugin, and nothing else for one', async () => {
+    const { told, post } = await start();
+    const { status, body } = await post('/api/pause', { rule: 'won-leads' });
+    expect([status, JSON.parse(body)]).to.deep.equal([
+      200,
+      { rule: 'won-leads', paused: true, changed: true, since: '2026-01-10T12:00:00.000Z' },
+    ]);
+    expect(JSON.parse((await post('/api/resume', { plugin: 'slack' })).body)).to.deep.equal({
+      plugin: 'slack',
+      paused: false,
+      changed: false,
+    });
+    expect(told.pauses).to.deep.equal([{ kind: 'rule', name: 'won-leads' }]);
+    for (const bad of [{}, { rule: '' }, { rule: 1 }, { rule: 'a', plugin: 'b' }, { all: true }, undefined]) {
+      expect((await post('/api/pause', bad)).status, JSON.stringify(bad)).to.equal(400);
+      expect((await post('/api/resume', bad)).status, JSON.stringify(bad)).to.equal(400);
+    }
+  });
 
   it('tells of health without a token', async () => {
     const { call } = await start();

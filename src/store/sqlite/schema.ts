@@ -210,6 +210,17 @@ const MIGRATIONS: readonly string[] = [
     last_at INTEGER NOT NULL
   ) STRICT;
   `,
+  `
+  -- What operators have paused; kind: rule or plugin. Names are what they typed: few, and not worth a number.
+  CREATE TABLE pause (
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL,
+    since INTEGER NOT NULL,
+    PRIMARY KEY (kind, name)
+  ) STRICT, WITHOUT ROWID;
+  -- The step's plugin: times stand still while it is paused. NULL: before this was kept, or the trigger's condition.
+  ALTER TABLE tries ADD COLUMN plugin TEXT;
+  `,
 ];
 
 /** How much log gathers before it is moved into the database: fewer, larger moves write pages that change often once. */

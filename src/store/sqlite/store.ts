@@ -14,6 +14,7 @@ import { makeJournal } from './journal.ts';
 import { makeLanes } from './lanes.ts';
 import { type DataLock, lockDataDir } from './lock.ts';
 import { makeParking } from './parking.ts';
+import { makePauses } from './pauses.ts';
 import type { Reads } from './reads/index.ts';
 import { makeReplays } from './replays.ts';
 import { makeRetention } from './retention.ts';
@@ -107,6 +108,7 @@ function makeStore({ writer, reader, head, clock, maxWaiting, release }: Parts):
     lanes: makeLanes(writer, reader, leases, now),
     parking: makeParking(writer, reader, () => changes$.next('requests')),
     replays: makeReplays(writer, reader, now, () => changes$.next('requests')),
+    pauses: makePauses(writer, reader, now, () => changes$.next('requests')),
     values: makeValues(writer, reader),
     settings,
     retention: makeRetention({ writer, reader, leases, now, removed }),

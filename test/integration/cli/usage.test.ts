@@ -15,6 +15,8 @@ const COMMANDS = [
   'events',
   'parked',
   'replay',
+  'pause',
+  'resume',
   'receive',
   'demo',
   'emulator',
@@ -34,13 +36,15 @@ const READING = [
   'parked retry',
   'parked drop',
   'replay',
+  'pause',
+  'resume',
   'receive',
   'service print',
   'service install',
   'log-level',
   'doctor',
 ];
-const RESERVED = 'reload pause resume test backtest fire schema plugin';
+const RESERVED = 'reload test backtest fire schema plugin';
 
 const words = (line: string): string[] => line.split(' ').filter(Boolean);
 

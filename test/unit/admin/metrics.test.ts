@@ -39,6 +39,8 @@ describe('makeMetrics', () => {
       'podiod_ready 1',
       'podiod_rule_running{rule="won-leads"} 1',
       'podiod_rule_running{rule="morning"} 0',
+      'podiod_rule_paused{rule="won-leads"} 0',
+      'podiod_plugin_paused{plugin="sales-slack"} 0',
       'podiod_plugin_open{plugin="sales-slack"} 1',
       'podiod_gaps_open{app="leads"} 1',
       'podiod_api_paused_seconds{identity="login/bot@example.com"} 90',
@@ -46,6 +48,22 @@ describe('makeMetrics', () => {
       'podiod_build_info{version="1.2.3"} 1',
     ]);
     expect(text).to.not.include('podiod_lane_lag_events{rule="old"}');
+  });
+
+  it('tells what is paused, which is none that has stopped', async () => {
+    const pausedSince = '2026-01-10T10:00:00.000Z';
+    const text = await makeMetrics().text(
+      makeFacts({
+        running: [{ rule: 'won-leads', state: 'paused', pausedSince, inHand: 0, waiting: 0, position: 0 }],
+        breakers: [{ plugin: 'audit', state: 'closed', pausedSince }],
+      }),
+    );
+    expect(linesOf(text)).to.include.members([
+      'podiod_rule_running{rule="won-leads"} 1',
+      'podiod_rule_paused{rule="won-leads"} 1',
+      'podiod_plugin_paused{plugin="audit"} 1',
+      'podiod_plugin_open{plugin="audit"} 0',
+    ]);
   });
 
   it('counts on from scrape to scrape, and forgets gauges that are gone', async () => {

@@ -32,6 +32,24 @@ describe('statusOf', () => {
     ]);
   });
 
+  it('says what is paused and since when, also what is not run here', () => {
+    const since = Date.UTC(2026, 0, 10, 10);
+    const pausedSince = '2026-01-10T10:00:00.000Z';
+    const facts = makeFacts({
+      running: [{ rule: 'won-leads', state: 'paused', pausedSince, inHand: 0, waiting: 0, position: 0 }],
+      paused: [
+        { kind: 'plugin', name: 'gone', since },
+        { kind: 'rule', name: 'won-leads', since },
+      ],
+    });
+    const status = statusOf(facts);
+    expect(status.rules[0]).to.include({ state: 'paused', pausedSince });
+    expect(status.paused[0]).to.deep.equal({ kind: 'plugin', name: 'gone', since: pausedSince });
+    const lines = renderStatus(status, { now: facts.now }).split('\n');
+    expect(lines).to.include('paused: rule won-leads (2h ago), until podiod resume --rule won-leads');
+    expect(lines.find(line => line.startsWith('won-leads'))).to.match(/^won-leads +paused /);
+  });
+
   it('counts the hooks that are ours, and the ones that are not there', () => {
     expect(statusOf(makeFacts()).hooks).to.deep.equal({ active: 2, inactive: 1, missing: 1 });
   });

@@ -188,7 +188,7 @@ export class World {
     const { rules, work = {}, changes, ready, log, limits, wrap, mask } = this.options;
     return makeDispatcher({
       rules,
-      store: wrap?.(this.store) ?? this.store,
+      store: { pauses: this.store.pauses, ...(wrap?.(this.store) ?? this.store) },
       plugins: {
         prepare: (rule, step) => fakeStep(rule.name, step, work[step.name] ?? pass, ready),
         view: (_rule, event, data) => viewOf(event, data),

@@ -5,6 +5,7 @@ import { makeGapReads } from './gaps.ts';
 import { makeJournalReads } from './journal.ts';
 import { makeLaneReads } from './lanes.ts';
 import { makeParkingReads } from './parking.ts';
+import { makePauseReads } from './pauses.ts';
 import { makeReplayReads } from './replays.ts';
 import { makeRetentionReads } from './retention.ts';
 import { makeValueReads } from './values.ts';
@@ -18,6 +19,7 @@ export function makeReads(db: DatabaseSync) {
     ...makeGapReads(db, names),
     ...makeLaneReads(db, names),
     ...makeParkingReads(db, names),
+    ...makePauseReads(db),
     ...makeReplayReads(db, names),
     ...makeRetentionReads(db),
     ...makeValueReads(db),

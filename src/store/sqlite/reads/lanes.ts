@@ -13,9 +13,10 @@ import {
   type Tries,
   type Unclean,
 } from '../../contract.ts';
-import { elapsed } from '../../time.ts';
+import { elapsed, standsAt } from '../../time.ts';
 import { type Names, NO_NAME } from '../names.ts';
 import { entryOf, outcomeNumber, outcomeOf, type Row, stepsOf } from '../rows.ts';
+import { makePausedSince } from './pauses.ts';
 
 export interface Page {
   readonly after?: string;
@@ -94,7 +95,10 @@ export function makeLaneReads(db: DatabaseSync, names: Names): LaneReads {
     verdict: JSON.parse(String(verdict)) as StepVerdict,
   });
 
+  const pausedSince = makePausedSince(db);
+
   const triesOf = (row: Row, now: number): Tries => {
+    const plugin = row.plugin === null ? undefined : String(row.plugin);
     const tries = {
       step: String(row.step),
       branch: String(row.branch),
@@ -102,10 +106,13 @@ export function makeLaneReads(db: DatabaseSync, names: Names): LaneReads {
       sinceFirstMs: Number(row.since_first),
       waitMs: Number(row.wait),
       error: String(row.error),
+      ...(plugin !== undefined && { plugin }),
     };
-    return elapsed(tries, Number(row.at), now);
+    const since = plugin === undefined ? undefined : pausedSince('plugin', plugin);
+    return elapsed(tries, Number(row.at), standsAt(now, since));
   };
 
+  /** `now`: where the rule's time stands. */
   const openRun = (id: number, key: OpenRun['key'], fingerprint: string, now: number): OpenRun => ({
     key,
     fingerprint,
@@ -163,13 +170,14 @@ export function makeLaneReads(db: DatabaseSync, names: Names): LaneReads {
         ...parkedOf(rule, seq, Number(row.replay)),
       }),
     );
+    const standing = standsAt(now, pausedSince('rule', name));
     const open = selectOpenOf.all(rule, seq).map(
       ({ id, replay }): TracedRun => ({
         rule: name,
         replay: Number(replay),
         outcome: 'open',
         steps: selectCheckpoints.all(Number(id)).map(row => checkpointOf(row).verdict),
-        tries: selectTries.all(Number(id)).map(row => triesOf(row, now)),
+        tries: selectTries.all(Number(id)).map(row => triesOf(row, standing)),
         ...parkedOf(rule, seq, Number(replay)),
       }),
     );
@@ -187,7 +195,8 @@ export function makeLaneReads(db: DatabaseSync, names: Names): LaneReads {
         runs: rules.flatMap(rule => runsOf(rule, Number(row.seq), now)),
       }));
     },
-    load(lane, now) {
+    load(lane, wallNow) {
+      const now = standsAt(wallNow, pausedSince('rule', lane.rule));
       const rule = names.find(lane.rule) ?? NO_NAME;
       const row = selectCursor.get(rule, lane.shard, lane.of);
       const cursor = Number(row?.cursor ?? 0);
@@ -204,7 +213,8 @@ export function makeLaneReads(db: DatabaseSync, names: Names): LaneReads {
         requested: requested(rule, {}, now),
       };
     },
-    requested: (rule, page, now) => requested(names.find(rule) ?? NO_NAME, page, now),
+    requested: (rule, page, now) =>
+      requested(names.find(rule) ?? NO_NAME, page, standsAt(now, pausedSince('rule', rule))),
     settled(rule, eventIds) {
       const id = names.find(rule) ?? NO_NAME;
       return eventIds.filter(eventId => selectSettled.get(eventId, id) !== undefined);

@@ -10,6 +10,7 @@ import { makeLaneWrites } from './lanes.ts';
 import { makeLedgerWrites } from './ledger.ts';
 import { makeMarks } from './marks.ts';
 import { makeParkingWrites } from './parking.ts';
+import { makePauseWrites } from './pauses.ts';
 import { makeReplayWrites } from './replays.ts';
 import { makeRetentionWrites } from './retention.ts';
 import { makeTallies } from './tallies.ts';
@@ -29,6 +30,7 @@ export function makeWrites(db: DatabaseSync, firstEpoch?: number) {
   const replays = makeReplayWrites(db, names);
   const lanes = makeLaneWrites(db, { names, tallies, marks, replays, head: journal.head, firstEpoch });
   const parking = makeParkingWrites(db, names, tallies);
+  const pauses = makePauseWrites(db, names);
   const retention = makeRetentionWrites(db, names, lanes.flush);
   return {
     operations: {
@@ -47,6 +49,8 @@ export function makeWrites(db: DatabaseSync, firstEpoch?: number) {
       replayed: lanes.replayed,
       retry: parking.retry,
       drop: parking.drop,
+      pause: pauses.pause,
+      resume: pauses.resume,
       removeEvents: retention.removeEvents,
       forgetSteps: retention.forgetSteps,
       giveBack: retention.giveBack,

@@ -89,7 +89,7 @@ export function makeLaneWrites(db: DatabaseSync, parts: LaneWriteParts): LaneWri
      ON CONFLICT (run, step, branch) DO UPDATE SET output = excluded.output, verdict = excluded.verdict`,
   );
   const replaceTries = db.prepare(
-    'REPLACE INTO tries (run, step, branch, attempts, since_first, wait, at, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+    'REPLACE INTO tries (run, step, branch, attempts, since_first, wait, at, error, plugin) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
   );
   const deleteTries = db.prepare('DELETE FROM tries WHERE run = ? AND step = ? AND branch = ?');
   const deleteAllTries = db.prepare('DELETE FROM tries WHERE run = ?');
@@ -234,8 +234,18 @@ export function makeLaneWrites(db: DatabaseSync, parts: LaneWriteParts): LaneWri
       const { rule } = laneOf(lease);
       marks.lift(rule, run);
       const id = openRun(rule, run, fingerprint);
-      const { step, branch, attempts, sinceFirstMs, waitMs, error } = tries;
-      replaceTries.run(id, step, branch, attempts, Math.round(sinceFirstMs), Math.round(waitMs), at, error);
+      const { step, branch, attempts, sinceFirstMs, waitMs, error, plugin = null } = tries;
+      replaceTries.run(
+        id,
+        step,
+        branch,
+        attempts,
+        Math.round(sinceFirstMs),
+        Math.round(waitMs),
+        at,
+        error,
+        plugin,
+      );
     },
 
     checkpoint(lease, run, fingerprint, { step, branch, output, verdict }) {
