@@ -2,7 +2,7 @@
  * Some lives of a daemon under load and trouble, each ended by a kill, and a look at what came of it. The seed decides
  * what is done when; what the machine makes of it is not in its hands, so a seed reproduces the plan, not each turn.
  */
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -424,8 +424,11 @@ class Campaign {
     const { statuses, repeats, wrong } = storm.progress();
     const sent = await storm.end();
     const found = await verify({ site: this.#site, lives: this.#lives, people: people.items, sent });
+    const log = readFileSync(join(this.#site.folder, 'daemon.log'), 'utf8').split('\n');
     const problems = [
       ...this.#problems,
+      // There is one daemon: a lane that another one has is a rule that has ended for good.
+      ...log.filter(line => line.includes('lane taken over')).map(line => `a rule has stopped: ${line}`),
       ...wrong.map(text => `a delivery was answered ${text}`),
       ...found.problems,
     ];
