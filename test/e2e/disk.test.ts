@@ -113,7 +113,8 @@ if (process.platform === 'linux') {
         20_000,
       );
       const wanted = Array.from(taken, id => `comment.create:${id}`).sort();
-      await until(() => site.lines('events.ndjson').length >= wanted.length, 'all to be run');
+      // A lane that waits for the store looks again after ten seconds at the latest.
+      await until(() => site.lines('events.ndjson').length >= wanted.length, 'all to be run', 30_000);
       expect(
         site
           .lines('events.ndjson')
