@@ -36,13 +36,18 @@ if (process.platform === 'linux') {
         child.stdin.write('go on\n');
         const { value, done } = await lines.next();
         if (done) throw new Error('the store’s process has ended');
-        const said = JSON.parse(String(value)) as { item: number; appended?: string; listed?: string };
+        const said = JSON.parse(String(value)) as {
+          item: number;
+          appended?: string;
+          moved?: string;
+          listed?: string;
+        };
         if (said.appended === undefined) acknowledged.push(said.item);
         return said;
       };
       for (const sickness of [...SICKNESSES, ...SICKNESSES]) {
         const told = JSON.stringify(sickness);
-        expect(await ask(), told).to.not.have.any.keys('appended', 'listed');
+        expect(await ask(), told).to.not.have.any.keys('appended', 'moved', 'listed');
         faults.disk(sickness);
         const codes = new Set<string | undefined>();
         for (let n = 0; n < 40; n++) codes.add((await ask()).appended);
@@ -51,7 +56,8 @@ if (process.platform === 'linux') {
         expect([...codes], told).to.not.deep.equal([]);
         for (const code of codes) expect(code, told).to.be.oneOf(['STORE_WRITE_FAILED', 'STORE_CORRUPT']);
       }
-      expect(await ask()).to.not.have.any.keys('appended', 'listed');
+      // The lane's lease is as good as before.
+      expect(await ask()).to.not.have.any.keys('appended', 'moved', 'listed');
       child.stdin.end();
       expect(await exited).to.deep.equal([0, null]);
       expect(faults.failed()).to.be.greaterThan(0);
