@@ -26,7 +26,7 @@ export interface RunRecord {
   readonly replay: number;
   readonly seq: number;
   readonly outcome: Outcome;
-  /** Empty when the trigger said no. Where `where` did, one of that name. */
+  /** Where the conditions on the trigger's fields, or `where`, said no: one of that name. */
   readonly steps: readonly StepVerdict[];
   readonly error?: string;
   readonly endedAt: number;

@@ -1,9 +1,9 @@
 import type { WhyRequest } from '../admin/requests.ts';
 import type { Config } from '../config/model.ts';
 import { UsageError } from '../core/errors.ts';
-import type { PodioEvent } from '../core/event.ts';
+import { type PodioEvent, revisionOf } from '../core/event.ts';
 import type { HookRef } from '../core/hook.ts';
-import type { Range } from '../core/ledger.ts';
+import { isIn, type Range } from '../core/ledger.ts';
 import { type ChangeWhy, type RulesWorld, silentRevisions, whyChange } from '../dispatch/why.ts';
 import { makeFieldDirectory } from '../podio/index.ts';
 import type { ReconcileStatus } from '../reconcile/status.ts';
@@ -54,7 +54,7 @@ export interface WhyAnswer {
 export interface WhyWorld {
   readonly config: Pick<Config, 'apps' | 'spaces' | 'rules' | 'disabledRules' | 'catchUp'>;
   readonly fields: RulesWorld['known']['fields'];
-  readonly store: Pick<StoreReader, 'journal' | 'gaps' | 'lanes'> & {
+  readonly store: Pick<StoreReader, 'journal' | 'gaps' | 'lanes' | 'pauses'> & {
     readonly retention: Pick<StoreReader['retention'], 'usage'>;
   };
   /** Undefined where no daemon runs. */
@@ -90,6 +90,7 @@ export async function why(world: WhyWorld, query: WhyQuery): Promise<WhyAnswer> 
     disabled: disabledRules,
     known: { apps, spaces, fields: world.fields },
     lanes,
+    paused: await world.store.pauses.list(),
     running: world.running?.rules() ?? [],
   };
   const { ids, revisions } = await find(world.store.journal, query);
@@ -136,7 +137,7 @@ export async function whyOffline(
 /** The changes that are asked for, oldest first, and the item's revisions that there are events of. */
 async function find(
   journal: WhyWorld['store']['journal'],
-  { event, itemId, rule, last = DEFAULT_CHANGES }: WhyQuery,
+  { event, itemId, last = DEFAULT_CHANGES }: WhyQuery,
 ): Promise<{ readonly ids: readonly string[]; readonly revisions: ReadonlySet<number> }> {
   if (event !== undefined) {
     if (!isSeq(event)) return { ids: [event], revisions: new Set() };
@@ -149,12 +150,9 @@ async function find(
         { last: Math.min(ITEM_EVENTS, 10 * last) }
       : { itemId, last: ITEM_EVENTS };
   const events = (await journal.list(query)).map(entry => entry.event);
-  if (rule !== undefined && itemId === undefined && events.length === 0) return NOTHING;
-  const revisions = new Set(events.flatMap(({ revision }) => revision ?? []));
+  const revisions = new Set(events.flatMap(event => revisionOf(event) ?? []));
   return { ids: [...new Set(events.map(({ id }) => id))].slice(-last), revisions };
 }
-
-const NOTHING = { ids: [], revisions: new Set<number>() } as const;
 
 const isSeq = (event: string): boolean => /^[0-9]{1,15}$/.test(event);
 
@@ -164,52 +162,81 @@ async function missingOf(
   revisions: ReadonlySet<number>,
   found: boolean,
 ): Promise<readonly Absent[]> {
-  if (event !== undefined) return found ? [] : absentEvent(store, event);
+  if (event !== undefined) return found ? [] : absentEvent(config, store, event);
   if (itemId === undefined) return found ? [] : [await nothing(store, 'the journal is empty')];
+  const absent = await absentOf(config, store, itemId, revisions);
+  if (found || absent.length > 0) return absent;
+  return [await nothing(store, `no event of item ${itemId} has arrived`)];
+}
+
+/** What is known of an item's changes that no event tells of. */
+async function absentOf(
+  config: WhyWorld['config'],
+  { gaps }: WhyWorld['store'],
+  itemId: number,
+  seen: ReadonlySet<number>,
+): Promise<readonly Absent[]> {
   const absent: Absent[] = [];
-  const held = (await store.gaps.held()).find(item => item.itemId === itemId);
+  const held = (await gaps.held()).find(item => item.itemId === itemId);
   if (held) {
-    const since = Math.round(held.heldMs / 1000);
-    const why = `${count(held.events, 'change')} of the item ${held.events === 1 ? 'waits' : 'wait'} for revisions that were missed (${showRanges(held.missing)}), for ${since} s so far`;
+    const seconds = Math.round(held.heldMs / 1000);
+    const waits = `${count(held.events, 'change')} of the item ${held.events === 1 ? 'waits' : 'wait'}`;
+    const why = `${waits} for what was missed (${showRevisions(held.missing)}), for ${seconds} s so far`;
     absent.push({ kind: 'held', why, revisions: held.missing });
   }
-  const gap = (await store.gaps.open()).find(item => item.itemId === itemId);
+  const gap = (await gaps.open()).find(item => item.itemId === itemId);
   if (gap) {
-    const why = `revision ${showRanges(gap.missing)} was missed and could not be read yet: ${gap.why}`;
+    const why = `${showRevisions(gap.missing)} was missed and could not be read yet: ${gap.why}`;
     absent.push({ kind: 'missing', why, revisions: gap.missing });
   }
-  const ledger = (await store.gaps.ledger([itemId])).get(itemId);
-  const silent = ledger ? silentRevisions(revisions, ledger) : [];
+  const ledger = (await gaps.ledger([itemId])).get(itemId);
+  if (ledger === undefined) return absent;
+  if (seen.size === 0 && ledger.upTo !== undefined && !held) {
+    const why = `changes of the item up to revision ${ledger.upTo} are accounted for, and no event of it is in the journal any more`;
+    absent.push({ kind: 'removed', why });
+  }
+  const silent = silentRevisions(seen, ledger);
   if (silent.length > 0) {
-    const counts = await store.gaps.completeness();
+    const counts = await gaps.completeness();
     const skips = config.catchUp.unhooked === 'skip';
     const unprovable = counts.some(app => app.unprovable.length > 0);
-    const certain = !skips && !unprovable && counts.some(({ own }) => own > 0);
+    const certain = !skips && !unprovable;
     const reasons = [
       'podiod made it itself',
       ...(skips ? ['`catchUp.unhooked: skip` left it out'] : []),
       ...(unprovable ? ['it could not be read any more'] : []),
     ];
-    absent.push({
-      kind: certain ? 'own' : 'silent',
-      why: `revision ${showRanges(silent)} has no event: ${reasons.join(', or ')}`,
-      revisions: silent,
-    });
-  }
-  if (!found && absent.length === 0) {
-    absent.push(await nothing(store, `no event of item ${itemId} has arrived`));
+    const why = `${showRevisions(silent)} has no event: ${reasons.join(', or ')}`;
+    absent.push({ kind: certain ? 'own' : 'silent', why, revisions: silent });
   }
   return absent;
 }
 
-async function absentEvent(store: WhyWorld['store'], event: string): Promise<readonly Absent[]> {
-  if (!isSeq(event)) return [await nothing(store, `no event ${event} has arrived`)];
-  const [newest] = await store.journal.list({ last: 1 });
-  const head = newest?.event.seq ?? 0;
-  if (Number(event) > head) {
-    return [{ kind: 'never', why: `there is no event ${event} yet: the newest is ${head}` }];
+async function absentEvent(
+  config: WhyWorld['config'],
+  store: WhyWorld['store'],
+  event: string,
+): Promise<readonly Absent[]> {
+  if (isSeq(event)) {
+    const [newest] = await store.journal.list({ last: 1 });
+    const head = newest?.event.seq ?? 0;
+    return Number(event) > head
+      ? [{ kind: 'never', why: `there is no event ${event} yet: the newest is ${head}` }]
+      : [{ kind: 'removed', why: `event ${event} is no longer in the journal: retention has removed it` }];
   }
-  return [{ kind: 'removed', why: `event ${event} is no longer in the journal: retention has removed it` }];
+  const [, item, at] = /^item\.[a-z]+:(\d{1,15}):(\d{1,15})$/.exec(event) ?? [];
+  if (item !== undefined && at !== undefined) {
+    const of = (await store.journal.list({ itemId: Number(item), last: ITEM_EVENTS })).map(one => one.event);
+    const seen = new Set(of.flatMap(one => revisionOf(one) ?? []));
+    const absent = await absentOf(config, store, Number(item), seen);
+    const revision = Number(at);
+    const about = absent.filter(({ kind, revisions = [] }) =>
+      // What is held comes after what is missing.
+      kind === 'held' ? revisions.some(([from]) => from <= revision) : isIn(revisions, revision),
+    );
+    if (about.length > 0) return about;
+  }
+  return [await nothing(store, `no event ${event} has arrived`)];
 }
 
 /** Of what is not there, with how far back one can tell. */
@@ -245,7 +272,7 @@ async function sightsOf(
   return sights;
 }
 
-const showRanges = (ranges: readonly Range[]): string =>
-  ranges.map(([first, last]) => (first === last ? String(first) : `${first} to ${last}`)).join(', ');
+const showRevisions = (ranges: readonly Range[]): string =>
+  `revision ${ranges.map(([first, last]) => (first === last ? first : `${first} to ${last}`)).join(', ')}`;
 
 const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;

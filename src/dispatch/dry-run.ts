@@ -34,7 +34,7 @@ export interface DryRunDeps {
   readonly rule: Rule;
   /** Prepared by a plugin host in dry-run mode. */
   readonly steps: readonly PreparedStep[];
-  readonly matcher: Matcher;
+  readonly matcher: Pick<Matcher, 'match' | 'decide'>;
   readonly reader: Pick<ItemReader, 'changes'>;
   /** What conditions see of an event. */
   view(event: PodioEvent, data: Data): object;

@@ -606,8 +606,16 @@ export class Lane {
     const { matcher, reader, rule, view } = this.#deps;
     const leftOut = isLeftOut(journaled, rule);
     if (leftOut || asks) {
-      const holds = async () => !leftOut && matcher.decide(journaled, await reader.changes(journaled));
-      yield { name: ON_FIELDS, judge: async () => ({ holds: await holds(), checks: [] }) };
+      yield {
+        name: ON_FIELDS,
+        judge: async () => {
+          if (leftOut) return { holds: false, checks: [] };
+          const changes = await reader.changes(journaled);
+          const holds = matcher.decide(journaled, changes);
+          // What holds leaves no trace.
+          return { holds, checks: holds ? [] : matcher.checks(journaled, changes) };
+        },
+      };
     }
     const { where } = rule;
     if (where !== undefined) yield { name: WHERE, judge: () => where.judge(view(event, NO_DATA)) };

@@ -1,9 +1,10 @@
 /** Which events a rule wants. Pure: everything it needs to know is passed in. */
 import type { AppConfig, SpaceConfig } from '../config/model.ts';
+import type { Check } from '../core/condition.ts';
 import type { PodioEvent } from '../core/event.ts';
-import type { AppTrigger, FieldChange, Rule } from '../core/rule.ts';
-import { testValues } from '../core/values.ts';
-import type { Changes } from '../plugin/contract.ts';
+import type { AppTrigger, FieldChange, FieldValue, Rule } from '../core/rule.ts';
+import { showValues, testValues } from '../core/values.ts';
+import type { Changes, FieldChanged } from '../plugin/contract.ts';
 import type { FieldDirectory } from '../podio/contract.ts';
 
 /** `ask`: the event alone does not tell; {@link Matcher.decide} does, given what the event changed. */
@@ -13,6 +14,8 @@ export interface Matcher {
   match(event: PodioEvent): Match;
   /** Whether the fields that changed are among those the rule waits for. Only for events that `ask`. */
   decide(event: PodioEvent, changes: Changes): boolean;
+  /** For people: how each of the conditions that {@link decide} looks at went. */
+  checks(event: PodioEvent, changes: Changes): readonly Check[];
 }
 
 /** Where names in triggers lead. */
@@ -125,13 +128,52 @@ export function makeMatcher(rule: Rule, { apps, spaces, fields }: Known): Matche
           trigger.events.has(event.type) && trigger.changes.some(change => fulfilled(change, changes)),
       );
     },
+
+    checks(event, changes) {
+      const triggers = fieldTriggers.get(appIdOf(event) ?? Number.NaN) ?? NO_TRIGGERS;
+      return triggers
+        .filter(trigger => trigger.events.has(event.type))
+        .flatMap(trigger => trigger.changes.map(change => checkOf(change, changes)));
+    },
   };
 }
 
+/** Of values that were seen, no more than this is kept. */
+const MAX_SEEN = 120;
+
+function checkOf(wanted: FieldChange, changes: Changes): Check {
+  const changed = changeOf(wanted, changes);
+  const show = (values: FieldChanged['from']): string =>
+    (changed && showValues(changed.type, values, { config: changed.config })) || 'empty';
+  return {
+    path: `changes.${wanted.field}`,
+    test: showWanted(wanted) || 'any',
+    seen: changed ? clip(`from ${show(changed.from)} to ${show(changed.to)}`) : 'unchanged',
+    holds: fulfilled(wanted, changes),
+  };
+}
+
+const clip = (text: string): string => (text.length > MAX_SEEN ? `${text.slice(0, MAX_SEEN - 3)}...` : text);
+
+/** `from Open to Won or Signed`; '' where any change will do. */
+export function showWanted({ from, to }: FieldChange): string {
+  const list = (values: readonly FieldValue[]): string => values.map(showValue).join(' or ');
+  return [from && `from ${list(from)}`, to && `to ${list(to)}`].filter(Boolean).join(' ');
+}
+
+function showValue(value: FieldValue): string {
+  if (value === null) return 'empty';
+  if (typeof value !== 'object') return String(value);
+  return value.currency === undefined ? String(value.value) : `${value.value} ${value.currency}`;
+}
+
+const changeOf = ({ field }: FieldChange, changes: Changes): FieldChanged | undefined =>
+  /^\d+$/.test(field)
+    ? changes.values().find(({ fieldId }) => fieldId === Number(field))
+    : changes.get(field);
+
 function fulfilled(wanted: FieldChange, changes: Changes): boolean {
-  const changed = /^\d+$/.test(wanted.field)
-    ? changes.values().find(({ fieldId }) => fieldId === Number(wanted.field))
-    : changes.get(wanted.field);
+  const changed = changeOf(wanted, changes);
   if (changed === undefined) return false;
   const { type, from, to, config } = changed;
   return (

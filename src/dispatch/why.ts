@@ -1,17 +1,18 @@
 /** Why a rule ran for a change or did not. Pure: it reads what is on record, and goes by the rules there are now. */
 import type { Check } from '../core/condition.ts';
 import type { PodioEvent } from '../core/event.ts';
-import { isAccounted, type LedgerEntry, type Range } from '../core/ledger.ts';
-import type { AppTrigger, FieldChange, FieldValue, Rule, Trigger } from '../core/rule.ts';
+import { type LedgerEntry, type Range, without } from '../core/ledger.ts';
+import type { AppTrigger, FieldChange, Rule, Trigger } from '../core/rule.ts';
 import type { StepVerdict } from '../core/run.ts';
-import type { LaneStatus, TracedEntry, TracedRun } from '../store/contract.ts';
+import type { LaneStatus, Paused, TracedEntry, TracedRun } from '../store/contract.ts';
 import { ON_FIELDS, WHERE } from './deliver.ts';
 import type { RuleStatus } from './lane.ts';
-import { type Known, makeMatcher } from './match.ts';
+import { type Known, makeMatcher, showWanted } from './match.ts';
 import { isBefore, isLeftOut } from './recovered.ts';
 
 /**
  * `open`: begun and not finished. `waiting`: the rule has not come to it yet. `before`: the change came before the rule did.
+ * `paused`: it has not either, since an operator paused it or a plugin of it.
  * `passed`: the rule's triggers fit now, but did not when the event came by.
  */
 export type WhyVerdict =
@@ -21,6 +22,7 @@ export type WhyVerdict =
   | 'dropped'
   | 'open'
   | 'waiting'
+  | 'paused'
   | 'before'
   | 'passed'
   | 'unmatched'
@@ -58,6 +60,8 @@ export interface RulesWorld {
   readonly disabled: readonly string[];
   readonly known: Known;
   readonly lanes: readonly Pick<LaneStatus, 'rule' | 'cursor' | 'loadedAt'>[];
+  /** By operators: rules and plugins. */
+  readonly paused: readonly Paused[];
   /** What only a running daemon knows; empty where none runs. */
   readonly running: readonly RuleStatus[];
 }
@@ -74,7 +78,8 @@ export function whyChange(world: RulesWorld, entries: readonly TracedEntry[], on
   const answers = new Map<string, Ranked>();
   for (const rule of world.rules) {
     const ran = runs.get(rule.name) ?? [];
-    answers.set(rule.name, ran.length > 0 ? whyRan(rule, ran, events) : whyNot(world, rule, events));
+    const answer = ran.length > 0 ? whyRan(rule, ran, events) : whyNot(world, rule, events);
+    answers.set(rule.name, whilePaused(world, rule, answer));
   }
   for (const rule of world.disabled) {
     const ran = runs.get(rule) ?? [];
@@ -106,6 +111,7 @@ const RANKS: Readonly<Record<WhyVerdict, number>> = {
   settled: 0,
   dropped: 0,
   waiting: 1,
+  paused: 1,
   filtered: 2,
   before: 3,
   passed: 3,
@@ -182,7 +188,8 @@ function sentenceOf({ outcome, steps, error, tries, parked, replay }: TracedRun)
 
 function filteredBy(steps: readonly StepVerdict[]): string {
   const last = steps.at(-1);
-  if (last === undefined) return 'the fields of its trigger did not change as `on` asks for';
+  if (last === undefined || last.step === ON_FIELDS)
+    return 'the fields of its trigger did not change as `on` asks for';
   if (last.step === WHERE) return 'its `where` does not hold';
   return `${last.step} let nothing through`;
 }
@@ -239,6 +246,24 @@ function whyNot(world: RulesWorld, rule: Rule, events: readonly PodioEvent[]): R
     return answer('waiting', `a step is not set up yet${live.error === undefined ? '' : `: ${live.error}`}`);
   }
   return answer('waiting', `${behind}; ${live.inHand} are in hand, ${live.waiting} wait to try again`);
+}
+
+/** What of the rule is paused, if anything: itself, or a plugin that its steps use. */
+const pausedBy = ({ paused }: RulesWorld, { name, steps }: Rule): Paused | undefined =>
+  paused.find(one =>
+    one.kind === 'rule' ? one.name === name : steps.some(({ plugin }) => plugin === one.name),
+  );
+
+/** What would run now, or try again, waits for the operator. */
+function whilePaused(world: RulesWorld, rule: Rule, ranked: Ranked): Ranked {
+  const { verdict } = ranked.answer;
+  const paused = verdict === 'waiting' || verdict === 'open' ? pausedBy(world, rule) : undefined;
+  if (paused === undefined) return ranked;
+  const { kind, name, since } = paused;
+  const what = kind === 'rule' ? 'the rule' : `its plugin ${name}`;
+  const why = `${what} is paused since ${new Date(since).toISOString()}`;
+  const next = `podiod resume --${kind} ${name} lets it go on.`;
+  return { ...ranked, answer: { ...ranked.answer, verdict: 'paused', why, next } };
 }
 
 function unmatched({ known }: RulesWorld, rule: Rule, events: readonly PodioEvent[]): Ranked {
@@ -315,25 +340,13 @@ function fieldsPart(
   };
   return {
     path: 'on.fields',
-    test: wanted.map(showWanted).join(', '),
+    test: wanted.map(one => `${one.field} ${showWanted(one)}`.trimEnd()).join(', '),
     seen:
       field === undefined
         ? 'no hook of such a field told of it'
         : (fields.byId(field)?.externalId ?? `field ${field}`),
     holds: field !== undefined && wanted.some(({ field: name }) => idOf(name) === field),
   };
-}
-
-function showWanted({ field, from, to }: FieldChange): string {
-  const list = (values: readonly FieldValue[]): string =>
-    values
-      .map(value => {
-        if (value === null) return 'empty';
-        if (typeof value !== 'object') return String(value);
-        return value.currency === undefined ? String(value.value) : `${value.value} ${value.currency}`;
-      })
-      .join(' or ');
-  return `${field}${from ? ` from ${list(from)}` : ''}${to ? ` to ${list(to)}` : ''}`;
 }
 
 function appIdOf({ app, ref }: PodioEvent, { apps, fields }: Known): number | undefined {
@@ -349,19 +362,20 @@ function placeOf(event: PodioEvent, known: Known): string {
 }
 
 /**
- * Revisions of an item from the first that there is an event of: accounted for, and still no event tells of them.
+ * Revisions of an item that are accounted for while no event tells of them: from the first that there is an event of, and
+ * where there is none, those that are known singly.
  * @param seen revisions that there are events of
  */
-export function silentRevisions(seen: ReadonlySet<number>, ledger: LedgerEntry): readonly Range[] {
+export function silentRevisions(
+  seen: ReadonlySet<number>,
+  { upTo, above, missing }: LedgerEntry,
+): readonly Range[] {
   const first = Math.min(...seen);
-  const last = Math.max(ledger.upTo ?? 0, ...ledger.above);
-  const ranges: [number, number][] = [];
-  if (!Number.isFinite(first)) return ranges;
-  for (let revision = first + 1; revision <= last; revision++) {
-    if (seen.has(revision) || !isAccounted(ledger, revision)) continue;
-    const range = ranges.at(-1);
-    if (range?.[1] === revision - 1) range[1] = revision;
-    else ranges.push([revision, revision]);
-  }
-  return ranges;
+  const known: Range[] = above.map(revision => [revision, revision]);
+  // A delivery may name any number: ranges are never counted through.
+  if (upTo !== undefined && first < upTo) known.unshift([first, upTo]);
+  let silent: readonly Range[] = known;
+  for (const range of missing) silent = without(silent, range);
+  for (const revision of seen) silent = without(silent, [revision, revision]);
+  return silent;
 }

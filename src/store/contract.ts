@@ -559,6 +559,7 @@ export interface StoreReader {
   readonly gaps: Pick<Gaps, 'held' | 'open' | 'ledger' | 'completeness'>;
   readonly lanes: Pick<Lanes, 'status'>;
   readonly parking: Pick<Parking, 'list' | 'counts'>;
+  readonly pauses: Pick<Pauses, 'list'>;
   readonly replays: Pick<Replays, 'list'>;
   readonly settings: Pick<Settings, 'get' | 'list'>;
   readonly retention: Pick<Retention, 'usage'>;

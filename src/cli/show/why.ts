@@ -10,6 +10,7 @@ const LOOK: Readonly<Record<WhyVerdict, { mark: string; color: 'green' | 'gray' 
   parked: { mark: '!', color: 'red' },
   open: { mark: '…', color: 'yellow' },
   waiting: { mark: '…', color: 'yellow' },
+  paused: { mark: '…', color: 'yellow' },
   dropped: { mark: 'x', color: 'gray' },
   filtered: { mark: '·', color: 'gray' },
   before: { mark: '·', color: 'gray' },
@@ -72,7 +73,7 @@ function* showRule(
 }
 
 /** Where a condition stands in place of a step it is called as in the config. */
-const CALLED: Readonly<Record<string, string>> = { 'rule.where': 'where' };
+const CALLED: Readonly<Record<string, string>> = { 'rule.where': 'where', 'on.fields': 'fields' };
 
 function stepLine({ step, branch, outcome, attempts, ms, error }: StepVerdict): string {
   const name = plain(CALLED[step] ?? step) + (branch === undefined ? '' : ` [${branch}]`);

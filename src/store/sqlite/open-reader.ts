@@ -74,6 +74,7 @@ export function openReader(dataDir: string): StoreReader {
       list: (query = {}) => read(() => reads.parked(query)),
       counts: () => read(reads.parkedCounts),
     },
+    pauses: { list: () => read(reads.pauses) },
     replays: { list: () => read(reads.replays) },
     settings: {
       get: key => read(() => fromText(reads.setting(key))),

@@ -66,6 +66,9 @@ describe('podiod why', function () {
       ]);
       const [created, changed] = answer.changes;
       expect(created?.rules[0]?.why).to.match(/fields of its trigger/);
+      expect(created?.rules[0]?.runs[0]?.steps[0]?.checks).to.deep.equal([
+        { path: 'changes.status', test: 'to Won', seen: 'from empty to Open', holds: false },
+      ]);
       expect(changed?.rules[0]?.runs[0]?.steps).to.deep.include({
         ...changed?.rules[0]?.runs[0]?.steps[0],
         step: 'note',

@@ -605,11 +605,13 @@ describe('Lane', () => {
         ['status', { fieldId: 11, type: 'category', label: 'S', from: [], to: [{ value: { id: 1, text } }] }],
       ]);
 
-    it('records a run without steps when they say no', async () => {
+    it('records what was seen when they say no', async () => {
       const world = await new World({ rules: [rule], changes: to('Lost') }).start();
       await world.append(statusEvent);
       const [listed] = await world.store.journal.list({});
-      expect(listed?.runs).to.deep.equal([{ rule: 'r', outcome: 'filtered', steps: [] }]);
+      const checks = [{ path: 'changes.status', test: 'to Won', seen: 'from empty to Lost', holds: false }];
+      const step = { step: 'on.fields', outcome: 'filtered', attempts: 1, ms: 0, checks };
+      expect(listed?.runs).to.deep.equal([{ rule: 'r', outcome: 'filtered', steps: [step] }]);
     });
 
     it('are asked again, with backoff, when Podio fails', async () => {

@@ -127,4 +127,20 @@ describe('match', () => {
     expect(match(fieldEvent(11))).to.equal('no');
     expect(match(fieldEvent(99))).to.equal('no');
   });
+
+  it('tells for people how each condition went', () => {
+    const { checks } = matcher(
+      onFields({ field: 'status', from: ['Open', null], to: ['Lost'] }, { field: 'value' }),
+    );
+    expect(checks(fieldEvent(11), changes({ status }))).to.deep.equal([
+      {
+        path: 'changes.status',
+        test: 'from Open or empty to Lost',
+        seen: 'from Open to Won',
+        holds: false,
+      },
+      { path: 'changes.deal-value', test: 'any', seen: 'unchanged', holds: false },
+    ]);
+    expect(checks(fieldEvent(11, { type: 'item.delete' }), changes({ status }))).to.deep.equal([]);
+  });
 });

@@ -43,7 +43,7 @@ const onFields = (...fields: FieldChange[]): Trigger => ({ ...APP, fields });
 
 function world(rules: readonly Rule[], more: Partial<RulesWorld> = {}): RulesWorld {
   const lanes = rules.map(({ name }) => ({ rule: name, cursor: 100, loadedAt: LOADED_AT }));
-  return { rules, disabled: [], known, lanes, running: [], ...more };
+  return { rules, disabled: [], known, lanes, paused: [], running: [], ...more };
 }
 
 /** What became of the event under one rule. */
@@ -201,6 +201,25 @@ describe('why a rule did not run', () => {
     expect(why({}, alone(), live({ state: 'waiting for setup', error: 'no file' })).why).to.match(/no file/);
   });
 
+  it('paused: itself or a plugin of it, also where it waits to try again', () => {
+    const of = (kind: 'rule' | 'plugin', name: string) => ({ paused: [{ kind, name, since: LOADED_AT }] });
+    const answer = why({}, alone(), { ...lane({ cursor: 3 }), ...of('rule', 'r') });
+    expect(answer).to.include({
+      verdict: 'paused',
+      why: 'the rule is paused since 2026-06-01T00:00:00.000Z',
+      next: 'podiod resume --rule r lets it go on.',
+    });
+    const open = why({}, alone(event(), run({ outcome: 'open' })), of('plugin', 'work'));
+    expect(open).to.include({
+      verdict: 'paused',
+      why: 'its plugin work is paused since 2026-06-01T00:00:00.000Z',
+    });
+    expect(why({}, alone(event(), run()), of('rule', 'r')).verdict).to.equal('settled');
+    expect(why({}, alone(), { ...lane({ cursor: 3 }), ...of('plugin', 'other') }).verdict).to.equal(
+      'waiting',
+    );
+  });
+
   it('disabled, and gone from the config', () => {
     const { rules } = whyChange(world([], { disabled: ['off'] }), alone(event(), run({ rule: 'old' })));
     expect(rules.map(({ rule, verdict }) => [rule, verdict])).to.deep.equal([
@@ -261,6 +280,10 @@ describe('revisions that no event tells of', () => {
       [11, 11],
     ]);
     expect(silentRevisions(new Set([9]), ledger)).to.deep.equal([[11, 11]]);
-    expect(silentRevisions(new Set(), ledger)).to.deep.equal([]);
+    expect(silentRevisions(new Set(), ledger)).to.deep.equal([[11, 11]]);
+    const far = Number.MAX_SAFE_INTEGER;
+    expect(silentRevisions(new Set([1]), { upTo: far, above: [], missing: [[2, far - 1]] })).to.deep.equal([
+      [far, far],
+    ]);
   });
 });
