@@ -150,6 +150,8 @@ export class Lane {
   #loadedAt = 0;
   #isSetUp = false;
   #taking = false;
+  /** Another owner has the lane, or so the store says. */
+  #isLost = false;
   #halted: string | undefined;
   /** Runs that hold a slot. */
   #active = 0;
@@ -283,7 +285,8 @@ export class Lane {
 
   status(): RuleStatus {
     const unready = this.#isSetUp ? undefined : this.#deps.steps.find(step => step.state.state !== 'ready');
-    const error = this.#halted ?? unready?.state.error;
+    const lost = this.#isLost ? 'the lane was taken over by another owner' : undefined;
+    const error = lost ?? this.#halted ?? unready?.state.error;
     return {
       rule: this.#deps.rule.name,
       state: this.#state(),
@@ -301,6 +304,7 @@ export class Lane {
    * podiod's.
    */
   vitals(): Vitals {
+    if (this.#isLost) return { owes: true, done: this.#moves };
     const isBehind = this.#taking && this.#canTake && this.#upTo < this.#deps.feed.head();
     const mayStart = this.#mayStart && this.#window.runnable > 0 && this.#next === undefined;
     const writing = this.#held?.waiting ?? 0;
@@ -700,7 +704,9 @@ export class Lane {
   /** Someone else has the lane now: what is in hand here no longer counts. */
   #lose(): void {
     if (this.#abort.signal.aborted) return;
-    this.#log.warn('lane taken over by another owner');
+    // In the embedded store nobody else can have it: a fault, which the watchdog is to end.
+    this.#isLost = true;
+    this.#log.error('lane taken over by another owner, the rule stands still');
     this.#letGo();
     this.#held?.end();
     this.#abort.abort(new Error('the lane has another owner now'));

@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 import type { BudgetStatus, Priority } from './contract.ts';
-import { type HourCount, makeHourCount } from './hour-count.ts';
+import { type Bin, type HourCount, makeHourCount } from './hour-count.ts';
 import type { RateLimit } from './http.ts';
 import { type Bucket, DOCUMENTED, shareOf } from './pace.ts';
 
@@ -48,9 +48,19 @@ export interface Budget {
   take(identity: string, operation: string, priority: Priority): Taken;
   /** After a 420: nothing goes out for this identity until then. A shorter wait never cuts a longer one. */
   pause(identity: string, ms: number): void;
+  /** What a restart must not forget. */
+  spent(identity: string): Spent;
+  /** What was spent before a restart, `elapsedMs` ago. */
+  restore(identity: string, spent: Spent, elapsedMs: number): void;
   /** Calls an hour that all background work of this identity may make. */
   share(identity: string): Readonly<Record<Bucket, number>>;
   status(): readonly BudgetStatus[];
+}
+
+/** Of one identity: how long it is still paused, and its background calls of the last hour. */
+export interface Spent {
+  readonly pausedMs: number;
+  readonly background: Readonly<Record<Bucket, readonly Bin[]>>;
 }
 
 /** What is known of one bucket. */
@@ -144,6 +154,16 @@ export function makeBudget(options: {
     return { account, bucket, waitMs: Math.max(paused, share, window.ms), probe: window.probe };
   };
 
+  const pause = (identity: string, ms: number): void => {
+    const account = accountOf(identity);
+    account.pausedUntil = Math.max(account.pausedUntil, clock.monotonic() + ms);
+    // A 420 shows that what was believed to be left is wrong. At its end one call finds out what is.
+    for (const known of account.known.values()) {
+      known.remaining = 0;
+      known.renewedBy = account.pausedUntil;
+    }
+  };
+
   return {
     wait: (identity, operation, priority) => look(identity, operation, priority).waitMs,
 
@@ -174,14 +194,24 @@ export function makeBudget(options: {
       return { grant: { answered } };
     },
 
-    pause(identity, ms) {
+    pause,
+
+    spent(identity) {
+      const { background, pausedUntil } = accountOf(identity);
+      return {
+        pausedMs: Math.max(0, pausedUntil - clock.monotonic()),
+        background: { general: background.general.bins(), limited: background.limited.bins() },
+      };
+    },
+
+    restore(identity, { pausedMs, background }, elapsedMs) {
       const account = accountOf(identity);
-      account.pausedUntil = Math.max(account.pausedUntil, clock.monotonic() + ms);
-      // A 420 shows that what was believed to be left is wrong. At its end one call finds out what is.
-      for (const known of account.known.values()) {
-        known.remaining = 0;
-        known.renewedBy = account.pausedUntil;
+      for (const bucket of ['general', 'limited'] as const) {
+        account.background[bucket].restore(
+          background[bucket].map(([agoMs, calls]) => [agoMs + elapsedMs, calls]),
+        );
       }
+      if (pausedMs > elapsedMs) pause(identity, pausedMs - elapsedMs);
     },
 
     share(identity) {

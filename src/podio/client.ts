@@ -7,6 +7,7 @@ import { abortable } from './abortable.ts';
 import { makeApps } from './apps.ts';
 import { makeAuth } from './auth.ts';
 import { makeBudget } from './budget.ts';
+import { makeBudgetKeep } from './budget-keep.ts';
 import { type Call, type Identity, identityKey, type PodioClient } from './contract.ts';
 import { errorOf, isRateLimit, unexpectedAnswer, waitOf } from './errors.ts';
 import { makeGate } from './gate.ts';
@@ -35,7 +36,7 @@ export interface PodioClientOptions {
   readonly tokenEndpoint: 'v1' | 'v2';
   /** 0 to 1: of each hourly budget, what calls of priority `background` may use together. */
   readonly backgroundShare: number;
-  /** Keeps tokens, under `token/{identity}`. */
+  /** Keeps tokens, under `token/{identity}`, and what is spent of budgets, under `budget/{identity}`. */
   readonly settings: Pick<Settings, 'get' | 'set' | 'delete'>;
   readonly fetch: typeof globalThis.fetch;
   readonly clock: Clock;
@@ -66,6 +67,8 @@ export function makePodioClient(options: PodioClientOptions): PodioClient & { re
   });
   const outage = makeOutageGuard(clock, log);
   const budget = makeBudget({ clock, backgroundShare });
+  const pace = makeLoginPace(clock);
+  const kept = makeBudgetKeep({ settings, budget, pace, clock, log });
   const gate = makeGate(CONCURRENCY);
   /** How many calls there were, which is also a call's name in the log. */
   let calls = 0;
@@ -101,7 +104,13 @@ export function makePodioClient(options: PodioClientOptions): PodioClient & { re
   const auth = makeAuth({
     grants: makeGrants({ send, clientId, clientSecret, tokenEndpoint, clock }),
     keep: makeTokenKeep({ settings, apiUrl, clientId, log }),
-    pace: makeLoginPace(clock),
+    pace: {
+      ...pace,
+      limited(identity, waitMs) {
+        pace.limited(identity, waitMs);
+        kept.changed(identity);
+      },
+    },
     clock,
     log,
   });
@@ -129,6 +138,7 @@ export function makePodioClient(options: PodioClientOptions): PodioClient & { re
         if (!auth.isCurrent(as, token)) continue;
         const { grant, waitMs } = budget.take(identity, operation, priorityOf(call));
         if (!grant) throw tooEarly(identity, waitMs);
+        if (priorityOf(call) === 'background') kept.changed(identity);
         let answer: Answer | undefined;
         try {
           const headers = {
@@ -144,6 +154,7 @@ export function makePodioClient(options: PodioClientOptions): PodioClient & { re
         if (isRateLimit(answer.status)) {
           log.warn('Podio asks to wait', { identity, operation, waitMs: waitOf(answer) });
           budget.pause(identity, waitOf(answer));
+          kept.changed(identity);
         }
         return { answer, token };
       } finally {
@@ -156,6 +167,7 @@ export function makePodioClient(options: PodioClientOptions): PodioClient & { re
   const incurable = new Map<string, number>();
 
   const request = async (as: Identity, call: Call): Promise<unknown> => {
+    await kept.restored(identityKey(as));
     const waitMs = budget.wait(identityKey(as), call.operation, priorityOf(call));
     if (waitMs > 0) throw tooEarly(identityKey(as), waitMs);
 

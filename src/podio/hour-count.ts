@@ -8,7 +8,14 @@ export interface HourCount {
   add(): void;
   /** Milliseconds until fewer than `cap` calls (1 or more) lie within the hour; 0: now. */
   waitBelow(cap: number): number;
+  /** How long ago, and how many. */
+  bins(): readonly Bin[];
+  /** Counts these as well. */
+  restore(bins: readonly Bin[]): void;
 }
+
+/** Calls of one minute: how long ago that began, milliseconds. */
+export type Bin = readonly [agoMs: number, calls: number];
 
 export function makeHourCount(clock: Pick<Clock, 'monotonic'>): HourCount {
   /** By the minute's start, oldest first. */
@@ -24,7 +31,26 @@ export function makeHourCount(clock: Pick<Clock, 'monotonic'>): HourCount {
     }
   };
 
+  const sorted = () => [...bins].sort(([a], [b]) => a - b);
+
   return {
+    bins() {
+      const now = clock.monotonic();
+      forget(now);
+      return Array.from(bins, ([start, calls]) => [now - start, calls] as const);
+    },
+    restore(before) {
+      const now = clock.monotonic();
+      for (const [agoMs, calls] of before) {
+        const start = now - Math.max(0, agoMs);
+        bins.set(start, (bins.get(start) ?? 0) + calls);
+        total += calls;
+      }
+      const inOrder = sorted();
+      bins.clear();
+      for (const [start, calls] of inOrder) bins.set(start, calls);
+      forget(now);
+    },
     add() {
       const now = clock.monotonic();
       forget(now);

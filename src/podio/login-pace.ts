@@ -34,6 +34,8 @@ export interface LoginPace {
    * identity that meets it while the first still waits shows that it is for all.
    */
   limited(identity: string, waitMs: number): void;
+  /** How long the identity still has to wait after a 420, milliseconds. */
+  pausedMs(identity: string): number;
 }
 
 interface Account {
@@ -109,6 +111,11 @@ export function makeLoginPace(clock: Clock): LoginPace {
       const wait = Math.min(FIRST_BACKOFF_MS * 2 ** account.refusals, LONGEST_BACKOFF_MS);
       account.refusals += 1;
       account.refusal = { error, until: clock.monotonic() + wait };
+    },
+
+    pausedMs(identity) {
+      const until = Math.max(accounts.get(identity)?.pausedUntil ?? 0, allPausedUntil, 0);
+      return Math.max(0, until - clock.monotonic());
     },
 
     limited(identity, waitMs) {

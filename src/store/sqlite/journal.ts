@@ -105,6 +105,7 @@ export function makeJournal({
     let appends: readonly Append[] = [];
     let events: readonly NewEvent[] = [];
     let at = 0;
+    let isOnDisk = false;
     try {
       const packed = await writer.callWith('append', () => {
         appends = take();
@@ -112,6 +113,7 @@ export function makeJournal({
         at = now();
         return [packRows(events), at];
       });
+      isOnDisk = true;
       waiting -= events.length;
       const applied = unpackApplied(packed);
       publish(applied, events, at);
@@ -125,10 +127,10 @@ export function makeJournal({
       // The call was refused before it was sent.
       if (appends.length === 0) appends = take();
       // A fault of one is no reason to refuse the others: alone, only the one at fault fails.
-      if (isPodiodError(error) && error.code === 'INTERNAL' && appends.length > 1) {
+      if (!isOnDisk && isPodiodError(error) && error.code === 'INTERNAL' && appends.length > 1) {
         for (const one of appends) void store(() => [one]);
       } else {
-        waiting -= eventsOf(appends).length;
+        if (!isOnDisk) waiting -= eventsOf(appends).length;
         for (const { reject } of appends) reject(error);
       }
     }

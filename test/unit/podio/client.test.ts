@@ -279,6 +279,83 @@ describe('podio client', () => {
       await client.apps.get(LEADS, 101);
     });
 
+    it('goes on waiting after a restart, no longer than it was told whatever the clock says', async () => {
+      let status = 420;
+      const podio = makePodio(() => ({
+        status,
+        body: status === 420 ? ERROR('rate_limit', 'wait 120 seconds') : APP,
+      }));
+      await using stub = await startStub(podio.answer);
+      const { client, clock, settings } = makeClient(stub.url);
+      await failure(client.apps.get(LEADS, 101));
+      status = 200;
+      await until(() => settings.all.has('budget/app/101'), 'it to be kept');
+      const startedAgain = () => makeClient(stub.url, { settings, clock });
+      await clock.advance(50_000);
+      const before = stub.received.length;
+      expect((await failure(startedAgain().client.apps.get(LEADS, 101))).retry).to.deep.equal({
+        afterMs: 70_000,
+      });
+      clock.jump(-HOUR);
+      expect((await failure(startedAgain().client.apps.get(LEADS, 101))).retry).to.deep.equal({
+        afterMs: 120_000,
+      });
+      expect(stub.received.length).to.equal(before);
+      clock.jump(HOUR);
+      await clock.advance(70_000);
+      await startedAgain().client.apps.get(LEADS, 101);
+    });
+
+    it('goes on waiting with logins after a restart', async () => {
+      const podio = makePodio();
+      let limited = true;
+      await using stub = await startStub(request =>
+        limited
+          ? { status: 420, body: ERROR('rate_limit', 'Please wait 300 seconds') }
+          : podio.answer(request),
+      );
+      const { client, clock, settings } = makeClient(stub.url);
+      await failure(client.apps.get(BOT, 101));
+      limited = false;
+      const [key = ''] = await until(
+        () => settings.all.size > 0 && [...settings.all.keys()],
+        'it to be kept',
+      );
+      expect(key).to.match(/^budget\/login\//);
+      await clock.advance(100_000);
+      const again = makeClient(stub.url, { settings, clock });
+      expect((await failure(again.client.apps.get(BOT, 101))).retry).to.deep.equal({ afterMs: 200_000 });
+      await clock.advance(200_000);
+      await again.client.apps.get(BOT, 101);
+    });
+
+    it('gives background work no second share because of a restart', async () => {
+      const podio = makePodio(() => ({
+        body: APP,
+        headers: { 'X-Rate-Limit-Limit': '1000', 'X-Rate-Limit-Remaining': '900' },
+      }));
+      await using stub = await startStub(podio.answer);
+      const clock = makeVirtualClock();
+      const settings = makeSettings();
+      const options = { settings, clock, backgroundShare: 0.01 };
+      let done = 0;
+      for (let start = 0; start < 4; start++) {
+        const { client } = makeClient(stub.url, options);
+        for (let n = 0; n < 6; n++) {
+          const [{ status }] = await Promise.allSettled([
+            client.apps.get(LEADS, 101, { priority: 'background' }),
+          ]);
+          if (status === 'fulfilled') done += 1;
+        }
+        // Live work has what it needs.
+        await client.apps.get(LEADS, 101);
+        await clock.advance(60_000);
+      }
+      expect(done).to.equal(10);
+      await clock.advance(HOUR);
+      await makeClient(stub.url, options).client.apps.get(LEADS, 101, { priority: 'background' });
+    });
+
     it('refuses the calls that already stood in line when the 420 came', async () => {
       const podio = makePodio(() => ({ status: 420, body: ERROR('rate_limit', 'wait 60 seconds') }));
       await using stub = await startStub(podio.answer);

@@ -180,7 +180,10 @@ export function makeLaneWrites(db: DatabaseSync, parts: LaneWriteParts): LaneWri
       marks.lift(rule, { seq, replay });
       const row = parked.any() ? selectParked.get(rule, seq, replay) : undefined;
       // A retry whose row is gone was dropped meanwhile, which is the later word; a first park whose row is there is a repeat.
-      if (park && (parkedId !== undefined) !== (row !== undefined)) return;
+      if (park && (parkedId !== undefined) !== (row !== undefined)) {
+        if (parkedId !== undefined) deleteOpen.run(rule, seq, replay);
+        return;
+      }
       if (park && row) {
         renewParked.run(park.step, park.branch, park.attempts, park.error, at, Number(row.id));
       } else if (park) {
