@@ -142,11 +142,7 @@ function whyRan(rule: Rule | string, runs: readonly TracedRun[], events: readonl
     ? 'the change was missed and found later, and `recovered` leaves it out'
     : sentenceOf(last);
   const next = nextOf(last);
-  const { steps } = last;
-  // The further it came the nearer it was: a condition of the rule itself lets it come nowhere.
-  const reached = steps.filter(({ step }) => step !== WHERE && step !== ON_FIELDS).length;
-  const failed = steps.at(-1)?.checks?.filter(({ holds }) => !holds).length ?? 0;
-  const misses = verdict === 'filtered' ? (steps.length === 0 ? 2000 : failed + 1000 / (1 + reached)) : 0;
+  const misses = verdict === 'filtered' ? missesOf(last.steps) : 0;
   return {
     answer: {
       rule: name,
@@ -160,6 +156,17 @@ function whyRan(rule: Rule | string, runs: readonly TracedRun[], events: readonl
     misses,
   };
 }
+
+/** How far a filtered run was from its end: stopped by its trigger, by `where`, by a step; then by how many tests failed. */
+function missesOf(steps: readonly StepVerdict[]): number {
+  const last = steps.at(-1);
+  if (last === undefined || last.step === ON_FIELDS) return 2000 + failuresOf(last);
+  if (last.step === WHERE) return 1000 + failuresOf(last);
+  return 1000 / (1 + steps.length);
+}
+
+const failuresOf = (verdict: StepVerdict | undefined): number =>
+  verdict?.checks?.filter(({ holds }) => !holds).length ?? 0;
 
 function sentenceOf({ outcome, steps, error, tries, parked, replay }: TracedRun): string {
   const again = replay > 0 ? ` (replay ${replay})` : '';

@@ -173,10 +173,14 @@ export type Screen = ReturnType<typeof makeScreen>;
 
 const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;
 
+/** What stands in place of a step where the rule's own conditions said no. */
+const ON_FIELDS = 'on.fields';
+const filters: Readonly<Record<string, string>> = { [ON_FIELDS]: 'its fields', 'rule.where': 'its where' };
+
 /** What a run did, or why it did not go through, in a few words. */
 function told({ outcome, steps, error }: RunRecord): string {
   const last: StepVerdict | undefined = steps.at(-1);
   if (outcome === 'settled') return steps.map(({ step }) => step).join(' → ');
-  if (outcome === 'filtered') return last ? `filtered by ${last.step}` : 'filtered by its fields';
+  if (outcome === 'filtered') return `filtered by ${filters[last?.step ?? ON_FIELDS] ?? last?.step}`;
   return `${outcome}${last ? ` at ${last.step}` : ''}${error ? `: ${error}` : ''}`;
 }

@@ -238,6 +238,7 @@ describe('why a rule did not run', () => {
     const rules = [
       makeRule('a-far', { triggers: [{ kind: 'app', apps: ['deals'], events: ['comment.create'] }] }),
       makeRule('b-type', { triggers: [{ ...APP, events: ['comment.create'] }] }),
+      makeRule('b-asked', { triggers: [onFields({ field: 'status' })] }),
       makeRule('c-fields', { triggers: [onFields({ field: 'status' })] }),
       makeRule('d-two-tests'),
       makeRule('e-one-test'),
@@ -252,6 +253,7 @@ describe('why a rule did not run', () => {
         event(),
         filtered('d-two-tests', failing([false, false])),
         filtered('e-one-test', failing([true, false])),
+        filtered('b-asked', [step('on.fields', { outcome: 'filtered' })]),
         filtered('f-late-step', [step('one'), step('two', { outcome: 'filtered' })]),
         run({ rule: 'g-ran' }),
       ),
@@ -261,6 +263,7 @@ describe('why a rule did not run', () => {
       'f-late-step',
       'e-one-test',
       'd-two-tests',
+      'b-asked',
       'c-fields',
       'b-type',
       'a-far',
