@@ -61,6 +61,7 @@ describe('podiod doctor', function () {
     await site.podio.createItem(LEADS.id, { fields: { title: 'Alder' } });
     await site.untilRun(1, 'all');
     const before = (await site.hooks()).join();
+    expect((await site.podiod(['pause', '--rule', 'all'])).code).to.equal(0);
     const { code, findings, of, shown } = await examine(site, '--every-hook');
     expect(code, shown).to.equal(0);
     for (const check of [
@@ -74,6 +75,8 @@ describe('podiod doctor', function () {
     ]) {
       expect(of(check), `${check}\n${shown}`).to.include({ verdict: 'ok' });
     }
+    expect(of('rule all')).to.include({ verdict: 'warn' });
+    expect(of('rule all')?.message).to.match(/^someone paused it, at 20/);
     expect(of('events, leads')?.message).to.match(/^quiet, and not deaf/);
     const shaken = findings.filter(({ check }) => check.startsWith('handshake'));
     expect(shaken.map(({ check, verdict }) => [check, verdict])).to.deep.equal([

@@ -66,7 +66,11 @@ export async function lookAtDaemon(client: AdminClient, tell: Tell): Promise<Rea
   for (const { ref, error, hint, since } of degraded) {
     tell(fail(`daemon, ${ref}`, `degraded since ${since}: ${error}`, hint ?? null));
   }
-  const { rules } = await client.status();
+  const { rules, paused } = await client.status();
+  for (const { kind, name, since } of paused) {
+    const next = `Its events wait until podiod resume --${kind} ${name}.`;
+    tell(warn(`${kind} ${name}`, `someone paused it, at ${since}`, next));
+  }
   for (const { rule, state, error, parked } of rules) {
     if (state === 'halted' || state === 'waiting for setup') {
       tell(
