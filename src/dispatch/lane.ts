@@ -706,7 +706,7 @@ export class Lane {
     if (this.#abort.signal.aborted) return;
     // In the embedded store nobody else can have it: a fault, which the watchdog is to end.
     this.#isLost = true;
-    this.#log.error('lane taken over by another owner, the rule stands still');
+    this.#log.warn('lane taken over by another owner, the rule stands still');
     this.#letGo();
     this.#held?.end();
     this.#abort.abort(new Error('the lane has another owner now'));

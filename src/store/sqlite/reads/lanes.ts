@@ -85,7 +85,7 @@ export function makeLaneReads(db: DatabaseSync, names: Names): LaneReads {
   const selectParkedOf = db.prepare(
     'SELECT id, step, attempts, error, requested FROM parked WHERE rule = ? AND seq = ? AND replay = ?',
   );
-  const selectEntries = db.prepare('SELECT * FROM event WHERE id = ? ORDER BY seq');
+  const selectEntries = db.prepare('SELECT * FROM event WHERE id = ?');
   const selectRules = db.prepare('SELECT rule FROM lane GROUP BY rule');
 
   const checkpointOf = ({ step, branch, output, verdict }: Row): Checkpoint => ({
@@ -190,7 +190,9 @@ export function makeLaneReads(db: DatabaseSync, names: Names): LaneReads {
         .all()
         .map(({ rule }) => Number(rule))
         .sort((a, b) => (names.textOf(a) < names.textOf(b) ? -1 : 1));
-      return selectEntries.all(eventId).map(row => ({
+      // One for each ref: few.
+      const rows = selectEntries.all(eventId).sort((a, b) => Number(a.seq) - Number(b.seq));
+      return rows.map(row => ({
         event: entryOf(row, names).event,
         runs: rules.flatMap(rule => runsOf(rule, Number(row.seq), now)),
       }));
