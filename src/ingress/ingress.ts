@@ -144,6 +144,7 @@ export function makeIngress(options: IngressOptions): Ingress {
 
   /** Resolves when the delivery may be answered 200. */
   const deliver = async (request: IncomingMessage, hook: HookPath): Promise<void> => {
+    const begin = clock.monotonic();
     // What has no length may become as long as is allowed; what says it is longer is refused before a byte is read.
     const declared = Number(request.headers['content-length'] ?? maxBody);
     const size = declared <= maxBody ? declared : 0;
@@ -153,26 +154,25 @@ export function makeIngress(options: IngressOptions): Ingress {
     }
     inHand += size;
     try {
-      await take(request, hook);
-    } finally {
-      inHand -= size;
-    }
-  };
-
-  const take = async (request: IncomingMessage, hook: HookPath): Promise<void> => {
-    const begin = clock.monotonic();
-    const body = await readBody(request, maxBody);
-    const media = mediaTypeOf(request.headers['content-type']);
-    if (!media || isEncoded(request)) {
-      throw new IngressError('INGRESS_MEDIA_TYPE', 415, 'the body must be a form or JSON, without encoding');
-    }
-    const params = parseBody(body, media);
-    const verification = verificationOf(hook, params);
-    if (verification) {
-      options.verify(hook.ref, hook.type, verification.hookId, verification.code);
-    } else {
+      const body = await readBody(request, maxBody);
+      const media = mediaTypeOf(request.headers['content-type']);
+      if (!media || isEncoded(request)) {
+        throw new IngressError(
+          'INGRESS_MEDIA_TYPE',
+          415,
+          'the body must be a form or JSON, without encoding',
+        );
+      }
+      const params = parseBody(body, media);
+      const verification = verificationOf(hook, params);
+      if (verification) {
+        options.verify(hook.ref, hook.type, verification.hookId, verification.code);
+        return;
+      }
       await append(toEvent(hook, params, options.resolve(hook.ref, params), makeId));
       metrics.received(hook.type, (clock.monotonic() - begin) / 1000);
+    } finally {
+      inHand -= size;
     }
   };
 
