@@ -13,7 +13,10 @@ import { AdminError, answerTo } from './errors.ts';
 import { eventToJson } from './events.ts';
 import type { MetricsRegistry } from './metrics.ts';
 import {
+  type FireAnswer,
+  type FireRequest,
   parseEventQuery,
+  parseFireRequest,
   parseHandshakeRequest,
   parseItemQuery,
   parseLogLevelRequest,
@@ -61,6 +64,8 @@ export interface AdminDeps {
   why(request: WhyRequest): Promise<object>;
   /** Undefined for a rule that is not running. */
   replay(wish: ReplayWish): Promise<ReplayAnswer | undefined>;
+  /** Has a rule run for an item. Rejects with USAGE for a rule or an item that is not there. */
+  fire(request: FireRequest): Promise<FireAnswer>;
   /** Has Podio ping this hook of ours. Undefined where there is none of this id. */
   handshake(hookId: number): Promise<HandshakeAnswer | undefined>;
   /** Both reject with ADMIN_REQUEST for what there is not. */
@@ -200,6 +205,9 @@ export function makeAdmin({ token, deps, metrics, log: parent, mask }: AdminOpti
     const answer = await deps.replay(wish);
     if (answer === undefined) throw new AdminError('ADMIN_REQUEST', 404, `there is no rule ${wish.rule}`);
     ctx.body = answer;
+  });
+  api.post('/api/fire', async ctx => {
+    ctx.body = await deps.fire(parseFireRequest(ctx.request.body));
   });
   api.post('/api/pause', async ctx => {
     ctx.body = await deps.pause(parsePauseRequest(ctx.request.body));

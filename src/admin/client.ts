@@ -12,7 +12,14 @@ import { readSecretFile } from '../store/files.ts';
 import type { PauseAnswer, RetryAnswer } from './admin.ts';
 import type { ErrorBody } from './errors.ts';
 import type { EventJson } from './events.ts';
-import type { ParkedQuery, ReconcileRequest, ReplayRequest, WhyRequest } from './requests.ts';
+import type {
+  FireAnswer,
+  FireRequest,
+  ParkedQuery,
+  ReconcileRequest,
+  ReplayRequest,
+  WhyRequest,
+} from './requests.ts';
 import { readRunFile } from './run-file.ts';
 import type { Readiness, RuleStatus, Status } from './status.ts';
 
@@ -36,6 +43,8 @@ export interface AdminClient {
   setLogLevel(change: LevelChange): Promise<LevelsStatus>;
   /** Takes as long as it takes to count the events. */
   replay(request: ReplayRequest): Promise<ReplayAnswer>;
+  /** Takes as long as Podio takes to tell of the item. */
+  fire(request: FireRequest): Promise<FireAnswer>;
   pause(what: Pausable): Promise<PauseAnswer>;
   resume(what: Pausable): Promise<PauseAnswer>;
   /** With `wait` (the default) this takes as long as the hooks need to become active. */
@@ -132,6 +141,8 @@ export function adminClient({ dataDir, admin, fetch = globalThis.fetch }: AdminC
     setLogLevel: async change => (await post('/api/log-level', change)) as LevelsStatus,
     replay: async request =>
       (await post('/api/replay', request, { signal: AbortSignal.timeout(COUNT_TIMEOUT_MS) })) as ReplayAnswer,
+    fire: async request =>
+      (await post('/api/fire', request, { signal: AbortSignal.timeout(PING_TIMEOUT_MS) })) as FireAnswer,
     pause: async ({ kind, name }) => (await post('/api/pause', { [kind]: name })) as PauseAnswer,
     resume: async ({ kind, name }) => (await post('/api/resume', { [kind]: name })) as PauseAnswer,
     rotateSecret: () => post('/api/secret/rotate', {}, { signal: null }),

@@ -76,6 +76,12 @@ const replayRequest = z.strictObject({
   dryRun: z.boolean().default(false),
 });
 
+const fireRequest = z.strictObject({
+  rule: name,
+  /** As people write it: item_id, `leads/42`, link. */
+  item: name,
+});
+
 const pauseRequest = z.union([z.strictObject({ rule: name }), z.strictObject({ plugin: name })], {
   error: 'want one of {"rule": "..."}, {"plugin": "..."}',
 });
@@ -121,6 +127,21 @@ export interface WhyRequest {
 /** As it goes over the wire: a seq, or an ISO 8601 time. */
 export type ReplayRequest = z.input<typeof replayRequest>;
 
+export interface FireRequest {
+  readonly rule: string;
+  readonly item: string;
+}
+
+/** The event that a rule runs for now. */
+export interface FireAnswer {
+  readonly rule: string;
+  readonly app: string;
+  /** Its item_id. */
+  readonly item: number;
+  readonly seq: number;
+  readonly event: string;
+}
+
 export type ReconcileRequest = z.output<typeof reconcileRequest>;
 
 export const parseEventQuery = (query: unknown): EventQuery => without(check(eventQuery, query, 'query'));
@@ -131,6 +152,7 @@ export const parseReplayRequest = (body: unknown): ReplayWish => {
   const { to, ...wish } = check(replayRequest, body, 'body');
   return { ...wish, ...(to && { to }) };
 };
+export const parseFireRequest = (body: unknown): FireRequest => check(fireRequest, body, 'body');
 export const parseHandshakeRequest = (body: unknown): number => check(handshakeRequest, body, 'body').hookId;
 export const parsePauseRequest = (body: unknown): Pausable => {
   const what = check(pauseRequest, body, 'body');

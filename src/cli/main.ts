@@ -23,6 +23,7 @@ import { defineDemo } from './commands/demo.ts';
 import { defineDoctor } from './commands/doctor.ts';
 import { defineEmulator } from './commands/emulator.ts';
 import { defineEvents } from './commands/events.ts';
+import { defineFire } from './commands/fire.ts';
 import { defineInit } from './commands/init.ts';
 import { defineLogLevel } from './commands/log-level.ts';
 import { defineParked } from './commands/parked.ts';
@@ -57,6 +58,7 @@ const GROUPS: readonly (readonly [title: string, define: readonly ((context: Com
         defineWhy,
         defineParked,
         defineReplay,
+        defineFire,
         definePause,
         defineResume,
         defineLogLevel,
@@ -67,7 +69,7 @@ const GROUPS: readonly (readonly [title: string, define: readonly ((context: Com
   ];
 
 /** Names that the contract keeps for commands of later versions. */
-const RESERVED: ReadonlySet<string> = new Set('reload test backtest fire schema plugin'.split(' '));
+const RESERVED: ReadonlySet<string> = new Set('reload test backtest schema plugin'.split(' '));
 
 /** Lines of help that are wider than this are hard to read, however wide the terminal. */
 const HELP_WIDTH = 100;

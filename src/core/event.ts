@@ -58,6 +58,13 @@ export function revisionOf({ type, revision }: Pick<PodioEvent, 'type' | 'revisi
   }
 }
 
+/** What podiod makes for one rule alone, which its `params.rule` names. No delivery can be one: hooks are of other types. */
+const FOR_ONE_RULE: ReadonlySet<string> = new Set(['item.fire']);
+
+/** The rule that an event was made for; undefined for what any rule may want. */
+export const onlyFor = ({ type, params }: Pick<PodioEvent, 'type' | 'params'>): string | undefined =>
+  FOR_ONE_RULE.has(type) ? (params.rule ?? '') : undefined;
+
 /** Parameters that a type of event needs besides `type` and `hook_id`, by the kind of object its hook hangs on. */
 export const HOOK_EVENTS: Readonly<
   Record<'app' | 'app_field' | 'space', Readonly<Record<string, readonly string[]>>>

@@ -34,6 +34,7 @@ import { Closing } from './closing.ts';
 import { confirmed } from './confirm.ts';
 import { makeDefinitions } from './definitions.ts';
 import { findItem, parseItemName } from './find-item.ts';
+import { fireByHand } from './fire.ts';
 import { forgetWhenReplaced } from './hook-secrets.ts';
 import { boundHeap, restWhenQuiet } from './memory.ts';
 import { makeOwnWrites } from './own-writes.ts';
@@ -221,6 +222,7 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
           request,
         ),
       replay: dispatcher.replay,
+      fire: request => fireByHand(base, config, store.journal, request),
       ...makePauseDesk({
         pauses: store.pauses,
         rules: () => config.rules.map(({ name }) => name),

@@ -1,7 +1,9 @@
-import type { Config } from '../config/model.ts';
+import type { AppConfig, Config } from '../config/model.ts';
 import { UsageError } from '../core/errors.ts';
 import type { HookRef } from '../core/hook.ts';
-import type { Identity } from '../podio/contract.ts';
+import { didYouMean } from '../core/suggest.ts';
+import { type Identity, identityKey } from '../podio/contract.ts';
+import { isGone } from '../podio/errors.ts';
 import type { Connection } from './connect.ts';
 
 /** What people write for an item: its item_id, the number they see in an app, or its link. */
@@ -26,10 +28,51 @@ export function parseItemName(text: string): ItemName {
 /** The item_id. Only Podio knows it where a name is not the id itself. */
 export async function findItem(
   connection: Pick<Connection, 'podio' | 'identities'>,
-  { apps }: Pick<Config, 'apps'>,
+  config: Pick<Config, 'apps'>,
   name: ItemName,
 ): Promise<number> {
   if ('itemId' in name) return name.itemId;
+  return (await findNumbered(connection, config, name)).itemId;
+}
+
+export interface FoundItem {
+  readonly itemId: number;
+  readonly app: AppConfig;
+}
+
+/**
+ * The item and its app, both there for certain: Podio is asked. An item_id says nothing of its app, so those of the config
+ * are asked in turn, `likely` ones first.
+ */
+export async function locateItem(
+  connection: Pick<Connection, 'podio' | 'identities'>,
+  config: Pick<Config, 'apps'>,
+  name: ItemName,
+  likely: readonly string[] = [],
+): Promise<FoundItem> {
+  if (!('itemId' in name)) return findNumbered(connection, config, name);
+  const { podio, identities } = connection;
+  const asked = new Set<string>();
+  for (const app of new Set([...likely, ...config.apps.keys()])) {
+    const as = identities.forApp(app);
+    if (as === undefined || asked.has(identityKey(as))) continue;
+    asked.add(identityKey(as));
+    try {
+      const item = await podio.items.get(as, name.itemId);
+      const found = [...config.apps.values()].find(({ id }) => id === item.app?.app_id);
+      if (found) return { itemId: name.itemId, app: found };
+    } catch (error) {
+      if (!isGone(error)) throw error;
+    }
+  }
+  throw new UsageError(`no app of the config has an item with the item_id ${name.itemId}`, HINT);
+}
+
+async function findNumbered(
+  connection: Pick<Connection, 'podio' | 'identities'>,
+  { apps }: Pick<Config, 'apps'>,
+  name: Exclude<ItemName, { readonly itemId: number }>,
+): Promise<FoundItem> {
   const { podio, identities } = connection;
   const identityOf = (id: number): Identity => {
     const identity = identities.forRef({ type: 'app', id } satisfies HookRef);
@@ -38,29 +81,35 @@ export async function findItem(
   };
 
   /** A link names org, space and app by their URL labels; only the app itself knows its own. */
-  const appOfLink = async (link: URL, label: string): Promise<number> => {
-    for (const { id } of apps.values()) {
+  const appOfLink = async (link: URL, label: string): Promise<AppConfig> => {
+    for (const found of apps.values()) {
+      const { id } = found;
       const app = (await podio.apps.get(identityOf(id), id)) as { url_label?: string; link?: string };
-      if (app.url_label === label && (app.link === undefined || liesUnder(link, app.link))) return id;
+      if (app.url_label === label && (app.link === undefined || liesUnder(link, app.link))) return found;
     }
     throw new UsageError(`no app of the config has the link ${link.origin}${link.pathname}`, HINT);
   };
-  const appNamed = (app: string): number => {
+  const appNamed = (app: string): AppConfig => {
     const found = apps.get(app);
-    if (found) return found.id;
+    if (found) return found;
     throw new UsageError(
       `there is no app ${app} in the config`,
-      `Its apps: ${[...apps.keys()].join(', ') || 'none'}.`,
+      didYouMean(app, apps.keys()) ?? `Its apps: ${[...apps.keys()].join(', ') || 'none'}.`,
     );
   };
 
-  const appId = 'app' in name ? appNamed(name.app) : await appOfLink(name.link, name.label);
-  const item = await podio.request(identityOf(appId), {
-    method: 'GET',
-    path: `/app/${appId}/item/${name.number}`,
-    operation: 'items.get_by_app_item_id',
-  });
-  return (item as { item_id: number }).item_id;
+  const app = 'app' in name ? appNamed(name.app) : await appOfLink(name.link, name.label);
+  try {
+    const item = await podio.request(identityOf(app.id), {
+      method: 'GET',
+      path: `/app/${app.id}/item/${name.number}`,
+      operation: 'items.get_by_app_item_id',
+    });
+    return { itemId: (item as { item_id: number }).item_id, app };
+  } catch (error) {
+    if (!isGone(error)) throw error;
+    throw new UsageError(`the app ${app.name} has no item with the number ${name.number}`, HINT);
+  }
 }
 
 /** Whether the item's link lies under the app's: the same org and space. */

@@ -1,7 +1,7 @@
 /** Which events a rule wants. Pure: everything it needs to know is passed in. */
 import type { AppConfig, SpaceConfig } from '../config/model.ts';
 import type { Check } from '../core/condition.ts';
-import type { PodioEvent } from '../core/event.ts';
+import { onlyFor, type PodioEvent } from '../core/event.ts';
 import type { AppTrigger, FieldChange, FieldValue, Rule } from '../core/rule.ts';
 import { showValues, testValues } from '../core/values.ts';
 import type { Changes, FieldChanged } from '../plugin/contract.ts';
@@ -92,6 +92,8 @@ export function makeMatcher(rule: Rule, { apps, spaces, fields }: Known): Matche
 
   return {
     match(event) {
+      const only = onlyFor(event);
+      if (only !== undefined) return only === rule.name ? 'yes' : 'no';
       switch (event.ref.type) {
         case 'app': {
           const appId = Number(event.ref.id);

@@ -1,6 +1,6 @@
 /** Why a rule ran for a change or did not. Pure: it reads what is on record, and goes by the rules there are now. */
 import type { Check } from '../core/condition.ts';
-import type { PodioEvent } from '../core/event.ts';
+import { onlyFor, type PodioEvent } from '../core/event.ts';
 import { type LedgerEntry, type Range, without } from '../core/ledger.ts';
 import type { AppTrigger, FieldChange, Rule, Trigger } from '../core/rule.ts';
 import type { StepVerdict } from '../core/run.ts';
@@ -274,6 +274,12 @@ function whilePaused(world: RulesWorld, rule: Rule, ranked: Ranked): Ranked {
 }
 
 function unmatched({ known }: RulesWorld, rule: Rule, events: readonly PodioEvent[]): Ranked {
+  const only = events.map(onlyFor).find(name => name !== undefined);
+  if (only !== undefined) {
+    const why = `the event was made for the rule ${only} alone`;
+    const answer: RuleWhy = { rule: rule.name, verdict: 'unmatched', why, trigger: [], runs: [] };
+    return { answer, rank: RANKS.unmatched, misses: 1000 };
+  }
   const attempts = rule.triggers.flatMap(trigger =>
     events.map(event => {
       const parts = partsOf(rule, trigger, event, known);

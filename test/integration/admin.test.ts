@@ -26,6 +26,7 @@ function makeDeps() {
     retried: [] as ParkedSelection[],
     dropped: [] as ParkedSelection[],
     replayed: [] as object[],
+    fired: [] as object[],
     asked: [] as object[],
     pauses: [] as object[],
     reconciled: [] as object[],
@@ -63,6 +64,11 @@ function makeDeps() {
     replay: async wish => {
       told.replayed.push(wish);
       return wish.rule === 'gone' ? undefined : { rule: wish.rule, from: 1, to: 9, events: 4, id: '3' };
+    },
+    fire: async request => {
+      told.fired.push(request);
+      if (request.rule === 'gone') throw new UsageError('there is no rule gone', 'There are: a.');
+      return { rule: request.rule, app: 'leads', item: 4711, seq: 12, event: 'item.fire:a:4711:x' };
     },
     pause: async what => {
       told.pauses.push(what);
@@ -262,6 +268,34 @@ describe('admin API', () => {
     for (const bad of [{ rule: 'a' }, { rule: 'a', from: '2h' }, { rule: 'a', from: -1 }, { from: 1 }]) {
       expect((await post('/api/replay', bad)).status, JSON.stringify(bad)).to.equal(400);
     }
+  });
+
+  it('has a rule run for an item, and tells the number of the event', async () => {
+    const { post, told } = await start();
+    const { status, body } = await post('/api/fire', { rule: 'a', item: 'leads/42' });
+    expect([status, JSON.parse(body)]).to.deep.equal([
+      200,
+      { rule: 'a', app: 'leads', item: 4711, seq: 12, event: 'item.fire:a:4711:x' },
+    ]);
+    const gone = await post('/api/fire', { rule: 'gone', item: '1' });
+    expect([gone.status, JSON.parse(gone.body).error]).to.deep.equal([
+      400,
+      { code: 'USAGE', message: 'there is no rule gone', hint: 'There are: a.' },
+    ]);
+    expect(told.fired).to.deep.equal([
+      { rule: 'a', item: 'leads/42' },
+      { rule: 'gone', item: '1' },
+    ]);
+    for (const bad of [
+      {},
+      { rule: 'a' },
+      { item: '1' },
+      { rule: 'a', item: 1 },
+      { rule: 'a', item: '' },
+      'x',
+    ])
+      expect((await post('/api/fire', bad)).status, JSON.stringify(bad)).to.equal(400);
+    expect(told.fired).to.have.length(2);
   });
 
   it('refuses what it cannot read, saying why', async () => {

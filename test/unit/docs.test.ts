@@ -55,6 +55,7 @@ describe('documents', () => {
       'docs/templates.md',
       'docs/conditions.md',
       'docs/why.md',
+      'docs/triggers.md',
     ]) {
       for (const [, target = ''] of read(file).matchAll(/\]\(((?!https?:|#)[^)#]+)/g)) {
         expect(

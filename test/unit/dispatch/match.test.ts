@@ -56,6 +56,22 @@ describe('match', () => {
     );
   });
 
+  it('takes what was made for its rule by hand, whatever its triggers, and nothing made for another one', () => {
+    const byHand = (rule: string) => event({ type: 'item.fire', source: 'daemon', params: { rule } });
+    const kinds: readonly Trigger[] = [
+      { kind: 'app', apps: ['leads'], events: ['item.update'] },
+      onFields({ field: 'status', to: ['Won'] }),
+      { kind: 'schedule', cron: '* * * * *', timezone: 'UTC', missed: 'skip' },
+    ];
+    for (const trigger of kinds) {
+      expect(matcher(trigger).match(byHand('r')), trigger.kind).to.equal('yes');
+      expect(matcher(trigger).match(byHand('other')), trigger.kind).to.equal('no');
+    }
+    // A parameter of a delivery means nothing.
+    const { match } = matcher(kinds[0] as Trigger);
+    expect(match(event({ params: { rule: 'other' } }))).to.equal('yes');
+  });
+
   it("takes what a field's own hook delivers, by external id, alias or field id", () => {
     for (const field of ['deal-value', 'value', '12']) {
       const { match } = matcher(onFields({ field }));
