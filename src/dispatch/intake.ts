@@ -1,0 +1,305 @@
+import type { Clock } from '../core/clock.ts';
+import { orderKey, type PodioEvent } from '../core/event.ts';
+import type { Rule } from '../core/rule.ts';
+import type { Entry, Journal, LaneState, OpenRun, RequestedRun, RunKey } from '../store/contract.ts';
+import type { Resume } from './deliver.ts';
+import { type Chunk, type Feed, firstAbove, sizeOf } from './feed.ts';
+import type { HeldLane } from './held-lane.ts';
+import type { Matcher } from './match.ts';
+import { isBefore } from './recovered.ts';
+import type { Reliably } from './reliably.ts';
+import { type Replayed, Replayer } from './replayer.ts';
+import { Retries } from './retries.ts';
+import type { Run } from './run.ts';
+import { type ItemPage, Spill } from './spill.ts';
+import { makeWake } from './wake.ts';
+import type { Slot, Window } from './window.ts';
+
+/** What takes up the runs that come in. */
+export interface Taker {
+  /** Whether the run may be what ended the process. */
+  isSuspect(key: RunKey): boolean;
+  /** A run of the journal came in, first of its chain. */
+  cameFirst(run: Run): void;
+  /** There may be runs to start. */
+  start(): void;
+  /** A person has asked for the rule's parked runs. */
+  goOnAfterHalt(): void;
+}
+
+export interface IntakeDeps {
+  readonly rule: Rule;
+  readonly matcher: Matcher;
+  readonly feed: Feed;
+  readonly journal: Pick<Journal, 'read'>;
+  readonly reliably: Reliably;
+  readonly clock: Clock;
+  readonly window: Window<Run>;
+  /** How many events of one item lie in memory. */
+  readonly chain: number;
+  /** Aborted when the work in hand is let go. */
+  readonly signal: AbortSignal;
+  readonly taker: Taker;
+}
+
+/** A lane with little concurrency still takes its entries a handful at a time. */
+const MIN_AHEAD = 32;
+
+/**
+ * What comes into a lane's window: the journal's entries, as there is room for them, and the runs that operators ask for.
+ * It knows how far the journal has been looked at, and so up to where all is settled.
+ */
+export class Intake {
+  readonly #deps: IntakeDeps;
+  readonly #window: Window<Run>;
+  /** How many entries may lie ready to run. */
+  readonly #ahead: number;
+  readonly #spill: Spill;
+  readonly #retries: Retries;
+  readonly #replayer: Replayer;
+  readonly #walk = makeWake(() => this.#read());
+  /** Operators may have asked for something. */
+  readonly lookForRequests = makeWake(() => this.#readRequests());
+
+  #held: HeldLane | undefined;
+  #taking = false;
+  #upTo = 0;
+  /** When the rule was first loaded, UTC milliseconds. */
+  #loadedAt = 0;
+  /** Above the cursor, but settled before the last restart. */
+  #done = new Set<number>();
+  /** Begun before the last restart, by seq; undefined: by other steps than now. */
+  readonly #begun = new Map<number, Resume | undefined>();
+  /** The same for replays. */
+  readonly #begunReplays = new Map<string, Resume | undefined>();
+  /** How often someone has asked for the rule's parked runs, as far as this lane knows. */
+  #retriesAsked: number | undefined;
+  #chunks = 0;
+
+  constructor(deps: IntakeDeps) {
+    this.#deps = deps;
+    this.#window = deps.window;
+    this.#ahead = Math.max(2 * deps.rule.concurrency, MIN_AHEAD);
+    this.#spill = new Spill({
+      limit: deps.chain,
+      read: (itemId, after, limit) => this.#readItem(itemId, after, limit),
+      take: entry => this.#takeLate(entry),
+    });
+    this.#retries = new Retries({
+      requested: async page => this.#held?.requested(page),
+      add: request => this.#addRequested(request),
+    });
+    this.#replayer = new Replayer({
+      journal: deps.journal,
+      reliably: deps.reliably,
+      signal: deps.signal,
+      wants: event => deps.matcher.match(event) !== 'no',
+      asked: async () => (await this.#held?.asked())?.replays,
+      recorded: async eventIds => this.#held?.recorded(eventIds),
+      replayed: async (id, cursor) => (await this.#held?.replayed(id, cursor)) ?? false,
+      add: replayed => this.#addReplayed(replayed),
+    });
+  }
+
+  /** Where the lane stands. @param readAt when that was read, on the monotonic clock */
+  load(state: LaneState, readAt: number): void {
+    this.#upTo = state.cursor;
+    this.#loadedAt = state.loadedAt;
+    this.#done = new Set(state.done);
+    for (const run of state.open) {
+      const resume = this.#resume(run, readAt);
+      if (run.key.replay === 0) this.#begun.set(run.key.seq, resume);
+      else this.#begunReplays.set(placeOf(run.key), resume);
+    }
+  }
+
+  open(held: HeldLane): void {
+    this.#held = held;
+  }
+
+  start(): void {
+    this.#taking = true;
+    this.#walk();
+    // What was asked for since the lane was opened.
+    this.lookForRequests();
+  }
+
+  /** There may be more in the journal. */
+  wake(): void {
+    this.#walk();
+  }
+
+  /** Takes in no more. */
+  letGo(): void {
+    this.#taking = false;
+  }
+
+  /** How far the journal has been looked at. */
+  get position(): number {
+    return this.#upTo;
+  }
+
+  /** Chunks of the journal taken so far: whether it gets on. */
+  get chunks(): number {
+    return this.#chunks;
+  }
+
+  /** There is something to read and room for it. */
+  get isBehind(): boolean {
+    return this.#taking && this.#canTake && this.#upTo < this.#deps.feed.head();
+  }
+
+  /** Everything up to here is settled. @param without a slot left out of account */
+  cursor(without?: Slot<Run>): number {
+    return this.#spill.cursor(this.#window.cursor(this.#upTo, without));
+  }
+
+  /** Reads on where what is in hand runs out. Not for each single entry that leaves. */
+  replenish(): void {
+    const { hasRoom, runnable } = this.#window;
+    const { feed, rule } = this.#deps;
+    if (hasRoom && runnable < rule.concurrency && this.#upTo < feed.head()) this.#walk();
+  }
+
+  settle(slot: Slot<Run>): void {
+    const run = slot.value;
+    const { key, live, parkedId } = run;
+    this.#window.settle(slot);
+    if (live) this.#spill.settled(slot.order, key.seq, this.#window.chainLength(slot.order));
+    if (parkedId !== undefined) this.#retries.settle(parkedId);
+    else if (!live) this.#replayer.settle(run);
+    this.#held?.advanceSoon();
+  }
+
+  /** Whether the rule has run for this change already, on account of a twin. Undefined: the lane was let go. */
+  async hasRun(run: Run): Promise<boolean | undefined> {
+    // The twin shares this entry's chain, so when it ran at all it has its record by now.
+    return run.live ? this.#held?.hasRun(run.key.eventId) : this.#replayer.hasRun(run);
+  }
+
+  async #read(): Promise<void> {
+    const { feed, reliably, signal, taker } = this.#deps;
+    while (this.#taking && this.#canTake) {
+      const found = feed.read(this.#upTo);
+      const chunk =
+        found instanceof Promise ? (await reliably(async () => feed.read(this.#upTo), signal))?.value : found;
+      if (chunk === undefined || !this.#taking) return;
+      this.#chunks++;
+      this.#take(chunk);
+      taker.start();
+      this.#held?.advanceSoon();
+    }
+  }
+
+  #take(chunk: Chunk): void {
+    const { entries } = chunk;
+    for (let at = firstAbove(chunk, this.#upTo); at < entries.length; at++) {
+      const entry = entries[at];
+      if (entry === undefined || !this.#canTake) return;
+      const { event, twin, order, bytes } = entry;
+      this.#upTo = event.seq;
+      if (this.#done.delete(event.seq)) continue;
+      const run = this.#toRun(event, twin);
+      if (run === undefined || this.#spill.leaves(order, this.#window.chainLength(order), event)) continue;
+      this.#begun.delete(event.seq);
+      if (this.#window.add(event.seq, order, bytes, run)) this.#deps.taker.cameFirst(run);
+    }
+    this.#upTo = chunk.upTo;
+  }
+
+  /** Undefined for an event that the rule does not want. */
+  #toRun(event: PodioEvent, twin: boolean): Run | undefined {
+    const { matcher, rule, taker } = this.#deps;
+    const match = matcher.match(event);
+    const key = { seq: event.seq, eventId: event.id, replay: 0 };
+    const begun = this.#begun.has(event.seq) || taker.isSuspect(key);
+    if (!begun && (match === 'no' || isBefore(event, rule, this.#loadedAt))) return undefined;
+    const resume = this.#begun.get(event.seq);
+    return {
+      event,
+      key,
+      twin,
+      live: true,
+      asks: match === 'ask',
+      // A run that was begun goes on, also when the triggers were changed since; when the steps were too, nothing of it
+      // is left to do but to clear it away.
+      unwanted: match === 'no' && resume === undefined,
+      resume,
+      parkedId: undefined,
+      delivery: undefined,
+    };
+  }
+
+  async #readItem(itemId: number, after: number, limit: number): Promise<ItemPage | undefined> {
+    const { journal, reliably, signal } = this.#deps;
+    const read = await reliably(() => journal.read({ after, limit, itemId }), signal);
+    if (read === undefined) return undefined;
+    const { entries } = read.value;
+    const records = await this.#held?.recorded(entries.map(({ event }) => event.id));
+    if (records === undefined) return undefined;
+    const done = records.filter(({ replay }) => replay === 0).map(({ seq }) => seq);
+    return { entries, done: new Set(done) };
+  }
+
+  #takeLate({ event, twin }: Entry): boolean {
+    const run = this.#taking ? this.#toRun(event, twin) : undefined;
+    if (run === undefined) return false;
+    this.#begun.delete(event.seq);
+    this.#window.addLate(orderKey(event), sizeOf(event), run);
+    this.#deps.taker.start();
+    return true;
+  }
+
+  async #readRequests(): Promise<void> {
+    if (!this.#taking) return;
+    const asked = await this.#held?.asked();
+    if (asked === undefined || !this.#taking) return;
+    const isNew = this.#retriesAsked !== undefined && asked.retries > this.#retriesAsked;
+    this.#retriesAsked = asked.retries;
+    if (isNew) this.#deps.taker.goOnAfterHalt();
+    this.#retries.look();
+    if (asked.replays.length > 0) this.#replayer.look();
+  }
+
+  #addRequested({ parkedId, entry, run }: RequestedRun): void {
+    const resume = this.#resume(run, this.#deps.clock.monotonic());
+    this.#addBehind(orderKey(entry.event), {
+      event: entry.event,
+      key: run.key,
+      twin: false,
+      resume,
+      parkedId,
+    });
+  }
+
+  #addReplayed({ event, order, key, twin }: Replayed): void {
+    const place = placeOf(key);
+    const resume = this.#begunReplays.get(place);
+    this.#begunReplays.delete(place);
+    this.#addBehind(order, { event, key, twin, resume, parkedId: undefined });
+  }
+
+  #addBehind(order: string, run: Pick<Run, 'event' | 'key' | 'twin' | 'resume' | 'parkedId'>): void {
+    if (!this.#taking) return;
+    this.#window.addBehind(order, {
+      ...run,
+      live: false,
+      unwanted: false,
+      asks: this.#deps.matcher.match(run.event) === 'ask',
+      delivery: undefined,
+    });
+    this.#deps.taker.start();
+  }
+
+  /** With other steps than now, what was reached means nothing: the run begins again. */
+  #resume({ fingerprint, checkpoints, tries }: OpenRun, readAt: number): Resume | undefined {
+    return fingerprint === this.#deps.rule.fingerprint ? { checkpoints, tries, readAt } : undefined;
+  }
+
+  /** Only so much is read ahead: what waits in memory for long is what the garbage collector works hardest for. */
+  get #canTake(): boolean {
+    return this.#window.hasRoom && this.#window.runnable < this.#ahead;
+  }
+}
+
+const placeOf = ({ seq, replay }: RunKey): string => `${seq}/${replay}`;

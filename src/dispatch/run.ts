@@ -1,0 +1,19 @@
+import type { PodioEvent } from '../core/event.ts';
+import type { RunKey } from '../store/contract.ts';
+import type { Delivery, Resume } from './deliver.ts';
+
+/** One event on its way through a rule. */
+export interface Run {
+  readonly event: PodioEvent;
+  readonly key: RunKey;
+  /** The rule may have run for this change already, on account of another hook. */
+  readonly twin: boolean;
+  /** Whether it stands in the lane's way through the journal. */
+  readonly live: boolean;
+  readonly asks: boolean;
+  readonly unwanted: boolean;
+  readonly resume: Resume | undefined;
+  /** Set when a person asked for a parked run to be tried again. */
+  readonly parkedId: string | undefined;
+  delivery: Delivery | undefined;
+}

@@ -1,0 +1,377 @@
+import type { Cancel, Clock } from '../core/clock.ts';
+import type { PodioEvent } from '../core/event.ts';
+import type { Log } from '../core/log.ts';
+import type { Metrics } from '../core/metrics.ts';
+import type { Rule } from '../core/rule.ts';
+import type { Data } from '../plugin/contract.ts';
+import type { ItemReader } from '../podio/contract.ts';
+import type { Finished, RunKey } from '../store/contract.ts';
+import { type Caution, POISON_ENDS } from './caution.ts';
+import {
+  Delivery,
+  type DeliveryContext,
+  ON_FIELDS,
+  type Pause,
+  type RunCondition,
+  WHERE,
+} from './deliver.ts';
+import type { HeldLane } from './held-lane.ts';
+import type { Hold } from './holds.ts';
+import type { Intake, Taker } from './intake.ts';
+import type { Matcher } from './match.ts';
+import { isLeftOut } from './recovered.ts';
+import type { Run } from './run.ts';
+import { Standby } from './standby.ts';
+import type { Turn } from './turn.ts';
+import type { Slot, Window } from './window.ts';
+
+export interface RunnerDeps {
+  readonly rule: Rule;
+  /** Operators' pauses of the rule. */
+  readonly hold: Hold;
+  readonly matcher: Matcher;
+  readonly reader: Pick<ItemReader, 'changes'>;
+  /** For trying what may have ended the process: or the innocent of one rule would be in hand when another's guilty is tried. */
+  readonly turn: Turn;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly window: Window<Run>;
+  readonly context: DeliveryContext;
+  readonly intake: () => Pick<Intake, 'position' | 'cursor' | 'settle' | 'hasRun' | 'replenish'>;
+  /** Someone else has the lane now. */
+  readonly onLost: () => void;
+}
+
+/** The change has run for this rule before: there is nothing to do and nothing to record. */
+const REPEAT = { kind: 'repeat' } as const;
+const ABORTED = { kind: 'aborted' } as const;
+const NO_DATA: Data = Object.freeze({});
+
+/** Starts what lies in a lane's window, up to the rule's concurrency, and sees each run through its waits to its record. */
+export class Runner implements Taker {
+  readonly #deps: RunnerDeps;
+  readonly #window: Window<Run>;
+  readonly #leaveHold: Cancel;
+  /** Held back while a plugin keeps failing. */
+  readonly #standby: Standby<Slot<Run>>;
+  readonly #timers = new Map<Slot<Run>, Cancel>();
+
+  #held: HeldLane | undefined;
+  /** While it is not known what ended the process. */
+  #caution: Caution | undefined;
+  #openedAt = 0;
+  #taking = false;
+  #isSetUp = false;
+  #halted: string | undefined;
+  /** Runs that gave up in a rule that halts then: they come first when it goes on. */
+  #haltedRuns: Slot<Run>[] = [];
+  /** Handed out, and waits until nothing else is in hand. */
+  #next: Slot<Run> | undefined;
+  /** A run is in hand that nothing may be started beside. */
+  #alone = false;
+  /** Runs that hold a slot. */
+  #active = 0;
+  #moves = 0;
+  #onIdle: (() => void) | undefined;
+
+  constructor(deps: RunnerDeps) {
+    this.#deps = deps;
+    this.#window = deps.window;
+    this.#standby = new Standby(
+      deps.clock,
+      deps.context.breakers,
+      () => this.#mayStart,
+      slot => this.#again(slot),
+    );
+    this.#leaveHold = deps.hold.watch(() => this.start());
+  }
+
+  /** @param openedAt when the lane was taken over, on the monotonic clock */
+  open(held: HeldLane, openedAt: number, caution: Caution | undefined): void {
+    this.#held = held;
+    this.#openedAt = openedAt;
+    this.#caution = caution;
+  }
+
+  /** Runs may be started once the steps are set up. */
+  take(): void {
+    this.#taking = true;
+  }
+
+  setUp(): void {
+    this.#isSetUp = true;
+    this.start();
+  }
+
+  get isSetUp(): boolean {
+    return this.#isSetUp;
+  }
+
+  /** Why it is halted. */
+  get halted(): string | undefined {
+    return this.#halted;
+  }
+
+  get active(): number {
+    return this.#active;
+  }
+
+  /** Runs that wait to try a step again. */
+  get waiting(): number {
+    return this.#timers.size + this.#standby.size;
+  }
+
+  /** Runs started and paused: whether it gets on. */
+  get moves(): number {
+    return this.#moves;
+  }
+
+  /** There is a run that may be started. */
+  get owes(): boolean {
+    return this.#mayStart && this.#window.runnable > 0 && this.#next === undefined;
+  }
+
+  isSuspect(key: RunKey): boolean {
+    return this.#caution?.isSuspect(key) ?? false;
+  }
+
+  cameFirst(run: Run): void {
+    if (this.#caution !== undefined && this.#waitMs(run) <= 0) this.#caution.take(run);
+  }
+
+  start(): void {
+    while (this.#mayStart) {
+      const slot = this.#next ?? this.#window.next();
+      if (slot === undefined) return;
+      this.#next = undefined;
+      const waitMs = this.#waitMs(slot.value);
+      if (waitMs > 0) {
+        this.#wait(slot, waitMs);
+        continue;
+      }
+      const alone = this.#caution?.wantsAlone(slot.value, this.#deps.intake().position) ?? false;
+      if (alone && this.#active > 0) {
+        this.#next = slot;
+        return;
+      }
+      const suspect = this.isSuspect(slot.value.key);
+      if (suspect && !this.#deps.turn.take(() => this.#again(slot))) continue;
+      this.#alone = alone;
+      this.#active++;
+      this.#moves++;
+      void this.#run(slot, alone).finally(() => {
+        if (suspect) this.#deps.turn.give();
+      });
+    }
+  }
+
+  /** Tries again what it halted for; that failing, it halts again. */
+  goOnAfterHalt(): void {
+    if (this.#halted === undefined) return;
+    this.#halted = undefined;
+    this.#deps.log.info('rule goes on');
+    for (const slot of this.#haltedRuns.splice(0)) this.#window.again(slot);
+    this.start();
+  }
+
+  /** Starts no more. What waits to try again waits on disk. */
+  letGo(): void {
+    this.#taking = false;
+    this.#leaveHold();
+    for (const cancel of this.#timers.values()) cancel();
+    this.#timers.clear();
+    this.#standby.end();
+  }
+
+  /** Resolves when no run holds a slot. */
+  async idle(): Promise<void> {
+    if (this.#active === 0) return;
+    await new Promise<void>(resolve => {
+      this.#onIdle = resolve;
+    });
+  }
+
+  get #mayStart(): boolean {
+    return (
+      this.#taking &&
+      this.#isSetUp &&
+      this.#halted === undefined &&
+      !this.#deps.hold.isOn &&
+      !this.#alone &&
+      this.#active < this.#deps.rule.concurrency
+    );
+  }
+
+  /** How long a run that was not started in this life has to wait yet, milliseconds. */
+  #waitMs(run: Run): number {
+    if (run.delivery !== undefined || (run.resume === undefined && this.#caution === undefined)) return 0;
+    const now = this.#deps.clock.monotonic();
+    const quarantineMs = (this.#caution?.quarantineMs(run) ?? 0) + this.#openedAt - now;
+    const waits = run.resume?.tries.map(({ waitMs }) => waitMs) ?? [];
+    return Math.max(quarantineMs, (run.resume?.readAt ?? 0) + Math.max(0, ...waits) - now, 0);
+  }
+
+  async #run(slot: Slot<Run>, alone: boolean): Promise<void> {
+    const run = slot.value;
+    const { log, metrics, rule } = this.#deps;
+    let pause: Pause | typeof REPEAT;
+    try {
+      pause = await this.#goOn(run, alone);
+      // The slot is held until the record is on disk: a disk that is slower than the steps slows them down.
+      if (pause.kind === 'ended' && !(await this.#record(slot, pause))) pause = ABORTED;
+    } catch (error) {
+      log.error('run failed inside podiod', { seq: run.key.seq, event: run.key.eventId, error });
+      pause = { kind: 'halted', step: '', error: 'a fault in podiod itself; the log has it' };
+    }
+    this.#active--;
+    this.#moves++;
+    if (alone) this.#alone = false;
+    if (this.#caution !== undefined && pause.kind !== 'aborted') this.#acquit(run, this.#caution);
+    switch (pause.kind) {
+      case 'ended':
+        metrics.delivered(rule.name, pause.outcome);
+        log.debug('run ended', { seq: run.key.seq, event: run.key.eventId, outcome: pause.outcome });
+        this.#deps.intake().settle(slot);
+        break;
+      case 'repeat':
+        this.#deps.intake().settle(slot);
+        break;
+      case 'waiting':
+        this.#wait(slot, pause.ms);
+        break;
+      case 'held':
+        if (this.#taking) this.#standby.add(pause.breaker, slot, pause.ms);
+        break;
+      case 'halted':
+        this.#halt(slot, pause);
+        break;
+      case 'aborted':
+        // Where it was not stopped from here, the lease was no longer good.
+        this.#deps.onLost();
+        break;
+    }
+    this.start();
+    this.#deps.intake().replenish();
+    if (this.#active === 0) this.#onIdle?.();
+  }
+
+  async #goOn(run: Run, alone: boolean): Promise<Pause | typeof REPEAT> {
+    if (run.unwanted) return { kind: 'ended', outcome: 'filtered', steps: [] };
+    if (run.delivery === undefined) {
+      if (run.twin) {
+        const ran = await this.#deps.intake().hasRun(run);
+        if (ran === undefined) return ABORTED;
+        if (ran) return REPEAT;
+      }
+      run.delivery = this.#begin(run);
+      if (this.#caution?.isPoison(run)) return this.#poisoned(run, run.delivery);
+    }
+    if (!this.#isStarted(run, alone) && !(await this.#announce(run, alone))) return ABORTED;
+    return run.delivery.go();
+  }
+
+  /** Whether the disk knows already that the run may be in hand from now on. */
+  #isStarted(run: Run, alone: boolean): boolean {
+    return run.live && !alone && (this.#held?.isAnnounced(run.key.seq) ?? false);
+  }
+
+  async #announce(run: Run, alone: boolean): Promise<boolean> {
+    const held = this.#held;
+    if (run.live && !alone) return (await held?.announce(run.key.seq)) ?? false;
+    return (await held?.mark(run.key, alone)) ?? false;
+  }
+
+  #poisoned({ key }: Run, delivery: Delivery): Pause {
+    const pause = delivery.poisoned(POISON_ENDS);
+    this.#deps.log.error('podiod ended again and again while this event alone was in hand, it is parked', {
+      seq: key.seq,
+      event: key.eventId,
+    });
+    return pause;
+  }
+
+  #acquit(run: Run, caution: Caution): void {
+    caution.acquit(run);
+    if (caution.isOver(this.#deps.intake().position)) this.#caution = undefined;
+  }
+
+  #begin(run: Run): Delivery {
+    const { key, resume } = run;
+    const event: PodioEvent = key.replay > 0 ? { ...run.event, source: 'replay' } : run.event;
+    return new Delivery(
+      this.#deps.context,
+      {
+        event,
+        replay: key.replay,
+        conditions: [...this.#conditions(run, event)],
+        checkpoint: async checkpoint => (await this.#held?.checkpoint(key, checkpoint)) ?? false,
+        tried: async tries => (await this.#held?.tried(key, tries)) ?? false,
+      },
+      resume,
+    );
+  }
+
+  *#conditions({ asks, event: journaled }: Run, event: PodioEvent): Generator<RunCondition> {
+    const { matcher, reader, rule, context } = this.#deps;
+    const leftOut = isLeftOut(journaled, rule);
+    if (leftOut || asks) {
+      yield {
+        name: ON_FIELDS,
+        judge: async () => {
+          if (leftOut) return { holds: false, checks: [] };
+          const changes = await reader.changes(journaled);
+          const holds = matcher.decide(journaled, changes);
+          // What holds leaves no trace.
+          return { holds, checks: holds ? [] : matcher.checks(journaled, changes) };
+        },
+      };
+    }
+    const { where } = rule;
+    if (where !== undefined) yield { name: WHERE, judge: () => where.judge(context.view(event, NO_DATA)) };
+  }
+
+  /** True when the end of the run is on disk. */
+  async #record(slot: Slot<Run>, pause: Pause & { kind: 'ended' }): Promise<boolean> {
+    const { key, parkedId } = slot.value;
+    const { outcome, steps, error, park } = pause;
+    const finished: Finished = {
+      record: { ...key, outcome, steps, ...(error !== undefined && { error }) },
+      ...(park && { park }),
+      ...(parkedId !== undefined && { parkedId }),
+    };
+    return (await this.#held?.finish(finished, this.#deps.intake().cursor(slot))) ?? false;
+  }
+
+  /** The slot is free meanwhile; the run keeps its place at the head of its item's chain. */
+  #wait(slot: Slot<Run>, ms: number): void {
+    if (!this.#taking) return;
+    const cancel = this.#deps.clock.after(ms, () => {
+      this.#timers.delete(slot);
+      this.#again(slot);
+    });
+    this.#timers.set(slot, cancel);
+  }
+
+  #again(slot: Slot<Run>): void {
+    this.#window.again(slot);
+    this.start();
+  }
+
+  #halt(slot: Slot<Run>, { step, error }: { step: string; error: string }): void {
+    this.#haltedRuns.push(slot);
+    // Others that were in hand may give up as well: that is the same outage.
+    if (this.#halted !== undefined) return;
+    this.#halted = error;
+    const { seq, eventId } = slot.value.key;
+    this.#deps.log.error(
+      'rule halted; when it is mended, podiod parked retry --rule, or a restart, lets it go on',
+      {
+        seq,
+        event: eventId,
+        step,
+        reason: error,
+      },
+    );
+  }
+}
