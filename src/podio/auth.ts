@@ -1,4 +1,4 @@
-import type { Clock } from '../core/clock.ts';
+import { type Clock, sleep } from '../core/clock.ts';
 import { PodioError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import { type Identity, identityKey, type Priority } from './contract.ts';
@@ -9,15 +9,24 @@ import type { TokenKeep } from './token-keep.ts';
 
 /** Tokens by identity: one login for all calls, one renewal at a time, and never a loop. */
 export interface Auth {
-  /** The token to call with: the one at hand, one kept from before, or a new one. */
-  token(identity: Identity, priority: Priority): Promise<Token>;
+  /**
+   * The token to call with: the one at hand, one kept from before, or a new one. Whoever has to wait longer than
+   * `patienceMs` for the turn to ask for that is told how long (PODIO_RATE_LIMITED); it is asked for all the same.
+   */
+  token(identity: Identity, priority: Priority, patienceMs?: number): Promise<Token>;
   /** Whether `token` is still the one to call with: another call may have had it renewed meanwhile. */
   isCurrent(identity: Identity, token: Token): boolean;
   /**
    * After a 401, which does not prove expiry: `refresh` tries that first and a login only when Podio refuses it;
    * `login` goes straight to the credentials. Whoever comes while (or after) another call has it renewed shares the result.
    */
-  renew(identity: Identity, refused: Token, how: 'refresh' | 'login', priority: Priority): Promise<Token>;
+  renew(
+    identity: Identity,
+    refused: Token,
+    how: 'refresh' | 'login',
+    priority: Priority,
+    patienceMs?: number,
+  ): Promise<Token>;
 }
 
 /** After a renewal failed while the token is still good: when the next try is worth a request. */
@@ -41,7 +50,7 @@ export function makeAuth(options: {
   readonly grants: Grants;
   readonly keep: TokenKeep;
   readonly pace: LoginPace;
-  readonly clock: Pick<Clock, 'now'>;
+  readonly clock: Clock;
   readonly log: Log;
 }): Auth {
   const { grants, keep, pace, clock, log } = options;
@@ -113,12 +122,12 @@ export function makeAuth(options: {
   };
 
   /** Joins the renewal in hand, or begins one. */
-  const fly = (identity: Identity, how: 'refresh' | 'login', priority: Priority): Promise<Token> => {
+  const board = (identity: Identity, how: 'refresh' | 'login', priority: Priority): Flight => {
     const holder = holderOf(identityKey(identity));
     if (holder.flight) {
       if (isBefore(priority, holder.flight.priority)) holder.flight.priority = priority;
       holder.flight.turn?.raise(priority);
-      return holder.flight.token;
+      return holder.flight;
     }
     const { promise: token, resolve } = Promise.withResolvers<Token>();
     const flight: Flight = { token, priority, turn: undefined };
@@ -128,23 +137,53 @@ export function makeAuth(options: {
         holder.flight = undefined;
       }),
     );
-    return token;
+    return flight;
+  };
+
+  const fly = async (
+    identity: Identity,
+    how: 'refresh' | 'login',
+    priority: Priority,
+    patienceMs: number | undefined,
+  ): Promise<Token> => {
+    const flight = board(identity, how, priority);
+    const { token } = flight;
+    if (patienceMs === undefined) return token;
+    const enough = new AbortController();
+    const turnInTime = async (): Promise<Token> => {
+      if ((flight.turn?.waitMs() ?? 0) <= patienceMs) await sleep(clock, patienceMs, enough.signal);
+      const waitMs = flight.turn?.waitMs() ?? 0;
+      // Its turn has come: what takes time now is the request itself.
+      if (waitMs <= 0) return token;
+      throw new PodioError(
+        'PODIO_RATE_LIMITED',
+        `no token for ${identityKey(identity)} yet: other logins come first`,
+        {
+          retry: { afterMs: Math.ceil(waitMs) },
+        },
+      );
+    };
+    try {
+      return await Promise.race([token, turnInTime()]);
+    } finally {
+      enough.abort();
+    }
   };
 
   /** Before the token ends, beside the calls that still use it. */
   const renewAhead = (identity: Identity, holder: Holder, token: Token) => {
     if (holder.flight) return;
-    fly(identity, 'refresh', 'background').catch(error => {
+    board(identity, 'refresh', 'background').token.catch(error => {
       log.debug('token not renewed ahead of its end', { identity: identityKey(identity), error });
       if (holder.token === token) holder.token = { ...token, renewAt: clock.now() + RENEW_AGAIN_MS };
     });
   };
 
   return {
-    async token(identity, priority) {
+    async token(identity, priority, patienceMs) {
       const holder = holderOf(identityKey(identity));
       const { token } = holder;
-      if (!token || clock.now() >= token.expiresAt) return fly(identity, 'refresh', priority);
+      if (!token || clock.now() >= token.expiresAt) return fly(identity, 'refresh', priority, patienceMs);
       if (clock.now() >= token.renewAt) renewAhead(identity, holder, token);
       return token;
     },
@@ -154,13 +193,13 @@ export function makeAuth(options: {
       return held?.access === token.access && clock.now() < held.expiresAt;
     },
 
-    async renew(identity, refused, how, priority) {
+    async renew(identity, refused, how, priority, patienceMs) {
       const holder = holderOf(identityKey(identity));
       const { token } = holder;
       if (token && token.access !== refused.access) return token;
       // Whatever its date says, it has ended: nobody else is to run into the same 401 meanwhile.
       if (token) holder.token = { ...token, renewAt: 0, expiresAt: 0 };
-      return fly(identity, how, priority);
+      return fly(identity, how, priority, patienceMs);
     },
   };
 }

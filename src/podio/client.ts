@@ -69,7 +69,7 @@ export function makePodioClient(options: PodioClientOptions): PodioClient & { re
   const budget = makeBudget({ clock, backgroundShare });
   const pace = makeLoginPace(clock);
   const kept = makeBudgetKeep({ settings, budget, pace, clock, log });
-  const gate = makeGate(CONCURRENCY);
+  const gate = makeGate(CONCURRENCY, clock);
   /** How many calls there were, which is also a call's name in the log. */
   let calls = 0;
 
@@ -128,11 +128,11 @@ export function makePodioClient(options: PodioClientOptions): PodioClient & { re
 
   /** Sends with a slot and a grant; both are taken together, so nothing is granted to a call that still waits. */
   const attempt = async (as: Identity, call: Call): Promise<Attempt> => {
-    const { operation, method, path, query, body, signal, event, maxBytes } = call;
+    const { operation, method, path, query, body, signal, event, maxBytes, patienceMs } = call;
     const identity = identityKey(as);
     for (;;) {
-      const token = await abortable(auth.token(as, priorityOf(call)), signal);
-      const leave = await gate.enter(priorityOf(call), signal);
+      const token = await abortable(auth.token(as, priorityOf(call), patienceMs), signal);
+      const leave = await gate.enter(priorityOf(call), { signal, patienceMs });
       try {
         // While this call stood in line another one may have found the token dead.
         if (!auth.isCurrent(as, token)) continue;
@@ -176,7 +176,7 @@ export function makePodioClient(options: PodioClientOptions): PodioClient & { re
     if (answer.status === 401 && (incurable.get(place) ?? 0) <= clock.monotonic()) {
       // "expired_token" is said of any bad token: one refresh, one login, and no more.
       for (const how of ['refresh', 'login'] as const) {
-        await abortable(auth.renew(as, token, how, priorityOf(call)), call.signal);
+        await abortable(auth.renew(as, token, how, priorityOf(call), call.patienceMs), call.signal);
         ({ answer, token } = await attempt(as, call));
         if (answer.status !== 401) break;
       }

@@ -39,7 +39,15 @@ export interface CallOptions {
   /** On whose account it is made, for the log. */
   readonly event?: Pick<PodioEvent, 'seq' | 'id'>;
   readonly signal?: AbortSignal;
+  /**
+   * How long it may wait for its turn (others are on their way, or a login is to come first) until it rejects with
+   * PODIO_RATE_LIMITED, at once where that can be foreseen. Default: as long as it takes.
+   */
+  readonly patienceMs?: number;
 }
+
+/** For calls inside a step's deadline: their turn is worth a moment and no more, since waiting outside of it is free. */
+export const STEP_PATIENCE_MS = 1_000;
 
 export interface Call extends CallOptions {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
@@ -54,8 +62,8 @@ export interface Call extends CallOptions {
 }
 
 /**
- * Every call rejects with a PodioError. A call that can't be made now (paused after a 420, no budget left) rejects at
- * once with PODIO_RATE_LIMITED and `retry: { afterMs }`, rather than waiting.
+ * Every call rejects with a PodioError. A call that can't be made now (paused after a 420, no budget left, not its turn
+ * within its patience) rejects at once with PODIO_RATE_LIMITED and `retry: { afterMs }`, rather than waiting.
  */
 export interface PodioClient {
   request(as: Identity, call: Call): Promise<unknown>;

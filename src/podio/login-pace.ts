@@ -17,6 +17,8 @@ export interface Turn {
   /** Resolves when the request may be sent. */
   readonly come: Promise<void>;
   readonly raise: Place['raise'];
+  /** How long that is from now, about; 0: it has come. */
+  waitMs(): number;
 }
 
 /** Spaces requests for tokens. Everything it refuses is refused at once, with the wait. */
@@ -95,9 +97,14 @@ export function makeLoginPace(clock: Clock): LoginPace {
       if (often > 0) throw mustWait(identity, 'it logged in too often lately', often);
       account.allowance.use();
       const { promise: come, resolve } = Promise.withResolvers<void>();
-      const place = line.wait(priority, resolve);
+      let hasCome = false;
+      const place = line.wait(priority, () => {
+        hasCome = true;
+        resolve();
+      });
       if (!timer) move();
-      return { come, raise: place.raise };
+      const waitMs = () => (hasCome ? 0 : all.wait() + place.ahead() * ALL.everyMs);
+      return { come, raise: place.raise, waitMs };
     },
 
     succeeded(identity) {

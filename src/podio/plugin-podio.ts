@@ -1,7 +1,14 @@
 import { PodioError } from '../core/errors.ts';
 import { isHookRefType, type PodioEvent } from '../core/event.ts';
 import type { PluginPodio, WriteOptions } from '../plugin/contract.ts';
-import type { Call, Identities, Identity, Names, PodioClient } from './contract.ts';
+import {
+  type Call,
+  type Identities,
+  type Identity,
+  type Names,
+  type PodioClient,
+  STEP_PATIENCE_MS,
+} from './contract.ts';
 import { isDeleted, unexpectedAnswer } from './errors.ts';
 import { isRecord } from './json.ts';
 import { parseRequest } from './plugin-request.ts';
@@ -91,7 +98,7 @@ function makeCalls(
 
   const scope = () => {
     const signal = current()?.signal;
-    return signal ? { signal } : {};
+    return signal ? { signal, patienceMs: STEP_PATIENCE_MS } : {};
   };
 
   /** Sends a write; its answer has to hold a number under `proof`. */

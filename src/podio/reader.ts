@@ -3,7 +3,15 @@ import { isHookRefType, type PodioEvent, refKey } from '../core/event.ts';
 import type { Log } from '../core/log.ts';
 import type { FieldDifference, Item, ItemField, Revision } from '../core/podio.ts';
 import type { Changes, FieldChanged } from '../plugin/contract.ts';
-import type { CallOptions, Identities, Identity, ItemReader, PodioClient, PodioObject } from './contract.ts';
+import {
+  type CallOptions,
+  type Identities,
+  type Identity,
+  type ItemReader,
+  type PodioClient,
+  type PodioObject,
+  STEP_PATIENCE_MS,
+} from './contract.ts';
 import { isGone } from './errors.ts';
 import { isRecord } from './json.ts';
 import { makeRecent, type Recent } from './recent.ts';
@@ -209,6 +217,7 @@ function once<T>(kept: Recent<string, Promise<T>>, key: string, work: () => Prom
 const urgency = (event: PodioEvent): CallOptions => ({
   event,
   priority: event.source === 'recovered' ? 'recovery' : 'live',
+  patienceMs: STEP_PATIENCE_MS,
 });
 
 const isRefused = (error: unknown): boolean => error instanceof PodioError && error.code === 'PODIO_INVALID';

@@ -294,6 +294,8 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
     for (const [id, mark] of data.marks) {
       if (mark.rule !== lane.rule || mark.epoch !== before?.epoch) continue;
       data.marks.set(id, { ...mark, epoch: 0, alone: false, ends: mark.ends + (mark.alone ? 1 : 0) });
+      // Dropped before it was marked.
+      if (data.records.has(id) && !parkedRowOf(mark.rule, mark.key)) data.marks.delete(id);
     }
     return leases.grant(lane, data.epochs);
   };
@@ -419,8 +421,11 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
     data.marks.delete(runId(rule, key));
     const row = parkedRowOf(rule, key);
     // A retry whose row is gone was dropped meanwhile, which is the later word; a first park whose row is there is a repeat.
-    if (park && (parkedId !== undefined) !== (row !== undefined)) return;
     const id = runId(rule, key);
+    if (park && (parkedId !== undefined) !== (row !== undefined)) {
+      if (parkedId !== undefined) data.runs.delete(id);
+      return;
+    }
     if (park) {
       const parked = row?.id ?? ++data.parkedIds;
       data.parked.set(parked, { ...park, id: parked, rule, key, at: now(), requested: false });
@@ -508,6 +513,7 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
       const id = runId(row.rule, row.key);
       data.parked.delete(row.id);
       data.runs.delete(id);
+      data.marks.delete(id);
       const record = data.records.get(id);
       if (record) data.records.set(id, { ...record, outcome: 'dropped' });
     }

@@ -207,6 +207,25 @@ describe('the daemon and the budget of Podio', function () {
     }
   });
 
+  it('lets a burst wait for its turn outside of the deadline, so that nobody’s try ends for standing in line', async () => {
+    await using scene = await Scene.make(1);
+    const rule = reading('app-0', { events: 'item.create' });
+    const delivery = { ...rule.delivery, deadline: '3s', concurrency: 250 };
+    const daemon = await scene.start({ all: { ...rule, delivery } });
+    await daemon.ready;
+    // Six at a time: 300 readings take 7.5 s.
+    scene.world.setFaults({ latencyMs: 150, operations: ['items.get'] });
+    for (let n = 0; n < 300; n++)
+      scene.world.createItem(1_000, { fields: { title: 'Alder', status: 'Open' } });
+    await until(() => daemon.runs.length === 300, 'every event to be handled', 25_000);
+    const tries = daemon.runs.flatMap(({ steps }) =>
+      steps.map(({ outcome, attempts }) => `${outcome} ${attempts}`),
+    );
+    expect(tries).to.deep.equal(Array(300).fill('done 1'));
+    expect(Math.max(...daemon.runs.flatMap(({ steps }) => steps.map(({ ms }) => ms)))).to.be.below(3000);
+    expect(scene.calls('items.get').size).to.equal(300);
+  });
+
   it('takes events in while Podio is down for an hour; what needs it waits, burns no attempt, and is done after', async () => {
     await using scene = await Scene.make(1);
     const clock = makeVirtualClock(Date.now());

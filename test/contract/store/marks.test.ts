@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { Store } from '../../../src/store/contract.ts';
-import { appended, codeOf, keyOf, lane, reopen, settled, tries, WORLDS } from './worlds.ts';
+import { appended, codeOf, keyOf, lane, park, reopen, settled, tries, WORLDS } from './worlds.ts';
 
 /** What a new owner of the lane is told of the one before. */
 const takeOver = async (store: Store) => {
@@ -75,6 +75,34 @@ for (const { name, make } of WORLDS) {
       await store.lanes.mark(second.lease, keyOf(one), true);
       await store.lanes.mark(second.lease, keyOf(two), true);
       await store.lanes.release(second.lease, 0);
+      store = await reopen(world, store);
+      expect((await takeOver(store)).unclean?.suspects).to.deep.equal([{ key: keyOf(one), ends: 1 }]);
+    });
+
+    it('go with a run that is dropped, also when it was marked after that', async () => {
+      await using world = make();
+      let store = await world.open();
+      const [one, two] = await appended(store, 2);
+      if (!one || !two) throw new Error('two were appended');
+      const first = await takeOver(store);
+      const ids = await park(store, first.lease, [one, two]);
+      await store.parking.retry({ all: true });
+      await store.lanes.mark(first.lease, keyOf(one), true);
+      await store.parking.drop({ ids });
+      await store.lanes.mark(first.lease, keyOf(two), true);
+      store = await reopen(world, store);
+      expect((await takeOver(store)).unclean).to.equal(undefined);
+    });
+
+    it('stay with a run that is parked and asked for again', async () => {
+      await using world = make();
+      let store = await world.open();
+      const [one] = await appended(store, 1);
+      if (!one) throw new Error('one was appended');
+      const { lease } = await takeOver(store);
+      await park(store, lease, [one]);
+      await store.parking.retry({ all: true });
+      await store.lanes.mark(lease, keyOf(one), true);
       store = await reopen(world, store);
       expect((await takeOver(store)).unclean?.suspects).to.deep.equal([{ key: keyOf(one), ends: 1 }]);
     });

@@ -384,6 +384,57 @@ describe('podio client', () => {
       expect(client.budgets()[0]?.general).to.deep.equal({ limit: 12, remaining: 1 });
     });
 
+    it('tells a call of a step at once how long the line is, and serves who waits in it', async () => {
+      const podio = makePodio();
+      const held: (() => void)[] = [];
+      let holds = false;
+      await using stub = await startStub(async request => {
+        if (holds) await new Promise<void>(resolve => held.push(resolve));
+        return podio.answer(request);
+      });
+      const { client, clock } = makeClient(stub.url);
+      await client.apps.get(LEADS, 101);
+      holds = true;
+      const calls = Array.from({ length: 8 }, () => client.apps.get(LEADS, 101));
+      await until(() => held.length === 6, 'six calls');
+      const refused = failure(client.apps.get(LEADS, 101, { patienceMs: 2000 }));
+      await clock.advance(2000);
+      const error = await refused;
+      expect(error.code).to.equal('PODIO_RATE_LIMITED');
+      expect(error.retry).to.have.property('afterMs').that.is.within(100, 30_000);
+      holds = false;
+      for (const answer of held) answer();
+      await Promise.all(calls);
+      expect(stub.received.filter(({ path }) => path === '/app/101')).to.have.length(9);
+    });
+
+    it('does not keep a call of a step waiting for other logins, and has the token when it comes again', async () => {
+      const podio = makePodio();
+      await using stub = await startStub(podio.answer);
+      const { client, clock } = makeClient(stub.url);
+      const others = Array.from({ length: 15 }, (_, n) =>
+        client.apps.get({ kind: 'app', appId: 200 + n, token: 'S3CRET-app' }, 101),
+      );
+      await until(() => podio.grants.length === 5, 'the logins that may come at once');
+      const early = client.apps.get(LEADS, 101, { patienceMs: 2000 });
+      const told = failure(early);
+      // The first look at the store comes before the place in the line is known.
+      await clock.advance(0);
+      await clock.advance(2000);
+      const error = await told;
+      expect(error.code).to.equal('PODIO_RATE_LIMITED');
+      const { afterMs } = error.retry as { afterMs: number };
+      expect(afterMs).to.be.within(1000, 10_000);
+      // Who asks now is told without any wait.
+      const { retry } = await failure(client.apps.get(LEADS, 101, { patienceMs: 0 }));
+      expect(retry).to.deep.equal({ afterMs });
+      await clock.advance(10_000);
+      await Promise.all(others);
+      await until(() => podio.grants.length === 16, 'all logins');
+      await client.apps.get(LEADS, 101, { patienceMs: 2000 });
+      expect(podio.grants).to.have.length(16);
+    });
+
     it('has six calls on their way at most, and lets a handshake go before what waits', async () => {
       const podio = makePodio();
       const held: (() => void)[] = [];

@@ -29,7 +29,7 @@ export function makeWrites(db: DatabaseSync, firstEpoch?: number) {
   const marks = makeMarks(db);
   const replays = makeReplayWrites(db, names);
   const lanes = makeLaneWrites(db, { names, tallies, marks, replays, head: journal.head, firstEpoch });
-  const parking = makeParkingWrites(db, names, tallies);
+  const parking = makeParkingWrites(db, { names, tallies, marks });
   const pauses = makePauseWrites(db, names);
   const retention = makeRetentionWrites(db, names, lanes.flush);
   return {

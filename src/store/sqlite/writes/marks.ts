@@ -24,6 +24,12 @@ export function makeMarks(db: DatabaseSync): Marks {
   const count = db.prepare(
     'UPDATE start_mark SET ends = ends + alone, epoch = 0, alone = 0 WHERE rule = ? AND epoch = ?',
   );
+  // Of a run that was dropped before it was marked: it has ended, and nobody will try it again.
+  const removeEnded = db.prepare(
+    `DELETE FROM start_mark WHERE rule = ?
+       AND EXISTS (SELECT 1 FROM run WHERE run.rule = start_mark.rule AND run.seq = start_mark.seq AND run.replay = start_mark.replay)
+       AND NOT EXISTS (SELECT 1 FROM parked WHERE parked.rule = start_mark.rule AND parked.seq = start_mark.seq AND parked.replay = start_mark.replay)`,
+  );
   const removeFresh = db.prepare('DELETE FROM start_mark WHERE rule = ? AND epoch = ? AND ends = 0');
   const rest = db.prepare('UPDATE start_mark SET epoch = 0, alone = 0 WHERE rule = ? AND epoch = ?');
   const present = makePresence(db, 'start_mark');
@@ -40,6 +46,8 @@ export function makeMarks(db: DatabaseSync): Marks {
     },
     takenOver(rule, epoch) {
       count.run(rule, epoch);
+      removeEnded.run(rule);
+      present.removed();
     },
     release(rule, epoch) {
       removeFresh.run(rule, epoch);

@@ -2,6 +2,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { ParkedSelection } from '../../contract.ts';
 import type { Names } from '../names.ts';
 import { outcomeNumber, type Row } from '../rows.ts';
+import type { Marks } from './marks.ts';
 import type { Tallies } from './tallies.ts';
 
 export interface ParkingWrites {
@@ -9,7 +10,14 @@ export interface ParkingWrites {
   drop(selection: ParkedSelection): readonly string[];
 }
 
-export function makeParkingWrites(db: DatabaseSync, names: Names, tallies: Tallies): ParkingWrites {
+export interface ParkingWriteParts {
+  readonly names: Names;
+  readonly tallies: Tallies;
+  readonly marks: Pick<Marks, 'lift'>;
+}
+
+export function makeParkingWrites(db: DatabaseSync, parts: ParkingWriteParts): ParkingWrites {
+  const { names, tallies, marks } = parts;
   const columns = 'id, rule, seq, replay';
   const selectId = db.prepare(`SELECT ${columns} FROM parked WHERE id = ?`);
   const selectRule = db.prepare(`SELECT ${columns} FROM parked WHERE rule = ? ORDER BY id`);
@@ -50,6 +58,7 @@ export function makeParkingWrites(db: DatabaseSync, names: Names, tallies: Talli
         const key = [Number(row.rule), Number(row.seq), Number(row.replay)] as const;
         deleteParked.run(Number(row.id));
         deleteOpen.run(...key);
+        marks.lift(key[0], { seq: key[1], replay: key[2] });
         dropRun.run(outcomeNumber('dropped'), ...key);
         tallies.dropped(key[0]);
         return String(row.id);

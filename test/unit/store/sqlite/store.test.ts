@@ -5,7 +5,18 @@ import type { Worker } from 'node:worker_threads';
 import { expect } from 'chai';
 import { type Log, silentLog } from '../../../../src/core/log.ts';
 import { lockDataDir, openReader, openStore } from '../../../../src/store/index.ts';
-import { appended, codeOf, itemEvent, keyOf, lane, settled, tries } from '../../../contract/store/worlds.ts';
+import {
+  appended,
+  checkpoint,
+  codeOf,
+  itemEvent,
+  keyOf,
+  lane,
+  park,
+  parked,
+  settled,
+  tries,
+} from '../../../contract/store/worlds.ts';
 import { temporaryFolder } from '../../../support/folder.ts';
 
 const pragma = (path: string, name: string): unknown => {
@@ -179,6 +190,30 @@ describe('the writer', () => {
     expect(await codeOf(store.journal.append([unsendable]))).to.equal('INTERNAL');
     expect((await store.journal.append([itemEvent(1, 1)]))[0]?.seq).to.equal(1);
     await store.close();
+  });
+
+  it('keeps nothing of a retry that was dropped while it was in hand and is parked again', async () => {
+    using folder = temporaryFolder();
+    const store = await openStore({ dataDir: folder.path });
+    const [event] = await appended(store, 1);
+    if (!event) throw new Error('one was appended');
+    const lease = await store.lanes.acquire(lane(), 'earliest');
+    const [id = ''] = await park(store, lease, [event]);
+    await store.parking.retry({ ids: [id] });
+    await store.lanes.mark(lease, keyOf(event), true);
+    await store.parking.drop({ ids: [id] });
+    // The step that was in hand goes on until it is through.
+    await store.lanes.mark(lease, keyOf(event), true);
+    await store.lanes.checkpoint(lease, keyOf(event), 'print', checkpoint('ask'));
+    await store.lanes.tried(lease, keyOf(event), 'print', tries('tell'));
+    await store.lanes.finish(lease, parked(event, id), 1);
+    await store.close();
+    const db = new DatabaseSync(join(folder.path, 'podiod.db'), { readOnly: true });
+    const rows = ['open_run', 'checkpoint', 'tries', 'start_mark', 'parked'].map(
+      table => db.prepare(`SELECT count(*) AS n FROM ${table}`).get()?.n,
+    );
+    db.close();
+    expect(rows).to.deep.equal([0, 0, 0, 0, 0]);
   });
 });
 
