@@ -20,6 +20,7 @@ import { lockDataDir, openStore, type Store } from '../store/index.ts';
 import type { Closing } from './closing.ts';
 import { type Connection, connect } from './connect.ts';
 import { type HookSecrets, makeHookSecrets } from './hook-secrets.ts';
+import { type Live, makeLive } from './live.ts';
 import { placeOf } from './place.ts';
 
 export interface BaseOptions {
@@ -32,9 +33,10 @@ export interface BaseOptions {
   readonly sockets?: InheritedSockets;
 }
 
-/** What everything that works on a dataDir stands on. */
+/** What everything that works on a dataDir stands on. It outlives a reload of the config. */
 export interface Base extends Connection {
-  readonly config: Config;
+  /** The config, which a reload may exchange; `identities` and `names` are those of it. */
+  readonly live: Live;
   readonly options: BaseOptions;
   readonly log: Log;
   readonly clock: Clock;
@@ -66,9 +68,30 @@ export async function openBase(
 
   const secret = server.secret ?? (await ensureSecretFile(dataDir, 'secret'));
   log.addSecrets?.([secret]);
-  const connection = await connect(config, { settings: store.settings, log, clock, fetch, metrics });
+  const { podio, fields, ...reach } = await connect(config, {
+    settings: store.settings,
+    log,
+    clock,
+    fetch,
+    metrics,
+  });
+  const live = makeLive({ config, ...reach });
+  const { identities, names } = live;
   const secrets = await makeHookSecrets({ dataDir, server, secret, log, hide: options.log.addSecrets });
-  return { ...connection, config, options, log, clock, fetch, metrics, store, secrets };
+  return {
+    live,
+    podio,
+    fields,
+    identities,
+    names,
+    options,
+    log,
+    clock,
+    fetch,
+    metrics,
+    store,
+    secrets,
+  };
 }
 
 /** The side that Podio sees: where its deliveries come in, and what keeps its hooks right. */
@@ -93,7 +116,8 @@ export async function openFront(
   /** Told of every app.update that comes in, by the app's name. */
   onAppUpdate: (app: string) => void = () => {},
 ): Promise<Front> {
-  const { config, options, podio, identities, fields, names, store, secrets, log, clock, metrics } = base;
+  const { live, options, podio, identities, fields, names, store, secrets, log, clock, metrics } = base;
+  const { config } = live;
   const { server } = config;
   const verifier = makeVerifier({ podio, identities, clock, log });
   closing.defer('the verifier', () => verifier.stop());
@@ -134,7 +158,7 @@ export async function openFront(
 
   const publicUrl = options.publicUrl?.(ingress.address) ?? server.publicUrl;
   const reconciler = makeReconciler({
-    config: () => ({ ...config, publicUrl, secrets: secrets.all() }),
+    config: () => ({ ...live.config, publicUrl, secrets: secrets.all() }),
     podio,
     identities,
     fields,

@@ -12,6 +12,7 @@ import {
   type PodioClock,
 } from '../podio/index.ts';
 import type { Settings } from '../store/contract.ts';
+import type { Terms } from './live.ts';
 
 /** Podio as one config sees it: who may call, and what the ids stand for. */
 export interface Connection {
@@ -32,8 +33,21 @@ export interface ConnectEffects {
 
 /** Calls nobody yet: a login is made when the first call needs one. */
 export async function connect(config: Config, effects: ConnectEffects): Promise<Connection> {
+  const { settings } = effects;
   const podio = makePodioClient({ ...config.podio, ...effects });
-  const fields = await makeFieldDirectory({ settings: effects.settings, apps: podio.apps });
-  const identities = await makeIdentities(config, { settings: effects.settings, fields });
-  return { podio, identities, fields, names: makeNames(config, fields) };
+  const fields = await makeFieldDirectory({ settings, apps: podio.apps });
+  const { identities, names } = await termsOf(config, { settings, fields });
+  return { podio, identities, fields, names };
+}
+
+/** What a config says of Podio, where the rest stands already. */
+export async function termsOf(
+  config: Config,
+  { settings, fields }: { readonly settings: Settings; readonly fields: LearningFieldDirectory },
+): Promise<Terms> {
+  return {
+    config,
+    identities: await makeIdentities(config, { settings, fields }),
+    names: makeNames(config, fields),
+  };
 }

@@ -2,12 +2,9 @@
  * The composition root: builds every part, joins them, and owns the order in which they start and stop. Nothing else in
  * podiod knows all of it.
  */
-import { statfs } from 'node:fs/promises';
 import { type Observable, Subject } from 'rxjs';
-import { makeAdmin } from '../admin/admin.ts';
 import { makeMetrics } from '../admin/metrics.ts';
 import { removeRunFile, writeRunFile } from '../admin/run-file.ts';
-import type { StatusFacts } from '../admin/status.ts';
 import { summaryOf } from '../admin/summary.ts';
 import type { Config } from '../config/model.ts';
 import type { Catalog } from '../core/catalog.ts';
@@ -15,35 +12,24 @@ import { coerceError } from '../core/errors.ts';
 import type { PodioEvent } from '../core/event.ts';
 import type { LogFields } from '../core/log.ts';
 import type { RunRecord } from '../core/run.ts';
-import { type Dispatcher, makeDispatcher } from '../dispatch/dispatcher.ts';
+import { makeDispatcher } from '../dispatch/dispatcher.ts';
 import { makeReliably } from '../dispatch/reliably.ts';
-import { outboundFetch } from '../http/outbound.ts';
 import type { Address, HttpServer } from '../http/server.ts';
 import { type Attribution, makeAttribution, type PluginScope } from '../plugin/attribution.ts';
-import { makePluginHost } from '../plugin/host.ts';
-import { makePluginLoader } from '../plugin/load.ts';
-import { findApp } from '../plugin/view.ts';
 import type { FieldDirectory, ItemReader } from '../podio/contract.ts';
-import { makeItemReader, makePluginPodio } from '../podio/index.ts';
+import { makeItemReader } from '../podio/index.ts';
 import type { Reconciler } from '../reconcile/index.ts';
 import { makeRetention } from '../retention/retention.ts';
-import { makeScheduler } from '../schedule/scheduler.ts';
-import { ensureSecretFile, keepSecretFile } from '../store/files.ts';
+import { openApi } from './api.ts';
 import { type Base, type BaseOptions, openBase, openFront } from './base.ts';
 import { Closing } from './closing.ts';
-import { confirmed } from './confirm.ts';
 import { makeDefinitions } from './definitions.ts';
-import { findItem, parseItemName } from './find-item.ts';
-import { fireByHand } from './fire.ts';
+import { makeGeneration, type RuleWorld } from './generation.ts';
 import { forgetWhenReplaced } from './hook-secrets.ts';
 import { boundHeap, restWhenQuiet } from './memory.ts';
 import { makeOwnWrites } from './own-writes.ts';
-import { retryParked } from './parked.ts';
-import { makePauseDesk } from './pauses.ts';
 import { makeReadiness } from './readiness.ts';
-import { reconcile } from './reconcile.ts';
 import { tapLanes } from './tap.ts';
-import { whyInDaemon } from './why.ts';
 
 export interface DaemonOptions extends BaseOptions {
   /** Of podiod, for `status` and run.json. */
@@ -104,7 +90,7 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
   await using starting = new Closing();
   const metrics = makeMetrics();
   const base = await openBase(config, options, metrics, starting);
-  const { store, log, clock } = base;
+  const { store, live, log, clock } = base;
   const startedAt = clock.now();
 
   // The admin API starts late, when there is something to tell, and ends late, to tell of the end.
@@ -118,12 +104,24 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
   starting.defer('the stream of runs', () => runs$.complete());
   const attribution = options.attribution ?? makeAttribution(log);
   options.log.correlate?.(() => workOf(attribution.current()));
-  const { dispatcher, reader } = buildLanes(base, attribution, run => runs$.next(run), starting);
+  const world = makeRuleWorld(base, attribution, starting);
+  const generation = makeGeneration(world, live);
+  starting.defer('the plugins', () => generation.dispose(), generation.disposing);
+  const dispatcher = makeDispatcher({
+    ...generation.set,
+    store: { ...store, lanes: tapLanes(store.lanes, store.now, run => runs$.next(run)) },
+    reader: world.reader,
+    clock,
+    log,
+    metrics,
+    ...(options.log.mask && { mask: options.log.mask.known }),
+  });
   let left = 0;
   starting.defer(
     'the lanes',
     async () => {
-      left = await dispatcher.stop(Math.max(config.stopTimeoutMs - REST_MS, config.stopTimeoutMs / 2));
+      const { stopTimeoutMs } = live.config;
+      left = await dispatcher.stop(Math.max(stopTimeoutMs - REST_MS, stopTimeoutMs / 2));
     },
     () => dispatcher.status().flatMap(({ rule, inHand }) => (inHand > 0 ? [`rule ${rule}`] : [])),
   );
@@ -131,7 +129,7 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
   await dispatcher.open();
   const definitions = makeDefinitions({
     ...base,
-    config: () => config,
+    config: () => live.config,
     settings: store.settings,
     onMoved: () => {
       if (options.reconcile === 'asked') return;
@@ -139,21 +137,12 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
     },
   });
   starting.defer("the apps' definitions", () => definitions.stop());
-  const { ingress, outage, reconciler, recovery, publicUrl, handshake } = await openFront(
-    base,
-    starting,
-    definitions.noticed,
-  );
-  const scheduler = makeScheduler({
-    ...base,
-    rules: config.rules,
-    journal: store.journal,
-    settings: store.settings,
-  });
-  starting.defer('the schedules', () => scheduler.stop());
+  const front = await openFront(base, starting, definitions.noticed);
+  const { ingress, outage, reconciler, recovery } = front;
+  for (const part of generation.parts) starting.defer(part.name, () => part.stop());
   const retention = makeRetention({
     store,
-    limits: () => config.retention,
+    limits: () => live.config.retention,
     rules: () => dispatcher.status().map(({ rule }) => rule),
     clock,
     log,
@@ -164,94 +153,21 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
   starting.defer('readiness', readiness.waitForHooks());
   const lanesUp = readiness.wait('the lanes are starting');
 
-  const token = config.admin.token ?? (await ensureSecretFile(config.dataDir, 'admin-token'));
-  // Commands are often run in a shell that does not have the daemon's environment.
-  if (config.admin.token !== undefined) await keepSecretFile(config.dataDir, 'admin-token', token);
-  options.log.addSecrets?.([token]);
-  const facts = async (adminAddress: Address): Promise<StatusFacts> => ({
-    version: options.version,
-    pid: process.pid,
-    startedAt,
-    now: clock.now(),
-    readiness: readiness.status(),
-    publicUrl,
-    ingress: ingress.address,
-    admin: adminAddress,
-    head: store.journal.head(),
-    diskFree: await freeBytes(config.dataDir),
-    retention: await retention.status(),
-    lanes: await store.lanes.status(),
-    running: dispatcher.status(),
-    breakers: dispatcher.breakers(),
-    replays: await store.replays.list(),
-    paused: await store.pauses.list(),
-    parked: await store.parking.counts(),
-    reconcile: reconciler.status(),
-    budgets: base.podio.budgets(),
-    sweeps: recovery.status(),
-    completeness: await store.gaps.completeness(),
-    definitions: definitions.status(),
-  });
-  const adminFd = options.sockets?.admin;
-  admin = await makeAdmin({
-    token,
-    deps: {
-      readiness: readiness.status,
-      facts: () => facts(admin?.address ?? config.admin),
-      events: store.journal.list,
-      parking: {
-        list: store.parking.list,
-        drop: store.parking.drop,
-        retry: selection =>
-          retryParked(
-            store.parking,
-            config.rules.map(({ name }) => name),
-            selection,
-          ),
-      },
-      findItem: async name => findItem(base, config, parseItemName(name)),
-      why: request =>
-        whyInDaemon(
-          base,
-          {
-            config,
-            fields: base.fields,
-            store,
-            running: { rules: dispatcher.status, reconcile: reconciler.status },
-          },
-          request,
-        ),
-      replay: dispatcher.replay,
-      fire: request => fireByHand(base, config, store.journal, request),
-      ...makePauseDesk({
-        pauses: store.pauses,
-        rules: () => config.rules.map(({ name }) => name),
-        plugins: () => dispatcher.breakers().map(({ plugin }) => plugin),
-        seen: dispatcher.pausesSeen,
-      }),
-      logLevels: options.log.levels,
-      async handshake(hookId) {
-        const hook = reconciler.status().hooks.find(one => one.owner === 'ours' && one.hookId === hookId);
-        return hook && handshake(hook);
-      },
-      reconcile: request => reconcile(reconciler, request),
-      rotateSecret: async () => {
-        await base.secrets.rotate();
-        return reconcile(reconciler, {
-          dryRun: false,
-          prune: false,
-          move: false,
-          allowDeletes: false,
-        });
-      },
-    },
+  const { version } = options;
+  admin = await openApi({
+    base,
+    front,
+    dispatcher,
+    definitions,
+    retention,
+    readiness,
     metrics,
-    log,
-    mask: options.log.mask?.known ?? (text => text),
-  }).listen({ ...config.admin, ...(adminFd !== undefined && { fd: adminFd }) });
+    version,
+    startedAt,
+  });
   await writeRunFile(config.dataDir, {
     pid: process.pid,
-    version: options.version,
+    version,
     startedAt: new Date(startedAt).toISOString(),
     ingress: ingress.address,
     admin: admin.address,
@@ -265,19 +181,18 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
   dispatcher.start();
   lanesUp();
   retention.start();
-  await scheduler.start();
+  for (const part of generation.parts) await part.start();
   if (options.reconcile !== 'asked') reconciler.start();
   // After the hooks: what they deliver by then need not be looked for.
   const catchUp = reconciler.firstDone.then(() => recovery.start());
   catchUp.catch(error =>
     log.error('looking for missed changes has not begun', { error: coerceError(error) }),
   );
-  const { version } = options;
   log.info('podiod is up', {
     version,
     ingress: ingress.address,
     admin: admin.address,
-    rules: config.rules.length,
+    rules: live.config.rules.length,
   });
 
   const running = starting.move();
@@ -287,7 +202,7 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
     runs$: runs$.asObservable(),
     ingress: ingress.address,
     admin: admin.address,
-    reader,
+    reader: world.reader,
     fields: base.fields,
     catalog: definitions.catalog,
     reconciler,
@@ -317,13 +232,6 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
   };
 }
 
-/** For whoever may write there without being root. */
-const freeBytes = (dir: string): Promise<number | undefined> =>
-  statfs(dir).then(
-    ({ bavail, bsize }) => bavail * bsize,
-    () => undefined,
-  );
-
 /** What a line belongs to that is written while a plugin is at work, a call to Podio on its behalf included. */
 const workOf = (scope: PluginScope | undefined): LogFields | undefined =>
   scope && {
@@ -332,58 +240,16 @@ const workOf = (scope: PluginScope | undefined): LogFields | undefined =>
     ...(scope.event && { seq: scope.event.seq, event: scope.event.id }),
   };
 
-/** The side that rules see: plugins set up for their steps, and a lane for each rule. */
-function buildLanes(
-  base: Base,
-  attribution: Attribution,
-  onRun: (run: RunRecord) => void,
-  closing: Closing,
-): { dispatcher: Dispatcher; reader: ItemReader } {
-  const { config, podio, identities, fields, names, store, log, clock, fetch, metrics } = base;
-  const reader = makeItemReader({ client: podio, identities, log });
+/** What rules need that outlives them: items are read once for all, and whose a write is, is known. */
+function makeRuleWorld(base: Base, attribution: Attribution, closing: Closing): RuleWorld {
+  const { podio, identities, names, store, log, clock } = base;
   const stopping = new AbortController();
   closing.defer('own writes', () => stopping.abort());
   const reliably = makeReliably({ clock, log: log.child({ module: 'podio' }) });
-  const pluginPodio = makePluginPodio({
-    client: podio,
-    identities,
-    names,
-    logins: [...config.logins.values()].map(login => ({ kind: 'login', ...login })),
-    appOfItem: reader.appOfItem,
-    current: attribution.current,
-    onWrite: makeOwnWrites({ gaps: store.gaps, names, reliably, signal: stopping.signal, log }),
-  });
-  const plugins = makePluginHost({
-    loader: makePluginLoader({ configDir: config.dir, attribution, clock }),
-    reader,
-    podioFor: () => pluginPodio,
-    values: store.values,
-    log,
-    clock,
-    fetch: outboundFetch(config.outbound, fetch),
+  return {
+    ...base,
     attribution,
-    apps: app => findApp(config.apps, app),
-    previousRun: async (rule, { seq }) => {
-      const at = await store.lanes.previous(rule, seq);
-      return at === undefined ? undefined : new Date(at).toISOString();
-    },
-    knowsField: ({ app: name }, field) => {
-      const app = name === undefined ? undefined : config.apps.get(name);
-      if (app === undefined || !fields.hasRead(app.id)) return undefined;
-      return fields.known(app.id, app.fields[field] ?? field) !== undefined;
-    },
-  });
-  closing.defer('the plugins', () => plugins.dispose(), plugins.disposing);
-  const dispatcher = makeDispatcher({
-    rules: config.server.confirm ? config.rules.map(confirmed) : config.rules,
-    store: { ...store, lanes: tapLanes(store.lanes, store.now, onRun) },
-    plugins,
-    reader,
-    known: { apps: config.apps, spaces: config.spaces, fields },
-    clock,
-    log,
-    metrics,
-    ...(base.options.log.mask && { mask: base.options.log.mask.known }),
-  });
-  return { dispatcher, reader };
+    reader: makeItemReader({ client: podio, identities, log }),
+    onWrite: makeOwnWrites({ gaps: store.gaps, names, reliably, signal: stopping.signal, log }),
+  };
 }

@@ -19,13 +19,18 @@ import { makeTurn } from './turn.ts';
 import { makeWake } from './wake.ts';
 import type { WindowLimits } from './window.ts';
 
-export interface DispatcherDeps {
+/** What lanes are made of, all of it from one config. */
+export interface RuleSet {
   readonly rules: readonly Rule[];
-  readonly store: Pick<Store, 'journal' | 'lanes' | 'replays' | 'pauses' | 'changes$'>;
   readonly plugins: Pick<PluginHost, 'prepare' | 'view'>;
-  readonly reader: Pick<ItemReader, 'changes'>;
   /** Where names in triggers lead: apps and spaces of the config, and the fields known so far. */
   readonly known: Known;
+}
+
+/** The rules to begin with, and what outlives them. */
+export interface DispatcherDeps extends RuleSet {
+  readonly store: Pick<Store, 'journal' | 'lanes' | 'replays' | 'pauses' | 'changes$'>;
+  readonly reader: Pick<ItemReader, 'changes'>;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
@@ -65,10 +70,10 @@ export interface Dispatcher {
 }
 
 export function makeDispatcher(deps: DispatcherDeps): Dispatcher {
-  const { store, clock, metrics, reader, plugins, known } = deps;
+  const { store, clock, metrics, reader } = deps;
   const log = deps.log.child({ module: 'dispatch' });
   const feed = makeFeed(store.journal, () =>
-    lanes.reduce((low, lane) => Math.min(low, lane.position), Number.POSITIVE_INFINITY),
+    lanes.values().reduce((low, lane) => Math.min(low, lane.position), Number.POSITIVE_INFINITY),
   );
   const reliably = makeReliably({ clock, log });
   const random = deps.random ?? Math.random;
@@ -79,40 +84,43 @@ export function makeDispatcher(deps: DispatcherDeps): Dispatcher {
     const read = await reliably(() => store.pauses.list(), ending.signal);
     if (read !== undefined) holds.apply(read.value);
   });
-  const matchers = new Map(deps.rules.map(rule => [rule.name, makeMatcher(rule, known)]));
   const turn = makeTurn();
-  const desk = new ReplayDesk(matchers, store.journal, store.replays);
-  const lanes = deps.rules.map(
-    rule =>
-      new Lane({
-        rule,
-        steps: rule.steps.map(step => plugins.prepare(rule, step)),
-        breakers: rule.steps.map(step => breakers.of(step.plugin)),
-        hold: holds.of('rule', rule.name),
-        matcher: matchers.get(rule.name) ?? makeMatcher(rule, known),
-        reader,
-        view: (event, data) => plugins.view(rule, event, data),
-        mask: deps.mask ?? (text => text),
-        lanes: store.lanes,
-        feed,
-        journal: store.journal,
-        reliably,
-        turn,
-        clock,
-        log,
-        metrics,
-        random,
-        ...(deps.limits && { limits: deps.limits }),
-      }),
-  );
+
+  /** Sets its steps up; it reads nothing before it is opened. */
+  const makeLane = (rule: Rule, { plugins, known }: RuleSet): Lane =>
+    new Lane({
+      rule,
+      steps: rule.steps.map(step => plugins.prepare(rule, step)),
+      breakers: rule.steps.map(step => breakers.of(step.plugin)),
+      hold: holds.of('rule', rule.name),
+      matcher: makeMatcher(rule, known),
+      reader,
+      view: (event, data) => plugins.view(rule, event, data),
+      mask: deps.mask ?? (text => text),
+      lanes: store.lanes,
+      feed,
+      journal: store.journal,
+      reliably,
+      turn,
+      clock,
+      log,
+      metrics,
+      random,
+      ...(deps.limits && { limits: deps.limits }),
+    });
+
+  /** By the rule's name, in the order of the config. */
+  const lanes = new Map(deps.rules.map(rule => [rule.name, makeLane(rule, deps)]));
+  const desk = new ReplayDesk(rule => lanes.get(rule)?.matcher, store.journal, store.replays);
   const tap = makeTap(feed, reliably);
   let changes: Subscription | undefined;
+  const all = (): Lane[] => [...lanes.values()];
 
   return {
     events$: tap.events$,
 
     async open() {
-      await Promise.all(lanes.map(lane => lane.open()));
+      await Promise.all(all().map(lane => lane.open()));
       // What is paused was so before anything is started.
       holds.apply(await store.pauses.list());
       tap.open();
@@ -122,26 +130,26 @@ export function makeDispatcher(deps: DispatcherDeps): Dispatcher {
       changes = store.changes$.subscribe(pulse => {
         if (pulse === 'requests') {
           void lookForPauses();
-          for (const lane of lanes) lane.lookForRequests();
+          for (const lane of lanes.values()) lane.lookForRequests();
           return;
         }
-        for (const lane of lanes) lane.wake();
+        for (const lane of lanes.values()) lane.wake();
         tap.wake();
       });
-      for (const lane of lanes) lane.start();
+      for (const lane of lanes.values()) lane.start();
       tap.wake();
     },
 
     async stop(deadlineMs) {
-      const left = await Promise.all(lanes.map(lane => lane.stop(deadlineMs)));
+      const left = await Promise.all(all().map(lane => lane.stop(deadlineMs)));
       ending.abort(new Error('podiod is stopping'));
       changes?.unsubscribe();
       tap.stop();
       return left.reduce((sum, one) => sum + one, 0);
     },
 
-    status: () => lanes.map(lane => lane.status()),
-    probe: async () => void (await Promise.all(lanes.map(lane => movement(lane, clock)))),
+    status: () => all().map(lane => lane.status()),
+    probe: async () => void (await Promise.all(all().map(lane => movement(lane, clock)))),
     breakers: () => breakers.status(),
     replay: wish => desk.ask(wish),
     pausesSeen: lookForPauses,

@@ -179,6 +179,10 @@ export class Lane {
     this.#intake.lookForRequests();
   }
 
+  get matcher(): Matcher {
+    return this.#deps.matcher;
+  }
+
   /** How far the journal has been looked at. */
   get position(): number {
     return this.#intake.position;

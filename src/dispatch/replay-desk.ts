@@ -27,23 +27,24 @@ const PAGE = 1000;
 
 /** Where replays are asked for. It writes the wish down; the rule's lane finds it there. */
 export class ReplayDesk {
-  readonly #matchers: ReadonlyMap<string, Matcher>;
+  readonly #matcherOf: (rule: string) => Matcher | undefined;
   readonly #journal: Pick<Journal, 'read' | 'list' | 'head'>;
   readonly #replays: Pick<Replays, 'request'>;
 
   constructor(
-    matchers: ReadonlyMap<string, Matcher>,
+    /** Undefined for a rule that is not running. */
+    matcherOf: (rule: string) => Matcher | undefined,
     journal: Pick<Journal, 'read' | 'list' | 'head'>,
     replays: Pick<Replays, 'request'>,
   ) {
-    this.#matchers = matchers;
+    this.#matcherOf = matcherOf;
     this.#journal = journal;
     this.#replays = replays;
   }
 
   /** Undefined for a rule that is not running. Rejects with a StoreError. */
   async ask({ rule, from, to, dryRun }: ReplayWish): Promise<ReplayAnswer | undefined> {
-    const matcher = this.#matchers.get(rule);
+    const matcher = this.#matcherOf(rule);
     if (matcher === undefined) return undefined;
     const range = { from: await this.#firstAt(from), to: await this.#lastAt(to) };
     const events = await this.#count(range, event => matcher.match(event) !== 'no');

@@ -28,7 +28,10 @@ export interface PluginPodioOptions {
   readonly client: PodioClient;
   readonly identities: Identities;
   readonly names: Pick<Names, 'appId'>;
-  /** From the config. Where there is just one, it serves what nothing else is known to reach. `as` names one. */
+  /**
+   * From the config, asked for each time. Where there is just one, it serves what nothing else is known to reach. `as`
+   * names one.
+   */
   readonly logins: readonly Identity[];
   /** What other reads have shown of the app that an item is in. */
   readonly appOfItem: (itemId: number) => number | undefined;
@@ -57,10 +60,10 @@ function makeCalls(
   appSeen: Recent<number, number>,
   actor: Identity | undefined,
 ): Omit<PluginPodio, 'as'> {
-  const { client, identities, names, logins, appOfItem, current, onWrite = () => {} } = options;
+  const { client, identities, names, appOfItem, current, onWrite = () => {} } = options;
 
   const callerForApp = (appId: number): Identity =>
-    oneOf(`app ${appId}`, actor, identities.forApp(appId), onlyOne(logins));
+    oneOf(`app ${appId}`, actor, identities.forApp(appId), onlyOne(options.logins));
 
   const callerForEvent = (event: PodioEvent | undefined): Identity | undefined => {
     if (!event) return undefined;
@@ -75,11 +78,11 @@ function makeCalls(
   const callerForItem = (itemId: number): Identity => {
     const appId = appSeen.get(itemId) ?? appOfItem(itemId);
     const byApp = appId === undefined ? undefined : identities.forApp(appId);
-    return oneOf(`item ${itemId}`, actor, byApp, callerForEvent(current()?.event), onlyOne(logins));
+    return oneOf(`item ${itemId}`, actor, byApp, callerForEvent(current()?.event), onlyOne(options.logins));
   };
 
   const callerForRest = (what: string): Identity =>
-    oneOf(what, actor, callerForEvent(current()?.event), onlyOne(logins));
+    oneOf(what, actor, callerForEvent(current()?.event), onlyOne(options.logins));
 
   const callerFor = (type: unknown, id: number): Identity => {
     if (type === 'item') return callerForItem(id);

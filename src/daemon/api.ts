@@ -1,0 +1,135 @@
+/** The admin API, joined to the parts that it tells of and asks. */
+import { statfs } from 'node:fs/promises';
+import { makeAdmin } from '../admin/admin.ts';
+import type { MetricsRegistry } from '../admin/metrics.ts';
+import type { Readiness, StatusFacts } from '../admin/status.ts';
+import type { Dispatcher } from '../dispatch/dispatcher.ts';
+import type { Address, HttpServer } from '../http/server.ts';
+import type { Retention } from '../retention/retention.ts';
+import { ensureSecretFile, keepSecretFile } from '../store/files.ts';
+import type { Base, Front } from './base.ts';
+import type { Definitions } from './definitions.ts';
+import { findItem, parseItemName } from './find-item.ts';
+import { fireByHand } from './fire.ts';
+import { retryParked } from './parked.ts';
+import { makePauseDesk } from './pauses.ts';
+import { reconcile } from './reconcile.ts';
+import { whyInDaemon } from './why.ts';
+
+export interface ApiParts {
+  readonly base: Base;
+  readonly front: Front;
+  readonly dispatcher: Dispatcher;
+  readonly definitions: Definitions;
+  readonly retention: Retention;
+  readonly readiness: { status(): Readiness };
+  readonly metrics: MetricsRegistry;
+  readonly version: string;
+  /** UTC milliseconds. */
+  readonly startedAt: number;
+}
+
+/** Listens. Rejects with INGRESS_PORT when the address can't be had. */
+export async function openApi(parts: ApiParts): Promise<HttpServer> {
+  const { base, front, dispatcher, readiness, metrics } = parts;
+  const { live, options, store, log } = base;
+  const { reconciler, handshake } = front;
+  const { admin, dataDir } = live.config;
+  const token = admin.token ?? (await ensureSecretFile(dataDir, 'admin-token'));
+  // Commands are often run in a shell that does not have the daemon's environment.
+  if (admin.token !== undefined) await keepSecretFile(dataDir, 'admin-token', token);
+  options.log.addSecrets?.([token]);
+  const ruleNames = (): readonly string[] => live.config.rules.map(({ name }) => name);
+  let server: HttpServer | undefined;
+  const fd = options.sockets?.admin;
+  server = await makeAdmin({
+    token,
+    deps: {
+      readiness: readiness.status,
+      facts: () => factsOf(parts, server?.address ?? admin),
+      events: store.journal.list,
+      parking: {
+        list: store.parking.list,
+        drop: store.parking.drop,
+        retry: selection => retryParked(store.parking, ruleNames(), selection),
+      },
+      findItem: async name => findItem(base, live.config, parseItemName(name)),
+      why: request =>
+        whyInDaemon(
+          base,
+          {
+            config: live.config,
+            fields: base.fields,
+            store,
+            running: { rules: dispatcher.status, reconcile: reconciler.status },
+          },
+          request,
+        ),
+      replay: dispatcher.replay,
+      fire: request => fireByHand(base, live.config, store.journal, request),
+      ...makePauseDesk({
+        pauses: store.pauses,
+        rules: ruleNames,
+        plugins: () => dispatcher.breakers().map(({ plugin }) => plugin),
+        seen: dispatcher.pausesSeen,
+      }),
+      logLevels: options.log.levels,
+      async handshake(hookId) {
+        const hook = reconciler.status().hooks.find(one => one.owner === 'ours' && one.hookId === hookId);
+        return hook && handshake(hook);
+      },
+      reconcile: request => reconcile(reconciler, request),
+      rotateSecret: async () => {
+        await base.secrets.rotate();
+        return reconcile(reconciler, {
+          dryRun: false,
+          prune: false,
+          move: false,
+          allowDeletes: false,
+        });
+      },
+    },
+    metrics,
+    log,
+    mask: options.log.mask?.known ?? (text => text),
+  }).listen({ ...admin, ...(fd !== undefined && { fd }) });
+  return server;
+}
+
+async function factsOf(
+  { base, front, dispatcher, definitions, retention, readiness, version, startedAt }: ApiParts,
+  admin: Address,
+): Promise<StatusFacts> {
+  const { live, podio, store, clock } = base;
+  return {
+    version,
+    pid: process.pid,
+    startedAt,
+    now: clock.now(),
+    readiness: readiness.status(),
+    publicUrl: front.publicUrl,
+    ingress: front.ingress.address,
+    admin,
+    head: store.journal.head(),
+    diskFree: await freeBytes(live.config.dataDir),
+    retention: await retention.status(),
+    lanes: await store.lanes.status(),
+    running: dispatcher.status(),
+    breakers: dispatcher.breakers(),
+    replays: await store.replays.list(),
+    paused: await store.pauses.list(),
+    parked: await store.parking.counts(),
+    reconcile: front.reconciler.status(),
+    budgets: podio.budgets(),
+    sweeps: front.recovery.status(),
+    completeness: await store.gaps.completeness(),
+    definitions: definitions.status(),
+  };
+}
+
+/** For whoever may write there without being root. */
+const freeBytes = (dir: string): Promise<number | undefined> =>
+  statfs(dir).then(
+    ({ bavail, bsize }) => bavail * bsize,
+    () => undefined,
+  );

@@ -1,0 +1,97 @@
+/**
+ * What is built of one config, and so anew by a reload, while everything in `Base` lives on. Whatever goes by the rules
+ * belongs here, or asks for the config each time (`base.live.config`).
+ */
+import type { RuleSet } from '../dispatch/dispatcher.ts';
+import { outboundFetch } from '../http/outbound.ts';
+import type { Attribution } from '../plugin/attribution.ts';
+import { makePluginHost } from '../plugin/host.ts';
+import { makePluginLoader } from '../plugin/load.ts';
+import { findApp } from '../plugin/view.ts';
+import type { ItemReader } from '../podio/contract.ts';
+import { makePluginPodio, type PluginPodioOptions } from '../podio/index.ts';
+import { makeScheduler } from '../schedule/scheduler.ts';
+import type { Base } from './base.ts';
+import { confirmed } from './confirm.ts';
+import type { Terms } from './live.ts';
+
+/** What rules need that outlives them. */
+export interface RuleWorld extends Base {
+  readonly attribution: Attribution;
+  readonly reader: ItemReader & Pick<PluginPodioOptions, 'appOfItem'>;
+  /** Told of what plugins write at Podio. */
+  readonly onWrite: NonNullable<PluginPodioOptions['onWrite']>;
+}
+
+/** Something that goes by the rules and is no lane: it works from `start` until `stop`, once. */
+export interface Part {
+  readonly name: string;
+  /** Called when the lanes work. Rejects with a StoreError. */
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface Generation {
+  readonly terms: Terms;
+  /** What lanes are made of. Their plugins belong to this generation, also where others have taken over from it. */
+  readonly set: RuleSet;
+  /** Started in this order, stopped in reverse. */
+  readonly parts: readonly Part[];
+  /** Of the plugins, in reverse, each with a deadline. Never rejects. */
+  dispose(): Promise<void>;
+  /** Whose dispose() is under way; none or one. */
+  disposing(): readonly string[];
+}
+
+/** Sets nothing up and starts nothing: lanes do, as they are made. */
+export function makeGeneration(world: RuleWorld, terms: Terms): Generation {
+  const { attribution, podio, fields, store, log, clock, fetch, reader } = world;
+  const { config } = terms;
+  const rules = config.server.confirm ? config.rules.map(confirmed) : config.rules;
+  const seen = world.live.seenBy(terms);
+  const pluginPodio = makePluginPodio({
+    client: podio,
+    identities: seen.identities,
+    names: seen.names,
+    get logins() {
+      return Array.from(seen.config.logins.values(), login => ({ kind: 'login' as const, ...login }));
+    },
+    appOfItem: reader.appOfItem,
+    current: attribution.current,
+    onWrite: world.onWrite,
+  });
+  const plugins = makePluginHost({
+    loader: makePluginLoader({ configDir: config.dir, attribution, clock }),
+    reader,
+    podioFor: () => pluginPodio,
+    values: store.values,
+    log,
+    clock,
+    fetch: outboundFetch(config.outbound, fetch),
+    attribution,
+    apps: app => findApp(seen.config.apps, app),
+    previousRun: async (rule, { seq }) => {
+      const at = await store.lanes.previous(rule, seq);
+      return at === undefined ? undefined : new Date(at).toISOString();
+    },
+    knowsField: ({ app: name }, field) => {
+      const app = name === undefined ? undefined : seen.config.apps.get(name);
+      if (app === undefined || !fields.hasRead(app.id)) return undefined;
+      return fields.known(app.id, app.fields[field] ?? field) !== undefined;
+    },
+  });
+  const scheduler = makeScheduler({
+    rules,
+    journal: store.journal,
+    settings: store.settings,
+    clock,
+    log,
+  });
+  return {
+    terms,
+    set: { rules, plugins, known: { apps: config.apps, spaces: config.spaces, fields } },
+    parts: [{ name: 'the schedules', ...scheduler }],
+    dispose: plugins.dispose,
+    disposing: plugins.disposing,
+  };
+}
