@@ -17,6 +17,9 @@ const OLD_GARBAGE_PERCENT = 60;
 /** V8 takes limits only when it starts, but asks these flags each time. Answers how to end it. */
 export function boundHeap(): Cancel {
   setFlagsFromString(`--heap-growing-percent=${OLD_GARBAGE_PERCENT}`);
+  // Else V8 puts what has often lived through a collection among the old objects from the start. Under load that is all a delivery
+  // is made of, which lives for some milliseconds and is then garbage among old objects, several times a second.
+  setFlagsFromString('--no-allocation-site-pretenuring');
   let grows = true;
   const observer = new PerformanceObserver(() => {
     const young = getHeapSpaceStatistics().find(({ space_name }) => space_name === 'new_space');
