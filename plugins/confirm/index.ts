@@ -60,6 +60,7 @@ async function isBorneOut(podio: Podio, event: Event): Promise<boolean> {
 export default definePlugin({
   name: 'confirm',
   options: z.strictObject({}),
+  effects: 'context',
   setup: (_options, { podio, log }) => ({
     operator: messages$ =>
       messages$.pipe(

@@ -84,6 +84,15 @@ async function wantedFiles(view: View, { attachments }: Options): Promise<readon
   return given === '' ? [] : [given].flat();
 }
 
+const namesOf = (files: readonly Wanted[]): readonly string[] =>
+  files.map(one => (typeof one === 'number' ? `file ${one}` : String(one.name ?? `file ${one.file_id}`)));
+
+/** A mail as data, without what it does not have. */
+const shown = (letter: Letter, files: readonly Wanted[]): Record<string, unknown> =>
+  Object.fromEntries(
+    Object.entries({ ...letter, attachments: namesOf(files) }).filter(([, held]) => held && held.length > 0),
+  );
+
 /** Reads the files, and none of them where they are too large together. */
 async function download(podio: PluginPodio, wanted: readonly Wanted[], most: number): Promise<Attachment[]> {
   const infos = await Promise.all(
@@ -117,7 +126,8 @@ async function download(podio: PluginPodio, wanted: readonly Wanted[], most: num
 export default definePlugin({
   name: 'email',
   options,
-  setup(given, { podio: calls, store, log }) {
+  effects: 'context',
+  setup(given, { podio: calls, store, log, outside }) {
     const podio = given.as === undefined ? calls : calls.as(given.as);
     const server = parseServer(given.smtp);
     if (!server) throw new PermanentError('`smtp` is no URL of a mail server');
@@ -130,10 +140,16 @@ export default definePlugin({
             if (letter.to.length + letter.cc.length + letter.bcc.length === 0) throw nobody();
             const wanted = await wantedFiles(view, given);
             const sent = await once(store, deliveryKey, {
-              async make() {
-                const attachments = await download(podio, wanted, given.maxAttachments);
+              make() {
                 const messageId = messageIdOf(deliveryKey, letter.from);
-                return send(server, { ...letter, attachments, messageId }, signal);
+                const accepted = letter.to.length + letter.cc.length + letter.bcc.length;
+                return outside('mail', shown(letter, wanted), {
+                  async make() {
+                    const attachments = await download(podio, wanted, given.maxAttachments);
+                    return send(server, { ...letter, attachments, messageId }, signal);
+                  },
+                  instead: { messageId, accepted, rejected: [] as readonly string[] },
+                });
               },
             });
             if (sent.rejected.length > 0)
@@ -145,9 +161,7 @@ export default definePlugin({
   },
   async describe({ view }: Message, given) {
     const { to, cc, bcc, subject, text, html } = await letterOf(view, given);
-    const files = (await wantedFiles(view, given)).map(one =>
-      typeof one === 'number' ? `file ${one}` : String(one.name ?? `file ${one.file_id}`),
-    );
+    const files = namesOf(await wantedFiles(view, given));
     return [
       `mails ${[...to, ...cc, ...bcc].join(', ') || '(nobody)'}: ${subject}`,
       text ?? html ?? '',

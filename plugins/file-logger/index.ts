@@ -44,17 +44,23 @@ function linesOf(message: Message, { format }: Options, rule: string, time: stri
 export default definePlugin({
   name: 'file-logger',
   options,
-  async setup(given, { rule }) {
-    const writer = await openWriter(given.path, given);
+  effects: 'context',
+  async setup(given, { rule, outside, captured }) {
+    const writer = captured ? undefined : await openWriter(given.path, given);
     return {
       operator: messages$ =>
         messages$.pipe(
           concatMap(async message => {
-            await writer.append(linesOf(message, given, rule, new Date().toISOString()));
+            const text = linesOf(message, given, rule, new Date().toISOString());
+            await outside(
+              'line',
+              { path: given.path, text },
+              { make: async () => writer?.append(text), instead: undefined },
+            );
             return message;
           }),
         ),
-      dispose: () => writer.close(),
+      dispose: () => writer?.close(),
     };
   },
   describe: ({ events }, { path, format }) =>

@@ -86,6 +86,7 @@ const options = z
 export default definePlugin({
   name: 'http-request',
   options,
+  effects: 'context',
   setup(given, { fetch }) {
     return {
       operator: messages$ =>

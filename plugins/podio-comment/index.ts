@@ -42,6 +42,7 @@ const isSince = ({ created_on }: Comment, since: number): boolean => {
 export default definePlugin({
   name: 'podio-comment',
   options,
+  effects: 'context',
   setup(given, { podio: calls, store }) {
     const podio = given.as === undefined ? calls : calls.as(given.as);
     const { hook, silent } = given;

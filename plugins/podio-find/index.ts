@@ -63,6 +63,7 @@ interface Found {
 export default definePlugin({
   name: 'podio-find',
   options,
+  effects: 'context',
   setup(given, context) {
     const podio = given.as === undefined ? context.podio : context.podio.as(given.as);
     const search = makeSearch(given, podio, context);

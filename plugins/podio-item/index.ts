@@ -62,6 +62,7 @@ export type Options = z.output<typeof options>;
 export default definePlugin({
   name: 'podio-item',
   options,
+  effects: 'context',
   setup(given, context) {
     const work = makeWork(given, context);
     return {

@@ -167,6 +167,7 @@ function lazily<T>(ask: () => Promise<T>): () => Promise<T> {
 export default definePlugin({
   name: 'podio-task',
   options,
+  effects: 'context',
   setup(given, { podio: calls, store, log }) {
     const podio = given.as === undefined ? calls : calls.as(given.as);
     const findPerson = makePeople(podio);

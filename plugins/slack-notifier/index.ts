@@ -53,6 +53,7 @@ function compile({ text, blocks }: Options) {
 export default definePlugin({
   name: 'slack-notifier',
   options,
+  effects: 'context',
   setup(given, { fetch }) {
     const render = compile(given);
     const send = makeSender(given.webhookUrl, fetch);

@@ -10,5 +10,11 @@ export interface EventJson extends PodioEvent {
 
 export const eventToJson = ({ event, runs }: EventWithRuns): EventJson => ({
   ...event,
-  runs: runs.map(({ rule, outcome, steps, error }) => ({ rule, outcome, steps, error: error ?? null })),
+  runs: runs.map(({ rule, outcome, steps, error, shadow }) => ({
+    rule,
+    outcome,
+    steps,
+    error: error ?? null,
+    ...(shadow && { shadow }),
+  })),
 });

@@ -23,6 +23,12 @@ export function makeMetrics(): MetricsRegistry {
   ]);
   const refused = makeTally(registry, 'podiod_requests_refused_total', 'Requests not taken in.', ['code']);
   const delivered = makeTally(registry, 'podiod_deliveries_total', 'Runs that ended.', ['rule', 'outcome']);
+  const shadowed = makeTally(
+    registry,
+    'podiod_shadow_deliveries_total',
+    'Runs that ended of rules in shadow; dropped: it would have been parked.',
+    ['rule', 'outcome'],
+  );
   const called = makeTally(registry, 'podiod_api_calls_total', 'Calls to Podio; status 0: no answer.', [
     'operation',
     'status',
@@ -134,7 +140,7 @@ export function makeMetrics(): MetricsRegistry {
       ingest.observe(seconds);
     },
     refused: code => refused(code),
-    delivered: (rule, outcome) => delivered(rule, outcome),
+    delivered: (rule, outcome, shadow) => (shadow ? shadowed : delivered)(rule, outcome),
     apiCalled: (operation, status) => called(operation, String(status)),
     contentType: registry.contentType,
     text(facts) {

@@ -89,7 +89,7 @@ function rules(all: readonly RuleStatus[], width: number, now: number, paint: Pa
   const header: Cell[] = RULE_COLUMNS.map(text => ({ text, style: 'dim', right: isCount(text) }));
   const rows = all.map((rule): Cell[] => [
     { text: plain(rule.rule) },
-    stateOf(rule),
+    rule.shadow ? inShadow(stateOf(rule)) : stateOf(rule),
     { text: String(rule.lag), right: true, ...(rule.lag > 0 ? { style: 'yellow' } : {}) },
     { text: String(rule.inHand + rule.waiting), right: true },
     { text: String(rule.parked), right: true, ...(rule.parked > 0 ? { style: 'red' } : {}) },
@@ -122,6 +122,8 @@ function paused(all: readonly PausedStatus[], width: number, now: number, paint:
 }
 
 const isCount = (column: string): boolean => ['lag', 'in hand', 'parked'].includes(column);
+
+const inShadow = (cell: Cell): Cell => ({ ...cell, text: `${cell.text} in shadow` });
 
 function stateOf({ state, waiting, degraded }: RuleStatus): Cell {
   switch (state) {

@@ -37,6 +37,8 @@ export interface RuleStatus {
   readonly rule: string;
   /** `gone`: no longer in the config; what it left behind is still told. */
   readonly state: LaneState | 'gone';
+  /** `enabled: shadow`: what it would do outside is shown and not done. */
+  readonly shadow?: true;
   /** Why it is halted or not set up yet. */
   readonly error?: string;
   /** When an operator paused it; ISO 8601, UTC. */
@@ -274,6 +276,7 @@ function ruleOf(
   return {
     rule,
     state: report?.state ?? 'gone',
+    ...(report?.shadow && { shadow: true }),
     ...(report?.error === undefined ? {} : { error: report.error }),
     ...(report?.pausedSince === undefined ? {} : { pausedSince: report.pausedSince }),
     // What has left the config falls behind for ever, which is nobody's lag.

@@ -5,9 +5,9 @@ import { resolveCondition } from './conditions.ts';
 import { type Context, complain } from './context.ts';
 import { checkGraph } from './graph.ts';
 import { countHooks } from './hook-limit.ts';
-import { type ConfigNode, child, type Path, replaceAt, section, showPath } from './node.ts';
+import { type ConfigNode, child, type Path, section, showPath } from './node.ts';
 import { makePluginTable, type PluginTable } from './plugins.ts';
-import { notSupported, reservedKey } from './reserved.ts';
+import { reservedKey } from './reserved.ts';
 import { DELIVERY_DEFAULTS, DefaultsSchema, DeliverySchema, RuleHeadSchema } from './schema.ts';
 import { entriesOf, part, type ResolveContext } from './sections.ts';
 import { resolveSteps } from './steps.ts';
@@ -42,23 +42,11 @@ async function resolveRule(
   context: ResolveContext,
   plugins: PluginTable,
   name: string,
-  written: ConfigNode,
+  node: ConfigNode,
   fallbackZone: string,
   defaults: DeliveryPart,
 ): Promise<Rule | 'disabled' | undefined> {
   const path = ['rules', name];
-  let node = written;
-  const enabled = child(node, 'enabled');
-  if (enabled?.kind === 'scalar' && enabled.value === 'shadow') {
-    context.report({
-      severity: 'error',
-      ...notSupported('`enabled: shadow`'),
-      hint: 'write `enabled: true` or `enabled: false`',
-      place: enabled.place,
-      path: [...path, 'enabled'],
-    });
-    node = replaceAt(node, ['enabled'], { ...enabled, value: true });
-  }
   const head = await check(RuleHeadSchema, node, {
     ...context,
     path,
@@ -76,7 +64,12 @@ async function resolveRule(
   const stepsNode = child(node, 'steps');
   const triggers = on && (await resolveTriggers(context, on, [...path, 'on'], timezone));
   const ruleDelivery = head?.delivery ?? {};
-  const policy = (step: DeliveryPart): DeliveryPolicy => makePolicy(defaults, ruleDelivery, step);
+  const isShadow = head?.enabled === 'shadow';
+  const policy = (step: DeliveryPart): DeliveryPolicy => ({
+    ...makePolicy(defaults, ruleDelivery, step),
+    // What does nothing has nothing to hold up.
+    ...(isShadow && { whenExhausted: 'park' }),
+  });
   const apps = [...new Set(triggers?.flatMap(trigger => (trigger.kind === 'app' ? trigger.apps : [])))];
   const whereNode = child(node, 'where');
   const where = whereNode && resolveCondition(context, whereNode, [...path, 'where'], apps);
@@ -94,7 +87,9 @@ async function resolveRule(
     recovered: typeof head.recovered === 'string' ? head.recovered : { maxAgeMs: head.recovered.maxAge },
     timezone,
     ...(head.loop && { loop: head.loop }),
-    fingerprint: steps.fingerprint,
+    ...(isShadow && { shadow: true }),
+    // What was captured of a run in hand is not done: when the rule is enabled it begins again.
+    fingerprint: isShadow ? `${steps.fingerprint}/shadow` : steps.fingerprint,
   };
 }
 

@@ -345,9 +345,11 @@ export const StepSchema = z.union([
 /** A rule without its triggers and steps, which are checked one by one. */
 export const RuleHeadSchema = z.strictObject({
   enabled: z
-    .boolean()
+    .union([z.boolean(), z.literal('shadow')], 'must be true, false or shadow')
     .default(true)
-    .describe('false: the rule is checked, and otherwise as if it were not there.'),
+    .describe(
+      'false: the rule is checked, and otherwise as if it were not there. `shadow`: it runs, and what it would do outside is shown and not done. See docs/testing.md.',
+    ),
   startAt: z
     .enum(['head', 'earliest'])
     .default('head')

@@ -6,7 +6,8 @@ export interface Metrics {
   received(type: string, seconds: number): void;
   /** A request was not taken in; `code` is the IngressError's. */
   refused(code: string): void;
-  delivered(rule: string, outcome: Outcome): void;
+  /** `shadow`: nothing was done to the world outside. */
+  delivered(rule: string, outcome: Outcome, shadow?: boolean): void;
   /** `operation` names the call (`items.get`), never holds an id; `status` is HTTP's, 0 where no answer came. */
   apiCalled(operation: string, status: number): void;
 }

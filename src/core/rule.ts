@@ -99,6 +99,8 @@ export interface Rule {
   /** What to do with changes that were missed and found later. Age: from the change until it was found. Default: run. */
   readonly recovered?: 'run' | 'skip' | { readonly maxAgeMs: number };
   readonly timezone: string;
+  /** It runs with what it does outside captured and shown. */
+  readonly shadow?: true;
   /** It may set itself off, by way of other rules too: it comes to an end by itself. */
   readonly loop?: 'allowed';
   /** Changes when the steps do: the work of a run in hand is then begun again. */

@@ -1,5 +1,6 @@
 import type { Check } from './condition.ts';
 import type { PodioEvent } from './event.ts';
+import type { Would } from './would.ts';
 
 /** What became of a run. `filtered`: a step (or the rule's own conditions) let nothing through. */
 export type Outcome = 'settled' | 'filtered' | 'parked' | 'dropped';
@@ -16,6 +17,8 @@ export interface StepVerdict {
   readonly error?: string;
   /** Of a condition that did not hold: what it looked at. */
   readonly checks?: readonly Check[];
+  /** Of a rule in shadow: what it would have done. */
+  readonly would?: Would;
 }
 
 /** The record of a finished run. Keyed by (rule, event id, replay). Times are UTC milliseconds. */
@@ -29,6 +32,8 @@ export interface RunRecord {
   /** Where the conditions on the trigger's fields, or `where`, said no: one of that name. */
   readonly steps: readonly StepVerdict[];
   readonly error?: string;
+  /** The rule ran in shadow: nothing was done to the world outside. `dropped`: it would have been parked. */
+  readonly shadow?: true;
   readonly endedAt: number;
 }
 

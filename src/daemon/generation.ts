@@ -3,8 +3,9 @@
  * belongs here, or asks for the config each time (`base.live.config`).
  */
 import type { RuleSet } from '../dispatch/dispatcher.ts';
-import { outboundFetch } from '../http/outbound.ts';
+import { checkUrl, outboundFetch } from '../http/outbound.ts';
 import type { Attribution } from '../plugin/attribution.ts';
+import { makeCapture } from '../plugin/capture.ts';
 import { makePluginHost } from '../plugin/host.ts';
 import { makePluginLoader } from '../plugin/load.ts';
 import { findApp } from '../plugin/view.ts';
@@ -61,6 +62,12 @@ export function makeGeneration(world: RuleWorld, terms: Terms): Generation {
     onWrite: world.onWrite,
   });
   const plugins = makePluginHost({
+    capture: makeCapture({
+      podio: pluginPodio,
+      values: store.values,
+      appName: appId => seen.names.app(appId),
+      checkUrl: url => checkUrl(config.outbound, url),
+    }),
     loader: makePluginLoader({ configDir: config.dir, attribution, clock }),
     reader,
     podioFor: () => pluginPodio,

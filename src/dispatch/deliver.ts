@@ -4,6 +4,7 @@ import { coerceError } from '../core/errors.ts';
 import type { PodioEvent } from '../core/event.ts';
 import type { Rule, Step } from '../core/rule.ts';
 import type { Outcome, StepVerdict } from '../core/run.ts';
+import { kept, type Would } from '../core/would.ts';
 import type { Data } from '../plugin/contract.ts';
 import type { PreparedStep } from '../plugin/host.ts';
 import type { Checkpoint, ParkRequest, Tries } from '../store/contract.ts';
@@ -172,13 +173,7 @@ export class Delivery {
     const { name } = this.#prepared(at?.index ?? 0).step;
     const branch = at?.branch ?? '';
     const verdict = verdictOf({ name }, branch, 'failed', { attempts: ends, ms: 0, error });
-    return {
-      kind: 'ended',
-      outcome: 'parked',
-      steps: [...this.#verdicts, verdict],
-      error,
-      park: { step: name, branch, attempts: ends, error },
-    };
+    return this.#givenUp([...this.#verdicts, verdict], { step: name, branch, attempts: ends, error });
   }
 
   async #askCondition({ name, judge }: RunCondition): Promise<Pause | undefined> {
@@ -246,6 +241,7 @@ export class Delivery {
     const startedAt = clock.monotonic();
     let output: readonly Data[];
     let verdict: StepVerdict;
+    let would: Would | undefined;
     try {
       output = await prepared.run({
         event,
@@ -253,11 +249,15 @@ export class Delivery {
         deliveryKey: deliveryKey(rule.name, event.id, step.name, at.branch, replay),
         deadlineMs: step.delivery.deadlineMs,
         signal,
+        would: told => {
+          would = told;
+        },
       });
       verdict = verdictOf(step, at.branch, output.length > 0 ? 'done' : 'filtered', {
         attempts: this.#attempts + 1,
         ms: clock.monotonic() - startedAt,
       });
+      if (would) verdict = { ...verdict, would: kept(would, this.#context.mask) };
       this.#succeeded(step.name);
       breaker.succeeded();
     } catch (error) {
@@ -401,15 +401,19 @@ export class Delivery {
         if (!(await this.#keepConditions(step.name))) return ABORTED;
         const { attempts } = decision;
         const verdict = verdictOf(step, branch, 'failed', { attempts, ms, error: message });
-        return {
-          kind: 'ended',
-          outcome: 'parked',
-          steps: isCondition(step.name) ? [] : [...this.#verdicts, verdict],
-          error: message,
-          park: { step: step.name, branch, attempts, error: message },
-        };
+        const steps = isCondition(step.name) ? [] : [...this.#verdicts, verdict];
+        return this.#givenUp(steps, { step: step.name, branch, attempts, error: message });
       }
     }
+  }
+
+  /** Kept for a person, unless nothing is to come of the run anyway. */
+  #givenUp(steps: readonly StepVerdict[], park: ParkRequest): Pause {
+    const { error } = park;
+    if (this.#context.rule.shadow) {
+      return { kind: 'ended', outcome: 'dropped', steps, error: `would be parked: ${error}` };
+    }
+    return { kind: 'ended', outcome: 'parked', steps, error, park };
   }
 
   /**

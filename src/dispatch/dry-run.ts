@@ -2,8 +2,9 @@ import type { Check } from '../core/condition.ts';
 import { coerceError } from '../core/errors.ts';
 import type { PodioEvent } from '../core/event.ts';
 import type { Rule } from '../core/rule.ts';
+import { type Sending, showWould, type Would } from '../core/would.ts';
 import type { Data } from '../plugin/contract.ts';
-import type { PreparedStep, DryRun as Said } from '../plugin/host.ts';
+import type { PreparedStep } from '../plugin/host.ts';
 import type { ItemReader } from '../podio/contract.ts';
 import { deliveryKey } from './deliver.ts';
 import type { Matcher } from './match.ts';
@@ -15,6 +16,8 @@ export interface DryStep {
   readonly outcome: 'described' | 'done' | 'filtered' | 'failed' | 'continued' | 'skipped';
   /** For `described`: what the step would do, else the message it would do it with. */
   readonly text?: string;
+  /** What it would send, where its plugin could be run with its effects captured. */
+  readonly sends?: readonly Sending[];
   readonly error?: string;
   /** Of a `when` that did not hold. */
   readonly checks?: readonly Check[];
@@ -32,20 +35,17 @@ export interface DryRun {
 
 export interface DryRunDeps {
   readonly rule: Rule;
-  /** Prepared by a plugin host in dry-run mode. */
+  /** Prepared by a plugin host that captures what the rule does. */
   readonly steps: readonly PreparedStep[];
   readonly matcher: Pick<Matcher, 'match' | 'decide'>;
   readonly reader: Pick<ItemReader, 'changes'>;
   /** What conditions see of an event. */
   view(event: PodioEvent, data: Data): object;
-  /** What that host has said since this was last called. */
-  readonly said: () => Said | undefined;
   readonly signal: AbortSignal;
 }
 
 /**
- * What a rule would make of an event. Pure plugins run; of the others the host says what they would do, and they pass
- * their message on. Nothing is tried twice and nothing is recorded. One at a time for each host.
+ * What a rule would make of an event, with its effects captured. Nothing is tried twice and nothing is recorded.
  */
 export async function dryRun(deps: DryRunDeps, event: PodioEvent): Promise<DryRun> {
   const { rule, matcher, reader } = deps;
@@ -90,7 +90,7 @@ export async function dryRun(deps: DryRunDeps, event: PodioEvent): Promise<DryRu
 }
 
 async function dryStep(
-  { rule, said, signal, view }: DryRunDeps,
+  { rule, signal, view }: DryRunDeps,
   prepared: PreparedStep,
   event: PodioEvent,
   branch: string,
@@ -98,12 +98,16 @@ async function dryStep(
 ): Promise<{ verdict: DryStep; output: readonly Data[] }> {
   const { step } = prepared;
   const at = { step: step.name, ...(branch && { branch }) };
+  let would: Would | undefined;
   const task = {
     event,
     data,
     deliveryKey: deliveryKey(rule.name, event.id, step.name, branch),
     deadlineMs: step.delivery.deadlineMs,
     signal,
+    would: (told: Would) => {
+      would = told;
+    },
   };
   try {
     const judged = await step.when?.judge(view(event, data));
@@ -115,12 +119,13 @@ async function dryStep(
   }
   try {
     const output = await prepared.run(task);
-    const told = said();
-    if (told === undefined) {
+    if (would === undefined) {
       return { verdict: { ...at, outcome: output.length > 0 ? 'done' : 'filtered' }, output };
     }
-    const text = told.text ?? JSON.stringify({ event: told.event, data: told.data });
-    return { verdict: { ...at, outcome: 'described', text }, output };
+    const isSilent = would.notRun && would.text === undefined;
+    const text = isSilent ? JSON.stringify({ event, data }) : showWould(would).join('\n');
+    const sends = would.sends && { sends: would.sends };
+    return { verdict: { ...at, outcome: 'described', text, ...sends }, output };
   } catch (thrown) {
     const error = coerceError(thrown).message;
     return step.onError === 'continue'

@@ -52,6 +52,8 @@ export type LaneState = 'running' | 'waiting for setup' | 'paused' | 'halted' | 
 /** What only this process knows of a rule; the rest is read from the store. */
 export interface RuleStatus {
   readonly rule: string;
+  /** What it would do outside is shown and not done. */
+  readonly shadow?: true;
   readonly state: LaneState;
   /** Why it is halted or not set up yet. */
   readonly error?: string;
@@ -195,6 +197,7 @@ export class Lane {
     const error = lost ?? halted ?? unready?.state.error;
     return {
       rule: this.#deps.rule.name,
+      ...(this.#deps.rule.shadow && { shadow: true }),
       state: this.#state(),
       ...(error !== undefined && { error }),
       ...this.#deps.hold.told,

@@ -230,7 +230,7 @@ export class Runner implements Taker {
     if (this.#caution !== undefined && pause.kind !== 'aborted') this.#acquit(run, this.#caution);
     switch (pause.kind) {
       case 'ended':
-        metrics.delivered(rule.name, pause.outcome);
+        metrics.delivered(rule.name, pause.outcome, rule.shadow);
         log.debug('run ended', { seq: run.key.seq, event: run.key.eventId, outcome: pause.outcome });
         this.#deps.intake().settle(slot);
         break;
@@ -336,7 +336,13 @@ export class Runner implements Taker {
     const { key, parkedId } = slot.value;
     const { outcome, steps, error, park } = pause;
     const finished: Finished = {
-      record: { ...key, outcome, steps, ...(error !== undefined && { error }) },
+      record: {
+        ...key,
+        outcome,
+        steps,
+        ...(error !== undefined && { error }),
+        ...(this.#deps.rule.shadow && { shadow: true }),
+      },
       ...(park && { park }),
       ...(parkedId !== undefined && { parkedId }),
     };

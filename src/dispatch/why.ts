@@ -168,8 +168,10 @@ function missesOf(steps: readonly StepVerdict[]): number {
 const failuresOf = (verdict: StepVerdict | undefined): number =>
   verdict?.checks?.filter(({ holds }) => !holds).length ?? 0;
 
-function sentenceOf({ outcome, steps, error, tries, parked, replay }: TracedRun): string {
+function sentenceOf({ outcome, steps, error, tries, parked, replay, shadow }: TracedRun): string {
   const again = replay > 0 ? ` (replay ${replay})` : '';
+  if (shadow)
+    return `in shadow: ${shadowOf({ outcome, steps, ...(error !== undefined && { error }) })}${again}`;
   if (parked) {
     const asked = parked.requested ? '; it has been asked for, and has not run again yet' : '';
     return `parked at ${parked.step} after ${times(parked.attempts)}: ${parked.error}${asked}${again}`;
@@ -193,6 +195,11 @@ function sentenceOf({ outcome, steps, error, tries, parked, replay }: TracedRun)
   }
 }
 
+const shadowOf = ({ outcome, steps, error }: Pick<TracedRun, 'outcome' | 'steps' | 'error'>): string => {
+  if (outcome === 'filtered') return filteredBy(steps);
+  return outcome === 'settled' ? 'it ran, and nothing was done outside' : (error ?? outcome);
+};
+
 function filteredBy(steps: readonly StepVerdict[]): string {
   const last = steps.at(-1);
   if (last === undefined || last.step === ON_FIELDS)
@@ -201,11 +208,11 @@ function filteredBy(steps: readonly StepVerdict[]): string {
   return `${last.step} let nothing through`;
 }
 
-function nextOf({ outcome, parked }: TracedRun): string | undefined {
+function nextOf({ outcome, parked, shadow }: TracedRun): string | undefined {
   if (parked && !parked.requested) {
     return `podiod parked retry ${parked.id} tries it again, podiod parked drop ${parked.id} gives it up.`;
   }
-  return outcome === 'dropped' ? 'podiod replay runs the rule again over old events.' : undefined;
+  return outcome === 'dropped' && !shadow ? 'podiod replay runs the rule again over old events.' : undefined;
 }
 
 const times = (attempts: number): string => (attempts === 1 ? '1 try' : `${attempts} tries`);

@@ -4,6 +4,7 @@ import type { Clock } from '../core/clock.ts';
 import { PluginError } from '../core/errors.ts';
 import type { PodioEvent } from '../core/event.ts';
 import type { Log } from '../core/log.ts';
+import type { Would } from '../core/would.ts';
 import type { Attribution, PluginScope } from './attribution.ts';
 import type { Data, Message, PluginInstance } from './contract.ts';
 import { type At, attributed } from './failure.ts';
@@ -18,6 +19,8 @@ export interface StepTask {
   readonly deadlineMs: number;
   /** Aborted on stop: the try is cut off and rejects with the signal's reason. */
   readonly signal: AbortSignal;
+  /** Told what the step would have done, where its effects are captured and it is not pure. */
+  would?(would: Would): void;
 }
 
 /** What a try needs beside its task. */

@@ -11,12 +11,15 @@ export interface ContextParts {
   readonly podio: PluginPodio;
   readonly fetch: typeof globalThis.fetch;
   readonly values: Values;
+  readonly outside: PluginContext['outside'];
+  readonly captured: boolean;
   /** What the config says of an app. */
   readonly apps: (app: string | number) => AppNames | undefined;
 }
 
 /** Names hold no slash, so no two steps can meet in one space. */
-export function makeContext({ rule, step, log, podio, fetch, values, apps }: ContextParts): PluginContext {
+export function makeContext(parts: ContextParts): PluginContext {
+  const { rule, step, log, podio, fetch, values, apps, outside, captured } = parts;
   const space = `${rule}/${step}`;
   const store = Object.freeze({
     get: (key: string) => values.get(space, key),
@@ -25,5 +28,8 @@ export function makeContext({ rule, step, log, podio, fetch, values, apps }: Con
     update: (key: string, fn: (value: unknown) => unknown) => values.update(space, key, fn),
   });
   const aliases = (app: string | number) => fieldsOf(apps(app));
-  return Object.freeze({ log, podio, rule, step, fetch, store, aliases });
+  return Object.freeze({ log, podio, rule, step, fetch, store, outside, captured, aliases });
 }
+
+/** Where nothing is captured. */
+export const doOutside: PluginContext['outside'] = (_name, _what, { make }) => make();

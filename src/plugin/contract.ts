@@ -126,6 +126,17 @@ export interface PluginContext {
   readonly step: string;
   readonly fetch: typeof globalThis.fetch;
   readonly store: PluginStore;
+  /**
+   * For what goes out by a way of the plugin's own, such as a mail server or a file: runs `make`. Where effects are captured
+   * (a rule in shadow, `podiod test`) it keeps `what` instead, under `name`, and answers `instead`.
+   */
+  outside<T>(
+    name: string,
+    what: Readonly<Record<string, unknown>>,
+    how: { make(): Promise<T>; readonly instead: T },
+  ): Promise<T>;
+  /** Effects are captured: `setup` must open nothing outside either. */
+  readonly captured: boolean;
   /** What the config calls the fields of an app, given by name or id: alias to external id. */
   aliases(app: string | number): Readonly<Record<string, string>>;
 }
@@ -144,6 +155,11 @@ export interface PluginDefinition<Schema extends ZodType = ZodType> {
    * `describe` instead and pass the message on.
    */
   readonly pure?: boolean;
+  /**
+   * `context`: all that it does outside the stream goes through its context (`podio`, `fetch`, `store`, `outside`). Then it can
+   * really run where effects are captured, and what it would send is shown. Left out: it is never run there.
+   */
+  readonly effects?: 'context';
   setup(options: z.output<Schema>, context: PluginContext): PluginInstance | Promise<PluginInstance>;
   /**
    * What it writes at Podio with these options, as they stand in the config, templates and all. Draws the graph of rules that

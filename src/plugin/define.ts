@@ -29,8 +29,15 @@ export const isPlugin = (value: unknown): value is PluginDefinition =>
 
 /** What is wrong with a plugin's shape, for authors who write JavaScript; undefined: nothing. */
 export function shapeProblem(plugin: PluginDefinition): string | undefined {
-  const { name, options, setup, describe, pure, writes }: Partial<Record<keyof PluginDefinition, unknown>> =
-    plugin;
+  const {
+    name,
+    options,
+    setup,
+    describe,
+    pure,
+    effects,
+    writes,
+  }: Partial<Record<keyof PluginDefinition, unknown>> = plugin;
   const version: unknown = (plugin as { [BRAND]?: unknown })[BRAND];
   if (version !== INTERFACE) {
     return `it is made for version ${String(version)} of the plugin interface, this podiod has ${INTERFACE}`;
@@ -41,6 +48,7 @@ export function shapeProblem(plugin: PluginDefinition): string | undefined {
   if (describe !== undefined && typeof describe !== 'function') return '`describe` must be a function';
   if (writes !== undefined && typeof writes !== 'function') return '`writes` must be a function';
   if (pure !== undefined && typeof pure !== 'boolean') return '`pure` must be true or false';
+  if (effects !== undefined && effects !== 'context') return "`effects` must be 'context', or left out";
   return undefined;
 }
 

@@ -7,7 +7,8 @@ import type { ItemReader } from '../podio/contract.ts';
 import type { Values } from '../store/contract.ts';
 import { attempt, dryMessage, type StepTask, type TryWorld } from './attempt.ts';
 import type { Attribution } from './attribution.ts';
-import { makeContext } from './context.ts';
+import type { Capture } from './capture.ts';
+import { doOutside, makeContext } from './context.ts';
 import type { Data, PluginContext, PluginDefinition, PluginInstance, PluginPodio, View } from './contract.ts';
 import { attributed, withDeadline } from './failure.ts';
 import type { PluginLoader } from './load.ts';
@@ -49,16 +50,6 @@ export interface PluginHost {
   disposing(): readonly string[];
 }
 
-/** What a step that was not run would have done. `text` is undefined for a plugin without describe(). */
-export interface DryRun {
-  readonly rule: string;
-  readonly step: string;
-  readonly plugin: string;
-  readonly event: PodioEvent;
-  readonly data: Data;
-  readonly text: string | undefined;
-}
-
 export interface HostDeps {
   readonly loader: Pick<PluginLoader, 'load'>;
   readonly reader: ItemReader;
@@ -80,9 +71,19 @@ export interface HostDeps {
   readonly setupDeadlineMs?: number;
   /** One dispose(). Default 5 s. */
   readonly disposeDeadlineMs?: number;
-  /** Given: only pure plugins are set up and run; `run` of the others tells this and passes the message on. */
-  readonly dryRun?: (said: DryRun) => void;
+  /** For rules whose effects are captured. Left out: there are none. */
+  readonly capture?: Capture;
+  /** Which rules these are. Default: those in shadow. */
+  readonly isCaptured?: (rule: Rule) => boolean;
+  /** There is no Podio to read from: captured steps that can say what they would do are not run, but asked. */
+  readonly offline?: boolean;
 }
+
+/**
+ * How a step is run. `real`: as it is. `captured`: with what it sends kept and not sent. `told`: not at all, what it would do is
+ * told, and the message goes on.
+ */
+type Mode = 'real' | 'captured' | 'told';
 
 /** A wait that a plugin asks for during set-up is honoured up to here. */
 const MAX_SETUP_WAIT_MS = 24 * 60 * 60 * 1000;
@@ -129,8 +130,8 @@ class SteppedPlugin implements PreparedStep {
   readonly #whenReady = Promise.withResolvers<void>();
   #state: StepState = { state: 'setting-up' };
   #instance: PluginInstance | undefined;
-  /** Set when this step is only described. */
-  #dry = false;
+  /** Known once its plugin is loaded. */
+  #mode: Mode = 'real';
 
   constructor(deps: HostDeps, rule: Rule, step: Step, lifetime: AbortSignal) {
     this.step = step;
@@ -167,9 +168,15 @@ class SteppedPlugin implements PreparedStep {
 
   async run(task: StepTask): Promise<readonly Data[]> {
     await this.ready(task.signal);
-    if (this.#dry) return this.#runDry(task);
+    if (this.#mode === 'told') return this.#tell(task);
     const { operator } = this.#instance as PluginInstance;
-    return attempt(operator, task, this.#at('deliver'), this.#world);
+    const run = () => attempt(operator, task, this.#at('deliver'), this.#world);
+    const { capture } = this.#deps;
+    if (this.#mode === 'real' || capture === undefined) return run();
+    const { result, sends } = await capture.collect(run);
+    const text = await this.#described(task);
+    task.would?.({ ...(text !== undefined && { text }), sends });
+    return result;
   }
 
   async describe(task: StepTask): Promise<string | undefined> {
@@ -205,12 +212,20 @@ class SteppedPlugin implements PreparedStep {
     if (instance) await this.#disposeOf(instance);
   }
 
-  async #runDry(task: StepTask): Promise<readonly Data[]> {
-    const { event, data } = task;
-    const { name: step, plugin } = this.step;
+  async #tell(task: StepTask): Promise<readonly Data[]> {
     const text = await this.describe(task);
-    this.#deps.dryRun?.({ rule: this.#rule.name, step, plugin, event, data, text });
-    return [data];
+    task.would?.({ ...(text !== undefined && { text }), notRun: true });
+    return [task.data];
+  }
+
+  /** It has done its work; that it can't be put in words harms nobody. */
+  async #described(task: StepTask): Promise<string | undefined> {
+    try {
+      return await this.describe(task);
+    } catch (error) {
+      this.#log.debug('not described', { error });
+      return undefined;
+    }
   }
 
   /** Ends only with success or with the host: until then the rule's events wait. */
@@ -249,8 +264,8 @@ class SteppedPlugin implements PreparedStep {
 
   async #setUp(): Promise<void> {
     const definition = await this.#load();
-    this.#dry = this.#deps.dryRun !== undefined && definition.pure !== true;
-    if (this.#dry) return;
+    this.#mode = this.#modeOf(definition);
+    if (this.#mode === 'told') return;
     const at = this.#at('setup');
     const deadlineMs = this.#deps.setupDeadlineMs ?? 30_000;
     const instance = await withDeadline<PluginInstance>(
@@ -276,6 +291,12 @@ class SteppedPlugin implements PreparedStep {
     this.#instance = instance;
   }
 
+  #modeOf({ describe, effects, pure }: PluginDefinition): Mode {
+    const { capture, isCaptured = isInShadow, offline } = this.#deps;
+    if (capture === undefined || !isCaptured(this.#rule) || pure) return 'real';
+    return effects === 'context' && !(offline && describe) ? 'captured' : 'told';
+  }
+
   #load(): Promise<PluginDefinition> {
     return this.#deps.loader.load(this.step.use);
   }
@@ -295,15 +316,15 @@ class SteppedPlugin implements PreparedStep {
   }
 
   #context(): PluginContext {
-    const { apps, fetch, podioFor, values } = this.#deps;
-    const rule = this.#rule.name;
+    const { apps, capture, fetch, podioFor, values } = this.#deps;
+    const captured = this.#mode === 'captured' ? capture?.world : undefined;
+    const world = captured ?? { podio: podioFor(this.#rule), fetch, values, outside: doOutside };
     return makeContext({
-      rule,
+      rule: this.#rule.name,
       step: this.step.name,
       log: this.#log,
-      podio: podioFor(this.#rule),
-      fetch,
-      values,
+      ...world,
+      captured: captured !== undefined,
       apps,
     });
   }
@@ -312,6 +333,8 @@ class SteppedPlugin implements PreparedStep {
     return { plugin: this.step.plugin, rule: this.#rule.name, step: this.step.name, phase };
   }
 }
+
+const isInShadow = ({ shadow }: Rule): boolean => shadow === true;
 
 /** Told of every field that a template or a condition names. */
 type FieldCheck = (event: PodioEvent, field: string) => void;

@@ -3,11 +3,13 @@ import { systemClock } from '../core/clock.ts';
 import type { PodioEvent } from '../core/event.ts';
 import { type Log, silentLog } from '../core/log.ts';
 import type { Item } from '../core/podio.ts';
+import type { Sending } from '../core/would.ts';
 import type { PodioObject } from '../podio/contract.ts';
 import type { Values } from '../store/contract.ts';
 import { attempt, dryMessage, type StepTask } from './attempt.ts';
 import { makeAttribution } from './attribution.ts';
-import { makeContext } from './context.ts';
+import { makeCapture } from './capture.ts';
+import { doOutside, makeContext } from './context.ts';
 import type { Data, FieldChanged, PluginDefinition, PluginPodio } from './contract.ts';
 import type { MessageWorld } from './message.ts';
 
@@ -21,6 +23,8 @@ export interface TestBench {
   readonly podio?: Partial<PluginPodio>;
   /** Aliases of the app's fields, to external ids. */
   readonly aliases?: Readonly<Record<string, string>>;
+  /** As in a rule in shadow: what it sends by its context is kept in `sends`, and not sent. */
+  readonly captured?: boolean;
   /** The rule's. Default: UTC. */
   readonly timezone?: string;
 }
@@ -48,6 +52,8 @@ export interface TestEvent {
 export interface PluginUnderTest extends AsyncDisposable {
   /** One try: the data of each message that came out; none means filtered out. Rejects as a try in the daemon does. */
   run(event?: TestEvent): Promise<readonly Data[]>;
+  /** With `captured`: all that it would have sent, in order. */
+  readonly sends: readonly Sending[];
   /** What describe() says; undefined for a plugin without. */
   describe(event?: TestEvent): Promise<string | undefined>;
 }
@@ -63,15 +69,19 @@ export async function testPlugin(plugin: PluginDefinition, bench: TestBench = {}
   const log = bench.log ?? silentLog;
   const attribution = makeAttribution(log);
   const { name: step } = plugin;
+  const podio = podioWith(bench.podio ?? {});
+  const fetch = bench.fetch ?? globalThis.fetch;
+  const values = memoryValues();
+  const capture = bench.captured ? makeCapture({ podio, values }) : undefined;
+  const sends: Sending[] = [];
   const instance = await plugin.setup(
     options,
     makeContext({
       rule: RULE,
       step,
       log,
-      podio: podioWith(bench.podio ?? {}),
-      fetch: bench.fetch ?? globalThis.fetch,
-      values: memoryValues(),
+      ...(capture?.world ?? { podio, fetch, values, outside: doOutside }),
+      captured: capture !== undefined,
       apps: app =>
         app === APP.name || app === APP.id ? { id: APP.id, fields: bench.aliases ?? {} } : undefined,
     }),
@@ -104,11 +114,17 @@ export async function testPlugin(plugin: PluginDefinition, bench: TestBench = {}
     };
   };
   return {
-    run(given = {}) {
+    async run(given = {}) {
       const { task, messages } = prepare(given);
       const at = { plugin: plugin.name, rule: RULE, step, phase: 'deliver' } as const;
-      return attempt(instance.operator, task, at, { clock: systemClock, log, attribution, messages });
+      const run = () =>
+        attempt(instance.operator, task, at, { clock: systemClock, log, attribution, messages });
+      if (!capture) return run();
+      const { result, sends: sent } = await capture.collect(run);
+      sends.push(...sent);
+      return result;
     },
+    sends,
     async describe(given = {}) {
       const { task, messages } = prepare(given);
       return plugin.describe?.(dryMessage(task, step, messages).message, options);

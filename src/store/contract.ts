@@ -72,6 +72,8 @@ export interface EventWithRuns {
     readonly outcome: Outcome;
     readonly steps: readonly StepVerdict[];
     readonly error?: string;
+    /** Nothing was done to the world outside. */
+    readonly shadow?: true;
   }[];
 }
 
@@ -91,6 +93,8 @@ export interface TracedRun {
   /** Those that have finished. */
   readonly steps: readonly StepVerdict[];
   readonly error?: string;
+  /** Nothing was done to the world outside. Not known of an open run. */
+  readonly shadow?: true;
   /** UTC milliseconds. */
   readonly endedAt?: number;
   /** Of an open run: what has failed so far. */

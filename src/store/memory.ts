@@ -217,8 +217,8 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
         : all.slice(Math.max(0, all.length - query.last));
     return page.map(({ event }) => ({
       event: copy(event),
-      runs: recordsOf(event.seq).map(({ rule, outcome, steps, error }) =>
-        copy({ rule, outcome, steps, ...(error === undefined ? {} : { error }) }),
+      runs: recordsOf(event.seq).map(({ rule, outcome, steps, error, shadow }) =>
+        copy({ rule, outcome, steps, ...(error === undefined ? {} : { error }), ...(shadow && { shadow }) }),
       ),
     }));
   };
@@ -238,13 +238,14 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
       return { parked: { id: String(id), step, attempts, error, requested } };
     };
     const finished = recordsOf(seq).map(
-      ({ rule, replay, outcome, steps, error, endedAt }): TracedRun =>
+      ({ rule, replay, outcome, steps, error, shadow, endedAt }): TracedRun =>
         copy({
           rule,
           replay,
           outcome,
           steps,
           ...(error === undefined ? {} : { error }),
+          ...(shadow && { shadow }),
           endedAt,
           ...parkedOf(rule, replay),
         }),

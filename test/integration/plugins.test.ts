@@ -169,6 +169,15 @@ describe('docs/plugins.md', () => {
           { title: 'Won: Acme', priority: 1, tags: ['vip'] },
         ]);
       },
+      async 'my-plugins/sms.ts'() {
+        const plugin = await loader.load('./my-plugins/sms.ts');
+        const options = { to: '+45', text: '{{ item.title }}' };
+        for (const captured of [true, false]) {
+          await using tested = await testPlugin(plugin, { options, captured });
+          expect(await tested.run({ item: { title: 'won' } })).to.deep.equal([{ sms: { state: 'sent' } }]);
+          expect(tested.sends).to.deep.equal(captured ? [{ sms: { to: '+45', text: 'won' } }] : []);
+        }
+      },
       async 'my-plugins/shout.ts'() {
         const plugin = await loader.load('./my-plugins/shout.ts');
         await using tested = await testPlugin(plugin, { options: { text: '{{ item.title }}!' } });

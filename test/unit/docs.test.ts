@@ -56,6 +56,7 @@ describe('documents', () => {
       'docs/conditions.md',
       'docs/why.md',
       'docs/triggers.md',
+      'docs/testing.md',
     ]) {
       for (const [, target = ''] of read(file).matchAll(/\]\(((?!https?:|#)[^)#]+)/g)) {
         expect(

@@ -9,8 +9,9 @@ import { type DryRun, dryRun } from '../../dispatch/dry-run.ts';
 import { makeMatcher } from '../../dispatch/match.ts';
 import { type Params, randomId, toEvent } from '../../ingress/parse.ts';
 import { makeAttribution } from '../../plugin/attribution.ts';
+import { makeCapture } from '../../plugin/capture.ts';
 import type { Data, PluginPodio } from '../../plugin/contract.ts';
-import { makePluginHost, type DryRun as Said } from '../../plugin/host.ts';
+import { makePluginHost } from '../../plugin/host.ts';
 import { makePluginLoader } from '../../plugin/load.ts';
 import { findApp } from '../../plugin/view.ts';
 import { makeMemoryStore } from '../../store/memory.ts';
@@ -46,26 +47,21 @@ export async function receive(
   const events = deliveriesIn(saved, source).map((params, n) => eventOf(ref, params, n + 1, source));
   const reader = await itemFile(cli, options.item);
 
-  let said: Said | undefined;
-  const takeSaid = () => {
-    const taken = said;
-    said = undefined;
-    return taken;
-  };
   const attribution = makeAttribution(silentLog);
+  const { values } = makeMemoryStore();
   const plugins = makePluginHost({
     loader: makePluginLoader({ configDir: config.dir, attribution }),
     reader,
     podioFor: () => NO_PODIO,
-    values: makeMemoryStore().values,
+    values,
     log: silentLog,
     clock: systemClock,
     fetch: () => Promise.reject(new TypeError('there is no network in podiod receive')),
     attribution,
     apps: app => findApp(config.apps, app),
-    dryRun: told => {
-      said = told;
-    },
+    capture: makeCapture({ podio: NO_PODIO, values, appName: id => findApp(config.apps, id)?.name }),
+    isCaptured: () => true,
+    offline: true,
   });
   const signal = new AbortController().signal;
   const fields = { byId: () => undefined, known: () => undefined, hasRead: () => false };
@@ -79,7 +75,6 @@ export async function receive(
       matcher: { match: (event: PodioEvent) => match({ ...event, source: 'recovered' }), decide },
       reader,
       view: (event: PodioEvent, data: Data) => plugins.view(rule, event, data),
-      said: takeSaid,
       signal,
     };
   });

@@ -2,6 +2,7 @@ import type { StepVerdict } from '../../core/run.ts';
 import type { EventWithRuns } from '../../store/contract.ts';
 import type { Cli } from '../io.ts';
 import { clip, plain } from '../text.ts';
+import { wouldLines } from './would.ts';
 
 const LOOK = {
   settled: { mark: '✓', color: 'green' },
@@ -23,11 +24,12 @@ export function printEntry(cli: Cli, { event, runs }: EventWithRuns): void {
   cli.print(
     `${cli.style('gray', `${seq}  ${event.receivedAt}`)}  ${cli.style('cyan', plain(event.type))}  ${where}${item}${field}${source}`,
   );
-  for (const { rule, outcome, steps, error } of runs) {
+  for (const { rule, outcome, steps, error, shadow } of runs) {
     const { mark, color } = LOOK[outcome];
     const why = error ?? (outcome === 'filtered' ? unmet(steps) : undefined);
-    const text = `${rule}: ${outcome}${why === undefined ? '' : `: ${plain(why)}`}`;
+    const text = `${rule}: ${outcome}${shadow ? ' in shadow' : ''}${why === undefined ? '' : `: ${plain(why)}`}`;
     cli.print(`        ${cli.style(color, mark)} ${clip(text, room - 10)}`);
+    for (const line of wouldLines(steps, room - 12)) cli.print(`            ${line}`);
   }
 }
 

@@ -1,4 +1,5 @@
 import type { StepVerdict } from '../../core/run.ts';
+import { showWould } from '../../core/would.ts';
 import type { WhyAnswer } from '../../daemon/index.ts';
 import type { ChangeWhy, RuleWhy, WhyVerdict } from '../../dispatch/why.ts';
 import type { Cli } from '../io.ts';
@@ -63,6 +64,8 @@ function* showRule(
     for (const step of steps) {
       yield `      ${clip(stepLine(step), room - 6)}`;
       yield* showChecks(step.checks, '        ', room);
+      if (step.would)
+        for (const line of showWould(step.would)) yield `        would: ${clip(plain(line), room - 15)}`;
     }
     if (endedAt !== undefined) {
       const what = replay > 0 ? `replay ${replay} ended` : 'ended';

@@ -3,6 +3,7 @@ import type { SQLOutputValue } from 'node:sqlite';
 import type { EventSource, PodioEvent } from '../../core/event.ts';
 import type { LedgerEntry, Range } from '../../core/ledger.ts';
 import type { Outcome, StepVerdict } from '../../core/run.ts';
+import type { Would } from '../../core/would.ts';
 import type { Entry } from '../contract.ts';
 import { refOf } from '../refs.ts';
 import type { Names } from './names.ts';
@@ -33,34 +34,43 @@ type VerdictTuple = [
   ms: number,
   branch?: string | null,
   error?: string | null,
-  checks?: readonly CheckTuple[],
+  checks?: readonly CheckTuple[] | null,
+  would?: Would,
 ];
 type CheckTuple = [path: string, test: string, seen: string, holds: 0 | 1];
 const VERDICTS: readonly StepVerdict['outcome'][] = ['done', 'filtered', 'failed', 'continued', 'skipped'];
 
+/** In place of a first step: the run was one in shadow. */
+const SHADOW = 'shadow';
+const SHADOW_BEGINS = `["${SHADOW}"`;
+
 /** Null for a run without steps. */
-export function stepsText(steps: readonly StepVerdict[]): string | null {
-  if (steps.length === 0) return null;
-  return JSON.stringify(
-    steps.map(({ step, branch, outcome, attempts, ms, error, checks }): VerdictTuple => {
-      const tuple: VerdictTuple = [step, VERDICTS.indexOf(outcome), attempts, ms];
-      const more = checks === undefined ? error : (error ?? null);
-      if (branch !== undefined || more !== undefined) tuple.push(branch ?? null);
-      if (more !== undefined) tuple.push(more);
-      if (checks !== undefined) {
-        tuple.push(
-          checks.map(({ path, test, seen, holds }): CheckTuple => [path, test, seen, holds ? 1 : 0]),
-        );
-      }
-      return tuple;
-    }),
-  );
+export function stepsText(steps: readonly StepVerdict[], shadow?: boolean): string | null {
+  if (steps.length === 0 && !shadow) return null;
+  const tuples = steps.map(({ step, branch, outcome, attempts, ms, ...rest }) => {
+    const { error, checks, would } = rest;
+    const tuple: VerdictTuple = [step, VERDICTS.indexOf(outcome), attempts, ms];
+    const more = [
+      branch,
+      error,
+      checks?.map(({ path, test, seen, holds }): CheckTuple => [path, test, seen, holds ? 1 : 0]),
+      would,
+    ];
+    const last = more.findLastIndex(one => one !== undefined);
+    return [...tuple, ...more.slice(0, last + 1).map(one => one ?? null)];
+  });
+  return JSON.stringify(shadow ? [SHADOW, ...tuples] : tuples);
 }
+
+export const isShadow = (stored: SQLOutputValue | undefined): boolean =>
+  typeof stored === 'string' && stored.startsWith(SHADOW_BEGINS);
 
 export function stepsOf(stored: SQLOutputValue | undefined): readonly StepVerdict[] {
   if (typeof stored !== 'string') return [];
-  return (JSON.parse(stored) as VerdictTuple[]).map(
-    ([step, outcome, attempts, ms, branch, error, checks]) => ({
+  const tuples = JSON.parse(stored) as (VerdictTuple | typeof SHADOW)[];
+  return tuples
+    .filter(tuple => tuple !== SHADOW)
+    .map(([step, outcome, attempts, ms, branch, error, checks, would]) => ({
       step,
       ...(typeof branch === 'string' ? { branch } : {}),
       outcome: VERDICTS[outcome] ?? 'failed',
@@ -70,8 +80,8 @@ export function stepsOf(stored: SQLOutputValue | undefined): readonly StepVerdic
       ...(checks && {
         checks: checks.map(([path, test, seen, holds]) => ({ path, test, seen, holds: holds === 1 })),
       }),
-    }),
-  );
+      ...(would && { would }),
+    }));
 }
 
 export const iso = (ms: SQLOutputValue | undefined): string => new Date(Number(ms)).toISOString();

@@ -105,7 +105,7 @@ export const packFinished = ({ record, park, parkedId }: Finished): FinishedRow 
   record.seq,
   record.replay,
   outcomeNumber(record.outcome),
-  stepsText(record.steps),
+  stepsText(record.steps, record.shadow),
   record.error ?? null,
   park,
   parkedId,

@@ -97,6 +97,27 @@ for (const { name, make } of WORLDS) {
       expect(listed?.runs[0]?.steps).to.deep.equal(steps);
     });
 
+    it('keep what a rule in shadow would have done, and that it was one', async () => {
+      await using world = make();
+      const store = await world.open();
+      const [first, second, third] = (await appended(store, 3)) as [PodioEvent, PodioEvent, PodioEvent];
+      const lease = await store.lanes.acquire(lane(), 'earliest');
+      const would = { text: 'posts', sends: [{ http: 'POST', url: 'https://a.example/', body: { n: 1 } }] };
+      const steps: StepVerdict[] = [
+        { step: 'a', outcome: 'done', attempts: 1, ms: 2, would },
+        { step: 'b', branch: '0', outcome: 'done', attempts: 1, ms: 2, would: { notRun: true } },
+      ];
+      await store.lanes.finish(lease, settled(first, { steps, shadow: true }), 1);
+      await store.lanes.finish(lease, settled(second, { steps: [], outcome: 'filtered', shadow: true }), 2);
+      await store.lanes.finish(lease, settled(third, { steps: [] }), 3);
+      const listed = await store.journal.list({});
+      expect(listed.map(({ runs }) => runs[0]?.shadow)).to.deep.equal([true, true, undefined]);
+      expect(listed[0]?.runs[0]?.steps).to.deep.equal(steps);
+      expect(listed[1]?.runs[0]?.steps).to.deep.equal([]);
+      const [traced] = await store.journal.trace(first.id);
+      expect(traced?.runs[0]).to.deep.include({ shadow: true, steps });
+    });
+
     it('know after a restart what is done above the cursor', async () => {
       await using world = make();
       const store = await world.open();

@@ -1,21 +1,20 @@
 import { expect } from 'chai';
 import { type DryRunDeps, dryRun } from '../../../src/dispatch/dry-run.ts';
 import { makeMatcher } from '../../../src/dispatch/match.ts';
-import type { PreparedStep, DryRun as Said } from '../../../src/plugin/host.ts';
+import type { PreparedStep } from '../../../src/plugin/host.ts';
 import { fakeStep, itemUpdate, known, makeRule, makeStep, viewOf, type Work } from './support.ts';
 
 const event = { ...itemUpdate(1, 1), seq: 1, receivedAt: '2026-06-01T12:00:00.000Z' };
 
-/** As a plugin host in dry-run mode: `sink` and `mute` only say what they would do. */
+/** As a plugin host that captures effects: `sink` and `mute` only say what they would do. */
 function deps(work: Record<string, Work>, names: readonly string[], trigger = {}): DryRunDeps {
-  let last: Said | undefined;
   const sayer =
-    (plugin: string, text: string | undefined): Work =>
-    ({ event: about, data }) => {
-      last = { rule: 'r', step: plugin, plugin, event: about, data, text };
+    (text: string | undefined): Work =>
+    ({ would }) => {
+      would?.({ ...(text !== undefined && { text }), notRun: true });
       return undefined;
     };
-  const all = { sink: sayer('sink', 'would post'), mute: sayer('mute', undefined), ...work };
+  const all = { sink: sayer('would post'), mute: sayer(undefined), ...work };
   const steps = names.map(name => makeStep(name, name === 'optional' ? { onError: 'continue' } : {}));
   const rule = makeRule('r', {
     steps,
@@ -27,11 +26,6 @@ function deps(work: Record<string, Work>, names: readonly string[], trigger = {}
     matcher: makeMatcher(rule, known),
     reader: { changes: async () => new Map() },
     view: viewOf,
-    said: () => {
-      const told = last;
-      last = undefined;
-      return told;
-    },
     signal: new AbortController().signal,
   };
 }

@@ -264,6 +264,35 @@ describe('Lane', () => {
       expect(await parkedOf(world)).to.have.length(1);
     });
 
+    it('in shadow keeps what it would do, and parks nothing', async () => {
+      const work: Work = ({ event, would }) => {
+        if (event.revision === 1) throw new PermanentError('never');
+        would?.({ text: 'posts s3cret', sends: [] });
+        return undefined;
+      };
+      const rule = makeRule('r', { shadow: true });
+      const mask = (text: string) => text.replaceAll('s3cret', '***');
+      const world = await new World({ rules: [rule], work: { work }, mask }).start();
+      await world.append(itemUpdate(1, 1), itemUpdate(1, 2));
+      const [first, second] = await world.store.journal.list({});
+      expect(first?.runs[0]).to.include({
+        outcome: 'dropped',
+        error: 'would be parked: never',
+        shadow: true,
+      });
+      expect(second?.runs[0]).to.include({ outcome: 'settled', shadow: true });
+      expect(second?.runs[0]?.steps[0]?.would).to.deep.equal({ text: 'posts ***', sends: [] });
+      expect(await parkedOf(world)).to.deep.equal([]);
+
+      // Enabled, it does not run them again.
+      const { shadow: _, ...enabled } = rule;
+      await world.crash({ rules: [enabled] });
+      await world.append(itemUpdate(1, 3));
+      expect(
+        (await world.store.journal.list({})).map(({ runs }) => runs.map(run => run.shadow)),
+      ).to.deep.equal([[true], [true], [undefined]]);
+    });
+
     it('waits as long as the error asks without using up an attempt', async () => {
       const steps = [makeStep('work', { delivery: { ...POLICY, attempts: 1 } })];
       const work = failing(2, () => new RetryAfter(30_000));

@@ -1,8 +1,11 @@
 import { expect } from 'chai';
 import { concatMap, map } from 'rxjs';
-import type { Message, PluginContext, PluginDefinition } from '../../../src/plugin/contract.ts';
-import type { DryRun, PluginHost } from '../../../src/plugin/host.ts';
+import type { Would } from '../../../src/core/would.ts';
+import { makeCapture } from '../../../src/plugin/capture.ts';
+import type { Message, PluginContext, PluginDefinition, PluginPodio } from '../../../src/plugin/contract.ts';
+import type { HostDeps, PluginHost } from '../../../src/plugin/host.ts';
 import { compileTemplate, definePlugin, PermanentError, RetryAfter, z } from '../../../src/plugin/index.ts';
+import { makeMemoryStore } from '../../../src/store/memory.ts';
 import { pluginWorld, rule, step, task } from '../../support/plugin-world.ts';
 import { makeVirtualClock } from '../../support/virtual-clock.ts';
 
@@ -258,14 +261,20 @@ describe('plugin host', () => {
     });
   });
 
-  describe('in a dry run', () => {
-    const said: DryRun[] = [];
-    const dryRun = (one: DryRun) => void said.push(one);
+  describe('where effects are captured', () => {
+    const told: Would[] = [];
+    const would = (one: Would) => void told.push(one);
+    const podio = {} as PluginPodio;
+    const captured = (offline = false): Partial<HostDeps> => ({
+      capture: makeCapture({ podio, values: makeMemoryStore().values }),
+      isCaptured: () => true,
+      offline,
+    });
     beforeEach(() => {
-      said.length = 0;
+      told.length = 0;
     });
 
-    it('neither sets up nor runs what has effects, tells what it would do and passes the message on', async () => {
+    it('neither sets up nor runs what may do things on its own, tells what it would do, passes the message on', async () => {
       const { prepared } = prepare(
         define({
           setup: () => {
@@ -273,22 +282,57 @@ describe('plugin host', () => {
           },
           describe: () => 'posts',
         }),
-        { dryRun },
+        captured(),
       );
-      expect(await prepared.run(task({ data: { a: 1 } }))).to.deep.equal([{ a: 1 }]);
-      expect(said).to.have.length(1);
-      expect(said[0]).to.include({ rule: 'won', step: 'probe', plugin: 'probe', text: 'posts' });
+      expect(await prepared.run(task({ data: { a: 1 }, would }))).to.deep.equal([{ a: 1 }]);
+      expect(told).to.deep.equal([{ text: 'posts', notRun: true }]);
+      await prepare(define({}), captured()).prepared.run(task({ would }));
+      expect(told[1]).to.deep.equal({ notRun: true });
     });
 
-    it('tells also of a plugin that has no words', async () => {
-      await prepare(define({}), { dryRun }).prepared.run(task());
-      expect(said[0]?.text).to.equal(undefined);
-    });
-
-    it('runs what is pure', async () => {
+    it('runs what is pure, which has nothing to tell', async () => {
       const pure = define({ pure: true, setup: () => ({ operator: concatMap(() => []) }) });
-      expect(await prepare(pure, { dryRun }).prepared.run(task())).to.deep.equal([]);
-      expect(said).to.deep.equal([]);
+      expect(await prepare(pure, captured()).prepared.run(task({ would }))).to.deep.equal([]);
+      expect(told).to.deep.equal([]);
+    });
+
+    const poster = define({
+      effects: 'context',
+      setup: (_options, { captured: isCaptured, fetch, outside }) => ({
+        operator: concatMap(async message => {
+          const answer = await fetch('https://erp.example.com/', { method: 'POST', body: '{"n":1}' });
+          const file = await outside('line', { text: 'x' }, { make: async () => 'written', instead: 'kept' });
+          return message.with({ status: answer.status, file, isCaptured });
+        }),
+      }),
+      describe: () => 'posts',
+    });
+
+    it('runs what keeps to its context, with what it sends kept', async () => {
+      const output = await prepare(poster, captured()).prepared.run(task({ would }));
+      expect(output).to.deep.equal([{ probe: { status: 200, file: 'kept', isCaptured: true } }]);
+      const [one] = told;
+      expect(one?.text).to.equal('posts');
+      expect(one?.sends?.map(sending => [Object.keys(sending)[0], sending.body])).to.deep.equal([
+        ['http', { n: 1 }],
+        ['line', undefined],
+      ]);
+    });
+
+    it('asks it rather than running it, where there is no Podio to read from', async () => {
+      expect(await prepare(poster, captured(true)).prepared.run(task({ would }))).to.deep.equal([{}]);
+      expect(told).to.deep.equal([{ text: 'posts', notRun: true }]);
+    });
+
+    it('captures nothing of the rules that are not to be captured', async () => {
+      const real = {
+        ...captured(),
+        isCaptured: () => false,
+        fetch: async () => new Response('', { status: 202 }),
+      };
+      const output = await prepare(poster, real).prepared.run(task({ would }));
+      expect(output).to.deep.equal([{ probe: { status: 202, file: 'written', isCaptured: false } }]);
+      expect(told).to.deep.equal([]);
     });
   });
 });

@@ -98,6 +98,19 @@ describe('email', () => {
     expect(ids[2]).not.to.equal(ids[0]);
   });
 
+  it('is shown and not sent where effects are captured', async () => {
+    const smtp = 'smtp://bot:s3cret@127.0.0.1:1';
+    const mail = {
+      from: 'bot@example.com',
+      to: ['a@example.com', 'b@example.com'],
+      subject: 'on {{ item.title }}',
+    };
+    await using tested = await testPlugin(email, { options: { smtp, ...mail, text: 'hi' }, captured: true });
+    const [data] = await tested.run({ item: { title: 'Fjord' } });
+    expect(data?.email).to.deep.include({ accepted: 2, rejected: [] });
+    expect(tested.sends).to.deep.equal([{ mail: { ...mail, subject: 'on Fjord', text: 'hi' } }]);
+  });
+
   describe('with files of Podio', () => {
     let scene: Emulated;
     let itemId: number;

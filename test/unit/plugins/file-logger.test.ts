@@ -207,6 +207,17 @@ describe('file-logger', () => {
     expect(linesOf(path)).to.have.length(100);
   });
 
+  it('touches no file where effects are captured, and says which line it would write', async () => {
+    using folder = temporaryFolder();
+    const path = join(folder.path, 'deep', 'events.ndjson');
+    await using tested = await testPlugin(fileLogger, { options: { path }, captured: true });
+    expect(await tested.run()).to.have.length(1);
+    const [sending] = tested.sends as [{ line: { path: string; text: string } }];
+    expect(sending.line.path).to.equal(path);
+    expect(JSON.parse(sending.line.text)).to.include({ type: 'item.update', rule: 'test-rule' });
+    expect(existsSync(join(folder.path, 'deep'))).to.equal(false);
+  });
+
   it('touches no file when it only describes', async () => {
     using folder = temporaryFolder();
     const path = join(folder.path, 'e.ndjson');

@@ -1,7 +1,7 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import { DEFAULT_LIMIT, type EventQuery, type EventWithRuns, type ReadResult } from '../../contract.ts';
 import { type Names, NO_NAME } from '../names.ts';
-import { entryOf, eventOf, outcomeOf, type Row, stepsOf } from '../rows.ts';
+import { entryOf, eventOf, isShadow, outcomeOf, type Row, stepsOf } from '../rows.ts';
 import { firstSince } from './since.ts';
 
 export interface JournalReads {
@@ -31,6 +31,7 @@ export function makeJournalReads(db: DatabaseSync, names: Names): JournalReads {
         outcome: outcomeOf(run.outcome),
         steps: stepsOf(run.steps),
         ...(run.error === null ? {} : { error: String(run.error) }),
+        ...(isShadow(run.steps) ? { shadow: true } : {}),
       })),
     );
 

@@ -15,7 +15,7 @@ import {
 } from '../../contract.ts';
 import { elapsed, standsAt } from '../../time.ts';
 import { type Names, NO_NAME } from '../names.ts';
-import { entryOf, outcomeNumber, outcomeOf, type Row, stepsOf } from '../rows.ts';
+import { entryOf, isShadow, outcomeNumber, outcomeOf, type Row, stepsOf } from '../rows.ts';
 import { makePausedSince } from './pauses.ts';
 
 export interface Page {
@@ -166,6 +166,7 @@ export function makeLaneReads(db: DatabaseSync, names: Names): LaneReads {
         outcome: outcomeOf(row.outcome),
         steps: stepsOf(row.steps),
         ...(row.error === null ? {} : { error: String(row.error) }),
+        ...(isShadow(row.steps) ? { shadow: true } : {}),
         endedAt: Number(row.ended_at),
         ...parkedOf(rule, seq, Number(row.replay)),
       }),
