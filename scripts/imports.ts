@@ -22,9 +22,20 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   reconcile: middle,
   recover: middle,
   retention: middle,
+  alarms: middle,
   admin: middle,
   emulator: [],
-  daemon: [...middle, 'ingress', 'dispatch', 'schedule', 'reconcile', 'recover', 'retention', 'admin'],
+  daemon: [
+    ...middle,
+    'ingress',
+    'dispatch',
+    'schedule',
+    'reconcile',
+    'recover',
+    'retention',
+    'alarms',
+    'admin',
+  ],
   cli: [
     ...middle,
     'daemon',
@@ -35,6 +46,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'reconcile',
     'recover',
     'retention',
+    'alarms',
     'admin',
   ],
   'index.ts': [...middle, 'daemon'],
@@ -42,7 +54,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
 };
 const SIBLINGS: readonly (readonly string[])[] = [
   ['log', 'config', 'store', 'podio', 'plugin', 'http', 'service'],
-  ['ingress', 'dispatch', 'schedule', 'reconcile', 'recover', 'retention', 'admin'],
+  ['ingress', 'dispatch', 'schedule', 'reconcile', 'recover', 'retention', 'alarms', 'admin'],
 ];
 
 const IMPORT =

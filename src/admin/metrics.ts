@@ -1,5 +1,6 @@
 /** What is counted, for Prometheus (contract 9). Counters are kept here; gauges are handed in at the scrape. */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { ALARM_NAMES } from '../core/alarm.ts';
 import type { Metrics } from '../core/metrics.ts';
 import type { BudgetStatus } from '../podio/contract.ts';
 import { makeLoopDelay } from './loop-delay.ts';
@@ -77,6 +78,8 @@ export function makeMetrics(): MetricsRegistry {
   const gaps = gauge('podiod_gaps_open', 'Changes of items that are missing and are looked for.', ['app']);
   const paused = gauge('podiod_api_paused_seconds', 'For how long Podio has asked to wait.', ['identity']);
   const diskFree = gauge('podiod_disk_free_bytes', 'Room left where dataDir is.', []);
+  const database = gauge('podiod_database_bytes', 'What the database takes up.', []);
+  const alarms = gauge('podiod_alarms', 'Alarms that were raised and are not over.', ['alarm']);
   const memory = gauge('podiod_resident_memory_bytes', 'Memory of the process.', []);
   const startTime = gauge('podiod_start_time_seconds', 'When the process started.', []);
   const build = gauge('podiod_build_info', '1, with the version.', ['version']);
@@ -121,6 +124,11 @@ export function makeMetrics(): MetricsRegistry {
     for (const { app, open: missing } of facts.completeness) gaps.set({ app }, missing);
     for (const { identity, pausedMs } of facts.budgets) paused.set({ identity }, pausedMs / 1000);
     if (facts.diskFree !== undefined) diskFree.set(facts.diskFree);
+    database.set(facts.retention.usage.used);
+    // With a line for each that may come, so that a query finds 0 and not nothing.
+    for (const alarm of ALARM_NAMES) {
+      alarms.set({ alarm }, facts.alarms.filter(raised => raised.alarm === alarm).length);
+    }
     memory.set(process.memoryUsage.rss());
     startTime.set(facts.startedAt / 1000);
     build.set({ version: facts.version }, 1);

@@ -3,7 +3,7 @@ import { styleText } from 'node:util';
 import { showDuration } from '../core/duration.ts';
 import { showSize } from '../core/units.ts';
 import type { BudgetStatus } from '../podio/contract.ts';
-import type { PausedStatus, ReplayStatus, RuleStatus, Status } from './status.ts';
+import type { AlarmStatus, PausedStatus, ReplayStatus, RuleStatus, Status } from './status.ts';
 
 export interface RenderOptions {
   /** Columns of the terminal. Default: 80. */
@@ -35,6 +35,7 @@ export function renderStatus(status: Status, { width = 80, colours = false, now 
     paused(status.paused, width, now, paint),
     hooks(status, width, now, paint),
     completeness(status, width, now, paint),
+    alarms(status.alarms, width, now, paint),
     troubles(status, width, now, paint),
     budgets(status.podio, width, paint),
   ];
@@ -120,6 +121,11 @@ function paused(all: readonly PausedStatus[], width: number, now: number, paint:
     return paint('yellow', clip(`paused: ${kind} ${plain(name)} (${age(since, now)}), until ${next}`, width));
   });
 }
+
+const alarms = (all: readonly AlarmStatus[], width: number, now: number, paint: Paint): string[] =>
+  all.map(({ alarm, text, since }) =>
+    paint('red', clip(`alarm ${alarm} (${age(since, now)}): ${plain(text)}`, width)),
+  );
 
 const isCount = (column: string): boolean => ['lag', 'in hand', 'parked'].includes(column);
 

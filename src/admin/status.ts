@@ -1,4 +1,5 @@
 /** What `podiod status` and the admin API tell: one shape, put together from what each part knows. Pure. */
+import type { Outage, RaisedAlarm } from '../core/alarm.ts';
 import type { DefinitionStatus } from '../core/field-use.ts';
 import type { Outcome } from '../core/run.ts';
 import type { BreakerStatus } from '../dispatch/breaker.ts';
@@ -79,6 +80,11 @@ export interface PausedStatus extends Pausable {
   readonly since: string;
 }
 
+export interface AlarmStatus extends Omit<Outage, 'since'> {
+  /** ISO 8601, UTC. */
+  readonly since: string;
+}
+
 export interface HookCounts {
   readonly active: number;
   readonly inactive: number;
@@ -129,6 +135,8 @@ export interface Status {
   readonly paused: readonly PausedStatus[];
   readonly hooks: HookCounts;
   readonly degraded: readonly DegradedRef[];
+  /** Those that were raised and are not over, oldest first. */
+  readonly alarms: readonly AlarmStatus[];
   /** Hooks of apps that left the config and can't be reached any more. */
   readonly leftovers: readonly Leftover[];
   /** Deletions that wait for `podiod apply --allow-deletes`. */
@@ -182,6 +190,8 @@ export interface StatusFacts {
   readonly sweeps: readonly SweepStatus[];
   readonly completeness: readonly Completeness[];
   readonly definitions: DefinitionStatus;
+  /** Those that last. */
+  readonly alarms: readonly RaisedAlarm[];
 }
 
 const NO_RUNS: Readonly<Record<Outcome, number>> = { settled: 0, filtered: 0, parked: 0, dropped: 0 };
@@ -213,6 +223,7 @@ export function statusOf(facts: StatusFacts): Status {
     paused: facts.paused.map(({ since, ...what }) => ({ ...what, since: iso(since) })),
     hooks: countHooks(reconcile),
     degraded: readiness.degraded,
+    alarms: facts.alarms.map(({ since, raisedAt, ...alarm }) => ({ ...alarm, since: iso(since) })),
     leftovers: reconcile.leftovers,
     refusedDeletions: reconcile.refusedDeletions,
     reconcile: {

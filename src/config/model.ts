@@ -96,5 +96,6 @@ export interface Config {
   };
   readonly outbound: { readonly hosts: readonly string[] | undefined; readonly private: boolean };
   readonly retention: { readonly eventsMs: number; readonly runsMs: number; readonly size: number };
+  readonly alarms: { readonly afterMs: number; readonly disk: number; readonly budget: number };
   readonly stopTimeoutMs: number;
 }

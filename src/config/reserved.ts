@@ -1,8 +1,8 @@
 import type { Diagnostic } from '../core/diagnostic.ts';
 import type { Path } from './node.ts';
 
-const RULE = new Set(['mode', 'includeOwn', 'expect', 'was', 'tests']);
-const TRIGGER = new Set(['podiod', 'date', 'at', 'items', 'view', 'where']);
+const RULE = new Set(['mode', 'includeOwn', 'was', 'tests']);
+const TRIGGER = new Set(['date', 'at', 'items', 'view', 'where']);
 
 /** Keys that later versions will give a meaning to. Silence about one would let a rule run without its condition. */
 function isReserved(path: Path): boolean {

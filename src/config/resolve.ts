@@ -1,5 +1,6 @@
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
+import { showDuration } from '../core/duration.ts';
 import type { FieldUse } from '../core/field-use.ts';
 import type { Rule } from '../core/rule.ts';
 import { checkLogins, checkUniqueIds } from './accounts.ts';
@@ -11,6 +12,7 @@ import { type MapNode, section } from './node.ts';
 import { resolveRules } from './rules.ts';
 import {
   AdminSchema,
+  AlarmsSchema,
   AppSchema,
   CatchUpSchema,
   ConfigSchema,
@@ -82,6 +84,8 @@ export async function resolveConfig(context: ResolveContext): Promise<Config | u
   const catchUp = await part(context, CatchUpSchema, 'catchUp');
   const outbound = await part(context, OutboundSchema, 'outbound');
   const retention = await part(context, RetentionSchema, 'retention');
+  checkExpectations(context, rules ?? [], retention?.events);
+  const alarms = await part(context, AlarmsSchema, 'alarms');
   const stopTimeoutMs = await part(context, ConfigSchema.shape.stopTimeout, 'stopTimeout');
   const dataDir = await resolveDataDir(context);
 
@@ -91,6 +95,7 @@ export async function resolveConfig(context: ResolveContext): Promise<Config | u
     !reconcile ||
     !catchUp ||
     !retention ||
+    !alarms ||
     stopTimeoutMs === undefined ||
     dataDir === undefined
   )
@@ -123,8 +128,23 @@ export async function resolveConfig(context: ResolveContext): Promise<Config | u
     },
     outbound: { hosts: outbound.hosts, private: outbound.private },
     retention: { eventsMs: retention.events, runsMs: retention.runs, size: retention.size },
+    alarms: { afterMs: alarms.after, disk: alarms.disk, budget: alarms.budget },
     stopTimeoutMs,
   };
+}
+
+/** When something last came is known for as long as its event is kept. */
+function checkExpectations(
+  context: ResolveContext,
+  rules: readonly Rule[],
+  eventsMs = Number.POSITIVE_INFINITY,
+): void {
+  for (const { name, expect } of rules) {
+    if (expect === undefined || expect.everyMs <= eventsMs) continue;
+    const path = ['rules', name, 'expect', 'every'];
+    const said = `\`${path.join('.')}\` is longer than events are kept (${showDuration(eventsMs)})`;
+    complain(context, 'CONFIG_VALUE', path, said, { hint: 'make it shorter, or `retention.events` longer' });
+  }
 }
 
 /** All rules are right, so those that are written and don't run are disabled. */

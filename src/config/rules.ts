@@ -86,6 +86,7 @@ async function resolveRule(
     startAt: head.startAt,
     recovered: typeof head.recovered === 'string' ? head.recovered : { maxAgeMs: head.recovered.maxAge },
     timezone,
+    ...(head.expect && { expect: { everyMs: head.expect.every } }),
     ...(head.loop && { loop: head.loop }),
     ...(isShadow && { shadow: true }),
     // What was captured of a run in hand is not done: when the rule is enabled it begins again.

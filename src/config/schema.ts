@@ -4,6 +4,7 @@
  * and default. Custom messages are the part after the path: "server.maxBody **must be a size ...**".
  */
 import { z } from 'zod';
+import { ALARM_NAMES } from '../core/alarm.ts';
 import {
   BACKOFF,
   DURATION,
@@ -292,7 +293,22 @@ export const ScheduleTriggerSchema = z.strictObject({
     .describe('`run`: the latest tick that was missed while podiod was down fires once at its start.'),
 });
 
-const TriggerSchema = z.union([AppTriggerSchema, SpaceTriggerSchema, ScheduleTriggerSchema]);
+export const PodiodTriggerSchema = z.strictObject({
+  podiod: oneOrMore(z.string().min(1, 'must not be empty'), 'must be the name of an alarm or a list of them')
+    .meta({
+      examples: [...ALARM_NAMES, '*'],
+    })
+    .describe(
+      `Alarms of podiod itself, when they begin and when they are over: \`${ALARM_NAMES.join('`, `')}\`, \`"*"\` or a list. See docs/alarms.md.`,
+    ),
+});
+
+const TriggerSchema = z.union([
+  AppTriggerSchema,
+  SpaceTriggerSchema,
+  ScheduleTriggerSchema,
+  PodiodTriggerSchema,
+]);
 
 const SCALAR = { type: ['string', 'number', 'boolean', 'null'] };
 const OPERAND = { anyOf: [SCALAR, { type: 'object' }] };
@@ -358,6 +374,12 @@ export const RuleHeadSchema = z.strictObject({
     'A condition that an event must fulfil, decided before the first step. See docs/conditions.md.',
   ),
   timezone: timezone('`defaults.timezone`'),
+  expect: z
+    .strictObject({
+      every: duration('1s').describe('How long it may be quiet. A duration, no longer than events are kept.'),
+    })
+    .optional()
+    .describe('An alarm when nothing came for the rule for so long. See docs/alarms.md.'),
   loop: z
     .literal('allowed', 'must be allowed, or left out')
     .optional()
@@ -444,6 +466,16 @@ export const RetentionSchema = z.strictObject({
     ),
 });
 
+export const AlarmsSchema = z.strictObject({
+  after: duration()
+    .prefault('5m')
+    .describe('How long what may mend by itself has to last before it is an alarm. A duration.'),
+  disk: size().prefault('1gb').describe('Less room than this where `dataDir` is, is an alarm.'),
+  budget: share()
+    .prefault('2%')
+    .describe("When no more than this is left of an identity's calls in the hour, it is an alarm."),
+});
+
 const map = <T extends z.ZodType>(schema: T) => z.record(name(), schema).prefault({});
 
 const PluginSchema = z.object({ use: PluginUseSchema }).catchall(z.unknown());
@@ -472,5 +504,8 @@ export const ConfigSchema = z.strictObject({
   catchUp: CatchUpSchema.prefault({}).describe('How changes are found that no delivery told of.'),
   outbound: OutboundSchema.prefault({}).describe('Where plugins may call.'),
   retention: RetentionSchema.prefault({}).describe('How long things are kept.'),
+  alarms: AlarmsSchema.prefault({}).describe(
+    'When something is wrong enough to tell of it. See docs/alarms.md.',
+  ),
   stopTimeout: duration().prefault('30s').describe('How long a stop may take. A duration.'),
 });

@@ -1,9 +1,11 @@
 import { validateDetailed } from 'node-cron';
+import { ALARM_NAMES, alarmType } from '../core/alarm.ts';
 import { HOOK_EVENTS } from '../core/event.ts';
 import type {
   AppTrigger,
   FieldChange,
   FieldValue,
+  PodiodTrigger,
   ScheduleTrigger,
   SpaceTrigger,
   Trigger,
@@ -14,15 +16,20 @@ import { type Context, complain, each, namesOf, wildcard } from './context.ts';
 import { showGiven } from './explain.ts';
 import { type FieldCheck, fieldNameOf } from './field-check.ts';
 import { type ConfigNode, child, isInterpolated, type Path, showPath } from './node.ts';
-import { notSupported, reservedKey } from './reserved.ts';
-import { AppTriggerSchema, ScheduleTriggerSchema, SpaceTriggerSchema } from './schema.ts';
+import { reservedKey } from './reserved.ts';
+import {
+  AppTriggerSchema,
+  PodiodTriggerSchema,
+  ScheduleTriggerSchema,
+  SpaceTriggerSchema,
+} from './schema.ts';
 
 /** What triggers are resolved with. */
 export interface TriggerContext extends Context {
   readonly fields: FieldCheck;
 }
 
-const KINDS = ['app', 'space', 'schedule'] as const;
+const KINDS = ['app', 'space', 'schedule', 'podiod'] as const;
 
 /** Resolves what stands under `on`. Undefined when a trigger has a problem (reported) or can't be known. */
 export async function resolveTriggers(
@@ -41,7 +48,7 @@ export async function resolveTriggers(
 }
 
 const WHAT_STARTS =
-  'say what starts the rule: `app` with `events` or `fields`, `space` with `events`, or `schedule`';
+  'say what starts the rule: `app` with `events` or `fields`, `space` with `events`, `schedule`, or `podiod`';
 
 async function resolveTrigger(
   context: TriggerContext,
@@ -57,11 +64,6 @@ async function resolveTrigger(
   }
   const kinds = KINDS.filter(kind => node.entries.has(kind));
   const [kind] = kinds;
-  if (kind === undefined && node.entries.has('podiod')) {
-    const { code, message, hint } = notSupported('a trigger on `podiod`');
-    complain(context, code, [...path, 'podiod'], message, { hint });
-    return undefined;
-  }
   if (kind === undefined || kinds.length > 1) {
     const given = [...node.entries.keys()];
     const said =
@@ -85,6 +87,8 @@ async function resolveTrigger(
       return resolveSpace(context, node, path);
     case 'schedule':
       return resolveSchedule(context, node, path, timezone);
+    case 'podiod':
+      return resolvePodiod(context, node, path);
   }
 }
 
@@ -207,6 +211,22 @@ async function resolveSchedule(
   return { kind: 'schedule', cron, timezone: zone, missed: parsed.missed };
 }
 
+async function resolvePodiod(
+  context: Context,
+  node: ConfigNode,
+  path: Path,
+): Promise<PodiodTrigger | undefined> {
+  const parsed = await check(PodiodTriggerSchema, node, { ...context, path, onUnknownKey: reservedKey });
+  const alarms = resolveEvents(
+    context,
+    child(node, 'podiod'),
+    [...path, 'podiod'],
+    ALARM_NAMES,
+    ' of podiod itself',
+  );
+  return parsed && alarms && { kind: 'podiod', events: alarms.map(alarmType) };
+}
+
 function scheduleProblem(cron: string, isShown: boolean): string | undefined {
   const fields = cron.split(' ').length;
   if (fields !== 5) return `a schedule has five fields, this one has ${fields}`;
@@ -309,6 +329,8 @@ function resolveEvents(
 
 /** The event is there, only not for this kind of trigger. */
 function elsewhere(event: string): string | undefined {
+  const alarm = ALARM_NAMES.find(name => alarmType(name) === event);
+  if (alarm !== undefined) return `write \`podiod: ${alarm}\``;
   if (Object.hasOwn(HOOK_EVENTS.space, event))
     return `${event} is an event of spaces: use \`space\` instead of \`app\``;
   if (Object.hasOwn(HOOK_EVENTS.app, event)) {

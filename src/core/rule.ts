@@ -43,7 +43,14 @@ export interface ScheduleTrigger {
   readonly missed: 'skip' | 'run';
 }
 
-export type Trigger = AppTrigger | SpaceTrigger | ScheduleTrigger;
+/** News of the daemon itself. */
+export interface PodiodTrigger {
+  readonly kind: 'podiod';
+  /** Exact event types, `podiod.parked`, patterns expanded. */
+  readonly events: readonly string[];
+}
+
+export type Trigger = AppTrigger | SpaceTrigger | ScheduleTrigger | PodiodTrigger;
 
 /** How a step is tried (contract 2). All times are milliseconds. */
 export interface DeliveryPolicy {
@@ -101,6 +108,8 @@ export interface Rule {
   readonly timezone: string;
   /** It runs with what it does outside captured and shown. */
   readonly shadow?: true;
+  /** It is an alarm when nothing has come for the rule for so long. */
+  readonly expect?: { readonly everyMs: number };
   /** It may set itself off, by way of other rules too: it comes to an end by itself. */
   readonly loop?: 'allowed';
   /** Changes when the steps do: the work of a run in hand is then begun again. */

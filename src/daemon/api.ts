@@ -1,14 +1,15 @@
 /** The admin API, joined to the parts that it tells of and asks. */
-import { statfs } from 'node:fs/promises';
 import { makeAdmin } from '../admin/admin.ts';
 import type { MetricsRegistry } from '../admin/metrics.ts';
 import type { Readiness, StatusFacts } from '../admin/status.ts';
+import type { Alarms } from '../alarms/watch.ts';
 import type { Dispatcher } from '../dispatch/dispatcher.ts';
 import type { Address, HttpServer } from '../http/server.ts';
 import type { Retention } from '../retention/retention.ts';
 import { ensureSecretFile, keepSecretFile } from '../store/files.ts';
 import type { Base, Front } from './base.ts';
 import type { Definitions } from './definitions.ts';
+import { freeBytes } from './disk.ts';
 import { findItem, parseItemName } from './find-item.ts';
 import { fireByHand } from './fire.ts';
 import { retryParked } from './parked.ts';
@@ -22,6 +23,7 @@ export interface ApiParts {
   readonly dispatcher: Dispatcher;
   readonly definitions: Definitions;
   readonly retention: Retention;
+  readonly alarms: Pick<Alarms, 'raised'>;
   readonly readiness: { status(): Readiness };
   readonly metrics: MetricsRegistry;
   readonly version: string;
@@ -97,7 +99,7 @@ export async function openApi(parts: ApiParts): Promise<HttpServer> {
 }
 
 async function factsOf(
-  { base, front, dispatcher, definitions, retention, readiness, version, startedAt }: ApiParts,
+  { base, front, dispatcher, definitions, retention, alarms, readiness, version, startedAt }: ApiParts,
   admin: Address,
 ): Promise<StatusFacts> {
   const { live, podio, store, clock } = base;
@@ -124,12 +126,6 @@ async function factsOf(
     sweeps: front.recovery.status(),
     completeness: await store.gaps.completeness(),
     definitions: definitions.status(),
+    alarms: alarms.raised(),
   };
 }
-
-/** For whoever may write there without being root. */
-const freeBytes = (dir: string): Promise<number | undefined> =>
-  statfs(dir).then(
-    ({ bavail, bsize }) => bavail * bsize,
-    () => undefined,
-  );

@@ -20,6 +20,7 @@ import type { FieldDirectory, ItemReader } from '../podio/contract.ts';
 import { makeItemReader } from '../podio/index.ts';
 import type { Reconciler } from '../reconcile/index.ts';
 import { makeRetention } from '../retention/retention.ts';
+import { makeDaemonAlarms } from './alarms.ts';
 import { openApi } from './api.ts';
 import { type Base, type BaseOptions, openBase, openFront } from './base.ts';
 import { Closing } from './closing.ts';
@@ -148,6 +149,8 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
     log,
   });
   starting.defer('retention', () => retention.stop());
+  const alarms = makeDaemonAlarms(base, { running: dispatcher, reconciler, retention });
+  starting.defer('the alarms', () => alarms.stop());
   starting.defer('old secrets', forgetWhenReplaced(base.secrets, reconciler, clock, log));
   const readiness = makeReadiness({ clock, reconciler, outage });
   starting.defer('readiness', readiness.waitForHooks());
@@ -160,6 +163,7 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
     dispatcher,
     definitions,
     retention,
+    alarms,
     readiness,
     metrics,
     version,
@@ -181,6 +185,7 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
   dispatcher.start();
   lanesUp();
   retention.start();
+  await alarms.start();
   for (const part of generation.parts) await part.start();
   if (options.reconcile !== 'asked') reconciler.start();
   // After the hooks: what they deliver by then need not be looked for.

@@ -17,6 +17,8 @@ export interface BreakerStatus {
   readonly nextTryAt?: string;
   /** When an operator paused it. */
   readonly pausedSince?: string;
+  /** A try has succeeded since the start. */
+  readonly hasWorked?: true;
 }
 
 /** `probe`: the one try of this backoff step, whose end has to be told. */
@@ -70,6 +72,7 @@ export class Breaker {
   readonly #deps: BreakerDeps;
   readonly #holders: Holder[] = [];
   #failures = 0;
+  #hasWorked = false;
   /** Of these events; more than are needed are not kept. */
   readonly #events = new Set<string>();
   #outage: Outage | undefined;
@@ -106,6 +109,7 @@ export class Breaker {
   }
 
   succeeded(): void {
+    this.#hasWorked = true;
     // The way nearly every call goes.
     if (this.#failures === 0) return;
     this.#failures = 0;
@@ -168,7 +172,8 @@ export class Breaker {
   status(): BreakerStatus {
     const { plugin, hold } = this;
     const outage = this.#outage;
-    if (outage === undefined) return { plugin, state: 'closed', ...hold.told };
+    const worked = this.#hasWorked ? ({ hasWorked: true } as const) : {};
+    if (outage === undefined) return { plugin, state: 'closed', ...worked, ...hold.told };
     const { sinceWall, since, error, nextAt, probing } = outage;
     return {
       plugin,
@@ -176,6 +181,7 @@ export class Breaker {
       since: new Date(sinceWall).toISOString(),
       error,
       ...(!probing && { nextTryAt: new Date(sinceWall + (nextAt - since)).toISOString() }),
+      ...worked,
       ...hold.told,
     };
   }

@@ -44,6 +44,7 @@ export function makeMatcher(rule: Rule, { apps, spaces, fields }: Known): Matche
   const appTypes = new Map<number, Set<string>>();
   const spaceTypes = new Map<number, Set<string>>();
   const fieldTriggers = new Map<number, FieldTrigger[]>();
+  const alarmTypes = new Set<string>();
   let scheduled = false;
 
   for (const trigger of rule.triggers) {
@@ -59,6 +60,9 @@ export function makeMatcher(rule: Rule, { apps, spaces, fields }: Known): Matche
         break;
       case 'schedule':
         scheduled = true;
+        break;
+      case 'podiod':
+        for (const type of trigger.events) alarmTypes.add(type);
         break;
     }
   }
@@ -118,7 +122,8 @@ export function makeMatcher(rule: Rule, { apps, spaces, fields }: Known): Matche
         case 'schedule':
           return scheduled && event.type === 'schedule.fire' && event.ref.id === rule.name ? 'yes' : 'no';
         case 'daemon':
-          return 'no';
+          // A rule hears nothing of itself: one that tells people and fails would be told so, and fail.
+          return alarmTypes.has(event.type) && event.params.rule !== rule.name ? 'yes' : 'no';
       }
     },
 

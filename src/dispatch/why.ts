@@ -317,6 +317,13 @@ function partsOf(rule: Rule, trigger: Trigger, event: PodioEvent, known: Known):
       const holds = event.type === 'schedule.fire' && event.ref.id === rule.name;
       return [{ path: 'on.schedule', test: trigger.cron, seen: event.type, holds }];
     }
+    case 'podiod': {
+      const ofItself = event.ref.type === 'daemon' && event.params.rule === rule.name;
+      const of = ofItself
+        ? [{ path: 'event.params.rule', test: 'another rule', seen: rule.name, holds: false }]
+        : [];
+      return [typePart(trigger, event), ...of];
+    }
     case 'space': {
       const space = event.ref.type === 'space' ? Number(event.ref.id) : undefined;
       const holds = trigger.spaces.some(name => known.spaces.get(name)?.id === space);

@@ -47,6 +47,8 @@ export interface View {
   data(): Data;
   run(): Promise<RunView>;
   app(): Readonly<{ name: string | undefined; id: number | undefined }>;
+  /** Of events with which podiod tells of itself: `name`, `state`, `text` ...; empty for all others. */
+  alarm(): Things;
   now(): Date;
   /** One view for each event of the message. */
   batch(): readonly View[];
@@ -68,6 +70,7 @@ export const NAMES = [
   'data',
   'run',
   'app',
+  'alarm',
   'now',
   'batch',
 ] as const satisfies readonly (keyof View)[];

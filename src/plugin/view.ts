@@ -1,3 +1,4 @@
+import { alarmOf } from '../core/alarm.ts';
 import type { PodioEvent } from '../core/event.ts';
 import { isRecord, stripHtml } from '../core/values.ts';
 import { type FieldView, fieldView } from '../language/field-view.ts';
@@ -112,6 +113,7 @@ export function makeView(
       };
     },
     app: () => ({ name: event.app, id: app?.id ?? appIdOf(event) }),
+    alarm: () => alarmOf(event),
     now: () => new Date(world.now()),
     batch: () => [view],
     timezone: () => world.timezone,

@@ -48,6 +48,7 @@ describe('documents', () => {
       'README.md',
       'SECURITY.md',
       'docs/operations.md',
+      'docs/alarms.md',
       'CONTRIBUTING.md',
       'ARCHITECTURE.md',
       'docs/plugins.md',

@@ -7,7 +7,7 @@ import { isName, type View } from '../names.ts';
 import { type Condition, isMoney, namesIn, type Operand, type Test, type Tested, testsIn } from './parse.ts';
 
 /** What costs no call is looked at first. */
-const FREE: ReadonlySet<string> = new Set(['event', 'app', 'now', 'data', 'run']);
+const FREE: ReadonlySet<string> = new Set(['event', 'app', 'now', 'data', 'run', 'alarm']);
 
 /** Of a value that was seen, no more than this is kept. */
 const MAX_SEEN = 120;

@@ -362,6 +362,7 @@ const KNOWN_PARTS: Partial<Readonly<Record<Name, readonly string[]>>> = {
   actor: ['type', 'id', 'name', 'mail', 'link'],
   run: ['rule', 'previous', 'replay'],
   app: ['name', 'id'],
+  alarm: ['name', 'state', 'subject', 'rule', 'count', 'since', 'text'],
 };
 
 const isTemplate = (value: unknown): value is string => typeof value === 'string' && hasTemplate(value);

@@ -127,6 +127,7 @@ export function makeFacts(but: Partial<StatusFacts> = {}): StatusFacts {
         watermark: new Date(now - 1_260_000).toISOString(),
       },
     ],
+    alarms: [],
     completeness: [
       {
         app: 'leads',

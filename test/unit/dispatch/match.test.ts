@@ -72,6 +72,19 @@ describe('match', () => {
     expect(match(event({ params: { rule: 'other' } }))).to.equal('yes');
   });
 
+  it('takes alarms by name, but none of itself', () => {
+    const { match } = matcher({ kind: 'podiod', events: ['podiod.parked'] });
+    const alarm = (type: string, rule?: string) =>
+      event({ type, source: 'daemon', ref: { type: 'daemon', id: 'x' }, params: rule ? { rule } : {} });
+    expect(match(alarm('podiod.parked', 'other'))).to.equal('yes');
+    expect(match(alarm('podiod.parked'))).to.equal('yes');
+    expect(match(alarm('podiod.parked', 'r'))).to.equal('no');
+    expect(match(alarm('podiod.disk'))).to.equal('no');
+    expect(match(event({}))).to.equal('no');
+    const all = { kind: 'app', apps: ['leads'], events: ['podiod.parked'] } as const;
+    expect(matcher(all).match(alarm('podiod.parked'))).to.equal('no');
+  });
+
   it("takes what a field's own hook delivers, by external id, alias or field id", () => {
     for (const field of ['deal-value', 'value', '12']) {
       const { match } = matcher(onFields({ field }));

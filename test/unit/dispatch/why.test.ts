@@ -142,6 +142,17 @@ describe('why a rule did not run', () => {
       ['on.space', 'leads', false],
       ['on.events', 'item.update', false],
     ]);
+    const alarms: Trigger = { kind: 'podiod', events: ['podiod.parked'] };
+    const raised = {
+      type: 'podiod.parked',
+      ref: { type: 'daemon', id: 'x' },
+      params: { rule: 'r' },
+    } as const;
+    expect(parts({ triggers: [alarms] }, event())).to.deep.equal([['on.events', 'item.update', false]]);
+    expect(parts({ triggers: [alarms] }, event(raised))).to.deep.equal([
+      ['on.events', 'podiod.parked', true],
+      ['event.params.rule', 'r', false],
+    ]);
     const schedule: Trigger = { kind: 'schedule', cron: '0 9 * * *', timezone: 'UTC', missed: 'skip' };
     expect(parts({ triggers: [schedule] }, event())).to.deep.equal([['on.schedule', 'item.update', false]]);
   });

@@ -48,6 +48,7 @@ const view: View = {
   }),
   run: async () => ({ rule: 'r', previous: new Date(Date.UTC(2026, 5, 1, 10)), replay: false }),
   now: () => new Date(Date.UTC(2026, 0, 31, 12)),
+  alarm: () => ({}),
   batch: () => [view, view],
   timezone: () => 'Europe/Copenhagen',
 };

@@ -60,6 +60,7 @@ export const view: View = {
   run: async () => ({ rule: 'r', previous: undefined, replay: false }),
   app: () => ({ name: 'leads', id: 101 }),
   now: () => new Date(Date.UTC(2026, 0, 31, 12)),
+  alarm: () => ({}),
   batch: () => [view],
   timezone: () => 'Europe/Copenhagen',
 };

@@ -1,0 +1,264 @@
+/** What is wrong now, and what is not known now. Pure: everything it needs to know is passed in. */
+import type { AlarmName, Outage } from '../core/alarm.ts';
+import { showDuration } from '../core/duration.ts';
+import { refKey } from '../core/event.ts';
+import { showSize } from '../core/units.ts';
+import type { BreakerStatus } from '../dispatch/breaker.ts';
+import type { RuleStatus } from '../dispatch/lane.ts';
+import type { BudgetStatus } from '../podio/contract.ts';
+import type { ReconcileStatus } from '../reconcile/status.ts';
+import type { RetentionStatus } from '../retention/retention.ts';
+import type { Silence } from './silence.ts';
+
+export interface AlarmLimits {
+  /** So long something that may mend by itself has to last. */
+  readonly afterMs: number;
+  /** Bytes of room left. */
+  readonly disk: number;
+  /** Of an hour's calls, 0..1. */
+  readonly budget: number;
+}
+
+/** What each part of the daemon knows. */
+export interface AlarmFacts {
+  /** UTC milliseconds. */
+  readonly now: number;
+  /** How long the process has run. */
+  readonly upMs: number;
+  readonly limits: AlarmLimits;
+  readonly rules: readonly Pick<RuleStatus, 'rule' | 'state' | 'error'>[];
+  /** By rule. */
+  readonly parked: ReadonlyMap<string, number>;
+  readonly plugins: readonly BreakerStatus[];
+  readonly reconcile: Pick<ReconcileStatus, 'lastRunAt' | 'hooks' | 'plan' | 'degraded'>;
+  readonly budgets: readonly BudgetStatus[];
+  readonly diskFree: number | undefined;
+  readonly retention: Pick<RetentionStatus, 'usage' | 'size' | 'over' | 'lastError' | 'lastRoundAt'>;
+  /** Rules with `expect` for which nothing came; undefined: not known yet. */
+  readonly silences: readonly Silence[] | undefined;
+}
+
+export interface Found {
+  readonly outages: readonly Outage[];
+  /** Whether this is known: what is not may go on or be over. A start knows little of what was before it. */
+  isKnown(outage: Pick<Outage, 'alarm' | 'subject'>): boolean;
+}
+
+/** What may mend by itself before anybody has to hear of it. */
+const PATIENT: ReadonlySet<AlarmName> = new Set([
+  'halted',
+  'plugin-down',
+  'hook-down',
+  'degraded',
+  'budget',
+  'cleanup',
+]);
+
+export const isPatient = (alarm: AlarmName): boolean => PATIENT.has(alarm);
+
+/** So much more room than the limit there must be before it is over: a disk that hovers about it is one outage. */
+const ROOM_AGAIN = 1.1;
+
+/** @param isRaised whether there is an alarm already, by its name and subject */
+export function findOutages(
+  facts: AlarmFacts,
+  isRaised: (alarm: AlarmName, subject: string) => boolean,
+): Found {
+  const outages = [
+    ...parkedOutages(facts),
+    ...haltedOutages(facts),
+    ...silenceOutages(facts),
+    ...pluginOutages(facts),
+    ...hookOutages(facts),
+    ...degradedOutages(facts),
+    ...budgetOutages(facts),
+    ...diskOutages(facts, isRaised('disk', '')),
+    ...retentionOutages(facts),
+  ];
+  return { outages, isKnown: outage => isKnown(facts, outage) };
+}
+
+function isKnown(facts: AlarmFacts, { alarm, subject }: Pick<Outage, 'alarm' | 'subject'>): boolean {
+  switch (alarm) {
+    case 'parked':
+      return true;
+    case 'halted':
+      // It begins again at a start, and halts again where it did.
+      return facts.upMs >= facts.limits.afterMs || !facts.rules.some(({ rule }) => rule === subject);
+    case 'silence':
+      return facts.silences !== undefined;
+    case 'plugin-down': {
+      const plugin = facts.plugins.find(one => one.plugin === subject);
+      return plugin === undefined || plugin.hasWorked === true;
+    }
+    case 'hook-down':
+    case 'degraded':
+      return facts.reconcile.lastRunAt !== undefined;
+    case 'budget': {
+      const budget = facts.budgets.find(({ identity }) => identity === subject);
+      return budget === undefined || budget.general !== undefined;
+    }
+    case 'disk':
+      return facts.diskFree !== undefined;
+    case 'size':
+    case 'cleanup':
+      return facts.retention.lastRoundAt !== undefined;
+  }
+}
+
+const runs = (count: number): string => (count === 1 ? '1 run' : `${count} runs`);
+
+const parkedOutages = ({ parked }: AlarmFacts): Outage[] =>
+  [...parked]
+    .filter(([, count]) => count > 0)
+    .map(([rule, count]) => ({
+      alarm: 'parked',
+      subject: rule,
+      rule,
+      count,
+      text: `${runs(count)} of rule ${rule} gave up: podiod parked --rule ${rule} says why`,
+    }));
+
+const haltedOutages = ({ rules }: AlarmFacts): Outage[] =>
+  rules
+    .filter(({ state }) => state === 'halted' || state === 'waiting for setup')
+    .map(({ rule, state, error }) => ({
+      alarm: 'halted',
+      subject: rule,
+      rule,
+      count: 1,
+      text: `rule ${rule} ${state === 'halted' ? 'has halted' : 'can not be set up'}${because(error)}`,
+    }));
+
+const silenceOutages = ({ silences = [], now }: AlarmFacts): Outage[] =>
+  silences.map(({ rule, since, everyMs }) => ({
+    alarm: 'silence',
+    subject: rule,
+    rule,
+    count: 1,
+    since,
+    text: `nothing came for rule ${rule} in ${showDuration(now - since)}, and it expects something every ${showDuration(everyMs)}`,
+  }));
+
+const pluginOutages = ({ plugins }: AlarmFacts): Outage[] =>
+  plugins
+    .filter(({ state }) => state === 'open')
+    .map(({ plugin, since, error }) => ({
+      alarm: 'plugin-down',
+      subject: plugin,
+      count: 1,
+      ...sinceOf(since),
+      text: `plugin ${plugin} keeps failing${because(error)}`,
+    }));
+
+/** One for each app, field or space: hooks that are not there, or that Podio does not call. */
+function hookOutages({ reconcile }: AlarmFacts): Outage[] {
+  const down = new Map<string, { types: string[]; rules: Set<string> }>();
+  const note = (ref: string, type: string, rules: readonly string[]): void => {
+    const known = down.get(ref) ?? { types: [], rules: new Set() };
+    known.types.push(type);
+    for (const rule of rules) known.rules.add(rule);
+    down.set(ref, known);
+  };
+  for (const { ref, type, owner, status, rules } of reconcile.hooks) {
+    if (owner === 'ours' && status === 'inactive' && rules.length > 0) note(refKey(ref), type, rules);
+  }
+  for (const { action, ref, type, rules } of reconcile.plan.actions) {
+    if (action === 'create') note(refKey(ref), type, rules);
+  }
+  return [...down].map(([ref, { types, rules }]) => ({
+    alarm: 'hook-down',
+    subject: ref,
+    ...soleRule([...rules]),
+    count: types.length,
+    text: `Podio does not tell of ${types.join(', ')} of ${ref}: no active hook${concerns([...rules])}`,
+  }));
+}
+
+const degradedOutages = ({ reconcile }: AlarmFacts): Outage[] =>
+  [...new Map(reconcile.degraded.map(one => [one.ref, one])).values()].map(
+    ({ ref, error, hint, since, rules }) => ({
+      alarm: 'degraded',
+      subject: ref,
+      ...soleRule(rules),
+      count: 1,
+      ...sinceOf(since),
+      text: `${ref}: ${error}${hint === undefined ? '' : `. ${hint}`}${concerns(rules)}`,
+    }),
+  );
+
+const budgetOutages = ({ budgets, limits }: AlarmFacts): Outage[] =>
+  budgets.flatMap(({ identity, general, pausedMs }): Outage[] => {
+    const isGone = general !== undefined && general.remaining <= general.limit * limits.budget;
+    if (!isGone && pausedMs <= 0) return [];
+    const left = general === undefined ? '' : `: ${general.remaining} of ${general.limit} are left`;
+    const text =
+      pausedMs > 0
+        ? `Podio has asked ${identity} to wait: no calls for ${showDuration(pausedMs)}`
+        : `the calls of ${identity} to Podio are used up${left}`;
+    return [{ alarm: 'budget', subject: identity, count: 1, text }];
+  });
+
+function diskOutages({ diskFree, limits }: AlarmFacts, isRaised: boolean): Outage[] {
+  if (diskFree === undefined || diskFree >= limits.disk * (isRaised ? ROOM_AGAIN : 1)) return [];
+  const text = `${showSize(diskFree)} are left where podiod keeps its data: events are refused when it is full`;
+  return [{ alarm: 'disk', subject: '', count: 1, text }];
+}
+
+function retentionOutages({ retention: { over, lastError, usage, size } }: AlarmFacts): Outage[] {
+  const found: Outage[] = [];
+  if (over !== undefined) {
+    const text = `the database has ${showSize(usage.used)}, retention.size allows ${showSize(size)}: ${over}`;
+    found.push({ alarm: 'size', subject: '', count: 1, text });
+  }
+  if (lastError !== undefined) {
+    found.push({
+      alarm: 'cleanup',
+      subject: '',
+      count: 1,
+      text: `old events can not be removed: ${lastError}`,
+    });
+  }
+  return found;
+}
+
+/** For people, when it is over. */
+export function overText({ alarm, subject }: Pick<Outage, 'alarm' | 'subject'>): string {
+  switch (alarm) {
+    case 'parked':
+      return `no run of rule ${subject} is parked any more`;
+    case 'halted':
+      return `rule ${subject} does not stand still any more`;
+    case 'silence':
+      return `something came for rule ${subject} again, or it expects nothing any more`;
+    case 'plugin-down':
+      return `plugin ${subject} works again, or no rule uses it any more`;
+    case 'hook-down':
+      return `the hooks of ${subject} are as they should be`;
+    case 'degraded':
+      return `${subject} is looked after again`;
+    case 'budget':
+      return `${subject} has calls to Podio again`;
+    case 'disk':
+      return 'there is room on the disk again';
+    case 'size':
+      return 'the database fits into retention.size again';
+    case 'cleanup':
+      return 'old events are removed again';
+  }
+}
+
+const because = (error: string | undefined): string => (error === undefined ? '' : `: ${error}`);
+
+const concerns = (rules: readonly string[]): string =>
+  rules.length === 0 ? '' : ` (concerns ${rules.join(', ')})`;
+
+const soleRule = (rules: readonly string[]): { rule?: string } => {
+  const [rule] = rules;
+  return rules.length === 1 && rule !== undefined ? { rule } : {};
+};
+
+const sinceOf = (iso: string | undefined): { since?: number } => {
+  const since = Date.parse(iso ?? '');
+  return Number.isNaN(since) ? {} : { since };
+};

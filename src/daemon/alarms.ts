@@ -1,0 +1,56 @@
+/** What is looked at for alarms, from the parts of a running daemon. */
+import { findOutages } from '../alarms/find.ts';
+import { makeSilence, type Silence } from '../alarms/silence.ts';
+import { type Alarms, makeAlarms } from '../alarms/watch.ts';
+import type { Dispatcher } from '../dispatch/dispatcher.ts';
+import { makeMatcher } from '../dispatch/match.ts';
+import type { Reconciler } from '../reconcile/index.ts';
+import type { Retention } from '../retention/retention.ts';
+import type { Base } from './base.ts';
+import { freeBytes } from './disk.ts';
+
+export interface Watched {
+  readonly running: Pick<Dispatcher, 'status' | 'breakers'>;
+  readonly reconciler: Pick<Reconciler, 'status'>;
+  readonly retention: Pick<Retention, 'status'>;
+}
+
+export function makeDaemonAlarms(base: Base, { running, reconciler, retention }: Watched): Alarms {
+  const { live, store, clock, fields, podio, log } = base;
+  const startedAt = clock.monotonic();
+  const silences = makeSilence({
+    rules: () => live.config.rules,
+    store,
+    wants: (rule, event) => makeMatcher(rule, { ...live.config, fields }).match(event) !== 'no',
+    clock,
+  });
+  /** After a start what came meanwhile is looked for first: silence until then says nothing. */
+  const silencesBy = async (upMs: number): Promise<readonly Silence[] | undefined> =>
+    upMs < live.config.alarms.afterMs ? undefined : silences();
+
+  return makeAlarms({
+    async look(isRaised) {
+      const upMs = clock.monotonic() - startedAt;
+      const facts = {
+        now: clock.now(),
+        upMs,
+        limits: live.config.alarms,
+        rules: running.status(),
+        parked: await store.parking.counts(),
+        plugins: running.breakers(),
+        reconcile: reconciler.status(),
+        budgets: podio.budgets(),
+        diskFree: await freeBytes(live.config.dataDir),
+        retention: await retention.status(),
+        silences: await silencesBy(upMs),
+      };
+      return findOutages(facts, isRaised);
+    },
+    afterMs: () => live.config.alarms.afterMs,
+    journal: store.journal,
+    settings: store.settings,
+    mask: base.options.log.mask?.known ?? (text => text),
+    clock,
+    log,
+  });
+}

@@ -1,0 +1,171 @@
+// Alarms reach rules like any event: once when an outage begins and once when it is over, over kill -9 too.
+import { expect } from 'chai';
+import type { Status } from '../../src/admin/status.ts';
+import { until } from '../support/wait.ts';
+import { LEADS, makeSite, type Site, startReceiver } from './site.ts';
+
+const TEXT = '{{ alarm.name }} {{ alarm.state }} of {{ alarm.subject }}: {{ alarm.text }}';
+/** The machine's disk is its own matter. */
+const ALARMS = { after: '1s', disk: '1kb' };
+
+const textsOf = (received: readonly string[]): readonly string[] =>
+  received.map(body => (JSON.parse(body) as { text: string }).text);
+
+const alarmsIn = async (site: Site): Promise<readonly string[]> =>
+  (await site.peek())
+    .filter(({ event }) => event.ref.type === 'daemon')
+    .map(({ event: { type, params } }) => `${type} ${params.subject} ${params.state}`);
+
+const statusOf = async (site: Site): Promise<Status> =>
+  JSON.parse((await site.podiod(['status', '--json'])).stdout) as Status;
+
+describe('alarms', function () {
+  this.timeout(60_000);
+
+  it('tell Slack of an outage once when it begins and once when it is over, over kill -9', async () => {
+    const slack = await startReceiver();
+    const site = await makeSite({
+      alarms: ALARMS,
+      plugins: {
+        slack: { use: 'slack-notifier', webhookUrl: slack.url },
+        faulty: { use: './faulty.ts', notes: './notes.ndjson', cause: './cause', how: 'permanent' },
+      },
+      rules: {
+        risky: { on: { app: 'leads', events: 'item.create' }, steps: ['faulty'] },
+        tell: { on: { podiod: '*' }, steps: [{ slack: { text: TEXT } }] },
+      },
+    });
+    site.copyPlugin('faulty.ts');
+    site.write('cause', '');
+    const first = await site.boot();
+    for (const item_id of [1, 2, 3, 4, 5])
+      await site.deliver(LEADS, 'item.create', { item_id, item_revision_id: 0 });
+    await until(() => slack.received.length > 0, 'a message to Slack');
+    expect(textsOf(slack.received)[0]).to.match(
+      /^parked raised of risky: [1-5] runs? of rule risky gave up: podiod parked --rule risky says why$/,
+    );
+    await until(async () => (await statusOf(site)).alarms.some(({ count }) => count === 5), 'five of them');
+    expect((await statusOf(site)).alarms.map(({ alarm, subject }) => [alarm, subject])).to.deep.equal([
+      ['parked', 'risky'],
+    ]);
+    expect((await site.podiod(['status'])).stdout).to.match(
+      /^alarm parked \(.* ago\): 5 runs of rule risky/m,
+    );
+    const metrics = await (await first.admin('/metrics')).text();
+    expect(metrics).to.match(/^podiod_alarms\{alarm="parked"\} 1$/m);
+    expect(metrics).to.match(/^podiod_alarms\{alarm="disk"\} 0$/m);
+    await first.end('SIGKILL');
+
+    const second = await site.boot();
+    // Another one parks: the outage is the same.
+    await site.deliver(LEADS, 'item.create', { item_id: 6, item_revision_id: 0 });
+    await until(async () => (await statusOf(site)).alarms.some(({ count }) => count === 6), 'six of them');
+    expect(slack.received).to.have.length(1);
+    expect((await site.podiod(['parked', 'drop', '--all'])).code).to.equal(0);
+    await until(() => slack.received.length > 1, 'the end to be told');
+    await second.end('SIGTERM');
+    expect(textsOf(slack.received).slice(1)).to.deep.equal([
+      'parked cleared of risky: no run of rule risky is parked any more',
+    ]);
+    expect(await alarmsIn(site)).to.deep.equal(['podiod.parked risky raised', 'podiod.parked risky cleared']);
+    expect((await site.podiod(['check'])).code).to.equal(0);
+  });
+
+  it('of a rule that tells of alarms and fails go to the others, and never round in circles', async () => {
+    const site = await makeSite({
+      alarms: ALARMS,
+      plugins: {
+        faulty: { use: './faulty.ts', notes: './notes.ndjson', cause: './cause', how: 'permanent' },
+        audit: { use: 'file-logger', path: './events.ndjson' },
+      },
+      rules: {
+        risky: { on: { app: 'leads', events: 'item.create' }, steps: ['faulty'] },
+        tell: { on: { podiod: '*' }, steps: ['faulty'] },
+        also: { on: { podiod: '*' }, steps: ['faulty', 'audit'] },
+      },
+    });
+    site.copyPlugin('faulty.ts');
+    site.write('cause', '');
+    await site.boot();
+    await site.deliver(LEADS, 'item.create', { item_id: 1, item_revision_id: 0 });
+    const one = ['podiod.parked risky raised', 'podiod.parked tell raised', 'podiod.parked also raised'];
+    await until(async () => (await alarmsIn(site)).length === one.length, 'all three to be parked');
+    // Each is told to those that it is not about, and parks there: the outages are the same.
+    await until(() => site.lines('notes.ndjson').length === 1 + 2 + 1 + 1, 'what is told of');
+    await until(async () => (await statusOf(site)).alarms.length === 3, 'three alarms');
+    const looks = Date.now() + 3000;
+    await until(() => Date.now() > looks, 'three more looks');
+    expect(await alarmsIn(site)).to.have.members(one);
+    expect(site.lines('notes.ndjson')).to.have.length(5);
+  });
+
+  it('of silence count from the first load, and are over when something comes', async () => {
+    const site = await makeSite({
+      alarms: ALARMS,
+      rules: {
+        orders: { on: { app: 'leads', events: 'item.create' }, expect: { every: '4s' }, steps: ['audit'] },
+        never: { on: { app: 'deals', events: 'item.create' }, expect: { every: '1h' }, steps: ['audit'] },
+        tell: {
+          on: { podiod: 'silence' },
+          where: { 'alarm.state': 'raised' },
+          steps: [{ audit: { path: './alarms.ndjson' } }],
+        },
+      },
+    });
+    const first = await site.boot();
+    const loaded = Date.now();
+    await site.untilLines('alarms.ndjson', 1);
+    expect(Date.now() - loaded).to.be.above(2000);
+    await first.end('SIGKILL');
+    await site.boot();
+    await site.deliver(LEADS, 'item.create', { item_id: 1, item_revision_id: 0 });
+    await until(async () => (await alarmsIn(site)).length >= 2, 'it to be over');
+    expect((await alarmsIn(site)).slice(0, 2)).to.deep.equal([
+      'podiod.silence orders raised',
+      'podiod.silence orders cleared',
+    ]);
+    // The end is filtered out by `where`; then it is quiet again.
+    const [, again] = await site.untilLines('alarms.ndjson', 2);
+    expect(again?.params).to.include({ rule: 'orders', state: 'raised' });
+  });
+
+  it('of a hook that Podio has switched off begin and end with it', async () => {
+    const site = await makeSite({
+      alarms: ALARMS,
+      reconcile: { every: '1s', mode: 'plan' },
+      rules: {
+        all: { on: { app: 'leads', events: 'item.create' }, steps: ['audit'] },
+        tell: { on: { podiod: [`hook-*`] }, steps: [{ audit: { path: './alarms.ndjson' } }] },
+      },
+    });
+    const first = await site.boot();
+    // A plan that is not carried out: the hook is missing.
+    const [missing] = await site.untilLines('alarms.ndjson', 1);
+    expect(missing).to.deep.include({
+      type: 'podiod.hook-down',
+      source: 'daemon',
+      ref: { type: 'daemon', id: 'hook-down/app/101' },
+    });
+    expect(missing?.params).to.include({ state: 'raised', subject: 'app/101', rule: 'all', count: '1' });
+    expect(missing?.params.text).to.equal(
+      'Podio does not tell of item.create of app/101: no active hook (concerns all)',
+    );
+    expect((await site.podiod(['apply', '--yes'])).code).to.equal(0);
+    const [, over] = await site.untilLines('alarms.ndjson', 2);
+    expect(over?.params).to.include({ state: 'cleared', subject: 'app/101' });
+
+    const [hook] = await site.podio.hooks();
+    await site.podio.suspendHook(hook?.hookId ?? 0);
+    // Its share of the calls allows a look every twelve seconds.
+    await until(() => site.lines('alarms.ndjson').length === 3, 'the third', 40_000);
+    const [, , down] = site.lines('alarms.ndjson');
+    expect(down?.params).to.include({ state: 'raised', subject: 'app/101' });
+    // After a start nothing is known of hooks for a moment: it goes on.
+    await first.end('SIGKILL');
+    await site.boot();
+    await until(async () => (await statusOf(site)).reconcile.lastRunAt !== undefined, 'a look at the hooks');
+    expect((await site.podiod(['apply', '--yes'])).code).to.equal(0);
+    const all = await site.untilLines('alarms.ndjson', 4);
+    expect(all.map(({ params }) => params.state)).to.deep.equal(['raised', 'cleared', 'raised', 'cleared']);
+  });
+});

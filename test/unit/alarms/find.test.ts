@@ -1,0 +1,199 @@
+import { expect } from 'chai';
+import { type AlarmFacts, findOutages, isPatient, overText } from '../../../src/alarms/find.ts';
+import { ALARM_NAMES } from '../../../src/core/alarm.ts';
+import { makeFacts } from '../admin/facts.ts';
+
+const GB = 1024 ** 3;
+
+/** A daemon in which all is well but what a test says. */
+function facts(but: Partial<AlarmFacts> = {}): AlarmFacts {
+  const { now, reconcile, retention } = makeFacts();
+  return {
+    now,
+    upMs: 3_600_000,
+    limits: { afterMs: 300_000, disk: GB, budget: 0.02 },
+    rules: [{ rule: 'won-leads', state: 'running' }],
+    parked: new Map(),
+    plugins: [{ plugin: 'audit', state: 'closed', hasWorked: true }],
+    reconcile: { ...reconcile, hooks: [] },
+    budgets: [],
+    diskFree: 5 * GB,
+    retention,
+    silences: [],
+    ...but,
+  };
+}
+
+const none = () => false;
+const found = (but: Partial<AlarmFacts>, isRaised: Parameters<typeof findOutages>[1] = none) =>
+  findOutages(facts(but), isRaised).outages;
+
+describe('outages', () => {
+  it('are none where all is well', () => {
+    expect(found({})).to.deep.equal([]);
+  });
+
+  it('of parked runs are one for each rule', () => {
+    const parked = new Map([
+      ['won-leads', 3],
+      ['gone', 1],
+      ['none', 0],
+    ]);
+    expect(found({ parked })).to.deep.equal([
+      {
+        alarm: 'parked',
+        subject: 'won-leads',
+        rule: 'won-leads',
+        count: 3,
+        text: '3 runs of rule won-leads gave up: podiod parked --rule won-leads says why',
+      },
+      {
+        alarm: 'parked',
+        subject: 'gone',
+        rule: 'gone',
+        count: 1,
+        text: '1 run of rule gone gave up: podiod parked --rule gone says why',
+      },
+    ]);
+  });
+
+  it('of rules: halted, not set up, silent; a paused one is nobody’s trouble', () => {
+    const { now } = facts();
+    const texts = found({
+      rules: [
+        { rule: 'a', state: 'halted', error: 'step tell gave up' },
+        { rule: 'b', state: 'waiting for setup', error: 'no such file' },
+        { rule: 'c', state: 'paused' },
+      ],
+      silences: [{ rule: 'd', since: now - 90_000_000, everyMs: 86_400_000 }],
+    }).map(({ alarm, subject, text }) => [alarm, subject, text]);
+    expect(texts).to.deep.equal([
+      ['halted', 'a', 'rule a has halted: step tell gave up'],
+      ['halted', 'b', 'rule b can not be set up: no such file'],
+      ['silence', 'd', 'nothing came for rule d in 1d 1h, and it expects something every 1d'],
+    ]);
+  });
+
+  it('of hooks are one for each ref, and name the rules', () => {
+    const { reconcile } = makeFacts();
+    const ref = { type: 'app', id: 101 } as const;
+    const hook = {
+      ref,
+      type: 'item.update',
+      hookId: 1,
+      url: '',
+      owner: 'ours',
+      rules: ['won-leads'],
+    } as const;
+    const create = { ref, type: 'item.create', url: '', hookId: null, reason: '', rules: ['audit'] } as const;
+    const outages = found({
+      reconcile: {
+        ...reconcile,
+        hooks: [
+          { ...hook, status: 'inactive' },
+          { ...hook, status: 'active', type: 'item.delete' },
+          { ...hook, status: 'inactive', owner: 'foreign' },
+          { ...hook, status: 'inactive', rules: [], type: 'comment.create' },
+        ],
+        plan: { ...reconcile.plan, actions: [{ ...create, action: 'create' }] },
+        degraded: [
+          {
+            ref: 'app/101',
+            error: 'token refused',
+            hint: 'make a new one',
+            since: '2026-01-10T10:00:00.000Z',
+            rules: ['won-leads'],
+          },
+        ],
+      },
+    });
+    expect(outages).to.deep.equal([
+      {
+        alarm: 'hook-down',
+        subject: 'app/101',
+        count: 2,
+        text: 'Podio does not tell of item.update, item.create of app/101: no active hook (concerns won-leads, audit)',
+      },
+      {
+        alarm: 'degraded',
+        subject: 'app/101',
+        rule: 'won-leads',
+        count: 1,
+        since: Date.parse('2026-01-10T10:00:00.000Z'),
+        text: 'app/101: token refused. make a new one (concerns won-leads)',
+      },
+    ]);
+  });
+
+  it('of the budget: nothing left, or Podio has asked to wait', () => {
+    const budget = (identity: string, remaining: number, pausedMs = 0) => ({
+      identity,
+      general: { limit: 1000, remaining },
+      limited: undefined,
+      pausedMs,
+    });
+    expect(
+      found({ budgets: [budget('app/101', 21), budget('app/102', 20), budget('app/103', 900, 60_000)] }).map(
+        ({ subject, text }) => [subject, text],
+      ),
+    ).to.deep.equal([
+      ['app/102', 'the calls of app/102 to Podio are used up: 20 of 1000 are left'],
+      ['app/103', 'Podio has asked app/103 to wait: no calls for 1m'],
+    ]);
+  });
+
+  it('of the disk end when there is somewhat more room than made one', () => {
+    expect(found({ diskFree: GB })).to.deep.equal([]);
+    expect(found({ diskFree: GB - 1 }).map(({ alarm }) => alarm)).to.deep.equal(['disk']);
+    const isRaised = (alarm: string) => alarm === 'disk';
+    expect(found({ diskFree: 1.05 * GB }, isRaised)).to.have.length(1);
+    expect(found({ diskFree: 1.11 * GB }, isRaised)).to.have.length(0);
+  });
+
+  it('of the database: too large, or what is old can not be removed', () => {
+    const { retention } = facts();
+    const outages = found({
+      retention: { ...retention, over: 'rule x has not settled', lastError: 'no room' },
+    });
+    expect(outages.map(({ alarm, text }) => [alarm, text])).to.deep.equal([
+      ['size', 'the database has 1.4 mb, retention.size allows 2 gb: rule x has not settled'],
+      ['cleanup', 'old events can not be removed: no room'],
+    ]);
+  });
+
+  it('can be unknown after a start, until there has been a look', () => {
+    const start = facts({
+      upMs: 1000,
+      plugins: [{ plugin: 'audit', state: 'closed' }],
+      reconcile: { ...facts().reconcile, lastRunAt: undefined },
+      budgets: [{ identity: 'app/101', general: undefined, limited: undefined, pausedMs: 0 }],
+      diskFree: undefined,
+      retention: { ...facts().retention, lastRoundAt: undefined },
+      silences: undefined,
+    });
+    const subjects = { halted: 'won-leads', 'plugin-down': 'audit', budget: 'app/101' } as Record<
+      string,
+      string
+    >;
+    const known = (of: AlarmFacts) =>
+      ALARM_NAMES.filter(alarm => findOutages(of, none).isKnown({ alarm, subject: subjects[alarm] ?? '' }));
+    expect(known(start)).to.deep.equal(['parked']);
+    expect(known(facts({ ...start, ...facts(), budgets: [] }))).to.deep.equal(ALARM_NAMES);
+    // What has left the config is over.
+    const { isKnown } = findOutages(start, none);
+    expect(isKnown({ alarm: 'plugin-down', subject: 'old' })).to.equal(true);
+    expect(isKnown({ alarm: 'halted', subject: 'old' })).to.equal(true);
+  });
+
+  it('have words for their end', () => {
+    for (const alarm of ALARM_NAMES) {
+      expect(overText({ alarm, subject: 'x' }), alarm).to.match(/again|any more|as they should be/);
+    }
+    expect(ALARM_NAMES.filter(alarm => !isPatient(alarm))).to.deep.equal([
+      'parked',
+      'silence',
+      'disk',
+      'size',
+    ]);
+  });
+});

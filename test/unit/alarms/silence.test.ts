@@ -1,0 +1,116 @@
+import { expect } from 'chai';
+import { makeSilence } from '../../../src/alarms/silence.ts';
+import type { Rule } from '../../../src/core/rule.ts';
+import { makeMemoryStore } from '../../../src/store/memory.ts';
+import { itemEvent, lane, settled } from '../../contract/store/worlds.ts';
+import { makeVirtualClock } from '../../support/virtual-clock.ts';
+
+const HOUR = 3_600_000;
+
+const rule = (name: string, everyMs?: number): Rule => ({
+  name,
+  triggers: [],
+  steps: [],
+  concurrency: 1,
+  startAt: 'head',
+  timezone: 'UTC',
+  fingerprint: '',
+  ...(everyMs !== undefined && { expect: { everyMs } }),
+});
+
+function makeWorld(...rules: Rule[]) {
+  const clock = makeVirtualClock();
+  const store = makeMemoryStore({ clock });
+  let asked = 0;
+  let item = 0;
+  const world = {
+    clock,
+    rules,
+    asked: () => asked,
+    /** As a restart would. */
+    again: () =>
+      makeSilence({
+        rules: () => world.rules,
+        store: {
+          journal: store.journal,
+          lanes: {
+            status: () => {
+              asked += 1;
+              return store.lanes.status();
+            },
+          },
+        },
+        wants: ({ name }, { app }) => app === name,
+        clock,
+      }),
+    load: async (name: string) => store.lanes.acquire(lane(name), 'head'),
+    /** An event for the rule of that name. */
+    async come(name: string) {
+      item += 1;
+      await store.journal.append([itemEvent(item, 0, { app: name })]);
+      const { entries } = await store.journal.read({ after: store.journal.head() - 1, limit: 1 });
+      const event = entries[0]?.event;
+      if (event === undefined) throw new Error('it is not there');
+      return event;
+    },
+    store,
+  };
+  return world;
+}
+
+describe('silence', () => {
+  it('counts from the first load, not from the beginning of time', async () => {
+    const world = makeWorld(rule('orders', 24 * HOUR), rule('free'));
+    await world.load('orders');
+    const loadedAt = world.clock.now();
+    const silences = world.again();
+    expect(await silences()).to.deep.equal([]);
+    await world.clock.advance(24 * HOUR - 1);
+    expect(await silences()).to.deep.equal([]);
+    await world.clock.advance(1);
+    expect(await silences()).to.deep.equal([{ rule: 'orders', since: loadedAt, everyMs: 24 * HOUR }]);
+  });
+
+  it('is over when something comes, that the rule has not got to yet or has', async () => {
+    const world = makeWorld(rule('orders', HOUR));
+    const lease = await world.load('orders');
+    const silences = world.again();
+    await world.clock.advance(2 * HOUR);
+    expect(await silences()).to.have.length(1);
+    await world.come('others');
+    expect(await silences()).to.have.length(1);
+    const event = await world.come('orders');
+    const cameAt = world.clock.now();
+    expect(await silences()).to.deep.equal([]);
+    await world.clock.advance(30 * 60_000);
+    await world.store.lanes.finish(lease, settled(event, { outcome: 'filtered' }), event.seq);
+    await world.clock.advance(45 * 60_000);
+    // By when it came, not by when the rule was done with it; and the same after a restart.
+    for (const look of [silences, world.again()]) {
+      expect(await look()).to.deep.equal([{ rule: 'orders', since: cameAt, everyMs: HOUR }]);
+    }
+  });
+
+  it('asks the store only when it may be', async () => {
+    const world = makeWorld(rule('orders', 10 * HOUR));
+    await world.load('orders');
+    const silences = world.again();
+    for (let look = 0; look < 100; look++) {
+      await world.clock.advance(60_000);
+      await silences();
+    }
+    expect(world.asked()).to.equal(1);
+  });
+
+  it('is none of a rule that was never started, or expects nothing any more', async () => {
+    const world = makeWorld(rule('orders', HOUR));
+    const silences = world.again();
+    await world.clock.advance(5 * HOUR);
+    expect(await silences()).to.deep.equal([]);
+    await world.load('orders');
+    await world.clock.advance(5 * HOUR);
+    expect(await silences()).to.have.length(1);
+    world.rules = [rule('orders')];
+    expect(await silences()).to.deep.equal([]);
+  });
+});
