@@ -16,6 +16,16 @@ const alarmsIn = async (site: Site): Promise<readonly string[]> =>
     .filter(({ event }) => event.ref.type === 'daemon')
     .map(({ event: { type, params } }) => `${type} ${params.subject} ${params.state}`);
 
+/** What is done is done: a daemon that is killed now does none of it again. */
+const untilDone = (site: Site, alarms: number): Promise<unknown> =>
+  until(
+    async () =>
+      (await site.peek()).filter(
+        ({ event, runs }) => event.ref.type === 'daemon' && runs.some(({ rule }) => rule === 'tell'),
+      ).length === alarms,
+    `${alarms} alarms to be told`,
+  );
+
 const statusOf = async (site: Site): Promise<Status> =>
   JSON.parse((await site.podiod(['status', '--json'])).stdout) as Status;
 
@@ -54,6 +64,7 @@ describe('alarms', function () {
     const metrics = await (await first.admin('/metrics')).text();
     expect(metrics).to.match(/^podiod_alarms\{alarm="parked"\} 1$/m);
     expect(metrics).to.match(/^podiod_alarms\{alarm="disk"\} 0$/m);
+    await untilDone(site, 1);
     await first.end('SIGKILL');
 
     const second = await site.boot();
@@ -115,6 +126,7 @@ describe('alarms', function () {
     const first = await site.boot();
     const loaded = Date.now();
     await site.untilLines('alarms.ndjson', 1);
+    await untilDone(site, 1);
     expect(Date.now() - loaded).to.be.above(2000);
     await first.end('SIGKILL');
     await site.boot();
@@ -160,6 +172,7 @@ describe('alarms', function () {
     await until(() => site.lines('alarms.ndjson').length === 3, 'the third', 40_000);
     const [, , down] = site.lines('alarms.ndjson');
     expect(down?.params).to.include({ state: 'raised', subject: 'app/101' });
+    await untilDone(site, 3);
     // After a start nothing is known of hooks for a moment: it goes on.
     await first.end('SIGKILL');
     await site.boot();
