@@ -93,11 +93,32 @@ export interface Step {
   readonly when?: RuleCondition;
 }
 
+/** How the events of a rule come together into runs. All times are milliseconds. */
+export type Mode =
+  /** Of an item's events that wait, only the latest is run. */
+  | { readonly kind: 'latest' }
+  /** One run when an item has had no event for so long, or the first has waited so long. */
+  | { readonly kind: 'settle'; readonly quietMs: number; readonly atMostMs: number }
+  /** One run for so many events at most. */
+  | { readonly kind: 'batch'; readonly max: number; readonly closes: BatchEnd }
+  /** Runs of their own, of which no more than so many begin within any stretch of so long. */
+  | { readonly kind: 'throttle'; readonly max: number; readonly perMs: number };
+
+/** When a batch is run that is not full. */
+export type BatchEnd =
+  | { readonly kind: 'within'; readonly ms: number }
+  /** At these times of the day in the rule's time zone: minutes since midnight, ascending. */
+  | { readonly kind: 'at'; readonly minutes: readonly number[] }
+  /** When the run of the schedule over items that its events belong to is through. */
+  | { readonly kind: 'run' };
+
 export interface Rule {
   readonly name: string;
   readonly triggers: readonly Trigger[];
   /** Decided before the first step. */
   readonly where?: RuleCondition;
+  /** Left out: each event is a run of its own. */
+  readonly mode?: Mode;
   /** At least one. */
   readonly steps: readonly Step[];
   /** How many items are handled at the same time. */

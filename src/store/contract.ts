@@ -8,6 +8,7 @@
  */
 import type { Observable } from 'rxjs';
 import type { NewEvent, PodioEvent } from '../core/event.ts';
+import type { Gathering, GatherMode } from '../core/gather.ts';
 import type { LedgerEntry, Range } from '../core/ledger.ts';
 import type { Outcome, ParkedRun, RunRecord, StepVerdict } from '../core/run.ts';
 
@@ -107,6 +108,18 @@ export interface TracedRun {
     readonly error: string;
     /** A person has asked for it, and it has not run again yet. */
     readonly requested: boolean;
+  };
+  /** While the event waits to be run with others. */
+  readonly gathered?: {
+    readonly mode: GatherMode;
+    /** How many wait together, this one included. */
+    readonly count: number;
+    /** When the first of them came, UTC milliseconds. */
+    readonly since: number;
+    /** Until the group is complete; 0 or less: it is. Undefined: not by itself. */
+    readonly waitMs?: number;
+    /** The event under which they are run, once the group is complete. */
+    readonly lead?: string;
   };
 }
 
@@ -295,7 +308,7 @@ export interface LaneState {
   readonly cursor: number;
   /** When the rule was first loaded, UTC milliseconds; 0: not known, since the clock was set back or nobody kept it. */
   readonly loadedAt: number;
-  /** seqs above the cursor whose runs are finished. */
+  /** seqs above the cursor whose runs are finished, or that wait to be run with others. */
   readonly done: readonly number[];
   readonly open: readonly OpenRun[];
   /** What may have been in hand when the owner before ended; absent when that was a clean end. */
@@ -322,6 +335,30 @@ export interface RequestedRun {
   readonly parkedId: string;
   readonly entry: Entry;
   readonly run: OpenRun;
+  /** Where events that were gathered are run under this one. */
+  readonly together?: Together;
+}
+
+/** Events that are run together, under the one with the highest seq: the lead. The group is complete. */
+export interface Together {
+  readonly mode: GatherMode;
+  /** Groups of the same name run one after another. */
+  readonly group: string;
+  readonly count: number;
+}
+
+/** A complete group that waits to be run, or is in hand. */
+export interface ClosedGroup extends Together {
+  /** In which order groups became complete. */
+  readonly place: number;
+  readonly lead: RunKey;
+}
+
+/** An event that is to wait for others in place of a run of its own. */
+export interface Gathered extends Gathering {
+  readonly key: RunKey;
+  /** Set when a person has asked for its run, which was parked: that parked row goes away. */
+  readonly parkedId?: string;
 }
 
 /** Events of the journal, both ends included. */
@@ -364,6 +401,23 @@ export interface Finished {
    * it was dropped meanwhile, parking again does nothing.
    */
   readonly parkedId?: string;
+  /** Where it was run for others too: what their records are to say. They wait no longer, unless the run is parked. */
+  readonly others?: Pick<RunRecord, 'outcome' | 'steps' | 'error' | 'shadow'>;
+}
+
+/** Which groups to complete, in place of those that are due. */
+export interface Closable {
+  /** Those that have an event below this seq. */
+  readonly before?: number;
+  /** Those that are not as the rule gathers now: of another mode, or `timed` and yet without a time. */
+  readonly unlike?: { readonly mode: GatherMode | undefined; readonly timed: boolean };
+}
+
+export interface Closing {
+  /** How many were completed: where that is the limit, there may be more. */
+  readonly closed: number;
+  /** Until the next one is due; undefined: none is by itself. */
+  readonly nextMs: number | undefined;
 }
 
 export interface LaneStatus {
@@ -373,6 +427,8 @@ export interface LaneStatus {
   readonly cursor: number;
   /** Entries after the cursor that are not settled by this lane. */
   readonly lag: number;
+  /** Events that wait to be run together, those that are in hand included; absent: none. */
+  readonly gathered?: number;
   readonly lastRunAt: number | undefined;
   readonly lastOutcome: Outcome | undefined;
   readonly counts: Readonly<Record<Outcome, number>>;
@@ -391,9 +447,9 @@ export interface Lanes {
   asked(lease: Lease): Promise<Asked>;
   /** Everything of the replay up to `cursor` has been run; at its end that is the end of it. Only ever moves forward. */
   replayed(lease: Lease, replayId: string, cursor: number): Promise<void>;
-  /** The rule's runs on record of these changes, replays and twins included. */
+  /** The rule's runs on record of these changes, replays and twins included, and what it has gathered. */
   recorded(lease: Lease, eventIds: readonly string[]): Promise<readonly RunKey[]>;
-  /** Which of these event ids the rule has a run record (replay 0) for. For twins. */
+  /** Which of these event ids the rule has a run record (replay 0) for, or has gathered. For twins. */
   settled(lease: Lease, eventIds: readonly string[]): Promise<ReadonlySet<string>>;
   /**
    * When the event came, UTC milliseconds, that the rule last settled a run for (replay 0, outcome `settled`), of those
@@ -402,6 +458,27 @@ export interface Lanes {
   previous(rule: string, before: number): Promise<number | undefined>;
   /** `cursor`: nothing at or below it is open any more, this run included. Only ever moves forward. */
   finish(lease: Lease, finished: Finished, cursor: number): Promise<void>;
+  /**
+   * The event waits for others from now on (core/gather.ts says how), and counts as taken in: one write with the cursor,
+   * which is as in `finish`. What was kept of a run of its own goes. An event that waits or is on record already is left
+   * as it is. Answers how long its group waits yet, counted from when its events came: undefined where that is not by
+   * itself, 0 or less where it is complete.
+   */
+  gather(lease: Lease, gathered: Gathered, cursor: number): Promise<number | undefined>;
+  /**
+   * Completes groups, `limit` at most: those that are due, the longest first, and of the latest only none whose run before
+   * is in hand yet.
+   */
+  close(lease: Lease, query: Closable & { readonly limit: number }): Promise<Closing>;
+  /** Complete groups that are not parked, in the order in which they became so. */
+  closed(lease: Lease, page: { after: number; limit: number }): Promise<readonly ClosedGroup[]>;
+  /** The events of a complete group, ascending by seq; none when there is no such group. */
+  members(lease: Lease, lead: RunKey): Promise<readonly PodioEvent[]>;
+  /**
+   * Takes leave to begin a run, of which `max` may begin within any `perMs`. 0: it may begin. Else how long to wait before
+   * asking again, milliseconds.
+   */
+  admit(lease: Lease, throttle: { max: number; perMs: number }): Promise<number>;
   /** Moves the cursor over entries that the rule does not match. */
   advance(lease: Lease, cursor: number): Promise<void>;
   /** From now on runs of entries up to `seq` may be started: what may be in hand at an unclean end. Only ever moves forward. */

@@ -17,6 +17,7 @@ import {
   type EventQuery,
   type EventWithRuns,
   type Finished,
+  type Gathered,
   type LaneId,
   type LaneState,
   type LaneStatus,
@@ -41,6 +42,7 @@ import {
   type Usage,
 } from './contract.ts';
 import { Leases, laneKey, staleLease } from './leases.ts';
+import { emptyGroups, type GroupData, MemoryGroups } from './memory-groups.ts';
 import { MemoryPauses, type StoredTries } from './memory-pauses.ts';
 import { emptyRevisions, makeMemoryRevisions, type RevisionData } from './memory-revisions.ts';
 import { elapsed, storeClock } from './time.ts';
@@ -95,6 +97,7 @@ interface MemoryData {
   readonly lastRuns: Map<string, RunRecord>;
   readonly runs: Map<string, StoredRun>;
   readonly parked: Map<number, StoredPark>;
+  readonly groups: GroupData;
   readonly values: Map<string, string>;
   readonly settings: Map<string, string>;
   removedAt: number | undefined;
@@ -122,6 +125,7 @@ const emptyData = (): MemoryData => ({
   lastRuns: new Map(),
   runs: new Map(),
   parked: new Map(),
+  groups: emptyGroups(),
   values: new Map(),
   settings: new Map(),
   removedAt: undefined,
@@ -262,12 +266,25 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
           ...parkedOf(run.rule, run.key.replay),
         }),
       );
-    return [...finished, ...open].sort((a, b) =>
-      a.rule === b.rule ? a.replay - b.replay : a.rule < b.rule ? -1 : 1,
-    );
+    const runs = [...finished, ...open];
+    for (const rule of new Set([...data.lanes.values()].map(({ lane }) => lane.rule))) {
+      const gathered = groups.traced(rule, seq);
+      if (gathered === undefined) continue;
+      const own = runs.findIndex(run => run.rule === rule && run.replay === 0);
+      const run = runs[own] ?? { rule, replay: 0, outcome: 'open', steps: [] };
+      runs.splice(own < 0 ? runs.length : own, 1, { ...run, gathered });
+    }
+    return runs.sort((a, b) => (a.rule === b.rule ? a.replay - b.replay : a.rule < b.rule ? -1 : 1));
   };
 
   // ------------------------------------------------------------------------------------------ lanes
+
+  const groups = new MemoryGroups(data.groups, {
+    eventAt: seq => (data.gone.has(seq) ? undefined : entryAt(seq).event),
+    isParked: (rule, seq) =>
+      [...data.parked.values()].some(row => row.rule === rule && row.key.seq === seq && row.key.replay === 0),
+    now,
+  });
 
   const laneOf = (lease: Lease) => {
     leases.check(lease);
@@ -335,14 +352,18 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
           parkedId: String(row.id),
           entry: entryAt(row.key.seq),
           run: run ? openRun(run) : { key: row.key, fingerprint: '', checkpoints: [], tries: [] },
+          ...groups.together(rule, row.key),
         };
       });
 
-  const doneAbove = (rule: string, cursor: number): readonly number[] =>
-    [...data.records.values()]
-      .filter(record => record.rule === rule && record.replay === 0 && record.seq > cursor)
-      .map(record => record.seq)
+  const doneAbove = (rule: string, cursor: number): readonly number[] => {
+    const recorded = [...data.records.values()]
+      .filter(record => record.rule === rule && record.replay === 0)
+      .map(record => record.seq);
+    return [...new Set([...recorded, ...groups.seqs(rule)])]
+      .filter(seq => seq > cursor)
       .sort((a, b) => a - b);
+  };
 
   const load = (lease: Lease): LaneState => {
     const { cursor, loadedAt, reach } = laneOf(lease);
@@ -415,7 +436,7 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
   const parkedRowOf = (rule: string, key: RunKey): StoredPark | undefined =>
     [...data.parked.values()].find(row => runId(row.rule, row.key) === runId(rule, key));
 
-  const finish = (lease: Lease, { record, park, parkedId }: Finished, cursor: number): void => {
+  const finish = (lease: Lease, { record, park, parkedId, others }: Finished, cursor: number): void => {
     moveCursor(lease, cursor);
     const { rule } = lease.lane;
     const key: RunKey = { seq: record.seq, eventId: record.eventId, replay: record.replay };
@@ -438,6 +459,40 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
     const stored: RunRecord = copy({ ...record, rule, endedAt: now() });
     data.records.set(id, stored);
     data.lastRuns.set(rule, stored);
+    if (others === undefined) return;
+    for (const seq of groups.others(rule, record.seq)) {
+      const key = { seq, eventId: entryAt(seq).event.id, replay: record.replay };
+      const other: RunRecord = copy({ ...key, ...others, rule, endedAt: now() });
+      data.records.set(runId(rule, key), other);
+      data.lastRuns.set(rule, other);
+    }
+    if (!park) groups.end(rule, record.seq);
+  };
+
+  const gather = (
+    lease: Lease,
+    { key, parkedId, ...gathering }: Gathered,
+    cursor: number,
+  ): number | undefined => {
+    moveCursor(lease, cursor);
+    const { rule } = lease.lane;
+    const id = runId(rule, key);
+    data.marks.delete(id);
+    const row = parkedRowOf(rule, key);
+    // Dropped meanwhile, which is the later word; or on record, so that this is a repeat.
+    if ((parkedId === undefined) !== (row === undefined) || (!row && data.records.has(id))) return undefined;
+    if (row) {
+      data.parked.delete(row.id);
+      data.records.delete(id);
+    }
+    data.runs.delete(id);
+    groups.add(rule, key.seq, gathering);
+    return groups.waitMs(rule, key.seq);
+  };
+
+  const gatheredOf = (rule: string): { gathered?: number } => {
+    const n = [...groups.waiting()].filter(one => one.rule === rule && !one.isParked).length;
+    return n > 0 ? { gathered: n } : {};
   };
 
   const status = (): readonly LaneStatus[] => {
@@ -455,6 +510,7 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
         loadedAt: Math.min(...loaded.map(row => row.loadedAt)),
         cursor,
         lag: kept(cursor).length - doneAbove(rule, cursor).length,
+        ...gatheredOf(rule),
         lastRunAt: last?.endedAt,
         lastOutcome: last?.outcome,
         counts,
@@ -515,8 +571,13 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
       data.parked.delete(row.id);
       data.runs.delete(id);
       data.marks.delete(id);
-      const record = data.records.get(id);
-      if (record) data.records.set(id, { ...record, outcome: 'dropped' });
+      const others = row.key.replay === 0 ? groups.others(row.rule, row.key.seq) : [];
+      const ids = others.map(seq => runId(row.rule, { seq, eventId: entryAt(seq).event.id, replay: 0 }));
+      for (const each of [id, ...ids]) {
+        const record = data.records.get(each);
+        if (record?.outcome === 'parked') data.records.set(each, { ...record, outcome: 'dropped' });
+      }
+      if (row.key.replay === 0) groups.end(row.rule, row.key.seq);
     }
     return rows.map(row => String(row.id));
   };
@@ -553,12 +614,19 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
 
   const recorded = (lease: Lease, eventIds: readonly string[]): readonly RunKey[] => {
     laneOf(lease);
-    return eventIds.flatMap(id =>
-      [...data.records.values()]
-        .filter(({ rule, eventId }) => rule === lease.lane.rule && eventId === id)
-        .map(({ seq, eventId, replay }) => ({ seq, eventId, replay }))
-        .sort((a, b) => a.seq - b.seq || a.replay - b.replay),
-    );
+    const { rule } = lease.lane;
+    return eventIds.flatMap(id => {
+      const records = [...data.records.values()]
+        .filter(record => record.rule === rule && record.eventId === id)
+        .map(({ seq, eventId, replay }) => ({ seq, eventId, replay }));
+      const waiting = groups
+        .seqs(rule)
+        .filter(
+          seq => entryAt(seq).event.id === id && !records.some(one => one.seq === seq && one.replay === 0),
+        )
+        .map(seq => ({ seq, eventId: id, replay: 0 }));
+      return [...records, ...waiting].sort((a, b) => a.seq - b.seq || a.replay - b.replay);
+    });
   };
 
   // ------------------------------------------------------------------------------------------ retention
@@ -579,6 +647,7 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
       [...data.runs.values(), ...data.marks.values()].some(
         ({ rule, key }) => live.has(rule) && key.seq === seq,
       ) ||
+      [...groups.waiting()].some(one => one.seq === seq && (one.isParked || live.has(one.rule))) ||
       data.replays.some(({ rule, cursor, to }) => live.has(rule) && cursor < seq && seq <= to);
     const isFree = (entry: Entry): boolean => isOld(entry) && !holds(entry.event.seq);
     const old = kept().filter(isOld);
@@ -592,6 +661,7 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
     for (const { event } of free) {
       data.gone.add(event.seq);
       revisions.remove(event.seq, event.id);
+      groups.forget(event.seq);
       for (const [id, record] of data.records) if (record.seq === event.seq) data.records.delete(id);
       for (const [id, run] of data.runs) if (run.key.seq === event.seq) data.runs.delete(id);
       for (const [id, found] of data.marks) if (found.key.seq === event.seq) data.marks.delete(id);
@@ -694,9 +764,7 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
         call(() => {
           laneOf(lease);
           return new Set(
-            eventIds.filter(eventId =>
-              data.records.has(runId(lease.lane.rule, { seq: 0, eventId, replay: 0 })),
-            ),
+            eventIds.filter(eventId => recorded(lease, [eventId]).some(({ replay }) => replay === 0)),
           );
         }),
       previous: (rule, before) =>
@@ -716,6 +784,11 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
       release: (lease, cursor) => call(() => release(lease, cursor)),
       tried: (lease, run, fingerprint, tries) => call(() => tried(lease, run, fingerprint, tries)),
       checkpoint: (lease, run, fingerprint, made) => call(() => checkpoint(lease, run, fingerprint, made)),
+      gather: (lease, gathered, cursor) => call(() => gather(lease, gathered, cursor)),
+      close: (lease, query) => call(() => groups.close(laneOf(lease).lane.rule, query)),
+      closed: (lease, page) => call(() => groups.closed(laneOf(lease).lane.rule, page)),
+      members: (lease, lead) => call(() => copy(groups.members(laneOf(lease).lane.rule, lead))),
+      admit: (lease, throttle) => call(() => groups.admit(laneOf(lease).lane.rule, throttle)),
       status: () => call(status),
     },
     parking: {

@@ -72,6 +72,23 @@ export function makeLanes(
         verdict: JSON.stringify(verdict),
       });
     },
+    async gather(lease, gathered, cursor) {
+      return writer.call('gather', token(lease), gathered, cursor, now());
+    },
+    async close(lease, query) {
+      return writer.call('close', token(lease), query, now());
+    },
+    async closed(lease, page) {
+      leases.check(lease);
+      return reader.call('closed', lease.lane.rule, page);
+    },
+    async members(lease, lead) {
+      leases.check(lease);
+      return reader.call('members', lease.lane.rule, lead);
+    },
+    async admit(lease, throttle) {
+      return writer.call('admit', token(lease), throttle, now());
+    },
     status: () => reader.call('status'),
   };
 }

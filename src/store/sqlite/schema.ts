@@ -221,6 +221,43 @@ const MIGRATIONS: readonly string[] = [
   -- The step's plugin: times stand still while it is paused. NULL: before this was kept, or the trigger's condition.
   ALTER TABLE tries ADD COLUMN plugin TEXT;
   `,
+  `
+  -- Events that wait to be run together (core/gather.ts). place: in which order groups became complete; NULL: events may
+  -- join. A complete group is run under its last event.
+  CREATE TABLE gathering (
+    id INTEGER PRIMARY KEY,
+    rule INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    mode TEXT NOT NULL,
+    first INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    first_at INTEGER NOT NULL,
+    last_at INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    due INTEGER,
+    place INTEGER
+  ) STRICT;
+  CREATE UNIQUE INDEX gathering_open ON gathering (rule, name) WHERE place IS NULL;
+  CREATE INDEX gathering_due ON gathering (rule, due) WHERE place IS NULL;
+  CREATE INDEX gathering_closed ON gathering (rule, place) WHERE place IS NOT NULL;
+  CREATE INDEX gathering_name ON gathering (rule, name) WHERE place IS NOT NULL;
+  CREATE INDEX gathering_lead ON gathering (rule, last);
+  CREATE TABLE gathered (
+    rule INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    gathering INTEGER NOT NULL REFERENCES gathering ON DELETE CASCADE,
+    PRIMARY KEY (rule, seq)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX gathered_together ON gathered (gathering, seq);
+
+  -- When runs of rules that may begin so many within a time have begun.
+  CREATE TABLE admitted (
+    id INTEGER PRIMARY KEY,
+    rule INTEGER NOT NULL,
+    at INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX admitted_rule ON admitted (rule, at);
+  `,
 ];
 
 /** How much log gathers before it is moved into the database: fewer, larger moves write pages that change often once. */

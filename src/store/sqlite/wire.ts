@@ -99,9 +99,13 @@ export type FinishedRow = readonly [
   error: string | null,
   park: ParkRequest | undefined,
   parkedId: string | undefined,
+  others: OthersRow | undefined,
 ];
 
-export const packFinished = ({ record, park, parkedId }: Finished): FinishedRow => [
+/** What the records of events say that were run together with another one. */
+type OthersRow = readonly [outcome: number, steps: string | null, error: string | null];
+
+export const packFinished = ({ record, park, parkedId, others }: Finished): FinishedRow => [
   record.seq,
   record.replay,
   outcomeNumber(record.outcome),
@@ -109,6 +113,7 @@ export const packFinished = ({ record, park, parkedId }: Finished): FinishedRow 
   record.error ?? null,
   park,
   parkedId,
+  others && [outcomeNumber(others.outcome), stepsText(others.steps, others.shadow), others.error ?? null],
 ];
 
 /** Where all is news and released as it came, which is nearly always: each seq doubled, and one more for a twin. */

@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
+import type { GatherMode } from '../../../core/gather.ts';
 import type { StepVerdict } from '../../../core/run.ts';
 import {
   type Checkpoint,
@@ -16,6 +17,7 @@ import {
 import { elapsed, standsAt } from '../../time.ts';
 import { type Names, NO_NAME } from '../names.ts';
 import { entryOf, isShadow, outcomeNumber, outcomeOf, type Row, stepsOf } from '../rows.ts';
+import { type GroupReads, makeGroupReads } from './groups.ts';
 import { makePausedSince } from './pauses.ts';
 
 export interface Page {
@@ -29,6 +31,8 @@ export interface LaneReads {
   requested(rule: string, page: Page, now: number): readonly RequestedRun[];
   settled(rule: string, eventIds: readonly string[]): readonly string[];
   previous(rule: string, before: number): number | undefined;
+  closed: GroupReads['closed'];
+  members: GroupReads['members'];
   status(): readonly LaneStatus[];
   trace(eventId: string, now: number): readonly TracedEntry[];
 }
@@ -37,7 +41,10 @@ export function makeLaneReads(db: DatabaseSync, names: Names): LaneReads {
   const selectCursor = db.prepare(
     'SELECT cursor, loaded_at, reach FROM lane WHERE rule = ? AND shard = ? AND shards = ?',
   );
-  const selectDone = db.prepare('SELECT seq FROM run WHERE rule = ? AND seq > ? AND replay = 0 ORDER BY seq');
+  const selectDone = db.prepare(
+    `SELECT seq FROM run WHERE rule = ?1 AND seq > ?2 AND replay = 0
+     UNION SELECT seq FROM gathered WHERE rule = ?1 AND seq > ?2 ORDER BY seq`,
+  );
   const selectOpen = db.prepare(
     `SELECT open_run.id, seq, replay, fingerprint, event.id AS event_id FROM open_run JOIN event USING (seq)
      WHERE rule = ?
@@ -49,8 +56,10 @@ export function makeLaneReads(db: DatabaseSync, names: Names): LaneReads {
     'SELECT seq, replay, ends, event.id AS event_id FROM start_mark JOIN event USING (seq) WHERE rule = ? ORDER BY seq, replay',
   );
   const selectRequested = db.prepare(
-    `SELECT event.*, parked.id AS parked_id, parked.replay, open_run.id AS run, open_run.fingerprint
+    `SELECT event.*, parked.id AS parked_id, parked.replay, open_run.id AS run, open_run.fingerprint,
+       gathering.mode, gathering.name AS gathering, gathering.count
      FROM parked JOIN event USING (seq)
+     LEFT JOIN gathering ON gathering.rule = parked.rule AND gathering.last = parked.seq AND gathering.place IS NOT NULL AND parked.replay = 0
      LEFT JOIN open_run ON open_run.rule = parked.rule AND open_run.seq = parked.seq AND open_run.replay = parked.replay
      WHERE parked.rule = ? AND requested = 1 AND parked.id > ? ORDER BY parked.id LIMIT ?`,
   );
@@ -59,7 +68,9 @@ export function makeLaneReads(db: DatabaseSync, names: Names): LaneReads {
   );
   const selectTries = db.prepare('SELECT * FROM tries WHERE run = ? ORDER BY at');
   const selectSettled = db.prepare(
-    'SELECT 1 FROM event JOIN run USING (seq) WHERE event.id = ? AND run.rule = ? AND run.replay = 0 LIMIT 1',
+    `SELECT 1 FROM event WHERE event.id = ?1 AND (
+       EXISTS (SELECT 1 FROM run WHERE run.rule = ?2 AND run.seq = event.seq AND run.replay = 0)
+       OR EXISTS (SELECT 1 FROM gathered WHERE gathered.rule = ?2 AND gathered.seq = event.seq)) LIMIT 1`,
   );
   const selectLast = db.prepare('SELECT max(seq) AS seq FROM event');
   const selectRemovedTo = db.prepare('SELECT removed_to FROM retention');
@@ -72,7 +83,10 @@ export function makeLaneReads(db: DatabaseSync, names: Names): LaneReads {
     `SELECT lane.rule, min(cursor) AS cursor, min(loaded_at) AS loaded_at, settled, filtered, parked, dropped, last_at, last_outcome
      FROM lane LEFT JOIN tally USING (rule) GROUP BY lane.rule`,
   );
-  const countDone = db.prepare('SELECT count(*) AS n FROM run WHERE rule = ? AND seq > ? AND replay = 0');
+  const countDone = db.prepare(
+    `SELECT count(*) AS n FROM (SELECT seq FROM run WHERE rule = ?1 AND seq > ?2 AND replay = 0
+     UNION SELECT seq FROM gathered WHERE rule = ?1 AND seq > ?2)`,
+  );
 
   const selectOpenOf = db.prepare(
     `SELECT id, replay FROM open_run WHERE rule = ? AND seq = ?
@@ -96,6 +110,7 @@ export function makeLaneReads(db: DatabaseSync, names: Names): LaneReads {
   });
 
   const pausedSince = makePausedSince(db);
+  const groups = makeGroupReads(db, names);
 
   const triesOf = (row: Row, now: number): Tries => {
     const plugin = row.plugin === null ? undefined : String(row.plugin);
@@ -139,6 +154,13 @@ export function makeLaneReads(db: DatabaseSync, names: Names): LaneReads {
           row.run === null
             ? { key, fingerprint: '', checkpoints: [], tries: [] }
             : openRun(Number(row.run), key, String(row.fingerprint), now),
+        ...(typeof row.mode === 'string' && {
+          together: {
+            mode: row.mode as GatherMode,
+            group: String(row.gathering),
+            count: Number(row.count),
+          },
+        }),
       };
     });
 
@@ -182,10 +204,16 @@ export function makeLaneReads(db: DatabaseSync, names: Names): LaneReads {
         ...parkedOf(rule, seq, Number(replay)),
       }),
     );
+    const waiting = groups.of(rule, seq, now);
+    const [own] = waiting ? [...finished, ...open].filter(({ replay }) => replay === 0) : [];
+    if (waiting && own) Object.assign(own, { gathered: waiting });
+    else if (waiting) open.push({ rule: name, replay: 0, outcome: 'open', steps: [], gathered: waiting });
     return [...finished, ...open].sort((a, b) => a.replay - b.replay);
   };
 
   return {
+    closed: groups.closed,
+    members: groups.members,
     trace(eventId, now) {
       const rules = selectRules
         .all()
@@ -244,6 +272,7 @@ export function makeLaneReads(db: DatabaseSync, names: Names): LaneReads {
             loadedAt: Number(row.loaded_at),
             cursor,
             lag: Math.max(0, after(cursor) - done),
+            ...groups.count(Number(row.rule)),
             lastRunAt: row.last_at === null ? undefined : Number(row.last_at),
             lastOutcome: row.last_outcome === null ? undefined : outcomeOf(row.last_outcome),
             counts: {

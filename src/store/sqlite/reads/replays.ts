@@ -16,6 +16,11 @@ export function makeReplayReads(db: DatabaseSync, names: Names): ReplayReads {
   const selectRecorded = db.prepare(
     'SELECT run.seq, run.replay FROM event JOIN run USING (seq) WHERE event.id = ? AND run.rule = ?',
   );
+  /** Those that are on record too are parked. */
+  const selectGathered = db.prepare(
+    `SELECT seq, 0 AS replay FROM event JOIN gathered USING (seq) WHERE event.id = ? AND gathered.rule = ?
+       AND NOT EXISTS (SELECT 1 FROM run WHERE run.rule = gathered.rule AND run.seq = gathered.seq AND replay = 0)`,
+  );
   const rangeOf = (row: Row) => ({ from: Number(row.first), to: Number(row.last) });
 
   return {
@@ -38,8 +43,7 @@ export function makeReplayReads(db: DatabaseSync, names: Names): ReplayReads {
     recorded(rule, eventIds) {
       const id = names.find(rule) ?? NO_NAME;
       return eventIds.flatMap(eventId =>
-        selectRecorded
-          .all(eventId, id)
+        [...selectRecorded.all(eventId, id), ...selectGathered.all(eventId, id)]
           .map(({ seq, replay }) => ({ seq: Number(seq), eventId, replay: Number(replay) }))
           .sort((a, b) => a.seq - b.seq || a.replay - b.replay),
       );

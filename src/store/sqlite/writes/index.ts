@@ -4,6 +4,7 @@ import { makeNames } from '../names.ts';
 import { type PackedApplied, type PackedRows, packApplied, unpackRows } from '../wire.ts';
 import { makeCompletenessWrites } from './completeness.ts';
 import { makeGapWrites } from './gaps.ts';
+import { makeGroupWrites } from './groups.ts';
 import { makeHeldWrites } from './held.ts';
 import { makeJournalWrites } from './journal.ts';
 import { makeLaneWrites } from './lanes.ts';
@@ -28,8 +29,17 @@ export function makeWrites(db: DatabaseSync, firstEpoch?: number) {
   const journal = makeJournalWrites(db, { names, ledger, held, completeness });
   const marks = makeMarks(db);
   const replays = makeReplayWrites(db, names);
-  const lanes = makeLaneWrites(db, { names, tallies, marks, replays, head: journal.head, firstEpoch });
-  const parking = makeParkingWrites(db, { names, tallies, marks });
+  const groups = makeGroupWrites(db);
+  const lanes = makeLaneWrites(db, {
+    names,
+    tallies,
+    marks,
+    replays,
+    groups,
+    head: journal.head,
+    firstEpoch,
+  });
+  const parking = makeParkingWrites(db, { names, tallies, marks, groups });
   const pauses = makePauseWrites(db, names);
   const retention = makeRetentionWrites(db, names, lanes.flush);
   return {
@@ -45,6 +55,9 @@ export function makeWrites(db: DatabaseSync, firstEpoch?: number) {
       release: lanes.release,
       tried: lanes.tried,
       checkpoint: lanes.checkpoint,
+      gather: lanes.gather,
+      close: lanes.close,
+      admit: lanes.admit,
       replay: replays.replay,
       replayed: lanes.replayed,
       retry: parking.retry,
@@ -67,6 +80,7 @@ export function makeWrites(db: DatabaseSync, firstEpoch?: number) {
     /** After a rollback: whatever was remembered of the transaction does not stand. */
     forget() {
       names.forget();
+      groups.forget();
       held.forget();
       completeness.forget();
       journal.forget();

@@ -1,9 +1,10 @@
 import type { DatabaseSync } from 'node:sqlite';
-import type { LaneId, RunKey, Tries } from '../../contract.ts';
+import type { Closable, Closing, Gathered, LaneId, RunKey, Tries } from '../../contract.ts';
 import { staleLease } from '../../leases.ts';
 import type { Names } from '../names.ts';
 import { outcomeOf } from '../rows.ts';
 import type { FinishedRow } from '../wire.ts';
+import type { GroupWrites } from './groups.ts';
 import type { Marks } from './marks.ts';
 import { makePresence } from './presence.ts';
 import type { ReplayWrites } from './replays.ts';
@@ -43,6 +44,9 @@ export interface LaneWrites {
   replayed(lease: LeaseToken, id: string, cursor: number): void;
   tried(lease: LeaseToken, run: RunKey, fingerprint: string, tries: Tries, at: number): void;
   checkpoint(lease: LeaseToken, run: RunKey, fingerprint: string, made: CheckpointRow): void;
+  gather(lease: LeaseToken, gathered: Gathered, cursor: number, at: number): number | undefined;
+  close(lease: LeaseToken, query: Closable & { limit: number }, at: number): Closing;
+  admit(lease: LeaseToken, throttle: { max: number; perMs: number }, at: number): number;
   /** Writes the cursors and reaches that moved; the last thing before the commit. */
   flush(): void;
   /** After a rollback. */
@@ -54,13 +58,14 @@ export interface LaneWriteParts {
   readonly tallies: Tallies;
   readonly marks: Marks;
   readonly replays: Pick<ReplayWrites, 'replayed'>;
+  readonly groups: GroupWrites;
   head(): number;
   /** As answered by the first of this process, where the database is opened anew: its leases are good still. */
   readonly firstEpoch?: number | undefined;
 }
 
 export function makeLaneWrites(db: DatabaseSync, parts: LaneWriteParts): LaneWrites {
-  const { names, tallies, marks, replays, head } = parts;
+  const { names, tallies, marks, replays, groups, head } = parts;
   const selectLane = db.prepare('SELECT epoch, cursor FROM lane WHERE rule = ? AND shard = ? AND shards = ?');
   const selectLowest = db.prepare(
     'SELECT min(cursor) AS cursor, max(reach) AS reach, min(loaded_at) AS loaded_at FROM lane WHERE rule = ?',
@@ -102,6 +107,8 @@ export function makeLaneWrites(db: DatabaseSync, parts: LaneWriteParts): LaneWri
     'UPDATE parked SET step = ?, branch = ?, attempts = ?, error = ?, parked_at = ?, requested = 0 WHERE id = ?',
   );
   const deleteParked = db.prepare('DELETE FROM parked WHERE id = ?');
+
+  const deleteRun = db.prepare('DELETE FROM run WHERE rule = ? AND seq = ? AND replay = ?');
 
   const open = makePresence(db, 'open_run');
   const parked = makePresence(db, 'parked');
@@ -147,6 +154,20 @@ export function makeLaneWrites(db: DatabaseSync, parts: LaneWriteParts): LaneWri
     return Number(insertOpen.run(rule, seq, replay, fingerprint).lastInsertRowid);
   };
 
+  const record = (
+    rule: number,
+    { seq, replay }: Pick<RunKey, 'seq' | 'replay'>,
+    outcome: number,
+    steps: string | null,
+    error: string | null,
+    at: number,
+  ): void => {
+    const isFirst = insertRun.run(rule, seq, replay, outcome, at, steps, error).changes === 1;
+    const before = isFirst ? undefined : selectOutcome.get(rule, seq, replay);
+    if (!isFirst) replaceRun.run(rule, seq, replay, outcome, at, steps, error);
+    tallies.count(rule, before && outcomeOf(before.outcome), outcomeOf(outcome), at);
+  };
+
   return {
     firstEpoch,
 
@@ -175,7 +196,7 @@ export function makeLaneWrites(db: DatabaseSync, parts: LaneWriteParts): LaneWri
       return epoch;
     },
 
-    finish(lease, [seq, replay, outcome, steps, error, park, parkedId], cursor, at) {
+    finish(lease, [seq, replay, outcome, steps, error, park, parkedId, others], cursor, at) {
       const { rule } = moveCursor(lease, cursor);
       marks.lift(rule, { seq, replay });
       const row = parked.any() ? selectParked.get(rule, seq, replay) : undefined;
@@ -201,11 +222,38 @@ export function makeLaneWrites(db: DatabaseSync, parts: LaneWriteParts): LaneWri
       }
       const kept = park && selectOpen.get(rule, seq, replay);
       if (kept) deleteAllTries.run(Number(kept.id));
-      const isFirst = insertRun.run(rule, seq, replay, outcome, at, steps, error).changes === 1;
-      const before = isFirst ? undefined : selectOutcome.get(rule, seq, replay);
-      if (!isFirst) replaceRun.run(rule, seq, replay, outcome, at, steps, error);
-      tallies.count(rule, before && outcomeOf(before.outcome), outcomeOf(outcome), at);
+      record(rule, { seq, replay }, outcome, steps, error, at);
+      if (others === undefined) return;
+      for (const other of groups.others(rule, seq)) record(rule, { seq: other, replay }, ...others, at);
+      if (!park) groups.end(rule, seq);
     },
+
+    gather(lease, { key, parkedId, ...gathering }, cursor, at) {
+      const { rule } = moveCursor(lease, cursor);
+      const { seq, replay } = key;
+      marks.lift(rule, key);
+      const row = parked.any() ? selectParked.get(rule, seq, replay) : undefined;
+      const known = selectOutcome.get(rule, seq, replay);
+      // Dropped meanwhile, which is the later word; or on record, so that this is a repeat.
+      if ((parkedId === undefined) !== (row === undefined) || (row === undefined && known)) return undefined;
+      if (row) {
+        deleteParked.run(Number(row.id));
+        parked.removed();
+        if (known && deleteRun.run(rule, seq, replay).changes === 1) {
+          tallies.uncount(rule, outcomeOf(known.outcome));
+        }
+      }
+      if (open.any()) {
+        deleteOpen.run(rule, seq, replay);
+        open.removed();
+      }
+      groups.add(rule, seq, gathering, at);
+      return groups.waitMs(rule, seq, at);
+    },
+
+    close: (lease, query, at) => groups.close(laneOf(lease).rule, query, at),
+
+    admit: (lease, throttle, at) => groups.admit(laneOf(lease).rule, throttle, at),
 
     advance(lease, cursor) {
       moveCursor(lease, cursor);

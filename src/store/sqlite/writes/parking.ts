@@ -2,6 +2,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { ParkedSelection } from '../../contract.ts';
 import type { Names } from '../names.ts';
 import { outcomeNumber, type Row } from '../rows.ts';
+import type { GroupWrites } from './groups.ts';
 import type { Marks } from './marks.ts';
 import type { Tallies } from './tallies.ts';
 
@@ -14,10 +15,11 @@ export interface ParkingWriteParts {
   readonly names: Names;
   readonly tallies: Tallies;
   readonly marks: Pick<Marks, 'lift'>;
+  readonly groups: Pick<GroupWrites, 'others' | 'end'>;
 }
 
 export function makeParkingWrites(db: DatabaseSync, parts: ParkingWriteParts): ParkingWrites {
-  const { names, tallies, marks } = parts;
+  const { names, tallies, marks, groups } = parts;
   const columns = 'id, rule, seq, replay';
   const selectId = db.prepare(`SELECT ${columns} FROM parked WHERE id = ?`);
   const selectRule = db.prepare(`SELECT ${columns} FROM parked WHERE rule = ? ORDER BY id`);
@@ -25,7 +27,9 @@ export function makeParkingWrites(db: DatabaseSync, parts: ParkingWriteParts): P
   const request = db.prepare('UPDATE parked SET requested = 1 WHERE id = ?');
   const deleteParked = db.prepare('DELETE FROM parked WHERE id = ?');
   const deleteOpen = db.prepare('DELETE FROM open_run WHERE rule = ? AND seq = ? AND replay = ?');
-  const dropRun = db.prepare('UPDATE run SET outcome = ? WHERE rule = ? AND seq = ? AND replay = ?');
+  const dropRun = db.prepare(
+    `UPDATE run SET outcome = ? WHERE rule = ? AND seq = ? AND replay = ? AND outcome = ${outcomeNumber('parked')}`,
+  );
 
   const countRule = db.prepare(
     'INSERT INTO retry_all (rule, times) VALUES (?, 1) ON CONFLICT (rule) DO UPDATE SET times = times + 1',
@@ -55,12 +59,15 @@ export function makeParkingWrites(db: DatabaseSync, parts: ParkingWriteParts): P
     },
     drop(selection) {
       return select(selection).map(row => {
-        const key = [Number(row.rule), Number(row.seq), Number(row.replay)] as const;
+        const [rule, seq, replay] = [Number(row.rule), Number(row.seq), Number(row.replay)];
         deleteParked.run(Number(row.id));
-        deleteOpen.run(...key);
-        marks.lift(key[0], { seq: key[1], replay: key[2] });
-        dropRun.run(outcomeNumber('dropped'), ...key);
-        tallies.dropped(key[0]);
+        deleteOpen.run(rule, seq, replay);
+        marks.lift(rule, { seq, replay });
+        const seqs = replay === 0 ? [seq, ...groups.others(rule, seq)] : [seq];
+        for (const each of seqs) {
+          if (dropRun.run(outcomeNumber('dropped'), rule, each, replay).changes === 1) tallies.dropped(rule);
+        }
+        if (replay === 0) groups.end(rule, seq);
         return String(row.id);
       });
     },

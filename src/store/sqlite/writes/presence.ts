@@ -9,7 +9,10 @@ export interface Presence {
   removed(): void;
 }
 
-export function makePresence(db: DatabaseSync, table: 'open_run' | 'parked' | 'start_mark'): Presence {
+export function makePresence(
+  db: DatabaseSync,
+  table: 'open_run' | 'parked' | 'start_mark' | 'gathering',
+): Presence {
   const select = db.prepare(`SELECT 1 FROM ${table} LIMIT 1`);
   const look = (): boolean => select.get() !== undefined;
   let any = look();

@@ -40,17 +40,29 @@ export function makeRetentionWrites(db: DatabaseSync, names: Names, flush: () =>
   const selectSame = db.prepare('SELECT seq, id, received_at FROM event WHERE id = ?');
   const selectCursors = db.prepare('SELECT rule, min(cursor) AS cursor FROM lane GROUP BY rule');
   const selectReplays = db.prepare('SELECT rule, cursor, last FROM replay WHERE cursor < last');
-  const inRange = (table: 'parked' | 'open_run' | 'start_mark'): StatementSync =>
+  const inRange = (table: 'parked' | 'open_run' | 'start_mark' | 'gathered'): StatementSync =>
     db.prepare(`SELECT seq FROM ${table} WHERE rule = ? AND seq >= ? AND seq <= ?`);
-  const ofParked = inRange('parked');
-  const ofRules = [inRange('open_run'), inRange('start_mark')];
+  const ofParked = [
+    inRange('parked'),
+    // Parked together with another one.
+    db.prepare(
+      `SELECT gathered.seq FROM gathered JOIN gathering ON gathering.id = gathered.gathering
+       JOIN parked ON parked.rule = gathering.rule AND parked.seq = gathering.last AND parked.replay = 0
+       WHERE gathering.place IS NOT NULL AND gathered.rule = ? AND gathered.seq >= ? AND gathered.seq <= ?`,
+    ),
+  ];
+  const ofRules = [inRange('open_run'), inRange('start_mark'), inRange('gathered')];
   const deleteEvents = db.prepare('DELETE FROM event WHERE seq >= ? AND seq <= ?');
-  const deleteOfRuns = ['run', 'open_run', 'start_mark'].map(table =>
+  const deleteOfRuns = ['run', 'open_run', 'start_mark', 'gathered'].map(table =>
     db.prepare(`DELETE FROM ${table} WHERE rule = ? AND seq >= ? AND seq <= ?`),
   );
   // How many of a rule's replays cover an event numbers them: a replay without events numbers nothing.
   const deleteReplays = db.prepare(
     'DELETE FROM replay WHERE cursor >= last AND last < (SELECT min(seq) FROM event)',
+  );
+  /** Of rules that left the config. */
+  const deleteEmptied = db.prepare(
+    'DELETE FROM gathering WHERE last < (SELECT min(seq) FROM event) AND NOT EXISTS (SELECT 1 FROM gathered WHERE gathering = gathering.id)',
   );
   const count = db.prepare(
     `INSERT INTO retention (id, removed_to, events, last_at) VALUES (1, ?, ?, ?)
@@ -86,7 +98,7 @@ export function makeRetentionWrites(db: DatabaseSync, names: Names, flush: () =>
   ): ReadonlySet<number> => {
     const needed = new Set<number>();
     for (const rule of rules) {
-      for (const seq of seqsIn(ofParked, rule, from, to)) needed.add(seq);
+      for (const statement of ofParked) for (const seq of seqsIn(statement, rule, from, to)) needed.add(seq);
       if (!live.has(rule)) continue;
       for (const statement of ofRules) for (const seq of seqsIn(statement, rule, from, to)) needed.add(seq);
     }
@@ -155,7 +167,10 @@ export function makeRetentionWrites(db: DatabaseSync, names: Names, flush: () =>
         more = found.length === EVENTS && upTo < bound;
       }
       if (events > 0) count.run(upTo, events, at);
-      if (!more) deleteReplays.run();
+      if (!more) {
+        deleteReplays.run();
+        deleteEmptied.run();
+      }
       const held = slowest && slowest.cursor < old ? slowest : undefined;
       return {
         events,

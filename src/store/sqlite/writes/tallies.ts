@@ -14,6 +14,8 @@ export interface Tallies {
   count(rule: number, before: Outcome | undefined, outcome: Outcome, at: number): void;
   /** An operator gave up runs that were parked. */
   dropped(rule: number): void;
+  /** A record that said so is gone. */
+  uncount(rule: number, outcome: Outcome): void;
   /** Writes what changed; the last thing before the commit. */
   flush(): void;
   /** After a rollback. */
@@ -69,6 +71,12 @@ export function makeTallies(db: DatabaseSync): Tallies {
       if (!tally) return;
       tally.counts.parked -= 1;
       tally.counts.dropped += 1;
+      changed.add(rule);
+    },
+    uncount(rule, outcome) {
+      const tally = tallyOf(rule);
+      if (!tally) return;
+      tally.counts[outcome] -= 1;
       changed.add(rule);
     },
     flush() {

@@ -1,0 +1,64 @@
+import type { DatabaseSync } from 'node:sqlite';
+import type { PodioEvent } from '../../../core/event.ts';
+import type { GatherMode } from '../../../core/gather.ts';
+import type { ClosedGroup, RunKey, TracedRun } from '../../contract.ts';
+import { type Names, NO_NAME } from '../names.ts';
+import { eventOf } from '../rows.ts';
+
+export interface GroupReads {
+  closed(rule: string, page: { after: number; limit: number }): readonly ClosedGroup[];
+  members(rule: string, lead: RunKey): readonly PodioEvent[];
+  /** What an event waits for. */
+  of(rule: number, seq: number, now: number): TracedRun['gathered'];
+  /** How many of a rule wait. */
+  count(rule: number): { readonly gathered?: number };
+}
+
+export function makeGroupReads(db: DatabaseSync, names: Names): GroupReads {
+  const isParked =
+    'EXISTS (SELECT 1 FROM parked WHERE parked.rule = gathering.rule AND parked.seq = gathering.last AND parked.replay = 0)';
+  const selectClosed = db.prepare(
+    `SELECT gathering.*, event.id AS event_id FROM gathering JOIN event ON event.seq = gathering.last
+     WHERE rule = ? AND place > ? AND NOT ${isParked} ORDER BY place LIMIT ?`,
+  );
+  const selectMembers = db.prepare(
+    `SELECT event.* FROM gathered CROSS JOIN event ON event.seq = gathered.seq
+     WHERE gathering = (SELECT id FROM gathering WHERE rule = ? AND last = ? AND place IS NOT NULL) ORDER BY gathered.seq`,
+  );
+  const selectOf = db.prepare(
+    `SELECT gathering.*, event.id AS event_id FROM gathered JOIN gathering ON gathering.id = gathered.gathering
+     JOIN event ON event.seq = gathering.last WHERE gathered.rule = ? AND gathered.seq = ?`,
+  );
+  const count = db.prepare(
+    `SELECT sum(count) AS n FROM gathering WHERE rule = ? AND NOT (place IS NOT NULL AND ${isParked})`,
+  );
+
+  return {
+    closed: (rule, { after, limit }) =>
+      selectClosed.all(names.find(rule) ?? NO_NAME, after, limit).map(row => ({
+        place: Number(row.place),
+        lead: { seq: Number(row.last), eventId: String(row.event_id), replay: 0 },
+        mode: String(row.mode) as GatherMode,
+        group: String(row.name),
+        count: Number(row.count),
+      })),
+    members: (rule, { seq }) =>
+      selectMembers.all(names.find(rule) ?? NO_NAME, seq).map(row => eventOf(row, names)),
+    of(rule, seq, now) {
+      const row = selectOf.get(rule, seq);
+      if (row === undefined) return undefined;
+      const isComplete = row.place !== null;
+      return {
+        mode: String(row.mode) as GatherMode,
+        count: Number(row.count),
+        since: Number(row.first_at),
+        ...(isComplete ? { waitMs: 0 } : row.due !== null && { waitMs: Number(row.due) - now }),
+        ...(isComplete && { lead: String(row.event_id) }),
+      };
+    },
+    count(rule) {
+      const n = Number(count.get(rule)?.n ?? 0);
+      return n > 0 ? { gathered: n } : {};
+    },
+  };
+}
