@@ -3,13 +3,20 @@
  * order: one message for each flush, not one for each call.
  */
 import type { Failure } from './failure.ts';
+import type { Upgrade } from './upgrade.ts';
 
 export type Command = readonly [operation: string, ...args: unknown[]];
 
 export type Answer = { readonly value: unknown } | { readonly failure: Failure };
 
+export interface Opened {
+  readonly head: number;
+  /** What the opening has made of it. */
+  readonly upgrade: Upgrade | undefined;
+}
+
 /** The answer to OPEN: the thread has opened the database, or could not. */
-export type Hello = { readonly head: number } | { readonly failure: Failure };
+export type Hello = Opened | { readonly failure: Failure };
 
 /** Asks a thread to open the database: threads start at the same time, but the tables must be there for the reader. */
 export const OPEN = 'open';

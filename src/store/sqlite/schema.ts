@@ -274,7 +274,11 @@ export const pragma = (db: DatabaseSync, name: string): number =>
  * Opens the database for writing, bringing it to the newest form. Throws STORE_CORRUPT for a file that is not podiod's
  * and STORE_VERSION for one of a newer podiod, before anything is written to it.
  */
-export function openForWriting(path: string): DatabaseSync {
+export function openForWriting(
+  path: string,
+  /** Called before a database with something in it is changed: the form it has, and the one that it will have. */
+  beforeUpgrade: (db: DatabaseSync, from: number, to: number) => void = () => {},
+): DatabaseSync {
   const db = new DatabaseSync(path, { timeout: 5000 });
   try {
     const version = knownVersion(db, path);
@@ -288,6 +292,7 @@ export function openForWriting(path: string): DatabaseSync {
       PRAGMA cache_size = -${CACHE_KIB};
     `);
     if (version < MIGRATIONS.length) {
+      if (version > 0) beforeUpgrade(db, version, MIGRATIONS.length);
       // All or nothing: the file has the form that it had, or the newest.
       db.exec(`
         BEGIN IMMEDIATE;

@@ -2,11 +2,14 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { giveBackMemory } from '../../core/garbage.ts';
 import { failureOf } from './failure.ts';
 import { type Answer, CLOSE, type Hello, OPEN, REST, type Request, type ThreadData } from './protocol.ts';
+import type { Upgrade } from './upgrade.ts';
 
 /** An opened database as a thread serves it. */
 export interface Served {
   /** The journal's head at opening. */
   readonly head: number;
+  /** What the opening has made of it. */
+  readonly upgrade?: Upgrade | undefined;
   /** Answers all commands in their order, in as many parts as it likes. */
   answer(commands: Exclude<Request, string>, reply: (answers: readonly Answer[]) => void): void;
   close(): void;
@@ -22,7 +25,7 @@ export function serve(open: (path: string) => Served): void {
   const hello = (): Hello => {
     try {
       served = open(path);
-      return { head: served.head };
+      return { head: served.head, upgrade: served.upgrade };
     } catch (error) {
       return { failure: failureOf(error) };
     }

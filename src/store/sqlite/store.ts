@@ -49,7 +49,9 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     const reader = new Thread<Reads>('reader', { path }, log, onLost);
     try {
       // The writer first: it makes the tables that the reader prepares its statements for.
-      const head = await writer.open();
+      const { head, upgrade } = await writer.open();
+      if (upgrade)
+        log.info('the database was brought to a newer form; the one before is kept', { ...upgrade });
       await reader.open();
       // What is not podiod's has been refused by now.
       for (const end of ['', '-wal', '-shm']) requirePrivate(path + end);

@@ -9,6 +9,7 @@ import {
   type Command,
   type Hello,
   OPEN,
+  type Opened,
   type Operations,
   REST,
   type Request,
@@ -71,8 +72,8 @@ export class Thread<Ops extends Operations> {
     });
   }
 
-  /** Resolves with the journal's head when the thread has opened the database. */
-  async open(): Promise<number> {
+  /** Resolves when the thread has opened the database. */
+  async open(): Promise<Opened> {
     const hello = await new Promise<Hello>((resolve, reject) => {
       this.#worker.once('message', resolve);
       void this.#ended.then(() => reject(this.#refusal));
@@ -81,7 +82,7 @@ export class Thread<Ops extends Operations> {
     if ('failure' in hello) throw errorOf(hello.failure);
     this.#isOpen = true;
     this.#worker.on('message', (answers: readonly Answer[]) => this.#settle(answers));
-    return hello.head;
+    return hello;
   }
 
   call<K extends keyof Ops & string>(operation: K, ...args: Parameters<Ops[K]>): Promise<ReturnType<Ops[K]>> {

@@ -2,12 +2,16 @@
 import { makeGroupRunner } from './group.ts';
 import { openForWriting } from './schema.ts';
 import { serve } from './serve.ts';
+import { keepCopy, type Upgrade } from './upgrade.ts';
 import { makeWrites } from './writes/index.ts';
 
 serve(path => {
   let firstEpoch: number | undefined;
+  let upgrade: Upgrade | undefined;
   const open = () => {
-    const db = openForWriting(path);
+    const db = openForWriting(path, (old, from, to) => {
+      upgrade = { ...keepCopy(old, path, from), to };
+    });
     const writes = makeWrites(db, firstEpoch);
     ({ firstEpoch } = writes);
     return { db, ...writes };
@@ -16,6 +20,7 @@ serve(path => {
   const { run, close } = makeGroupRunner(first, open);
   return {
     head: first.head(),
+    upgrade,
     answer: (commands, reply) => reply(run(commands)),
     close,
   };
