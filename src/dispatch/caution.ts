@@ -41,6 +41,11 @@ export class Caution {
     return this.#isStrict(position) || this.#ends.has(idOf(run.key));
   }
 
+  /** One end more would find it guilty: then nothing else may be in hand in the whole process, whatever the rule. */
+  wantsProcess(run: Suspected): boolean {
+    return this.#endsOf(run) === POISON_ENDS - 1;
+  }
+
   /** How long after the takeover the run may be tried at the earliest. */
   quarantineMs(run: Suspected): number {
     return QUARANTINE_MS[this.#endsOf(run)] ?? 0;

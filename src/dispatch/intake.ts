@@ -236,7 +236,8 @@ export class Intake {
     if (read === undefined) return undefined;
     const { entries } = read.value;
     const records = await this.#held?.recorded(entries.map(({ event }) => event.id));
-    if (records === undefined) return undefined;
+    // Of a lane that takes no more nothing is taken in: what was left stays where it is, and holds the cursor.
+    if (records === undefined || !this.#taking) return undefined;
     const done = records.filter(({ replay }) => replay === 0).map(({ seq }) => seq);
     return { entries, done: new Set(done) };
   }

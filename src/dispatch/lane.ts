@@ -38,7 +38,7 @@ export interface LaneDeps {
   readonly feed: Feed;
   readonly journal: Pick<Journal, 'read'>;
   readonly reliably: Reliably;
-  /** For trying what may have ended the process: or the innocent of one rule would be in hand when another's guilty is tried. */
+  /** What all lanes go by in trying what may have ended the process. */
   readonly turn: Turn;
   readonly clock: Clock;
   readonly log: Log;

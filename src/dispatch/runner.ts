@@ -31,7 +31,7 @@ export interface RunnerDeps {
   readonly hold: Hold;
   readonly matcher: Matcher;
   readonly reader: Pick<ItemReader, 'changes'>;
-  /** For trying what may have ended the process: or the innocent of one rule would be in hand when another's guilty is tried. */
+  /** What all lanes go by in trying what may have ended the process. */
   readonly turn: Turn;
   readonly clock: Clock;
   readonly log: Log;
@@ -74,6 +74,7 @@ export class Runner implements Taker {
   #active = 0;
   #moves = 0;
   #onIdle: (() => void) | undefined;
+  readonly #onOpen = () => this.start();
 
   constructor(deps: RunnerDeps) {
     this.#deps = deps;
@@ -129,7 +130,9 @@ export class Runner implements Taker {
 
   /** There is a run that may be started. */
   get owes(): boolean {
-    return this.#mayStart && this.#window.runnable > 0 && this.#next === undefined;
+    return (
+      this.#mayStart && !this.#deps.turn.isClosed && this.#window.runnable > 0 && this.#next === undefined
+    );
   }
 
   isSuspect(key: RunKey): boolean {
@@ -141,7 +144,12 @@ export class Runner implements Taker {
   }
 
   start(): void {
+    const { turn } = this.#deps;
     while (this.#mayStart) {
+      if (turn.isClosed) {
+        turn.whenOpen(this.#onOpen);
+        return;
+      }
       const slot = this.#next ?? this.#window.next();
       if (slot === undefined) return;
       this.#next = undefined;
@@ -156,14 +164,24 @@ export class Runner implements Taker {
         return;
       }
       const suspect = this.isSuspect(slot.value.key);
-      if (suspect && !this.#deps.turn.take(() => this.#again(slot))) continue;
+      if (suspect && !this.#takeTurn(slot)) continue;
+      turn.began();
       this.#alone = alone;
       this.#active++;
       this.#moves++;
-      void this.#run(slot, alone).finally(() => {
-        if (suspect) this.#deps.turn.give();
-      });
+      void this.#run(slot, alone, suspect);
     }
+  }
+
+  #takeTurn(slot: Slot<Run>): boolean {
+    const { turn } = this.#deps;
+    if (!this.#caution?.wantsProcess(slot.value)) return turn.take(false, () => this.#again(slot));
+    return turn.take(true, () => {
+      // Nothing is in hand for it, so it comes before what else lies ready.
+      if (this.#next !== undefined) this.#window.again(this.#next);
+      this.#next = slot;
+      this.start();
+    });
   }
 
   /** Tries again what it halted for; that failing, it halts again. */
@@ -212,9 +230,9 @@ export class Runner implements Taker {
     return Math.max(quarantineMs, (run.resume?.readAt ?? 0) + Math.max(0, ...waits) - now, 0);
   }
 
-  async #run(slot: Slot<Run>, alone: boolean): Promise<void> {
+  async #run(slot: Slot<Run>, alone: boolean, suspect: boolean): Promise<void> {
     const run = slot.value;
-    const { log, metrics, rule } = this.#deps;
+    const { log, metrics, rule, turn } = this.#deps;
     let pause: Pause | typeof REPEAT;
     try {
       pause = await this.#goOn(run, alone);
@@ -251,6 +269,8 @@ export class Runner implements Taker {
         this.#deps.onLost();
         break;
     }
+    if (suspect) turn.give();
+    turn.ended();
     this.start();
     this.#deps.intake().replenish();
     if (this.#active === 0) this.#onIdle?.();

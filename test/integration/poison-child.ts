@@ -1,5 +1,5 @@
-// A daemon's lanes over a real store: works through what is in the journal and ends. An event in `poison` kills the
-// process in its step. Says on stdout when it has begun.
+// A daemon's lanes over a real store: works through what is in the journal and ends. A run in `poison` (`rule/item`, by
+// commas) kills the process in its step. Says on stdout when it has begun.
 import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../../src/core/clock.ts';
@@ -9,7 +9,8 @@ import { makeDispatcher } from '../../src/dispatch/dispatcher.ts';
 import { openStore } from '../../src/store/index.ts';
 import { fakeStep, itemUpdate, known, makeRule, viewOf } from '../unit/dispatch/support.ts';
 
-const [dataDir = '', events = '', ms = '', poison = '', speed = ''] = process.argv.slice(2);
+const [dataDir = '', rules = '', events = '', ms = '', poison = '', speed = ''] = process.argv.slice(2);
+const guilty = new Set(poison.split(','));
 const store = await openStore({ dataDir });
 if (store.journal.head() === 0) {
   await store.journal.append(Array.from({ length: Number(events) }, (_, n) => itemUpdate(n + 1, 1)));
@@ -21,14 +22,18 @@ const clock = {
   after: (wait: number, fn: () => void) => systemClock.after(wait / Number(speed), fn),
 };
 const dispatcher = makeDispatcher({
-  rules: [makeRule('r', { concurrency: 4 })],
+  rules: rules.split(',').map(name => makeRule(name, { concurrency: 4 })),
   store,
   plugins: {
     prepare: (rule, step) =>
       fakeStep(rule.name, step, async ({ event }) => {
-        if (event.itemId === Number(poison)) process.kill(process.pid, 'SIGKILL');
+        const run = `${rule.name}/${event.itemId}`;
+        if (guilty.has(run)) {
+          appendFileSync(join(dataDir, 'died'), `${run}\n`);
+          process.kill(process.pid, 'SIGKILL');
+        }
         await new Promise(resolve => setTimeout(resolve, Number(ms)));
-        appendFileSync(join(dataDir, 'done'), `${event.itemId}\n`);
+        appendFileSync(join(dataDir, 'done'), `${run}\n`);
         return undefined;
       }),
     view: (_rule, event, data) => viewOf(event, data),
@@ -42,7 +47,7 @@ const dispatcher = makeDispatcher({
 await dispatcher.open();
 dispatcher.start();
 process.stdout.write('begun\n');
-const settled = async () => (await store.lanes.status())[0]?.cursor === Number(events);
+const settled = async () => (await store.lanes.status()).every(({ cursor }) => cursor === Number(events));
 while (!(await settled())) await new Promise(resolve => setTimeout(resolve, 10));
 await dispatcher.stop(1000);
 await store.close();

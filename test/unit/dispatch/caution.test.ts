@@ -220,4 +220,116 @@ describe('Caution', () => {
       { numRuns: 40 },
     );
   });
+
+  describe('with poison in several rules', () => {
+    interface Trial {
+      /** When processes are killed from outside, one after the other, milliseconds after their start. */
+      readonly kills: readonly number[];
+      readonly events: number;
+      /** What comes in after the kills. */
+      readonly later: number;
+      readonly concurrency: number;
+      /** How long each run takes, by turns. */
+      readonly ms: readonly number[];
+      /** `rule/seq` of what ends the process, a while after it was started. */
+      readonly poison: readonly string[];
+    }
+
+    const RULES = ['a', 'b', 'c'];
+
+    /** Lives until all is done. Answers what was parked, and how often each ended the process. */
+    async function live({ kills, events, later, concurrency, ms, poison }: Trial) {
+      const guilty = new Set(poison);
+      const ends = new Map<string, number>();
+      let life = 0;
+      let isDying = false;
+      const work: Work = async ({ event }, rule) => {
+        const mine = life;
+        const key = `${rule}/${event.seq}`;
+        const took = ms[(event.seq * 7 + rule.charCodeAt(0)) % ms.length] ?? 0;
+        if (took > 0) await new Promise<void>(resolve => world.clock.after(took, resolve));
+        if (mine !== life || isDying) return hang();
+        if (!guilty.has(key)) return undefined;
+        ends.set(key, (ends.get(key) ?? 0) + 1);
+        isDying = true;
+        return hang();
+      };
+      const world = new World({ rules: RULES.map(name => makeRule(name, { concurrency })), work: { work } });
+      const begin = async () => {
+        life++;
+        isDying = false;
+        await world.crash();
+      };
+      const append = (count: number, first: number) =>
+        world.store.journal.append(Array.from({ length: count }, (_, n) => itemUpdate(first + n, 1)));
+      await append(events, 1);
+      await world.start();
+      for (const at of kills) {
+        await world.clock.advance(at);
+        await begin();
+      }
+      expect((await world.store.parking.list()).map(({ rule, seq }) => `${rule}/${seq}`)).to.satisfy(
+        (parked: string[]) => parked.every(key => guilty.has(key)),
+      );
+      await append(later, events + 1);
+      await world.clock.advance(0);
+      let lives = 0;
+      while ((await world.runs()).length < RULES.length * (events + later) && lives < 60) {
+        await world.clock.advance(120_000);
+        if (!isDying) continue;
+        lives++;
+        await begin();
+      }
+      const runs = await world.runs();
+      expect(runs).to.have.length(RULES.length * (events + later));
+      const parked = runs
+        .filter(([, , outcome]) => outcome === 'parked')
+        .map(([rule, seq]) => `${rule}/${seq}`);
+      return { parked: parked.toSorted(), ends };
+    }
+
+    it('parks each of the guilty and nobody else, however often processes are killed besides', async function () {
+      this.timeout(120_000);
+      const world = fc
+        .record({ events: fc.integer({ min: 2, max: 12 }), later: fc.nat(4) })
+        .chain(({ events, later }) =>
+          fc.record({
+            events: fc.constant(events),
+            later: fc.constant(later),
+            kills: fc.array(fc.nat(1900), { maxLength: 20 }),
+            concurrency: fc.integer({ min: 1, max: 4 }),
+            ms: fc.array(fc.nat(1500), { minLength: 1, maxLength: 12 }),
+            poison: fc.uniqueArray(
+              fc
+                .tuple(fc.constantFrom(...RULES), fc.integer({ min: 1, max: events + later }))
+                .map(([rule, seq]) => `${rule}/${seq}`),
+              { maxLength: 6 },
+            ),
+          }),
+        );
+      await fc.assert(
+        fc.asyncProperty(world, async trial => {
+          const { parked, ends } = await live(trial);
+          expect(parked).to.deep.equal(trial.poison.toSorted());
+          // Once among others or as a stranger, and then three times alone; quick kills in between add none of its own.
+          for (const [key, count] of ends) expect(count, key).to.be.at.most(4 + trial.kills.length);
+          if (trial.kills.length === 0) expect(Math.max(0, ...ends.values())).to.be.at.most(4);
+        }),
+        { numRuns: 300 },
+      );
+    });
+
+    it('does not convict an innocent that was alone in its rule whenever another one’s guilty was in hand', async () => {
+      const { parked, ends } = await live({
+        kills: [],
+        events: 2,
+        later: 2,
+        concurrency: 1,
+        ms: [0, 0, 0, 0, 0, 0, 1],
+        poison: ['c/1', 'c/2', 'c/3'],
+      });
+      expect(parked).to.deep.equal(['c/1', 'c/2', 'c/3']);
+      expect(Math.max(...ends.values())).to.be.at.most(4);
+    });
+  });
 });

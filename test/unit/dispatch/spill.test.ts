@@ -78,4 +78,40 @@ describe('An item that gets nowhere', () => {
     expect(of(2)).to.deep.equal(ids(2, 40));
     expect(await world.cursor('r')).to.equal(world.store.journal.head());
   });
+
+  it('loses nothing to a stop while it is read again', async () => {
+    const { state, work: done, of } = trouble();
+    state.broken = false;
+    const work: Work = async (task, rule) => {
+      // The stop waits for this one.
+      if (task.event.itemId === 2) await new Promise<void>(resolve => world.clock.after(500, resolve));
+      return done(task, rule);
+    };
+    const answer = Promise.withResolvers<void>();
+    const world = await new World({
+      rules: [makeRule('r')],
+      work: { work },
+      limits: { ...LIMITS, chain: 2 },
+      wrap: store => ({
+        ...store,
+        journal: {
+          ...store.journal,
+          async read(query) {
+            const page = await store.journal.read(query);
+            if (query.itemId !== undefined) await answer.promise;
+            return page;
+          },
+        },
+      }),
+    }).start();
+    await world.append(itemUpdate(2, 1), ...many(1, 6));
+    expect(of(1)).to.deep.equal(ids(1, 2));
+    const stopped = world.dispatcher.stop(1000);
+    answer.resolve();
+    await world.clock.advance(2000);
+    await stopped;
+    expect(await world.cursor('r')).to.equal(3);
+    await world.crash({ wrap: store => store });
+    expect(of(1)).to.deep.equal(ids(1, 6));
+  });
 });
