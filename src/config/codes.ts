@@ -33,6 +33,8 @@ export const DIAGNOSTIC_CODES = {
   CONFIG_UNKNOWN_EVENT: 'A trigger names an event that Podio has no hook for.',
   CONFIG_NO_MATCH: 'A pattern with * matches no configured name.',
   CONFIG_TRIGGER: 'A trigger does not say what starts the rule, or says two things at once.',
+  CONFIG_RENAME:
+    'A rule says that it `was` another one that is still there, or that two rules claim to have been.',
   CONFIG_STEP: 'A step names no plugin, or more than one.',
   CONFIG_PLUGIN_LOAD: 'A plugin could not be found or loaded.',
   CONFIG_CREDENTIALS: 'An app has neither a token nor a login.',

@@ -3,6 +3,7 @@ import type { DeliveryPolicy, Rule } from '../core/rule.ts';
 import { check } from './check.ts';
 import { resolveCondition } from './conditions.ts';
 import { type Context, complain } from './context.ts';
+import { definitionOf } from './definition.ts';
 import { checkGraph } from './graph.ts';
 import { countHooks } from './hook-limit.ts';
 import { type ConfigNode, child, type Path, section, showPath } from './node.ts';
@@ -34,6 +35,7 @@ export async function resolveRules(context: ResolveContext): Promise<readonly Ru
     }
   }
   await plugins.checkUnused();
+  if (entries) checkRenames(context, entries);
   context.onGraph(checkGraph(context, rules));
   return whole ? rules : undefined;
 }
@@ -77,7 +79,7 @@ async function resolveRule(
     stepsNode && (await resolveSteps(context, plugins, stepsNode, [...path, 'steps'], policy, apps));
   if (!head || !triggers || !steps || (whereNode && !where)) return undefined;
   if (!head.enabled) return 'disabled';
-  return {
+  const rule: Rule = {
     name,
     triggers,
     ...(where && { where }),
@@ -91,7 +93,36 @@ async function resolveRule(
     ...(isShadow && { shadow: true }),
     // What was captured of a run in hand is not done: when the rule is enabled it begins again.
     fingerprint: isShadow ? `${steps.fingerprint}/shadow` : steps.fingerprint,
+    ...(head.was !== undefined && { was: head.was }),
   };
+  return { ...rule, definition: definitionOf(context, node, rule) };
+}
+
+/** A rule that `was` another one takes over what is kept of it: which can only be one, and of one that is no more. */
+function checkRenames(context: ResolveContext, entries: readonly (readonly [string, ConfigNode])[]): void {
+  const claims = new Map<string, string>();
+  for (const [name, node] of entries) {
+    const was = child(node, 'was');
+    if (was?.kind !== 'scalar' || typeof was.value !== 'string') continue;
+    const path = ['rules', name, 'was'];
+    const still = entries.find(([other]) => other === was.value);
+    const claimed = claims.get(was.value);
+    if (still) {
+      const message =
+        was.value === name
+          ? `\`was\` is what the rule is called now`
+          : `there still is a rule \`${was.value}\``;
+      complain(context, 'CONFIG_RENAME', path, message, {
+        hint: '`was` is the name that this rule had before it was renamed; a new rule has none',
+        related: was.value === name ? undefined : { place: still[1].place, message: 'here' },
+      });
+    } else if (claimed !== undefined) {
+      complain(context, 'CONFIG_RENAME', path, `\`${claimed}\` says that it was \`${was.value}\` too`, {
+        hint: 'only one rule can go on where another one was',
+      });
+    }
+    claims.set(was.value, name);
+  }
 }
 
 const BUILT_IN_POLICY = DeliverySchema.required().omit({ attempts: true }).parse(DELIVERY_DEFAULTS);

@@ -380,6 +380,13 @@ export const RuleHeadSchema = z.strictObject({
     })
     .optional()
     .describe('An alarm when nothing came for the rule for so long. See docs/alarms.md.'),
+  was: z
+    .string()
+    .regex(NAME, 'must be the name of a rule')
+    .optional()
+    .describe(
+      'What the rule was called before: it goes on where that one was, with its runs, what is parked of it, and its schedules.',
+    ),
   loop: z
     .literal('allowed', 'must be allowed, or left out')
     .optional()

@@ -135,4 +135,13 @@ export interface Rule {
   readonly loop?: 'allowed';
   /** Changes when the steps do: the work of a run in hand is then begun again. */
   readonly fingerprint: string;
+  /** What it was called before: all that is kept of that rule is this one's. */
+  readonly was?: string;
+  /** What stands for it where its name must not change (rule-key.ts). Left out: its name. */
+  readonly key?: string;
+  /**
+   * All that it goes by, by the key in the config: a rule of which all of this is as before is the same. Holds secrets:
+   * never kept, never shown.
+   */
+  readonly definition?: Readonly<Record<string, string>>;
 }

@@ -2,6 +2,7 @@ import type { Config } from '../config/model.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import type { Metrics } from '../core/metrics.ts';
+import { carryOver, withKeys } from '../dispatch/renames.ts';
 import type { Address, HttpServer } from '../http/server.ts';
 import { makeIngress } from '../ingress/ingress.ts';
 import type { RootLog } from '../log/log.ts';
@@ -68,6 +69,8 @@ export async function openBase(
 
   const secret = server.secret ?? (await ensureSecretFile(dataDir, 'secret'));
   log.addSecrets?.([secret]);
+  await carryOver(store.rules, config.rules, log);
+  const rules = withKeys(config.rules, await store.rules.keys());
   const { podio, fields, ...reach } = await connect(config, {
     settings: store.settings,
     log,
@@ -75,7 +78,7 @@ export async function openBase(
     fetch,
     metrics,
   });
-  const live = makeLive({ config, ...reach });
+  const live = makeLive({ config: { ...config, rules }, ...reach });
   const { identities, names } = live;
   const secrets = await makeHookSecrets({ dataDir, server, secret, log, hide: options.log.addSecrets });
   return {

@@ -4,6 +4,7 @@ import type { AppConfig, Config } from '../config/model.ts';
 import { StoreError, UsageError } from '../core/errors.ts';
 import type { NewEvent } from '../core/event.ts';
 import type { Rule } from '../core/rule.ts';
+import { keyOf } from '../core/rule-key.ts';
 import { suggestion } from '../core/suggest.ts';
 import type { Journal } from '../store/contract.ts';
 import type { Connection } from './connect.ts';
@@ -28,7 +29,7 @@ export async function fireByHand(
       `It is about ${about.join(', ')}.`,
     );
   }
-  const event = firedByHand(rule.name, app, itemId);
+  const event = firedByHand(keyOf(rule), app, itemId);
   const [stored] = await journal.append([event]);
   if (stored?.seq === undefined) throw new StoreError('STORE_WRITE_FAILED', 'the event got no place');
   return { rule: rule.name, app: app.name, item: itemId, seq: stored.seq, event: event.id };

@@ -3,6 +3,7 @@ import type { Check, Judgement, RuleCondition } from '../core/condition.ts';
 import { coerceError } from '../core/errors.ts';
 import type { PodioEvent } from '../core/event.ts';
 import type { Rule, Step } from '../core/rule.ts';
+import { keyOf } from '../core/rule-key.ts';
 import type { Outcome, StepVerdict } from '../core/run.ts';
 import { kept, type Would } from '../core/would.ts';
 import type { Data } from '../plugin/contract.ts';
@@ -246,7 +247,7 @@ export class Delivery {
       output = await prepared.run({
         event,
         data: at.data,
-        deliveryKey: deliveryKey(rule.name, event.id, step.name, at.branch, replay),
+        deliveryKey: deliveryKey(keyOf(rule), event.id, step.name, at.branch, replay),
         deadlineMs: step.delivery.deadlineMs,
         signal,
         would: told => {

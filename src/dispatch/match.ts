@@ -3,6 +3,7 @@ import type { AppConfig, SpaceConfig } from '../config/model.ts';
 import type { Check } from '../core/condition.ts';
 import { onlyFor, type PodioEvent } from '../core/event.ts';
 import type { AppTrigger, FieldChange, FieldValue, Rule } from '../core/rule.ts';
+import { keyOf } from '../core/rule-key.ts';
 import { showValues, testValues } from '../core/values.ts';
 import type { Changes, FieldChanged } from '../plugin/contract.ts';
 import type { FieldDirectory } from '../podio/contract.ts';
@@ -41,6 +42,7 @@ const NO_TRIGGERS: readonly FieldTrigger[] = [];
  * journaled before a name was changed still find their rule.
  */
 export function makeMatcher(rule: Rule, { apps, spaces, fields }: Known): Matcher {
+  const key = keyOf(rule);
   const appTypes = new Map<number, Set<string>>();
   const spaceTypes = new Map<number, Set<string>>();
   const fieldTriggers = new Map<number, FieldTrigger[]>();
@@ -97,7 +99,7 @@ export function makeMatcher(rule: Rule, { apps, spaces, fields }: Known): Matche
   return {
     match(event) {
       const only = onlyFor(event);
-      if (only !== undefined) return only === rule.name ? 'yes' : 'no';
+      if (only !== undefined) return only === key ? 'yes' : 'no';
       switch (event.ref.type) {
         case 'app': {
           const appId = Number(event.ref.id);
@@ -120,7 +122,7 @@ export function makeMatcher(rule: Rule, { apps, spaces, fields }: Known): Matche
         case 'space':
           return spaceTypes.get(Number(event.ref.id))?.has(event.type) ? 'yes' : 'no';
         case 'schedule':
-          return scheduled && event.type === 'schedule.fire' && event.ref.id === rule.name ? 'yes' : 'no';
+          return scheduled && event.type === 'schedule.fire' && event.ref.id === key ? 'yes' : 'no';
         case 'daemon':
           // A rule hears nothing of itself: one that tells people and fails would be told so, and fail.
           return alarmTypes.has(event.type) && event.params.rule !== rule.name ? 'yes' : 'no';

@@ -3,6 +3,7 @@ import type { Check } from '../core/condition.ts';
 import { onlyFor, type PodioEvent } from '../core/event.ts';
 import { type LedgerEntry, type Range, without } from '../core/ledger.ts';
 import type { AppTrigger, FieldChange, Rule, Trigger } from '../core/rule.ts';
+import { keyOf } from '../core/rule-key.ts';
 import type { StepVerdict } from '../core/run.ts';
 import type { LaneStatus, Paused, TracedEntry, TracedRun } from '../store/contract.ts';
 import { ON_FIELDS, WHERE } from './deliver.ts';
@@ -314,7 +315,7 @@ function unmatched({ known }: RulesWorld, rule: Rule, events: readonly PodioEven
 function partsOf(rule: Rule, trigger: Trigger, event: PodioEvent, known: Known): readonly Check[] {
   switch (trigger.kind) {
     case 'schedule': {
-      const holds = event.type === 'schedule.fire' && event.ref.id === rule.name;
+      const holds = event.type === 'schedule.fire' && event.ref.id === keyOf(rule);
       return [{ path: 'on.schedule', test: trigger.cron, seen: event.type, holds }];
     }
     case 'podiod': {

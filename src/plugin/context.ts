@@ -6,6 +6,8 @@ import { type AppNames, fieldsOf } from './view.ts';
 /** What a step's context is made of. */
 export interface ContextParts {
   readonly rule: string;
+  /** What stands for the rule where its name must not change. */
+  readonly ruleKey: string;
   readonly step: string;
   readonly log: Log;
   readonly podio: PluginPodio;
@@ -19,8 +21,8 @@ export interface ContextParts {
 
 /** Names hold no slash, so no two steps can meet in one space. */
 export function makeContext(parts: ContextParts): PluginContext {
-  const { rule, step, log, podio, fetch, values, apps, outside, captured } = parts;
-  const space = `${rule}/${step}`;
+  const { rule, ruleKey, step, log, podio, fetch, values, apps, outside, captured } = parts;
+  const space = `${ruleKey}/${step}`;
   const store = Object.freeze({
     get: (key: string) => values.get(space, key),
     set: (key: string, value: unknown) => values.set(space, key, value),

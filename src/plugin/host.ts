@@ -3,6 +3,7 @@ import { PluginError } from '../core/errors.ts';
 import type { PodioEvent } from '../core/event.ts';
 import type { Log } from '../core/log.ts';
 import type { Rule, Step } from '../core/rule.ts';
+import { keyOf } from '../core/rule-key.ts';
 import type { ItemReader } from '../podio/contract.ts';
 import type { Values } from '../store/contract.ts';
 import { attempt, dryMessage, type StepTask, type TryWorld } from './attempt.ts';
@@ -321,6 +322,7 @@ class SteppedPlugin implements PreparedStep {
     const world = captured ?? { podio: podioFor(this.#rule), fetch, values, outside: doOutside };
     return makeContext({
       rule: this.#rule.name,
+      ruleKey: keyOf(this.#rule),
       step: this.step.name,
       log: this.#log,
       ...world,

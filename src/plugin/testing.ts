@@ -78,6 +78,7 @@ export async function testPlugin(plugin: PluginDefinition, bench: TestBench = {}
     options,
     makeContext({
       rule: RULE,
+      ruleKey: RULE,
       step,
       log,
       ...(capture?.world ?? { podio, fetch, values, outside: doOutside }),

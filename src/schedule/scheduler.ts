@@ -2,6 +2,7 @@ import { type Cancel, type Clock, sleep } from '../core/clock.ts';
 import type { NewEvent } from '../core/event.ts';
 import type { Log } from '../core/log.ts';
 import type { Rule, ScheduleTrigger } from '../core/rule.ts';
+import { keyOf } from '../core/rule-key.ts';
 import type { Journal, Settings } from '../store/contract.ts';
 import { type Cron, makeCron } from './cron.ts';
 
@@ -136,7 +137,7 @@ function timetableOf(rule: Rule, now: number): readonly Timetable[] {
   const triggers = rule.triggers.filter(trigger => trigger.kind === 'schedule');
   if (triggers.length === 0) return [];
   const timetable: Timetable = {
-    rule: rule.name,
+    rule: keyOf(rule),
     crons: triggers.map(trigger => ({ cron: makeCron(trigger), missed: trigger.missed })),
     schedules: triggers.map(({ cron, timezone }) => `${cron} ${timezone}`).join('; '),
     seen: now,

@@ -25,6 +25,7 @@ export interface Store {
   readonly parking: Parking;
   readonly replays: Replays;
   readonly pauses: Pauses;
+  readonly rules: Rules;
   readonly values: Values;
   readonly settings: Settings;
   readonly retention: Retention;
@@ -557,6 +558,22 @@ export interface Pauses {
   list(): Promise<readonly Paused[]>;
 }
 
+// ---------------------------------------------------------------------------------------------- rules
+
+/** `unknown`: nothing is kept of a rule that was called so. `taken`: a rule that is called so now has runs of its own. */
+export type Renamed = 'renamed' | 'unknown' | 'taken';
+
+/** Rules that there are or were, by their names. */
+export interface Rules {
+  /** What stands for each in identities (core/rule-key.ts). It stays when the rule is renamed. */
+  keys(): Promise<ReadonlyMap<string, string>>;
+  /**
+   * All that is kept of a rule goes on under another name: how far it is, its runs, what is parked, asked for or paused of
+   * it. It must have no lane that is held. Either nothing has happened or all of it.
+   */
+  rename(from: string, to: string): Promise<Renamed>;
+}
+
 // ---------------------------------------------------------------------------------------------- values, settings
 
 /** Plugins' own durable key-value spaces. Values are JSON of at most 64 kb. */
@@ -642,6 +659,7 @@ export interface StoreReader {
   readonly parking: Pick<Parking, 'list' | 'counts'>;
   readonly pauses: Pick<Pauses, 'list'>;
   readonly replays: Pick<Replays, 'list'>;
+  readonly rules: Pick<Rules, 'keys'>;
   readonly settings: Pick<Settings, 'get' | 'list'>;
   readonly retention: Pick<Retention, 'usage'>;
   close(): Promise<void>;

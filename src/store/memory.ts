@@ -45,6 +45,7 @@ import { Leases, laneKey, staleLease } from './leases.ts';
 import { emptyGroups, type GroupData, MemoryGroups } from './memory-groups.ts';
 import { MemoryPauses, type StoredTries } from './memory-pauses.ts';
 import { emptyRevisions, makeMemoryRevisions, type RevisionData } from './memory-revisions.ts';
+import { noteRule, renameRule, runId } from './memory-rules.ts';
 import { elapsed, storeClock } from './time.ts';
 
 interface StoredRun {
@@ -91,6 +92,8 @@ interface MemoryData {
   readonly marks: Map<string, StoredMark>;
   readonly replays: Replay[];
   readonly paused: Map<string, Paused>;
+  /** By name. */
+  readonly ruleKeys: Map<string, string>;
   /** By rule: how often its parked runs were asked for together. */
   readonly retries: Map<string, number>;
   readonly records: Map<string, RunRecord>;
@@ -120,6 +123,7 @@ const emptyData = (): MemoryData => ({
   marks: new Map(),
   replays: [],
   paused: new Map(),
+  ruleKeys: new Map(),
   retries: new Map(),
   records: new Map(),
   lastRuns: new Map(),
@@ -137,7 +141,6 @@ const emptyData = (): MemoryData => ({
 /** What a store on disk would give back: a copy, with what JSON can hold. */
 const copy = <T>(value: T): T => JSON.parse(JSON.stringify(value)) as T;
 const pair = (a: string, b: string): string => JSON.stringify([a, b]);
-const runId = (rule: string, key: RunKey): string => JSON.stringify([rule, key.eventId, key.replay]);
 
 export function makeMemoryStore(options: { clock?: Clock } = {}): MemoryStore {
   return openHandle(emptyData(), options.clock ?? systemClock);
@@ -308,6 +311,7 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
     const loadedAt = first > now() ? 0 : first;
     const reach = before?.reach ?? Math.max(0, ...rows.map(row => row.reach));
     data.epochs += 1;
+    noteRule(data, lane.rule);
     data.lanes.set(laneKey(lane), { lane, epoch: data.epochs, cursor, loadedAt, reach });
     for (const [id, mark] of data.marks) {
       if (mark.rule !== lane.rule || mark.epoch !== before?.epoch) continue;
@@ -558,7 +562,10 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
         : 'all' in selection
           ? new Set([...data.lanes.values()].map(row => row.lane.rule))
           : [];
-    for (const rule of rules) data.retries.set(rule, (data.retries.get(rule) ?? 0) + 1);
+    for (const rule of rules) {
+      noteRule(data, rule);
+      data.retries.set(rule, (data.retries.get(rule) ?? 0) + 1);
+    }
     for (const row of rows) data.parked.set(row.id, { ...row, requested: true });
     if (rows.length > 0 || !('ids' in selection)) changes$.next('requests');
     return rows.map(row => String(row.id));
@@ -572,7 +579,7 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
       data.runs.delete(id);
       data.marks.delete(id);
       const others = row.key.replay === 0 ? groups.others(row.rule, row.key.seq) : [];
-      const ids = others.map(seq => runId(row.rule, { seq, eventId: entryAt(seq).event.id, replay: 0 }));
+      const ids = others.map(seq => runId(row.rule, { eventId: entryAt(seq).event.id, replay: 0 }));
       for (const each of [id, ...ids]) {
         const record = data.records.get(each);
         if (record?.outcome === 'parked') data.records.set(each, { ...record, outcome: 'dropped' });
@@ -586,6 +593,7 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
 
   const request = (rule: string, { from, to }: SeqRange): string => {
     const id = String(data.replays.length + 1);
+    noteRule(data, rule);
     data.replays.push({ id, rule, from, to, cursor: from - 1, askedAt: now() });
     changes$.next('requests');
     return id;
@@ -802,6 +810,10 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
       list: () => call(() => copy(data.replays.filter(({ cursor, to }) => cursor < to))),
     },
     pauses: pauses.api(call, () => changes$.next('requests')),
+    rules: {
+      keys: () => call(() => new Map(data.ruleKeys)),
+      rename: (from, to) => call(() => renameRule(data, from, to)),
+    },
     retention: {
       removeEvents: (lease, removal) => asSingleton(lease, () => removeEvents(removal)),
       forgetSteps: (lease, olderThanMs) => asSingleton(lease, () => forgetSteps(olderThanMs)),

@@ -1,4 +1,5 @@
-import type { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { freeKey } from '../../core/rule-key.ts';
 
 /** The number of no string: stands for a string that no row refers to. */
 export const NO_NAME = 0;
@@ -10,20 +11,46 @@ export interface Names {
   /** Undefined when no row can refer to it. */
   find(text: string): number | undefined;
   textOf(id: number): string;
-  /** After a rollback: what was given in it does not stand. */
+  /** What was remembered may not stand any more: a transaction was rolled back, or a rule has another name. */
   forget(): void;
 }
 
-export function makeNames(db: DatabaseSync): Names {
-  const byText = db.prepare('SELECT id FROM name WHERE text = ?');
-  const byId = db.prepare('SELECT text FROM name WHERE id = ?');
+/** Types, refs, apps. */
+export const makeNames = (db: DatabaseSync): Names => {
   const insert = db.prepare('INSERT INTO name (text) VALUES (?)');
+  return cached(
+    db.prepare('SELECT id FROM name WHERE text = ?'),
+    db.prepare('SELECT text FROM name WHERE id = ?'),
+    text => insert.run(text).lastInsertRowid,
+  );
+};
+
+/** Rules, which are numbered by themselves: what is kept of one stays where it is when it is renamed. */
+export const makeRuleNames = (db: DatabaseSync): Names => {
+  const insert = db.prepare('INSERT INTO rule (text, key) VALUES (?, ?)');
+  const hasKey = db.prepare('SELECT 1 FROM rule WHERE key = ?');
+  return cached(
+    db.prepare('SELECT id FROM rule WHERE text = ?'),
+    db.prepare('SELECT text FROM rule WHERE id = ?'),
+    text =>
+      insert.run(
+        text,
+        freeKey(text, key => hasKey.get(key) !== undefined),
+      ).lastInsertRowid,
+  );
+};
+
+function cached(
+  byText: StatementSync,
+  byId: StatementSync,
+  insert: (text: string) => number | bigint,
+): Names {
   const ids = new Map<string, number>();
   const texts = new Map<number, string>();
 
   const find = (text: string): number | undefined => {
-    const cached = ids.get(text);
-    if (cached !== undefined) return cached;
+    const known = ids.get(text);
+    if (known !== undefined) return known;
     const row = byText.get(text);
     if (row) ids.set(text, Number(row.id));
     return row && Number(row.id);
@@ -34,13 +61,13 @@ export function makeNames(db: DatabaseSync): Names {
     idOf(text) {
       const found = find(text);
       if (found !== undefined) return found;
-      const id = Number(insert.run(text).lastInsertRowid);
+      const id = Number(insert(text));
       ids.set(text, id);
       return id;
     },
     textOf(id) {
-      const cached = texts.get(id);
-      if (cached !== undefined) return cached;
+      const known = texts.get(id);
+      if (known !== undefined) return known;
       const text = String(byId.get(id)?.text);
       texts.set(id, text);
       return text;

@@ -76,6 +76,7 @@ export function openReader(dataDir: string): StoreReader {
     },
     pauses: { list: () => read(reads.pauses) },
     replays: { list: () => read(reads.replays) },
+    rules: { keys: () => read(reads.ruleKeys) },
     settings: {
       get: key => read(() => fromText(reads.setting(key))),
       list: prefix =>

@@ -258,6 +258,14 @@ const MIGRATIONS: readonly string[] = [
   ) STRICT;
   CREATE INDEX admitted_rule ON admitted (rule, at);
   `,
+  `
+  -- Rules by themselves, so that one can be given another name with all that is kept of it. Columns called rule lead here.
+  -- key: what stands for it where its name must not change: in identities of events and of what is kept of it.
+  CREATE TABLE rule (id INTEGER PRIMARY KEY AUTOINCREMENT, text TEXT NOT NULL UNIQUE, key TEXT NOT NULL UNIQUE) STRICT;
+  INSERT INTO rule (id, text, key) SELECT id, text, text FROM name WHERE id IN (
+    SELECT rule FROM lane UNION SELECT rule FROM tally UNION SELECT rule FROM open_run UNION SELECT rule FROM parked
+    UNION SELECT rule FROM start_mark UNION SELECT rule FROM replay UNION SELECT rule FROM retry_all);
+  `,
 ];
 
 /** How much log gathers before it is moved into the database: fewer, larger moves write pages that change often once. */

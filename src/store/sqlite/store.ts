@@ -18,6 +18,7 @@ import { makePauses } from './pauses.ts';
 import type { Reads } from './reads/index.ts';
 import { makeReplays } from './replays.ts';
 import { makeRetention } from './retention.ts';
+import { makeRules } from './rules.ts';
 import { Thread } from './thread.ts';
 import { makeSettings, makeValues } from './values.ts';
 import type { Writes } from './writes/index.ts';
@@ -111,6 +112,7 @@ function makeStore({ writer, reader, head, clock, maxWaiting, release }: Parts):
     parking: makeParking(writer, reader, () => changes$.next('requests')),
     replays: makeReplays(writer, reader, now, () => changes$.next('requests')),
     pauses: makePauses(writer, reader, now, () => changes$.next('requests')),
+    rules: makeRules(writer, reader),
     values: makeValues(writer, reader),
     settings,
     retention: makeRetention({ writer, reader, leases, now, removed }),

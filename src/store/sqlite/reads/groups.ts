@@ -14,7 +14,7 @@ export interface GroupReads {
   count(rule: number): { readonly gathered?: number };
 }
 
-export function makeGroupReads(db: DatabaseSync, names: Names): GroupReads {
+export function makeGroupReads(db: DatabaseSync, names: Names, ruleNames: Names): GroupReads {
   const isParked =
     'EXISTS (SELECT 1 FROM parked WHERE parked.rule = gathering.rule AND parked.seq = gathering.last AND parked.replay = 0)';
   const selectClosed = db.prepare(
@@ -35,7 +35,7 @@ export function makeGroupReads(db: DatabaseSync, names: Names): GroupReads {
 
   return {
     closed: (rule, { after, limit }) =>
-      selectClosed.all(names.find(rule) ?? NO_NAME, after, limit).map(row => ({
+      selectClosed.all(ruleNames.find(rule) ?? NO_NAME, after, limit).map(row => ({
         place: Number(row.place),
         lead: { seq: Number(row.last), eventId: String(row.event_id), replay: 0 },
         mode: String(row.mode) as GatherMode,
@@ -43,7 +43,7 @@ export function makeGroupReads(db: DatabaseSync, names: Names): GroupReads {
         count: Number(row.count),
       })),
     members: (rule, { seq }) =>
-      selectMembers.all(names.find(rule) ?? NO_NAME, seq).map(row => eventOf(row, names)),
+      selectMembers.all(ruleNames.find(rule) ?? NO_NAME, seq).map(row => eventOf(row, names)),
     of(rule, seq, now) {
       const row = selectOf.get(rule, seq);
       if (row === undefined) return undefined;

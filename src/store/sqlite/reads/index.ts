@@ -1,6 +1,6 @@
 /** All that the reader can be asked. Each call sees one state of the database. */
 import type { DatabaseSync } from 'node:sqlite';
-import { makeNames } from '../names.ts';
+import { makeNames, makeRuleNames } from '../names.ts';
 import { makeGapReads } from './gaps.ts';
 import { makeJournalReads } from './journal.ts';
 import { makeLaneReads } from './lanes.ts';
@@ -8,20 +8,23 @@ import { makeParkingReads } from './parking.ts';
 import { makePauseReads } from './pauses.ts';
 import { makeReplayReads } from './replays.ts';
 import { makeRetentionReads } from './retention.ts';
+import { makeRuleReads } from './rules.ts';
 import { makeValueReads } from './values.ts';
 
 export type Reads = ReturnType<typeof makeReads>;
 
 export function makeReads(db: DatabaseSync) {
   const names = makeNames(db);
+  const ruleNames = makeRuleNames(db);
   return {
-    ...makeJournalReads(db, names),
+    ...makeJournalReads(db, names, ruleNames),
     ...makeGapReads(db, names),
-    ...makeLaneReads(db, names),
-    ...makeParkingReads(db, names),
+    ...makeLaneReads(db, names, ruleNames),
+    ...makeParkingReads(db, names, ruleNames),
     ...makePauseReads(db),
-    ...makeReplayReads(db, names),
+    ...makeReplayReads(db, ruleNames),
     ...makeRetentionReads(db),
+    ...makeRuleReads(db, ruleNames),
     ...makeValueReads(db),
   };
 }

@@ -10,7 +10,7 @@ export interface JournalReads {
   list(query: EventQuery): readonly EventWithRuns[];
 }
 
-export function makeJournalReads(db: DatabaseSync, names: Names): JournalReads {
+export function makeJournalReads(db: DatabaseSync, names: Names, ruleNames: Names): JournalReads {
   const selectAfter = db.prepare('SELECT * FROM event WHERE seq > ? ORDER BY seq LIMIT ?');
   const selectOfItem = db.prepare('SELECT * FROM event WHERE item = ? AND seq > ? ORDER BY seq LIMIT ?');
   const selectRules = db.prepare('SELECT rule FROM lane GROUP BY rule');
@@ -61,7 +61,7 @@ export function makeJournalReads(db: DatabaseSync, names: Names): JournalReads {
       values.push(...given);
     };
     if (query.rule !== undefined) {
-      where('run.rule = ?', names.find(query.rule) ?? NO_NAME);
+      where('run.rule = ?', ruleNames.find(query.rule) ?? NO_NAME);
       // Replays leave records of their own: the event is listed once.
       where(
         'NOT EXISTS (SELECT 1 FROM run AS other WHERE other.rule = run.rule AND other.seq = run.seq AND other.replay < run.replay)',
@@ -85,7 +85,7 @@ export function makeJournalReads(db: DatabaseSync, names: Names): JournalReads {
     list(query) {
       const rules = selectRules
         .all()
-        .map(({ rule }) => ({ id: Number(rule), name: names.textOf(Number(rule)) }))
+        .map(({ rule }) => ({ id: Number(rule), name: ruleNames.textOf(Number(rule)) }))
         .sort((a, b) => (a.name < b.name ? -1 : 1));
       return select(query).map(row => ({ event: eventOf(row, names), runs: runsOf(Number(row.seq), rules) }));
     },

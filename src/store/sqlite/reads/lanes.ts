@@ -37,7 +37,7 @@ export interface LaneReads {
   trace(eventId: string, now: number): readonly TracedEntry[];
 }
 
-export function makeLaneReads(db: DatabaseSync, names: Names): LaneReads {
+export function makeLaneReads(db: DatabaseSync, names: Names, ruleNames: Names): LaneReads {
   const selectCursor = db.prepare(
     'SELECT cursor, loaded_at, reach FROM lane WHERE rule = ? AND shard = ? AND shards = ?',
   );
@@ -110,7 +110,7 @@ export function makeLaneReads(db: DatabaseSync, names: Names): LaneReads {
   });
 
   const pausedSince = makePausedSince(db);
-  const groups = makeGroupReads(db, names);
+  const groups = makeGroupReads(db, names, ruleNames);
 
   const triesOf = (row: Row, now: number): Tries => {
     const plugin = row.plugin === null ? undefined : String(row.plugin);
@@ -180,7 +180,7 @@ export function makeLaneReads(db: DatabaseSync, names: Names): LaneReads {
   };
 
   const runsOf = (rule: number, seq: number, now: number): readonly TracedRun[] => {
-    const name = names.textOf(rule);
+    const name = ruleNames.textOf(rule);
     const finished = selectRunsOf.all(rule, seq).map(
       (row): TracedRun => ({
         rule: name,
@@ -218,7 +218,7 @@ export function makeLaneReads(db: DatabaseSync, names: Names): LaneReads {
       const rules = selectRules
         .all()
         .map(({ rule }) => Number(rule))
-        .sort((a, b) => (names.textOf(a) < names.textOf(b) ? -1 : 1));
+        .sort((a, b) => (ruleNames.textOf(a) < ruleNames.textOf(b) ? -1 : 1));
       // One for each ref: few.
       const rows = selectEntries.all(eventId).sort((a, b) => Number(a.seq) - Number(b.seq));
       return rows.map(row => ({
@@ -228,7 +228,7 @@ export function makeLaneReads(db: DatabaseSync, names: Names): LaneReads {
     },
     load(lane, wallNow) {
       const now = standsAt(wallNow, pausedSince('rule', lane.rule));
-      const rule = names.find(lane.rule) ?? NO_NAME;
+      const rule = ruleNames.find(lane.rule) ?? NO_NAME;
       const row = selectCursor.get(rule, lane.shard, lane.of);
       const cursor = Number(row?.cursor ?? 0);
       const left = unclean(rule, Number(row?.reach ?? 0));
@@ -245,13 +245,13 @@ export function makeLaneReads(db: DatabaseSync, names: Names): LaneReads {
       };
     },
     requested: (rule, page, now) =>
-      requested(names.find(rule) ?? NO_NAME, page, standsAt(now, pausedSince('rule', rule))),
+      requested(ruleNames.find(rule) ?? NO_NAME, page, standsAt(now, pausedSince('rule', rule))),
     settled(rule, eventIds) {
-      const id = names.find(rule) ?? NO_NAME;
+      const id = ruleNames.find(rule) ?? NO_NAME;
       return eventIds.filter(eventId => selectSettled.get(eventId, id) !== undefined);
     },
     previous(rule, before) {
-      const row = selectPrevious.get(names.find(rule) ?? NO_NAME, before);
+      const row = selectPrevious.get(ruleNames.find(rule) ?? NO_NAME, before);
       return row === undefined ? undefined : Number(row.received_at);
     },
     status() {
@@ -268,7 +268,7 @@ export function makeLaneReads(db: DatabaseSync, names: Names): LaneReads {
           const cursor = Number(row.cursor);
           const done = Number(countDone.get(Number(row.rule), cursor)?.n);
           return {
-            rule: names.textOf(Number(row.rule)),
+            rule: ruleNames.textOf(Number(row.rule)),
             loadedAt: Number(row.loaded_at),
             cursor,
             lag: Math.max(0, after(cursor) - done),

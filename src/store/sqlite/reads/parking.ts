@@ -9,7 +9,7 @@ export interface ParkingReads {
   parkedCounts(): ReadonlyMap<string, number>;
 }
 
-export function makeParkingReads(db: DatabaseSync, names: Names): ParkingReads {
+export function makeParkingReads(db: DatabaseSync, names: Names, ruleNames: Names): ParkingReads {
   const select = (where: string) =>
     db.prepare(
       `SELECT event.*, parked.id AS parked_id, parked.rule, parked.step, parked.attempts, parked.error, parked.parked_at
@@ -21,7 +21,7 @@ export function makeParkingReads(db: DatabaseSync, names: Names): ParkingReads {
 
   const parkedRun = (row: Row): ParkedRun => ({
     id: String(row.parked_id),
-    rule: names.textOf(Number(row.rule)),
+    rule: ruleNames.textOf(Number(row.rule)),
     seq: Number(row.seq),
     event: eventOf(row, names),
     step: String(row.step),
@@ -35,10 +35,10 @@ export function makeParkingReads(db: DatabaseSync, names: Names): ParkingReads {
       const rows =
         rule === undefined
           ? selectAll.all(Number(after), limit)
-          : selectRule.all(names.find(rule) ?? NO_NAME, Number(after), limit);
+          : selectRule.all(ruleNames.find(rule) ?? NO_NAME, Number(after), limit);
       return rows.map(parkedRun);
     },
     parkedCounts: () =>
-      new Map(selectCounts.all().map(row => [names.textOf(Number(row.rule)), Number(row.n)] as const)),
+      new Map(selectCounts.all().map(row => [ruleNames.textOf(Number(row.rule)), Number(row.n)] as const)),
   };
 }

@@ -9,7 +9,7 @@ export interface ReplayReads {
   replays(): readonly Replay[];
 }
 
-export function makeReplayReads(db: DatabaseSync, names: Names): ReplayReads {
+export function makeReplayReads(db: DatabaseSync, ruleNames: Names): ReplayReads {
   const selectRule = db.prepare('SELECT id, first, last, cursor FROM replay WHERE rule = ? ORDER BY id');
   const selectOpen = db.prepare('SELECT * FROM replay WHERE cursor < last ORDER BY id');
   const selectRetries = db.prepare('SELECT times FROM retry_all WHERE rule = ?');
@@ -25,7 +25,7 @@ export function makeReplayReads(db: DatabaseSync, names: Names): ReplayReads {
 
   return {
     asked(rule) {
-      const id = names.find(rule) ?? NO_NAME;
+      const id = ruleNames.find(rule) ?? NO_NAME;
       const all = selectRule.all(id).map(row => ({
         ...rangeOf(row),
         id: String(row.id),
@@ -41,7 +41,7 @@ export function makeReplayReads(db: DatabaseSync, names: Names): ReplayReads {
       };
     },
     recorded(rule, eventIds) {
-      const id = names.find(rule) ?? NO_NAME;
+      const id = ruleNames.find(rule) ?? NO_NAME;
       return eventIds.flatMap(eventId =>
         [...selectRecorded.all(eventId, id), ...selectGathered.all(eventId, id)]
           .map(({ seq, replay }) => ({ seq: Number(seq), eventId, replay: Number(replay) }))
@@ -52,7 +52,7 @@ export function makeReplayReads(db: DatabaseSync, names: Names): ReplayReads {
       selectOpen.all().map(row => ({
         ...rangeOf(row),
         id: String(row.id),
-        rule: names.textOf(Number(row.rule)),
+        rule: ruleNames.textOf(Number(row.rule)),
         cursor: Number(row.cursor),
         askedAt: Number(row.asked_at),
       })),

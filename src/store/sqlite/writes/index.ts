@@ -1,6 +1,6 @@
 /** All that the writer thread can be asked to do. Each function is one command inside the transaction of its group. */
 import type { DatabaseSync } from 'node:sqlite';
-import { makeNames } from '../names.ts';
+import { makeNames, makeRuleNames } from '../names.ts';
 import { type PackedApplied, type PackedRows, packApplied, unpackRows } from '../wire.ts';
 import { makeCompletenessWrites } from './completeness.ts';
 import { makeGapWrites } from './gaps.ts';
@@ -14,6 +14,7 @@ import { makeParkingWrites } from './parking.ts';
 import { makePauseWrites } from './pauses.ts';
 import { makeReplayWrites } from './replays.ts';
 import { makeRetentionWrites } from './retention.ts';
+import { makeRuleWrites } from './rules.ts';
 import { makeTallies } from './tallies.ts';
 import { makeValueWrites } from './values.ts';
 
@@ -22,16 +23,17 @@ export type Writes = ReturnType<typeof makeWrites>['operations'];
 /** @param firstEpoch of what was made for the same process before, where the database is opened anew */
 export function makeWrites(db: DatabaseSync, firstEpoch?: number) {
   const names = makeNames(db);
+  const ruleNames = makeRuleNames(db);
   const tallies = makeTallies(db);
   const completeness = makeCompletenessWrites(db);
   const held = makeHeldWrites(db);
   const ledger = makeLedgerWrites(db);
   const journal = makeJournalWrites(db, { names, ledger, held, completeness });
   const marks = makeMarks(db);
-  const replays = makeReplayWrites(db, names);
+  const replays = makeReplayWrites(db, ruleNames);
   const groups = makeGroupWrites(db);
   const lanes = makeLaneWrites(db, {
-    names,
+    rules: ruleNames,
     tallies,
     marks,
     replays,
@@ -39,9 +41,9 @@ export function makeWrites(db: DatabaseSync, firstEpoch?: number) {
     head: journal.head,
     firstEpoch,
   });
-  const parking = makeParkingWrites(db, { names, tallies, marks, groups });
-  const pauses = makePauseWrites(db, names);
-  const retention = makeRetentionWrites(db, names, lanes.flush);
+  const parking = makeParkingWrites(db, { rules: ruleNames, tallies, marks, groups });
+  const pauses = makePauseWrites(db, ruleNames);
+  const retention = makeRetentionWrites(db, ruleNames, lanes.flush);
   return {
     operations: {
       append: (rows: PackedRows, at: number): PackedApplied =>
@@ -68,6 +70,7 @@ export function makeWrites(db: DatabaseSync, firstEpoch?: number) {
       forgetSteps: retention.forgetSteps,
       giveBack: retention.giveBack,
       ...makeValueWrites(db),
+      ...makeRuleWrites(db, ruleNames),
     },
     head: journal.head,
     firstEpoch: lanes.firstEpoch,
@@ -81,6 +84,7 @@ export function makeWrites(db: DatabaseSync, firstEpoch?: number) {
     forget() {
       names.forget();
       groups.forget();
+      ruleNames.forget();
       held.forget();
       completeness.forget();
       journal.forget();

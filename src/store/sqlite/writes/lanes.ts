@@ -54,7 +54,7 @@ export interface LaneWrites {
 }
 
 export interface LaneWriteParts {
-  readonly names: Names;
+  readonly rules: Names;
   readonly tallies: Tallies;
   readonly marks: Marks;
   readonly replays: Pick<ReplayWrites, 'replayed'>;
@@ -65,7 +65,7 @@ export interface LaneWriteParts {
 }
 
 export function makeLaneWrites(db: DatabaseSync, parts: LaneWriteParts): LaneWrites {
-  const { names, tallies, marks, replays, groups, head } = parts;
+  const { rules, tallies, marks, replays, groups, head } = parts;
   const selectLane = db.prepare('SELECT epoch, cursor FROM lane WHERE rule = ? AND shard = ? AND shards = ?');
   const selectLowest = db.prepare(
     'SELECT min(cursor) AS cursor, max(reach) AS reach, min(loaded_at) AS loaded_at FROM lane WHERE rule = ?',
@@ -173,7 +173,7 @@ export function makeLaneWrites(db: DatabaseSync, parts: LaneWriteParts): LaneWri
 
     acquire(lane, startAt, at) {
       flush();
-      const rule = names.idOf(lane.rule);
+      const rule = rules.idOf(lane.rule);
       // A rule that is divided otherwise than before goes on at the lowest of its cursors: run records skip the rest.
       const before = selectLane.get(rule, lane.shard, lane.of);
       const lowest = selectLowest.get(rule);

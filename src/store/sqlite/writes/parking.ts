@@ -12,14 +12,14 @@ export interface ParkingWrites {
 }
 
 export interface ParkingWriteParts {
-  readonly names: Names;
+  readonly rules: Names;
   readonly tallies: Tallies;
   readonly marks: Pick<Marks, 'lift'>;
   readonly groups: Pick<GroupWrites, 'others' | 'end'>;
 }
 
 export function makeParkingWrites(db: DatabaseSync, parts: ParkingWriteParts): ParkingWrites {
-  const { names, tallies, marks, groups } = parts;
+  const { rules, tallies, marks, groups } = parts;
   const columns = 'id, rule, seq, replay';
   const selectId = db.prepare(`SELECT ${columns} FROM parked WHERE id = ?`);
   const selectRule = db.prepare(`SELECT ${columns} FROM parked WHERE rule = ? ORDER BY id`);
@@ -41,7 +41,7 @@ export function makeParkingWrites(db: DatabaseSync, parts: ParkingWriteParts): P
   const select = (selection: ParkedSelection): readonly Row[] => {
     if ('all' in selection) return selectAll.all();
     if ('rule' in selection) {
-      const rule = names.find(selection.rule);
+      const rule = rules.find(selection.rule);
       return rule === undefined ? [] : selectRule.all(rule);
     }
     const ids = new Set(selection.ids.filter(id => /^[1-9]\d{0,15}$/.test(id)).map(Number));
@@ -51,7 +51,7 @@ export function makeParkingWrites(db: DatabaseSync, parts: ParkingWriteParts): P
   return {
     retry(selection) {
       if ('all' in selection) countAll.run();
-      else if ('rule' in selection) countRule.run(names.idOf(selection.rule));
+      else if ('rule' in selection) countRule.run(rules.idOf(selection.rule));
       return select(selection).map(({ id }) => {
         request.run(Number(id));
         return String(id);

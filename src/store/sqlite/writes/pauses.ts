@@ -9,7 +9,7 @@ export interface PauseWrites {
   resume(what: Pausable, at: number): boolean;
 }
 
-export function makePauseWrites(db: DatabaseSync, names: Names): PauseWrites {
+export function makePauseWrites(db: DatabaseSync, rules: Names): PauseWrites {
   const pausedSince = makePausedSince(db);
   const insert = db.prepare('INSERT OR IGNORE INTO pause (kind, name, since) VALUES (?, ?, ?)');
   const remove = db.prepare('DELETE FROM pause WHERE kind = ? AND name = ?');
@@ -22,11 +22,11 @@ export function makePauseWrites(db: DatabaseSync, names: Names): PauseWrites {
     pause: ({ kind, name }, at) => insert.run(kind, name, at).changes > 0,
     resume({ kind, name }, now) {
       if (pausedSince(kind, name) === undefined) return false;
-      const rows = kind === 'rule' ? selectOfRule.all(names.find(name) ?? NO_NAME) : selectOfPlugin.all(name);
+      const rows = kind === 'rule' ? selectOfRule.all(rules.find(name) ?? NO_NAME) : selectOfPlugin.all(name);
       const standing = (row: (typeof rows)[number]): number =>
         standsAt(
           now,
-          pausedSince('rule', names.textOf(Number(row.rule))),
+          pausedSince('rule', rules.textOf(Number(row.rule))),
           row.plugin === null ? undefined : pausedSince('plugin', String(row.plugin)),
         );
       const passed = rows.map(row => Math.max(0, standing(row) - Number(row.at)));

@@ -32,7 +32,7 @@ interface Old {
 }
 
 /** @param flush writes the cursors that moved in the transaction at hand */
-export function makeRetentionWrites(db: DatabaseSync, names: Names, flush: () => void): RetentionWrites {
+export function makeRetentionWrites(db: DatabaseSync, ruleNames: Names, flush: () => void): RetentionWrites {
   const selectNewest = db.prepare('SELECT max(seq) AS seq FROM event');
   const selectOld = db.prepare(
     'SELECT seq, id, received_at FROM event WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?',
@@ -111,9 +111,9 @@ export function makeRetentionWrites(db: DatabaseSync, names: Names, flush: () =>
   };
 
   return {
-    removeEvents({ rules: names_, after }, before, at) {
+    removeEvents({ rules: kept, after }, before, at) {
       flush();
-      const live = new Set(names_.map(names.find).filter(id => id !== undefined));
+      const live = new Set(kept.map(ruleNames.find).filter(id => id !== undefined));
       const cursors = selectCursors
         .all()
         .map(row => ({ rule: Number(row.rule), cursor: Number(row.cursor) }));
@@ -177,7 +177,7 @@ export function makeRetentionWrites(db: DatabaseSync, names: Names, flush: () =>
         upTo,
         more,
         used: (pragma(db, 'page_count') - pragma(db, 'freelist_count')) * pragma(db, 'page_size'),
-        ...(held && { heldBy: { rule: names.textOf(held.rule), cursor: held.cursor } }),
+        ...(held && { heldBy: { rule: ruleNames.textOf(held.rule), cursor: held.cursor } }),
       };
     },
 
