@@ -180,7 +180,7 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
   await definitions.start();
   if (options.ownsProcess) {
     starting.defer('the bound on memory', boundHeap());
-    starting.defer('the giving back of memory', restWhenQuiet(store, clock));
+    starting.defer('the giving back of memory', restWhenQuiet(store, dispatcher, clock));
   }
   dispatcher.start();
   lanesUp();

@@ -38,24 +38,29 @@ const QUIET_MS = 2000;
 /** And by how much it has to have grown since the last time. */
 const GROWTH = 1.2;
 
-/** Gives memory back after the start, and in the quiet after every burst. */
+/**
+ * Gives memory back after the start, and in the quiet after every burst: it stops all that runs for some tens of
+ * milliseconds, which a backlog being worked off would pay for again and again.
+ */
 export function restWhenQuiet(
   store: Pick<Store, 'journal' | 'rest'>,
+  lanes: { done(): number },
   clock: Clock,
   rss: () => number = process.memoryUsage.rss,
 ): Cancel {
   const stopping = new AbortController();
+  const moves = () => store.journal.head() + lanes.done();
   const watch = async (): Promise<void> => {
     await sleep(clock, FIRST_MS, stopping.signal);
     for (;;) {
       giveBackMemory();
       store.rest();
       const rested = rss();
-      let head: number;
+      let before: number;
       do {
-        head = store.journal.head();
+        before = moves();
         await sleep(clock, QUIET_MS, stopping.signal);
-      } while (head !== store.journal.head() || rss() < rested * GROWTH);
+      } while (before !== moves() || rss() < rested * GROWTH);
     }
   };
   // It ends by the signal, or with the store.

@@ -61,6 +61,8 @@ export interface Dispatcher {
   status(): readonly RuleStatus[];
   /** Resolves when no lane is behind with anything that podiod itself has to do. Does not come back where one is stuck. */
   probe(): Promise<void>;
+  /** How much lanes have done so far: it stays the same only while none does anything. */
+  done(): number;
   /** Of every plugin that a rule uses. */
   breakers(): readonly BreakerStatus[];
   /** Asks for a rule to be run again over old events. Undefined for a rule that is not running. */
@@ -149,6 +151,7 @@ export function makeDispatcher(deps: DispatcherDeps): Dispatcher {
     },
 
     status: () => all().map(lane => lane.status()),
+    done: () => all().reduce((sum, lane) => sum + lane.vitals().done, 0),
     probe: async () => void (await Promise.all(all().map(lane => movement(lane, clock)))),
     breakers: () => breakers.status(),
     replay: wish => desk.ask(wish),

@@ -9,7 +9,7 @@ const MIB = 1024 * 1024;
 describe('restWhenQuiet', () => {
   const world = () => {
     const clock = makeVirtualClock();
-    const state = { head: 0, rss: 200 * MIB, rests: 0 };
+    const state = { head: 0, done: 0, rss: 200 * MIB, rests: 0 };
     const store = {
       journal: { head: () => state.head } as never,
       rest: () => {
@@ -17,7 +17,7 @@ describe('restWhenQuiet', () => {
         state.rss = 100 * MIB;
       },
     };
-    const stop = restWhenQuiet(store, clock, () => state.rss);
+    const stop = restWhenQuiet(store, { done: () => state.done }, clock, () => state.rss);
     return { clock, state, stop };
   };
 
@@ -39,6 +39,20 @@ describe('restWhenQuiet', () => {
     await clock.advance(1000);
     for (let n = 0; n < 20; n++) {
       state.head += 1;
+      state.rss = 300 * MIB;
+      await clock.advance(1000);
+    }
+    expect(state.rests).to.equal(1);
+    await clock.advance(10_000);
+    expect(state.rests).to.equal(2);
+    stop();
+  });
+
+  it('does not while a backlog is worked off', async () => {
+    const { clock, state, stop } = world();
+    await clock.advance(1000);
+    for (let n = 0; n < 20; n++) {
+      state.done += 1;
       state.rss = 300 * MIB;
       await clock.advance(1000);
     }

@@ -87,7 +87,7 @@ describe('Breaker', () => {
     expect(breaker.status()).to.not.have.property('nextTryAt');
     breaker.succeeded();
     expect(asked).to.deep.equal(['all']);
-    expect(breaker.status()).to.deep.equal({ plugin: 'slack', state: 'closed' });
+    expect(breaker.status()).to.deep.equal({ plugin: 'slack', state: 'closed', hasWorked: true });
     expect(breaker.admit()).to.equal('pass');
   });
 
@@ -166,7 +166,9 @@ describe('Lanes and an outage of a plugin', () => {
     slack.world.away = false;
     await world.clock.advance(120_000);
     expect((await world.runs()).filter(([, , outcome]) => outcome === 'settled')).to.have.length(2000);
-    expect(world.dispatcher.breakers()).to.deep.equal([{ plugin: 'slack', state: 'closed' }]);
+    expect(world.dispatcher.breakers()).to.deep.equal([
+      { plugin: 'slack', state: 'closed', hasWorked: true },
+    ]);
     expect(lines.filter(({ level }) => level === 'warn')).to.have.length(2);
     expect(lines.filter(({ message }) => message.startsWith('plugin '))).to.have.length(2);
   });

@@ -1,7 +1,7 @@
 // What the watchdog asks the lanes: podiod's own work must get on, whatever plugins do.
 import { expect } from 'chai';
 import { NEVER } from 'rxjs';
-import { itemUpdate, makeRule, World, type WorldOptions } from './support.ts';
+import { APP, itemUpdate, makeRule, World, type WorldOptions } from './support.ts';
 
 /** Whether the lanes answer within a minute. */
 async function answers(world: World): Promise<boolean> {
@@ -53,6 +53,33 @@ describe('the probe of the lanes', () => {
     expect(await answers(world)).to.equal(true);
     await world.append(itemUpdate(1));
     expect(await answers(world)).to.equal(false);
+  });
+
+  it('does not come back where a lane was lost, in work or at rest: only a new process has it again', async () => {
+    const world = await start({ rules: [makeRule('r'), makeRule('q')], work: { work: hang } });
+    await world.append(itemUpdate(1));
+    expect(await answers(world)).to.equal(true);
+    await world.store.lanes.acquire({ rule: 'r', shard: 0, of: 1 }, 'head');
+    await world.clock.advance(0);
+    expect(await answers(world)).to.equal(false);
+    // Nothing else is wrong, and there is nothing to do.
+    const idle = await start({});
+    await idle.store.lanes.acquire({ rule: 'r', shard: 0, of: 1 }, 'head');
+    await idle.append(itemUpdate(1));
+    expect(await answers(idle)).to.equal(false);
+  });
+
+  it('answers while all rules wait for one that may be what ended the process', async () => {
+    const rules = [makeRule('r'), makeRule('q', { triggers: [{ ...APP, apps: ['deals'] }] })];
+    const world = await start({ rules, work: { work: hang } });
+    await world.append(itemUpdate(1));
+    for (let life = 0; life < 3; life++) {
+      await world.crash();
+      await world.clock.advance(10_000);
+    }
+    await world.append(itemUpdate(2), { ...itemUpdate(3), app: 'deals', ref: { type: 'app', id: 102 } });
+    expect(world.dispatcher.status().map(({ inHand }) => inHand)).to.deep.equal([1, 0]);
+    expect(await answers(world)).to.equal(true);
   });
 
   it('answers for lanes that have stopped', async () => {

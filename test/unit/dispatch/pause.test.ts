@@ -191,7 +191,9 @@ describe('A pause', () => {
     state.fails = false;
     await world.clock.advance(120_000);
     expect((await world.runs()).map(([, , outcome]) => outcome)).to.deep.equal(Array(6).fill('settled'));
-    expect(world.dispatcher.breakers()).to.deep.equal([{ plugin: 'slack', state: 'closed' }]);
+    expect(world.dispatcher.breakers()).to.deep.equal([
+      { plugin: 'slack', state: 'closed', hasWorked: true },
+    ]);
   });
 
   it('of a plugin holds the step that uses it and no other rule', async () => {
