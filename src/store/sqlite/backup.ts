@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import {
   chmodSync,
+  chownSync,
   closeSync,
   constants,
   copyFileSync,
@@ -116,6 +117,7 @@ export async function restore(file: string, dataDir: string, now: number): Promi
       const found = check(part, file);
       return { facts: found, kept: takeFiles(part) };
     });
+    giveToOwner(part, dataDir);
     flush(part);
     const keptAs = inTerms(() => setAside(target, now));
     renameSync(part, target);
@@ -126,6 +128,7 @@ export async function restore(file: string, dataDir: string, now: number): Promi
       // One that is there may be younger than the backup, and what hooks are made with now.
       if (existsSync(path)) continue;
       await replaceFile(path, text, 0o600);
+      giveToOwner(path, dataDir);
       files.push(name);
     }
     return { ...facts, keptAs, files };
@@ -133,6 +136,13 @@ export async function restore(file: string, dataDir: string, now: number): Promi
     rmSync(part, { force: true });
     lock.release();
   }
+}
+
+/** What root has made is of no use to a daemon that runs as somebody else: it goes to whoever has the folder. */
+function giveToOwner(path: string, dataDir: string): void {
+  if (process.getuid?.() !== 0) return;
+  const { uid, gid } = statSync(dataDir);
+  chownSync(path, uid, gid);
 }
 
 /** Reads all of it. Throws where it is damaged or none of podiod's. */

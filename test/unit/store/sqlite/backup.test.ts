@@ -1,4 +1,13 @@
-import { copyFileSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  copyFileSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect } from 'chai';
@@ -114,6 +123,23 @@ describe('a backup', () => {
 });
 
 describe('a restore', () => {
+  // Only root can give files away, and only what root makes is somebody else's.
+  if (process.getuid?.() === 0) {
+    it('by root gives what it makes to whoever has the folder', async () => {
+      await using site = makeSite();
+      await (await site.open()).close();
+      await ensureSecretFile(site.dataDir, 'secret');
+      backUp(site.dataDir, site.file);
+      rmSync(join(site.dataDir, 'secret'));
+      chownSync(site.dataDir, 4711, 4712);
+      await restore(site.file, site.dataDir, NOW);
+      for (const name of ['podiod.db', 'secret']) {
+        const { uid, gid } = statSync(join(site.dataDir, name));
+        expect([name, uid, gid]).to.deep.equal([name, 4711, 4712]);
+      }
+    });
+  }
+
   it('keeps what was there, all of it, under another name', async () => {
     await using site = makeSite();
     const store = await site.open();
