@@ -3,18 +3,19 @@
  * what is done when; what the machine makes of it is not in its hands, so a seed reproduces the plan, not each turn.
  */
 import { mkdirSync, readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { makeRandom } from '../support/random.ts';
 import { until } from '../support/wait.ts';
 import { type Daemon, startDaemon } from './daemon.ts';
 import { type Faults, makeFaults, type Sickness } from './faults.ts';
-import { type Finished, peek } from './peek.ts';
+import { peek } from './peek.ts';
 import { type People, startPeople } from './people.ts';
+import { freePort } from './port.ts';
+import { bringToRest } from './rest.ts';
 import { BULK, makeSite, RULE_NAMES, type Site } from './site.ts';
 import { type Storm, startStorm } from './storm.ts';
-import { type Findings, verify } from './verify.ts';
+import { type Findings, type Lived, verify } from './verify.ts';
 
 export interface CampaignOptions {
   readonly seed: number;
@@ -32,12 +33,9 @@ export interface CampaignOptions {
 }
 
 /** One life of the daemon. */
-export interface Life {
-  readonly pid: number;
+export interface Life extends Lived {
   /** What it was to die of, and what it died of. */
   readonly kind: LifeKind;
-  /** As its files told afterwards: what may not run again. */
-  readonly finished: ReadonlyMap<string, Finished> | undefined;
   /** It had ended by itself before the kill came: it was asked to stop, or could not start on a sick disk. */
   readonly stopped: boolean;
 }
@@ -80,25 +78,7 @@ export interface CampaignResult extends Findings {
   readonly seconds: number;
 }
 
-/** Between two looks at the status. */
-const LOOK_MS = 200;
-
 const SIX_HOURS = 6 * 3_600_000;
-
-/** From below the range that the system gives to connections: it stays free while the daemon is restarted on it. */
-async function freePort(random: () => number): Promise<number> {
-  for (;;) {
-    const port = 20_000 + Math.floor(random() * 10_000);
-    const server = createServer();
-    const isFree = await new Promise<boolean>(resolve => {
-      server.once('error', () => resolve(false));
-      server.listen(port, '127.0.0.1', () => resolve(true));
-    });
-    if (!isFree) continue;
-    await new Promise(resolve => server.close(resolve));
-    return port;
-  }
-}
 
 export async function runCampaign(options: CampaignOptions): Promise<CampaignResult> {
   const { folder, shim, seed } = options;
@@ -198,7 +178,14 @@ class Campaign {
       }
       if (ended < kills) daemon = this.#start();
     }
-    await this.#calm(storm, people);
+    await people.stop();
+    this.#faults.flush(0);
+    await bringToRest({
+      world: this.#site.podio.world,
+      storm,
+      start: () => this.#quiet(),
+      stop: daemon => this.#stop(daemon),
+    });
     return this.#look(storm, people);
   }
 
@@ -362,47 +349,6 @@ class Campaign {
         `pid ${daemon.pid}: nothing is taken in 30 s after the disk works again (${JSON.stringify(sickness)})`,
       );
     }
-  }
-
-  /** Nothing goes wrong any more: everything that was begun has to come to its end. */
-  async #calm(storm: Storm, people: People): Promise<void> {
-    const { world } = this.#site.podio;
-    await people.stop();
-    this.#faults.flush(0);
-    let daemon = this.#quiet();
-    await daemon.ready();
-    await storm.end();
-    await until(() => world.pendingDeliveries() === 0, 'every delivery of Podio to be over', 120_000);
-    await until(
-      async () => {
-        await pause(LOOK_MS);
-        const { hooks, rules } = await daemon.status();
-        if (hooks.inactive + hooks.missing > 0) throw new Error(`hooks: ${JSON.stringify(hooks)}`);
-        const late = rules.filter(({ lag }) => lag > 0);
-        if (late.length > 0)
-          throw new Error(late.map(({ rule, lag }) => `${rule} lags by ${lag}`).join(', '));
-        return true;
-      },
-      'the hooks and the rules',
-      300_000,
-    );
-    await this.#stop(daemon);
-    // Once more: it looks for what was missed when it starts.
-    daemon = this.#quiet();
-    await daemon.ready();
-    await until(
-      async () => {
-        await pause(LOOK_MS);
-        const { apps, rules, hooks, degraded } = await daemon.status();
-        const unseen = apps.filter(app => app.sweeping || app.lastSweepAt === undefined || app.open > 0);
-        const late = rules.filter(({ lag, waiting, inHand }) => lag + waiting + inHand > 0);
-        if (unseen.length + late.length + degraded.length + hooks.inactive + hooks.missing === 0) return true;
-        throw new Error(JSON.stringify({ unseen, late, degraded, hooks }));
-      },
-      'nothing to be left to do',
-      180_000,
-    );
-    await this.#stop(daemon);
   }
 
   #quiet(): Daemon {

@@ -25,7 +25,17 @@ export interface People {
   stop(): Promise<void>;
 }
 
-export function startPeople(world: World, random: () => number): People {
+/** How long they pause between two deeds, and how long a trouble lasts, at the most; milliseconds. */
+export interface Pace {
+  readonly deedMs: number;
+  readonly troubleMs: number;
+}
+
+const BUSY: Pace = { deedMs: 30, troubleMs: 2300 };
+/** No trouble is over before. */
+const LEAST_TROUBLE_MS = 300;
+
+export function startPeople(world: World, random: () => number, pace = BUSY): People {
   const items = new Map<number, Truth>();
   const alive: number[] = [];
   const stages = new Map<number, Stage>();
@@ -126,13 +136,13 @@ export function startPeople(world: World, random: () => number): People {
   const work = async (): Promise<void> => {
     while (!stopping) {
       act();
-      await pause(random() * 30);
+      await pause(random() * pace.deedMs);
     }
   };
   const rage = async (): Promise<void> => {
     while (!stopping) {
       trouble();
-      await pause(300 + random() * 2000);
+      await pause(LEAST_TROUBLE_MS + random() * (pace.troubleMs - LEAST_TROUBLE_MS));
     }
     world.clearFaults();
     world.setFaults({ rateLimitSeconds: 0 });

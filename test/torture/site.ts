@@ -25,6 +25,7 @@ export const RULES = {
   moved: ['effects'],
   count: ['effects'],
   pair: ['first', 'second'],
+  alarms: ['effects'],
 } as const;
 export type RuleName = keyof typeof RULES;
 export const RULE_NAMES = Object.keys(RULES) as readonly RuleName[];
@@ -42,6 +43,7 @@ const rules: Readonly<Record<RuleName, object>> = {
       { effects: { slow: 20, fails: 100 }, id: 'second' },
     ],
   },
+  alarms: { on: { podiod: '*' }, steps: ['effects'] },
 };
 
 export interface Site extends AsyncDisposable {
@@ -52,6 +54,8 @@ export interface Site extends AsyncDisposable {
   readonly port: number;
   readonly podio: Emulator;
   pathOf(appId: number, type: string): string;
+  /** Writes the config anew, with these rules over its own. */
+  configure(rules: Readonly<Record<string, object>>): void;
 }
 
 /** Of hooks that are not podiod's: to be left as they are. */
@@ -120,8 +124,13 @@ export async function makeSite(folder: string, port: number, seed: number): Prom
     reconcile: { every: '3s' },
     catchUp: { every: '8s', overlap: '20s' },
     stopTimeout: '15s',
+    // Soon, so that there are some. The machine's own disk is no part of this.
+    alarms: { after: '1s', disk: '1kb', budget: '0%' },
   };
-  writeFileSync(configFile, JSON.stringify(config, null, 2));
+  const configure: Site['configure'] = changes => {
+    writeFileSync(configFile, JSON.stringify({ ...config, rules: { ...rules, ...changes } }, null, 2));
+  };
+  configure({});
   return {
     folder,
     dataDir,
@@ -129,6 +138,7 @@ export async function makeSite(folder: string, port: number, seed: number): Prom
     effectsFile: join(folder, 'effects.log'),
     port,
     podio,
+    configure,
     pathOf: (appId, type) => hookUrl('/podio', SECRET, { type: 'app', id: appId }, type),
     async [Symbol.asyncDispose]() {
       await podio.stop();

@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { isAccounted, isIn, NOTHING_KNOWN } from '../../src/core/ledger.ts';
 import type { EventWithRuns } from '../../src/store/contract.ts';
 import { openReader, openStore } from '../../src/store/index.ts';
-import type { Life } from './campaign.ts';
+import type { Finished } from './peek.ts';
 import type { Truth } from './people.ts';
 import { BULK, CONCURRENCY, DEALS, FOREIGN_URL, LEADS, RULES, type RuleName, type Site } from './site.ts';
 import type { Sent } from './storm.ts';
@@ -25,6 +25,8 @@ export interface Findings {
    * lost, the revision is no gap, and the rule has not heard of it.
    */
   readonly fieldCallsLost: number;
+  /** Outages that were told of, each once when it began and once when it was over. */
+  readonly alarms: number;
   readonly effects: number;
   /** Effects that came again, each after a kill while its step was in hand. */
   readonly repeatedInHand: number;
@@ -44,9 +46,16 @@ export interface Findings {
   };
 }
 
+/** One life of the daemon, as far as it matters here. */
+export interface Lived {
+  readonly pid: number;
+  /** As its files told afterwards: what may not run again. */
+  readonly finished: ReadonlyMap<string, Finished> | undefined;
+}
+
 interface Given {
   readonly site: Site;
-  readonly lives: readonly Life[];
+  readonly lives: readonly Lived[];
   readonly people: ReadonlyMap<number, Truth>;
   readonly sent: Sent;
 }
@@ -76,6 +85,7 @@ export async function verify({ site, lives, people, sent }: Given): Promise<Find
   const effects = checkEffects(site, lives, journal, problems);
   const revisions = await checkLedger(site, journal, people, problems);
   checkHooks(site, problems);
+  const alarms = checkAlarms(journal, problems);
   return {
     problems: problems.all(),
     answered: accepted.size,
@@ -83,6 +93,7 @@ export async function verify({ site, lives, people, sent }: Given): Promise<Find
     recovered: journal.entries.filter(({ recovered }) => recovered).length,
     lost: accepted.lost,
     ...runs,
+    alarms,
     ...effects,
     revisions,
   };
@@ -217,6 +228,22 @@ function checkRuns(
   return counts;
 }
 
+/** Of each subject: raised, cleared, raised, cleared; nothing is wrong any more. Answers how often. */
+function checkAlarms({ entries }: JournalBook, problems: Problems): number {
+  const alarms = Map.groupBy(
+    entries.filter(({ ref }) => ref.startsWith('daemon/')),
+    ({ ref }) => ref,
+  );
+  let count = 0;
+  for (const [ref, told] of alarms) {
+    const states = told.map(({ id }) => id.slice(id.lastIndexOf(':') + 1));
+    count += states.filter(state => state === 'raised').length;
+    const isRight = states.every((state, n) => state === (n % 2 === 0 ? 'raised' : 'cleared'));
+    if (!isRight || states.length % 2 === 1) problems.add('alarms', `${ref}: ${states.join(', ')}`);
+  }
+  return count;
+}
+
 type Wanted = 'settled' | 'filtered' | 'either';
 
 function wantedRuns(
@@ -227,6 +254,7 @@ function wantedRuns(
 ): readonly (readonly [RuleName, Wanted])[] {
   const [{ item, revision } = { item: 0, revision: undefined }] = entries;
   const refs = new Set(entries.map(({ ref }) => ref));
+  if (id.startsWith('podiod.')) return [['alarms', 'settled']];
   const isChange = id.startsWith('item.create:') || id.startsWith('item.update:');
   if (refs.has(`app/${BULK}`)) {
     return id.startsWith('comment.')
@@ -264,7 +292,7 @@ function wantedRuns(
 /** Effects are what the world outside has seen: in order, and again only for what was in hand at a kill. */
 function checkEffects(
   { effectsFile }: Site,
-  lives: readonly Life[],
+  lives: readonly Lived[],
   { bySeq, entries }: JournalBook,
   problems: Problems,
 ): Pick<Findings, 'effects' | 'repeatedInHand' | 'repeatedBeyond'> {
