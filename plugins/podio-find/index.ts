@@ -3,6 +3,7 @@ import {
   appOption,
   definePlugin,
   type FilterResult,
+  filtersFor,
   type Item,
   itemConditionOption,
   itemJson,
@@ -13,7 +14,6 @@ import {
   z,
 } from 'podiod/plugin';
 import { concatMap } from 'rxjs';
-import { filtersFor } from './filter.ts';
 
 /** What a page of Podio's filter holds at most. */
 const PAGE = 500;

@@ -109,6 +109,7 @@ const sections = (): readonly Section[] => {
     },
     { title: '', text: 'Changes in spaces:', schema: of(config.SpaceTriggerSchema) },
     { title: '', text: 'The clock:', schema: of(config.ScheduleTriggerSchema) },
+    { title: '', text: '`items` of a schedule:', schema: of(config.ItemSelectionSchema) },
     {
       title: 'Steps',
       text: "A step is a plugin's name, or a map with the plugin's name as a key (its value: options) and any of these beside it:",

@@ -3,6 +3,7 @@ import { styleText } from 'node:util';
 import { showDuration } from '../core/duration.ts';
 import { showSize } from '../core/units.ts';
 import type { BudgetStatus } from '../podio/contract.ts';
+import type { ItemRunStatus } from '../schedule/item-runs.ts';
 import type { AlarmStatus, PausedStatus, ReplayStatus, RuleStatus, Status } from './status.ts';
 
 export interface RenderOptions {
@@ -33,6 +34,7 @@ export function renderStatus(status: Status, { width = 80, colours = false, now 
     rules(status.rules, width, now, paint),
     replays(status.replays, width, now),
     paused(status.paused, width, now, paint),
+    itemRuns(status.itemRuns, width, now, paint),
     hooks(status, width, now, paint),
     completeness(status, width, now, paint),
     alarms(status.alarms, width, now, paint),
@@ -126,6 +128,19 @@ const alarms = (all: readonly AlarmStatus[], width: number, now: number, paint: 
   all.map(({ alarm, text, since }) =>
     paint('red', clip(`alarm ${alarm} (${age(since, now)}): ${plain(text)}`, width)),
   );
+
+function itemRuns(all: readonly ItemRunStatus[], width: number, now: number, paint: Paint): string[] {
+  return all.flatMap(({ rule, app, scheduledFor, items, looked, error, nextTryAt }) => {
+    const line = `items of ${plain(app)} for ${plain(rule)}: ${items} of ${looked} read so far (due ${age(scheduledFor, now)})`;
+    const next = nextTryAt ? `, next try in ${showDuration(Math.max(0, Date.parse(nextTryAt) - now))}` : '';
+    return [
+      clip(line, width),
+      ...(error === undefined
+        ? []
+        : [indented(`not read: ${error}${next}`, width, text => paint('red', text))]),
+    ];
+  });
+}
 
 const isCount = (column: string): boolean => ['lag', 'in hand', 'parked'].includes(column);
 

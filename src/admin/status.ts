@@ -10,6 +10,7 @@ import type { Pace } from '../reconcile/rota.ts';
 import type { HookStatus, Leftover, ReconcileStatus } from '../reconcile/status.ts';
 import type { SweepStatus } from '../recover/recovery.ts';
 import type { RetentionStatus } from '../retention/retention.ts';
+import type { ItemRunStatus } from '../schedule/item-runs.ts';
 import type { Completeness, LaneStatus, Pausable, Paused, Replay } from '../store/contract.ts';
 import { type AppStatus, appsOf, UNRECOVERABLE } from './completeness.ts';
 
@@ -133,6 +134,8 @@ export interface Status {
   /** What operators have asked to be run again and is not through yet. */
   readonly replays: readonly ReplayStatus[];
   readonly paused: readonly PausedStatus[];
+  /** Ticks of schedules whose items are still being read. */
+  readonly itemRuns: readonly ItemRunStatus[];
   readonly hooks: HookCounts;
   readonly degraded: readonly DegradedRef[];
   /** Those that were raised and are not over, oldest first. */
@@ -182,6 +185,7 @@ export interface StatusFacts {
   readonly breakers: readonly BreakerStatus[];
   readonly replays: readonly Replay[];
   readonly paused: readonly Paused[];
+  readonly itemRuns: readonly ItemRunStatus[];
   /** By rule. */
   readonly parked: ReadonlyMap<string, number>;
   readonly reconcile: ReconcileStatus;
@@ -221,6 +225,7 @@ export function statusOf(facts: StatusFacts): Status {
       askedAt: new Date(askedAt).toISOString(),
     })),
     paused: facts.paused.map(({ since, ...what }) => ({ ...what, since: iso(since) })),
+    itemRuns: facts.itemRuns,
     hooks: countHooks(reconcile),
     degraded: readiness.degraded,
     alarms: facts.alarms.map(({ since, raisedAt, ...alarm }) => ({ ...alarm, since: iso(since) })),

@@ -1,14 +1,17 @@
 /** `where` of a rule and `when` of a step: from the tree to a compiled condition, with every problem at its place. */
 import type { CatalogField } from '../core/catalog.ts';
-import type { RuleCondition } from '../core/condition.ts';
+import type { ItemWhere, RuleCondition } from '../core/condition.ts';
 import type { FieldValue } from '../core/rule.ts';
+import { certainTests } from '../language/condition/certain.ts';
 import { judge } from '../language/condition/judge.ts';
 import {
   type Condition,
   isMoney,
+  namesIn,
   type Operand,
   readCondition,
   type Test,
+  type Tested,
   testsIn,
 } from '../language/condition/parse.ts';
 import { isRelative } from '../language/moment.ts';
@@ -29,6 +32,43 @@ export function resolveCondition(
   /** The apps whose fields it is about; empty: that can't be known. */
   apps: readonly string[],
 ): RuleCondition | undefined {
+  const condition = compiled(context, node, path, apps);
+  return condition && { judge: view => judge(condition, view as never) };
+}
+
+/** As `resolveCondition`, for a condition that is asked of items which nothing has happened to. */
+export function resolveItemWhere(
+  context: ConditionContext,
+  node: ConfigNode,
+  path: Path,
+  apps: readonly string[],
+): ItemWhere | undefined {
+  const condition = compiled(context, node, path, apps, (tested, complainAt) => {
+    const others = [...namesIn(tested)].filter(name => !OF_ITEMS.has(name));
+    if (others.length === 0) return;
+    complainAt(
+      `only \`item\` and \`fields\` can be asked of an item that is read, not \`${others.join('`, `')}\``,
+      "nothing has happened to it; what the rule's own `where` names is the event's",
+    );
+  });
+  if (condition === undefined) return undefined;
+  return {
+    judge: view => judge(condition, view as never),
+    certain: certainTests(condition),
+    paths: [...testsIn(condition)].map(tested => tested.path),
+  };
+}
+
+/** What is there of an item that is read. */
+const OF_ITEMS: ReadonlySet<string> = new Set(['item', 'fields', 'app', 'now']);
+
+function compiled(
+  context: ConditionContext,
+  node: ConfigNode,
+  path: Path,
+  apps: readonly string[],
+  look?: (tested: Tested, complainAt: (message: string, hint: string) => void) => void,
+): Condition | undefined {
   let failed = false;
   const inner: Context = {
     root: context.root,
@@ -43,8 +83,13 @@ export function resolveCondition(
       complain(inner, 'CONFIG_CONDITION', [...path, ...at], message, { hint, ...(atKey && { atKey }) }),
     { shownAt: at => shownAt(node, at) },
   );
+  for (const tested of testsIn(condition)) {
+    look?.(tested, (message, hint) =>
+      complain(inner, 'CONFIG_CONDITION', [...path, ...tested.at], message, { hint, atKey: true }),
+    );
+  }
   checkFields(context, inner, condition, path, apps);
-  return failed || hasUnknown(node) ? undefined : { judge: view => judge(condition, view as never) };
+  return failed || hasUnknown(node) ? undefined : condition;
 }
 
 /** What stands in the file as `${...}` is shown as it stands there. */

@@ -2,7 +2,7 @@ import type { Diagnostic } from '../core/diagnostic.ts';
 import type { Path } from './node.ts';
 
 const RULE = new Set(['mode', 'includeOwn', 'tests']);
-const TRIGGER = new Set(['date', 'at', 'items', 'view', 'where']);
+const TRIGGER = new Set(['date', 'at']);
 
 /** Keys that later versions will give a meaning to. Silence about one would let a rule run without its condition. */
 function isReserved(path: Path): boolean {

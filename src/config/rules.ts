@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { DeliveryPolicy, Rule } from '../core/rule.ts';
+import { appsOf, type DeliveryPolicy, type Rule } from '../core/rule.ts';
 import { check } from './check.ts';
 import { resolveCondition } from './conditions.ts';
 import { type Context, complain } from './context.ts';
@@ -72,7 +72,7 @@ async function resolveRule(
     // What does nothing has nothing to hold up.
     ...(isShadow && { whenExhausted: 'park' }),
   });
-  const apps = [...new Set(triggers?.flatMap(trigger => (trigger.kind === 'app' ? trigger.apps : [])))];
+  const apps = appsOf(triggers ?? []);
   const whereNode = child(node, 'where');
   const where = whereNode && resolveCondition(context, whereNode, [...path, 'where'], apps);
   const steps =

@@ -282,34 +282,6 @@ export const SpaceTriggerSchema = z.strictObject({
   events: names('an event').describe('`task.create`, `task.*`, `"*"` or a list.'),
 });
 
-export const ScheduleTriggerSchema = z.strictObject({
-  schedule: text().describe(
-    'A cron expression of five fields: minute, hour, day of month, month, day of week.',
-  ),
-  timezone: timezone("the rule's"),
-  missed: z
-    .enum(['skip', 'run'])
-    .default('skip')
-    .describe('`run`: the latest tick that was missed while podiod was down fires once at its start.'),
-});
-
-export const PodiodTriggerSchema = z.strictObject({
-  podiod: oneOrMore(z.string().min(1, 'must not be empty'), 'must be the name of an alarm or a list of them')
-    .meta({
-      examples: [...ALARM_NAMES, '*'],
-    })
-    .describe(
-      `Alarms of podiod itself, when they begin and when they are over: \`${ALARM_NAMES.join('`, `')}\`, \`"*"\` or a list. See docs/alarms.md.`,
-    ),
-});
-
-const TriggerSchema = z.union([
-  AppTriggerSchema,
-  SpaceTriggerSchema,
-  ScheduleTriggerSchema,
-  PodiodTriggerSchema,
-]);
-
 const SCALAR = { type: ['string', 'number', 'boolean', 'null'] };
 const OPERAND = { anyOf: [SCALAR, { type: 'object' }] };
 /** For editors. What conditions are is checked where they are compiled: they name what no schema knows. */
@@ -338,6 +310,45 @@ const condition = () =>
         ],
       },
     });
+
+export const ItemSelectionSchema = z.strictObject({
+  app: text().describe('The app whose items are read: a key of `apps`.'),
+  where: condition().describe(
+    'A condition on `item` and `fields`; left out: every item. See docs/conditions.md.',
+  ),
+  view: podioId().optional().describe('The id of a view of the app, whose filters pick the items.'),
+});
+
+export const ScheduleTriggerSchema = z.strictObject({
+  schedule: text().describe(
+    'A cron expression of five fields: minute, hour, day of month, month, day of week.',
+  ),
+  timezone: timezone("the rule's"),
+  missed: z
+    .enum(['skip', 'run'])
+    .default('skip')
+    .describe('`run`: the latest tick that was missed while podiod was down fires once at its start.'),
+  items: ItemSelectionSchema.optional().describe(
+    'One run for each of these items at every tick, and none for the tick itself. See docs/triggers.md.',
+  ),
+});
+
+export const PodiodTriggerSchema = z.strictObject({
+  podiod: oneOrMore(z.string().min(1, 'must not be empty'), 'must be the name of an alarm or a list of them')
+    .meta({
+      examples: [...ALARM_NAMES, '*'],
+    })
+    .describe(
+      `Alarms of podiod itself, when they begin and when they are over: \`${ALARM_NAMES.join('`, `')}\`, \`"*"\` or a list. See docs/alarms.md.`,
+    ),
+});
+
+const TriggerSchema = z.union([
+  AppTriggerSchema,
+  SpaceTriggerSchema,
+  ScheduleTriggerSchema,
+  PodiodTriggerSchema,
+]);
 
 /** What a step says beside its plugin and the plugin's options. */
 export const StepHeadSchema = z.strictObject({

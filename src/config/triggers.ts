@@ -5,6 +5,7 @@ import type {
   AppTrigger,
   FieldChange,
   FieldValue,
+  ItemSelection,
   PodiodTrigger,
   ScheduleTrigger,
   SpaceTrigger,
@@ -12,6 +13,7 @@ import type {
 } from '../core/rule.ts';
 import { didYouMean, suggestion } from '../core/suggest.ts';
 import { check } from './check.ts';
+import { resolveItemWhere } from './conditions.ts';
 import { type Context, complain, each, namesOf, wildcard } from './context.ts';
 import { showGiven } from './explain.ts';
 import { type FieldCheck, fieldNameOf } from './field-check.ts';
@@ -186,7 +188,7 @@ async function resolveSpace(
 }
 
 async function resolveSchedule(
-  context: Context,
+  context: TriggerContext,
   node: ConfigNode,
   path: Path,
   timezone: string,
@@ -207,8 +209,32 @@ async function resolveSchedule(
     own?.kind === 'scalar' && typeof own.value === 'string' && own.value !== ''
       ? checkTimezone(context, own.value, own, [...path, 'timezone'])
       : timezone;
-  if (!parsed || problem !== undefined || zone === undefined) return undefined;
-  return { kind: 'schedule', cron, timezone: zone, missed: parsed.missed };
+  const selected = child(node, 'items');
+  const items = selected && resolveItems(context, selected, [...path, 'items']);
+  if (!parsed || problem !== undefined || zone === undefined || (selected && !items)) return undefined;
+  return { kind: 'schedule', cron, timezone: zone, missed: parsed.missed, ...(items && { items }) };
+}
+
+/** What its schema says of it is checked with the trigger. */
+function resolveItems(context: TriggerContext, node: ConfigNode, path: Path): ItemSelection | undefined {
+  const name = child(node, 'app');
+  if (name?.kind === 'scalar' && typeof name.value === 'string' && wildcard(name.value)) {
+    complain(context, 'CONFIG_VALUE', [...path, 'app'], 'items are read of one app, not of a pattern', {
+      hint: 'make a trigger for each app',
+    });
+    return undefined;
+  }
+  const [app] = name?.kind === 'scalar' ? (resolveNames(context, 'apps', name, [...path, 'app']) ?? []) : [];
+  const written = child(node, 'where');
+  const where =
+    written && resolveItemWhere(context, written, [...path, 'where'], app === undefined ? [] : [app]);
+  const view = child(node, 'view');
+  if (app === undefined || (written && !where)) return undefined;
+  return {
+    app,
+    ...(where && { where }),
+    ...(view?.kind === 'scalar' && { view: Number(view.value) }),
+  };
 }
 
 async function resolvePodiod(

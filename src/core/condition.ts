@@ -17,6 +17,23 @@ export interface Judgement {
   readonly checks: readonly Check[];
 }
 
+/** One test that must hold for the whole to hold. */
+export interface CertainTest {
+  /** `['fields', 'status']` */
+  readonly path: readonly string[];
+  readonly operator: string;
+  /** What it is compared with; templates are filled in. A field stays a FieldView. */
+  readonly value: unknown;
+}
+
+/** A condition that is asked of items which nothing has happened to, one after the other. */
+export interface ItemWhere extends RuleCondition {
+  /** What can be known of every item that fits, for whoever can be asked a part of the question. */
+  readonly certain: readonly CertainTest[];
+  /** All that is looked at, whether it must hold or not. */
+  readonly paths: readonly (readonly string[])[];
+}
+
 /** A compiled condition, as rules and steps carry it. */
 export interface RuleCondition {
   /**

@@ -1,5 +1,5 @@
 /** Which rules write what other rules watch, as far as the config tells. Pure. */
-import type { AppTrigger, Rule } from './rule.ts';
+import { type AppTrigger, appsOf, type Rule } from './rule.ts';
 
 /** One step of a rule writes what another rule (or the same one) watches. */
 export interface RuleEdge {
@@ -32,7 +32,7 @@ export function ruleGraph(rules: readonly GraphRule[], apps: Apps): RuleGraph {
   const edges = rules.flatMap(from =>
     from.steps.flatMap(step =>
       (step.writes ?? []).flatMap(write =>
-        (write.app === undefined ? appsOf(from) : [write.app]).flatMap(app =>
+        (write.app === undefined ? appsOf(from.triggers) : [write.app]).flatMap(app =>
           rules.flatMap((to): RuleEdge[] => {
             const fields = watched(to, app, write.event, write.fields, apps);
             const told = write.hook === true;
@@ -47,11 +47,6 @@ export function ruleGraph(rules: readonly GraphRule[], apps: Apps): RuleGraph {
   );
   return { rules: rules.map(({ name }) => name), edges };
 }
-
-/** Where the item of an event can be: what a step writes to that names no app. */
-const appsOf = ({ triggers }: GraphRule): readonly string[] => [
-  ...new Set(triggers.flatMap(trigger => (trigger.kind === 'app' ? trigger.apps : []))),
-];
 
 /** The fields that meet, undefined for whatever changes, `none` where the rule does not watch this. */
 function watched(

@@ -1,4 +1,4 @@
-import type { RuleCondition } from './condition.ts';
+import type { ItemWhere, RuleCondition } from './condition.ts';
 
 /** What a field is compared with: a scalar, `{ value, currency }` for money, or null for empty. */
 export type FieldValue =
@@ -33,6 +33,15 @@ export interface SpaceTrigger {
   readonly events: readonly string[];
 }
 
+/** Items of an app: all, or those that a condition or a view of Podio's picks. */
+export interface ItemSelection {
+  /** By its name in the config. */
+  readonly app: string;
+  readonly where?: ItemWhere;
+  /** The view's id. */
+  readonly view?: number;
+}
+
 export interface ScheduleTrigger {
   readonly kind: 'schedule';
   /** Five fields. */
@@ -41,6 +50,8 @@ export interface ScheduleTrigger {
   readonly timezone: string;
   /** Whether the latest tick missed while the daemon was down fires once at start. */
   readonly missed: 'skip' | 'run';
+  /** A tick then gives a run for each of these items, and none of its own. */
+  readonly items?: ItemSelection;
 }
 
 /** News of the daemon itself. */
@@ -51,6 +62,16 @@ export interface PodiodTrigger {
 }
 
 export type Trigger = AppTrigger | SpaceTrigger | ScheduleTrigger | PodiodTrigger;
+
+const appsIn = (trigger: Trigger): readonly string[] => {
+  if (trigger.kind === 'app') return trigger.apps;
+  return trigger.kind === 'schedule' && trigger.items ? [trigger.items.app] : [];
+};
+
+/** Every app that an item of these triggers' events can be in, by name. */
+export const appsOf = (triggers: readonly Trigger[]): readonly string[] => [
+  ...new Set(triggers.flatMap(appsIn)),
+];
 
 /** How a step is tried (contract 2). All times are milliseconds. */
 export interface DeliveryPolicy {

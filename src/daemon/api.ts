@@ -6,6 +6,7 @@ import type { Alarms } from '../alarms/watch.ts';
 import type { Dispatcher } from '../dispatch/dispatcher.ts';
 import type { Address, HttpServer } from '../http/server.ts';
 import type { Retention } from '../retention/retention.ts';
+import type { ItemRunStatus } from '../schedule/item-runs.ts';
 import { ensureSecretFile, keepSecretFile } from '../store/files.ts';
 import type { Base, Front } from './base.ts';
 import type { Definitions } from './definitions.ts';
@@ -25,6 +26,8 @@ export interface ApiParts {
   readonly retention: Retention;
   readonly alarms: Pick<Alarms, 'raised'>;
   readonly readiness: { status(): Readiness };
+  /** Ticks whose items are being read. */
+  readonly itemRuns: () => readonly ItemRunStatus[];
   readonly metrics: MetricsRegistry;
   readonly version: string;
   /** UTC milliseconds. */
@@ -99,7 +102,18 @@ export async function openApi(parts: ApiParts): Promise<HttpServer> {
 }
 
 async function factsOf(
-  { base, front, dispatcher, definitions, retention, alarms, readiness, version, startedAt }: ApiParts,
+  {
+    base,
+    front,
+    dispatcher,
+    definitions,
+    retention,
+    alarms,
+    readiness,
+    itemRuns,
+    version,
+    startedAt,
+  }: ApiParts,
   admin: Address,
 ): Promise<StatusFacts> {
   const { live, podio, store, clock } = base;
@@ -120,6 +134,7 @@ async function factsOf(
     breakers: dispatcher.breakers(),
     replays: await store.replays.list(),
     paused: await store.pauses.list(),
+    itemRuns: itemRuns(),
     parked: await store.parking.counts(),
     reconcile: front.reconciler.status(),
     budgets: podio.budgets(),

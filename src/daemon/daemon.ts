@@ -165,6 +165,7 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
     retention,
     alarms,
     readiness,
+    itemRuns: () => generation.itemRuns(),
     metrics,
     version,
     startedAt,

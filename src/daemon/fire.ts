@@ -3,7 +3,7 @@ import type { FireAnswer, FireRequest } from '../admin/requests.ts';
 import type { AppConfig, Config } from '../config/model.ts';
 import { StoreError, UsageError } from '../core/errors.ts';
 import type { NewEvent } from '../core/event.ts';
-import type { Rule } from '../core/rule.ts';
+import { appsOf, type Rule } from '../core/rule.ts';
 import { keyOf } from '../core/rule-key.ts';
 import { suggestion } from '../core/suggest.ts';
 import type { Journal } from '../store/contract.ts';
@@ -21,7 +21,8 @@ export async function fireByHand(
   request: FireRequest,
 ): Promise<FireAnswer> {
   const rule = ruleNamed(config, request.rule);
-  const about = appsOf(rule);
+  // Empty for a rule that knows no items of its own.
+  const about = appsOf(rule.triggers);
   const { itemId, app } = await locateItem(connection, config, parseItemName(request.item), about);
   if (about.length > 0 && !about.includes(app.name)) {
     throw new UsageError(
@@ -34,11 +35,6 @@ export async function fireByHand(
   if (stored?.seq === undefined) throw new StoreError('STORE_WRITE_FAILED', 'the event got no place');
   return { rule: rule.name, app: app.name, item: itemId, seq: stored.seq, event: event.id };
 }
-
-/** Everything that a rule can be about; empty for one that knows no items of its own. */
-const appsOf = ({ triggers }: Rule): readonly string[] => [
-  ...new Set(triggers.flatMap(trigger => (trigger.kind === 'app' ? trigger.apps : []))),
-];
 
 function ruleNamed(
   { rules, disabledRules = [] }: Pick<Config, 'rules' | 'disabledRules'>,

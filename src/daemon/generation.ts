@@ -9,8 +9,8 @@ import { makeCapture } from '../plugin/capture.ts';
 import { makePluginHost } from '../plugin/host.ts';
 import { makePluginLoader } from '../plugin/load.ts';
 import { findApp } from '../plugin/view.ts';
-import type { ItemReader } from '../podio/contract.ts';
-import { makePluginPodio, type PluginPodioOptions } from '../podio/index.ts';
+import { type LearningItemReader, makePluginPodio, type PluginPodioOptions } from '../podio/index.ts';
+import { type ItemRunStatus, makeItemRuns } from '../schedule/item-runs.ts';
 import { makeScheduler } from '../schedule/scheduler.ts';
 import type { Base } from './base.ts';
 import { confirmed } from './confirm.ts';
@@ -19,7 +19,7 @@ import type { Terms } from './live.ts';
 /** What rules need that outlives them. */
 export interface RuleWorld extends Base {
   readonly attribution: Attribution;
-  readonly reader: ItemReader & Pick<PluginPodioOptions, 'appOfItem'>;
+  readonly reader: LearningItemReader;
   /** Told of what plugins write at Podio. */
   readonly onWrite: NonNullable<PluginPodioOptions['onWrite']>;
 }
@@ -38,6 +38,8 @@ export interface Generation {
   readonly set: RuleSet;
   /** Started in this order, stopped in reverse. */
   readonly parts: readonly Part[];
+  /** Ticks whose items are being read. */
+  itemRuns(): readonly ItemRunStatus[];
   /** Of the plugins, in reverse, each with a deadline. Never rejects. */
   dispose(): Promise<void>;
   /** Whose dispose() is under way; none or one. */
@@ -87,17 +89,35 @@ export function makeGeneration(world: RuleWorld, terms: Terms): Generation {
       return fields.known(app.id, app.fields[field] ?? field) !== undefined;
     },
   });
+  const itemRuns = makeItemRuns({
+    rules,
+    apps: () => seen.config.apps,
+    journal: store.journal,
+    settings: store.settings,
+    singleton: store.singleton,
+    podio,
+    identities: seen.identities,
+    learn: reader.learn,
+    lag: async rule => (await store.lanes.status()).find(lane => lane.rule === rule)?.lag,
+    clock,
+    log,
+  });
   const scheduler = makeScheduler({
     rules,
     journal: store.journal,
     settings: store.settings,
+    itemRuns,
     clock,
     log,
   });
   return {
     terms,
     set: { rules, plugins, known: { apps: config.apps, spaces: config.spaces, fields } },
-    parts: [{ name: 'the schedules', ...scheduler }],
+    parts: [
+      { name: 'the items of schedules', ...itemRuns },
+      { name: 'the schedules', ...scheduler },
+    ],
+    itemRuns: itemRuns.status,
     dispose: plugins.dispose,
     disposing: plugins.disposing,
   };

@@ -48,6 +48,8 @@ export function makeMatcher(rule: Rule, { apps, spaces, fields }: Known): Matche
   const fieldTriggers = new Map<number, FieldTrigger[]>();
   const alarmTypes = new Set<string>();
   let scheduled = false;
+  /** Types of events that podiod makes for this rule. */
+  const made = new Set(['item.fire']);
 
   for (const trigger of rule.triggers) {
     switch (trigger.kind) {
@@ -61,7 +63,8 @@ export function makeMatcher(rule: Rule, { apps, spaces, fields }: Known): Matche
         for (const space of pick(spaces, trigger.spaces)) addAll(spaceTypes, space.id, trigger.events);
         break;
       case 'schedule':
-        scheduled = true;
+        if (trigger.items === undefined) scheduled = true;
+        else made.add('schedule.item');
         break;
       case 'podiod':
         for (const type of trigger.events) alarmTypes.add(type);
@@ -99,7 +102,7 @@ export function makeMatcher(rule: Rule, { apps, spaces, fields }: Known): Matche
   return {
     match(event) {
       const only = onlyFor(event);
-      if (only !== undefined) return only === key ? 'yes' : 'no';
+      if (only !== undefined) return only === key && made.has(event.type) ? 'yes' : 'no';
       switch (event.ref.type) {
         case 'app': {
           const appId = Number(event.ref.id);
@@ -122,7 +125,7 @@ export function makeMatcher(rule: Rule, { apps, spaces, fields }: Known): Matche
         case 'space':
           return spaceTypes.get(Number(event.ref.id))?.has(event.type) ? 'yes' : 'no';
         case 'schedule':
-          return scheduled && event.type === 'schedule.fire' && event.ref.id === key ? 'yes' : 'no';
+          return scheduled && isPlainTick(event) && event.ref.id === key ? 'yes' : 'no';
         case 'daemon':
           // A rule hears nothing of itself: one that tells people and fails would be told so, and fail.
           return alarmTypes.has(event.type) && event.params.rule !== rule.name ? 'yes' : 'no';
@@ -146,6 +149,10 @@ export function makeMatcher(rule: Rule, { apps, spaces, fields }: Known): Matche
     },
   };
 }
+
+/** A tick of items alone begins the reading of them and is no run itself. */
+const isPlainTick = ({ type, params }: PodioEvent): boolean =>
+  type === 'schedule.fire' && params.items === undefined;
 
 /** Of values that were seen, no more than this is kept. */
 const MAX_SEEN = 120;

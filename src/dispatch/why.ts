@@ -282,9 +282,8 @@ function whilePaused(world: RulesWorld, rule: Rule, ranked: Ranked): Ranked {
 }
 
 function unmatched({ known }: RulesWorld, rule: Rule, events: readonly PodioEvent[]): Ranked {
-  const only = events.map(onlyFor).find(name => name !== undefined);
-  if (only !== undefined) {
-    const why = `the event was made for the rule ${only} alone`;
+  const why = madeByPodiod(rule, events);
+  if (why !== undefined) {
     const answer: RuleWhy = { rule: rule.name, verdict: 'unmatched', why, trigger: [], runs: [] };
     return { answer, rank: RANKS.unmatched, misses: 1000 };
   }
@@ -310,6 +309,19 @@ function unmatched({ known }: RulesWorld, rule: Rule, events: readonly PodioEven
     // Of a trigger with more parts more has fitted.
     misses: misses - parts.length / 10,
   };
+}
+
+/** Of what podiod itself makes for one rule: why another one, or even that one, has no run of it. */
+function madeByPodiod(rule: Rule, events: readonly PodioEvent[]): string | undefined {
+  for (const event of events) {
+    const only = onlyFor(event);
+    if (only !== undefined && only !== keyOf(rule)) return `the event was made for the rule ${only} alone`;
+    if (event.type === 'schedule.end') return 'it ends what the rule runs for, and is no run itself';
+    const { items } = event.params;
+    if (event.type === 'schedule.fire' && event.ref.id === keyOf(rule) && items !== undefined)
+      return `the rule runs for each item of ${items}, not for the tick`;
+  }
+  return undefined;
 }
 
 function partsOf(rule: Rule, trigger: Trigger, event: PodioEvent, known: Known): readonly Check[] {

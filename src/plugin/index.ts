@@ -1,5 +1,6 @@
 /** `podiod/plugin`: all that a plugin imports from podiod. */
 export { z } from 'zod';
+export type { CertainTest } from '../core/condition.ts';
 export { PermanentError, RetryAfter } from '../core/errors.ts';
 export type { PodioEvent } from '../core/event.ts';
 export type { Log } from '../core/log.ts';
@@ -18,6 +19,9 @@ export type { FieldValue, StepWrite } from '../core/rule.ts';
 export { showValues, testValues } from '../core/values.ts';
 export { type FieldJson, FieldView } from '../language/field-view.ts';
 export { itemJson } from '../language/item-json.ts';
+export type { Moment } from '../language/moment.ts';
+export { momentOf } from '../language/moment-of.ts';
+export { filtersFor } from '../language/podio-filter.ts';
 export { type Condition, type ConditionOption, conditionOption } from './condition.ts';
 export type {
   Changes,
@@ -33,13 +37,7 @@ export type {
   WriteOptions,
 } from './contract.ts';
 export { definePlugin } from './define.ts';
-export {
-  type CertainTest,
-  type ItemCondition,
-  type ItemTest,
-  itemConditionOption,
-} from './item-condition.ts';
-export { type Moment, momentOf } from './moment.ts';
+export { type ItemCondition, type ItemTest, itemConditionOption } from './item-condition.ts';
 export { type Effect, once } from './once.ts';
 export {
   appOption,

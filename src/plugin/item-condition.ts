@@ -1,30 +1,18 @@
 /** Conditions that a plugin asks of items it has at hand, in the words of rules. */
 import { type ZodType, z } from 'zod';
+import type { CertainTest } from '../core/condition.ts';
+import type { PodioEvent } from '../core/event.ts';
 import type { Item } from '../core/podio.ts';
+import { certainTests } from '../language/condition/certain.ts';
 import { judge } from '../language/condition/judge.ts';
-import {
-  type Condition,
-  type Operand,
-  parseCondition,
-  type Tested,
-  testsIn,
-} from '../language/condition/parse.ts';
+import { type Condition, type Operand, parseCondition, testsIn } from '../language/condition/parse.ts';
 import type { View } from '../language/names.ts';
 import { surroundings, within } from '../language/surroundings.ts';
-import { makeView } from './view.ts';
+import { makeView, type ViewWorld } from './view.ts';
 
 export interface ItemCondition {
   /** For one message: templates in it are about that, and names (`item`, `fields`) about the items that are asked. */
   bind(view: View, aliases?: Readonly<Record<string, string>>): Promise<ItemTest>;
-}
-
-/** One test that must hold for the whole to hold. */
-export interface CertainTest {
-  /** `['fields', 'status']` */
-  readonly path: readonly string[];
-  readonly operator: string;
-  /** What it is compared with; templates are filled in. A field stays a FieldView. */
-  readonly value: unknown;
 }
 
 export interface ItemTest {
@@ -66,9 +54,7 @@ async function bind(
 ): Promise<ItemTest> {
   const filled = await fill(condition, view);
   return {
-    certain: certainIn(filled).flatMap(({ path, tests }) =>
-      tests.map(({ operator, operand }) => ({ path, operator, value: operand.value })),
-    ),
+    certain: certainTests(filled),
     paths: [...testsIn(filled)].map(({ path }) => path),
     async holds(item) {
       return (await judge(filled, viewOf(item, view, aliases))).holds;
@@ -101,23 +87,28 @@ async function filledIn({ value, shown, template, parts }: Operand, view: View):
   return { value: Array.isArray(value) ? filled : { ...(value as object), value: filled[0] }, shown };
 }
 
-const certainIn = (condition: Condition): readonly Tested[] => {
-  if (condition.kind === 'test') return [condition];
-  return condition.kind === 'all' ? condition.of.flatMap(certainIn) : [];
-};
-
 const NOT_ASKED = async () => undefined;
 
 /** The names of a condition as they are for an item that no event is about. */
 const viewOf = (item: Item, view: View, aliases: Readonly<Record<string, string>>): View =>
+  itemView(item, {
+    event: view.event(),
+    app: { id: item.app?.app_id ?? 0, fields: aliases },
+    timezone: view.timezone(),
+    rule: '',
+    now: () => view.now().getTime(),
+  });
+
+/** What a condition sees of an item that is at hand: no change, nobody who made one. */
+export const itemView = (
+  item: Item,
+  world: Pick<ViewWorld, 'app' | 'timezone' | 'rule' | 'now'> & { readonly event: PodioEvent },
+): View =>
   makeView(
-    { event: view.event(), item: async () => item, changes: async () => new Map(), data: {} },
+    { event: world.event, item: async () => item, changes: async () => new Map(), data: {} },
     {
+      ...world,
       reader: { actor: NOT_ASKED, comment: NOT_ASKED, files: async () => [], task: NOT_ASKED },
-      app: { id: item.app?.app_id ?? 0, fields: aliases },
-      timezone: view.timezone(),
-      rule: '',
-      now: () => view.now().getTime(),
       previousRun: NOT_ASKED,
     },
   );

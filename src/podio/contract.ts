@@ -48,6 +48,12 @@ export interface CallOptions {
 
 /** For calls inside a step's deadline: their turn is worth a moment and no more, since waiting outside of it is free. */
 export const STEP_PATIENCE_MS = 1_000;
+export interface FilterOptions extends CallOptions {
+  /** The id of a view, whose filters hold as well. */
+  readonly view?: number;
+  /** Tags and files of each item are wanted too. */
+  readonly whole?: boolean;
+}
 
 export interface Call extends CallOptions {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
@@ -94,7 +100,7 @@ export interface PodioClient {
       options?: CallOptions,
     ): Promise<readonly FieldDifference[]>;
     revisions(as: Identity, itemId: number, options?: CallOptions): Promise<readonly Revision[]>;
-    filter(as: Identity, appId: number, body: object, options?: CallOptions): Promise<FilterResult>;
+    filter(as: Identity, appId: number, body: object, options?: FilterOptions): Promise<FilterResult>;
   };
   readonly apps: { get(as: Identity, appId: number, options?: CallOptions): Promise<App> };
   readonly comments: {

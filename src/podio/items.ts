@@ -37,13 +37,14 @@ export function makeItems(request: PodioClient['request']): PodioClient['items']
       return answer.toSorted((a, b) => a.revision - b.revision);
     },
 
-    async filter(as, appId, body, options) {
+    async filter(as, appId, body, { view, whole, ...options } = {}) {
       const call = {
         method: 'POST',
-        path: `/item/app/${appId}/filter/`,
+        path: `/item/app/${appId}/filter/${view === undefined ? '' : `${view}/`}`,
         operation: 'items.filter',
       } as const;
-      const answer = await request(as, { ...options, ...call, body });
+      const query = whole ? { query: { fields: 'items.fields(files,tags)' } } : {};
+      const answer = await request(as, { ...options, ...call, ...query, body });
       if (!isFilterResult(answer)) throw unexpectedAnswer(call, 'a page of items');
       return answer;
     },

@@ -19,8 +19,13 @@ import { makeRecent, type Recent } from './recent.ts';
 /** Items and differences kept; with app references embedded an item can be some 50 kB. */
 const KEPT = 500;
 
+/** Items that lists of them have brought, kept for the runs that are to come. */
+const KEPT_LISTED = 1000;
+
 /** An {@link ItemReader} that also tells what it has learned on the way. */
 export interface LearningItemReader extends ItemReader {
+  /** This is the item that the event is about, as a list has brought it: nobody has to ask for it again. */
+  learn(event: Pick<PodioEvent, 'id'>, item: Item): void;
   /** The app that an item was last seen in. */
   appOfItem(itemId: number): number | undefined;
 }
@@ -43,6 +48,7 @@ export function makeItemReader(options: {
   const { items } = client;
   const log = options.log.child({ module: 'podio' });
   const read = makeRecent<string, Promise<Item>>(KEPT);
+  const listed = makeRecent<string, Item>(KEPT_LISTED);
   const changed = makeRecent<string, Promise<Changes>>(KEPT);
   const newest = makeRecent<number, Item>(KEPT);
   const bylines = makeRecent<string, Promise<PodioObject | undefined>>(KEPT);
@@ -79,6 +85,8 @@ export function makeItemReader(options: {
   const item = async (event: PodioEvent): Promise<Item> => {
     const { itemId, revision } = event;
     if (itemId === undefined) return emptyItem(0);
+    const fromList = listed.get(event.id);
+    if (fromList !== undefined && event.source !== 'replay') return fromList;
     // Comments and files leave the revision as it is, so for them each event has a reading of its own.
     const known = revision === undefined ? undefined : newest.get(itemId);
     if (known?.revision !== undefined && revision !== undefined && known.revision >= revision) return known;
@@ -199,6 +207,7 @@ export function makeItemReader(options: {
       if (event.type !== 'item.update' || revision === undefined || revision < 1) return new Map();
       return once(changed, `${itemId}/${revision}`, () => updated(event, itemId, revision));
     },
+    learn: ({ id }, found) => listed.set(id, found),
     appOfItem: itemId => newest.get(itemId)?.app?.app_id,
   };
 }

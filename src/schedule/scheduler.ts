@@ -1,15 +1,18 @@
 import { type Cancel, type Clock, sleep } from '../core/clock.ts';
-import type { NewEvent } from '../core/event.ts';
 import type { Log } from '../core/log.ts';
 import type { Rule, ScheduleTrigger } from '../core/rule.ts';
 import { keyOf } from '../core/rule-key.ts';
 import type { Journal, Settings } from '../store/contract.ts';
 import { type Cron, makeCron } from './cron.ts';
+import { minuteOf, tickEvent } from './events.ts';
+import type { ItemRuns } from './item-runs.ts';
 
 export interface SchedulerDeps {
   readonly rules: readonly Rule[];
   readonly journal: Pick<Journal, 'append'>;
   readonly settings: Pick<Settings, 'get' | 'set'>;
+  /** Told of ticks that items are wanted for. */
+  readonly itemRuns: Pick<ItemRuns, 'wish' | 'go'>;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -33,8 +36,12 @@ const LONGEST_WAIT_MS = 30_000;
 
 /** The schedules of one rule. */
 interface Timetable {
-  readonly rule: string;
-  readonly crons: readonly { readonly cron: Cron; readonly missed: ScheduleTrigger['missed'] }[];
+  readonly rule: Rule;
+  readonly crons: readonly {
+    readonly cron: Cron;
+    readonly missed: ScheduleTrigger['missed'];
+    readonly ofItems: boolean;
+  }[];
   /** As written, to notice a change. */
   readonly schedules: string;
   /** Ticks up to here have been seen to. */
@@ -49,7 +56,8 @@ interface Kept {
   readonly seen: number;
 }
 
-export function makeScheduler({ rules, journal, settings, clock, log }: SchedulerDeps): Scheduler {
+export function makeScheduler(deps: SchedulerDeps): Scheduler {
+  const { rules, journal, settings, itemRuns, clock, log } = deps;
   const lines = log.child({ module: 'schedule' });
   const abort = new AbortController();
   const timetables = rules.flatMap(rule => timetableOf(rule, clock.now()));
@@ -57,14 +65,18 @@ export function makeScheduler({ rules, journal, settings, clock, log }: Schedule
   let looking = Promise.resolve();
 
   /** The identity makes it safe to come twice: after a crash, from another trigger of the rule, from another node. */
-  const fire = async (rule: string, tick: number): Promise<void> => {
+  const fire = async (rule: Rule, tick: number, ofItems: boolean): Promise<void> => {
     const event = tickEvent(rule, tick);
     for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS)) {
       try {
+        // Before the tick: a crash between the two must not lose its items.
+        if (ofItems) await itemRuns.wish(rule, tick);
         await journal.append([event]);
+        if (ofItems) itemRuns.go(rule);
         return;
       } catch (error) {
-        if (waitMs === FIRST_WAIT_MS) lines.error('tick not stored, trying again', { rule, tick, error });
+        if (waitMs === FIRST_WAIT_MS)
+          lines.error('tick not stored, trying again', { rule: rule.name, tick, error });
       }
       await sleep(clock, waitMs, abort.signal);
     }
@@ -77,14 +89,15 @@ export function makeScheduler({ rules, journal, settings, clock, log }: Schedule
     // A clock that was set back shows times again that were seen to: their identity makes them repeats.
     if (now < timetable.seen) moveTo(timetable, now);
     if (now < timetable.next) return;
-    const due = new Set<number>();
-    for (const { cron, missed } of crons) {
+    /** By tick: whether items are wanted. */
+    const due = new Map<number, boolean>();
+    for (const { cron, missed, ofItems } of crons) {
       const tick = cron.latest(now);
       if (tick === undefined || tick <= timetable.seen) continue;
-      if (missed === 'run' || now - tick < lateMs) due.add(tick);
-      else lines.info('missed tick skipped', { rule, tick: new Date(tick).toISOString() });
+      if (missed === 'run' || now - tick < lateMs) due.set(tick, ofItems || due.get(tick) === true);
+      else lines.info('missed tick skipped', { rule: rule.name, tick: minuteOf(tick) });
     }
-    for (const tick of [...due].sort((a, b) => a - b)) await fire(rule, tick);
+    for (const [tick, ofItems] of [...due].sort(([a], [b]) => a - b)) await fire(rule, tick, ofItems);
     moveTo(timetable, now);
     // After the append: a crash between the two fires the tick again, which is a repeat as well.
     await keep(timetable);
@@ -93,7 +106,7 @@ export function makeScheduler({ rules, journal, settings, clock, log }: Schedule
   const keep = async ({ rule, schedules, seen }: Timetable): Promise<void> => {
     const kept: Kept = { schedules, seen };
     await settings.set(settingOf(rule), kept).catch(error => {
-      lines.warn('schedule position not stored', { rule, error });
+      lines.warn('schedule position not stored', { rule: rule.name, error });
     });
   };
 
@@ -131,14 +144,18 @@ export function makeScheduler({ rules, journal, settings, clock, log }: Schedule
   };
 }
 
-const settingOf = (rule: string): string => `schedule/${rule}`;
+const settingOf = (rule: Rule): string => `schedule/${keyOf(rule)}`;
 
 function timetableOf(rule: Rule, now: number): readonly Timetable[] {
   const triggers = rule.triggers.filter(trigger => trigger.kind === 'schedule');
   if (triggers.length === 0) return [];
   const timetable: Timetable = {
-    rule: keyOf(rule),
-    crons: triggers.map(trigger => ({ cron: makeCron(trigger), missed: trigger.missed })),
+    rule,
+    crons: triggers.map(trigger => ({
+      cron: makeCron(trigger),
+      missed: trigger.missed,
+      ofItems: trigger.items !== undefined,
+    })),
     schedules: triggers.map(({ cron, timezone }) => `${cron} ${timezone}`).join('; '),
     seen: now,
     next: Infinity,
@@ -150,16 +167,4 @@ function timetableOf(rule: Rule, now: number): readonly Timetable[] {
 function moveTo(timetable: Timetable, seen: number): void {
   timetable.seen = seen;
   timetable.next = Math.min(...timetable.crons.map(({ cron }) => cron.next(seen) ?? Infinity));
-}
-
-/** The event of a tick. `tick` is the start of a minute, UTC milliseconds. */
-export function tickEvent(rule: string, tick: number): NewEvent {
-  const at = new Date(tick).toISOString();
-  return {
-    id: `schedule.fire:${rule}:${at.slice(0, 'yyyy-mm-ddThh:mm'.length)}Z`,
-    type: 'schedule.fire',
-    source: 'schedule',
-    ref: { type: 'schedule', id: rule },
-    params: { scheduled_for: at },
-  };
 }

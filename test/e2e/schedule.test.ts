@@ -1,8 +1,6 @@
 // A tick that was missed while nothing ran. A yearly one, so that none comes by while the test runs.
 import { expect } from 'chai';
-import { systemClock } from '../../src/core/clock.ts';
-import { lockDataDir, openStore } from '../../src/store/index.ts';
-import { makeSite } from './site.ts';
+import { letTimePass, makeSite } from './site.ts';
 
 const rules = Object.fromEntries(
   ['run', 'skip'].map(missed => [
@@ -10,18 +8,6 @@ const rules = Object.fromEntries(
     { on: { schedule: '0 12 1 6 *', missed }, timezone: 'UTC', steps: ['audit'] },
   ]),
 );
-
-/** As if the last daemon on it had ended so long ago. */
-async function letTimePass(dataDir: string, ms: number): Promise<void> {
-  const lock = lockDataDir(dataDir);
-  const store = await openStore({ dataDir, lock, clock: systemClock, maxWaiting: 1000 });
-  for (const [key, kept] of await store.settings.list('schedule/')) {
-    const { seen, ...rest } = kept as { seen: number };
-    await store.settings.set(key, { ...rest, seen: seen - ms });
-  }
-  await store.close();
-  lock.release();
-}
 
 describe('a schedule', function () {
   this.timeout(30_000);

@@ -5,12 +5,13 @@ import { createServer } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { systemClock } from '../../src/core/clock.ts';
 import type { PodioEvent } from '../../src/core/event.ts';
 import { type HookRef, hookUrl } from '../../src/core/hook.ts';
 import type { Outcome } from '../../src/core/run.ts';
 import type { WorldOptions } from '../../src/emulator/index.ts';
 import type { EventWithRuns } from '../../src/store/contract.ts';
-import { openReader } from '../../src/store/index.ts';
+import { lockDataDir, openReader, openStore } from '../../src/store/index.ts';
 import { type CommandResult, podiod } from '../support/command.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import {
@@ -242,6 +243,18 @@ async function furnish(podio: RemoteWorld): Promise<void> {
       fields: [title, { ...status, fieldId }],
     });
   }
+}
+
+/** As if the last daemon on it had ended so long ago, for schedules. */
+export async function letTimePass(dataDir: string, ms: number): Promise<void> {
+  const lock = lockDataDir(dataDir);
+  const store = await openStore({ dataDir, lock, clock: systemClock, maxWaiting: 1000 });
+  for (const [key, kept] of await store.settings.list('schedule/')) {
+    const { seen, ...rest } = kept as { seen: number };
+    await store.settings.set(key, { ...rest, seen: seen - ms });
+  }
+  await store.close();
+  lock.release();
 }
 
 function readLines<Line>(path: string): readonly Line[] {

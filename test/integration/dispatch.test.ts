@@ -292,6 +292,7 @@ describe('dispatch on the embedded store', () => {
       rules,
       journal: store.journal,
       settings: store.settings,
+      itemRuns: { wish: async () => {}, go: () => {} },
       clock,
       log: silentLog,
     });

@@ -45,6 +45,7 @@ function makeWorld(...rules: Rule[]) {
         rules: world.rules,
         journal: { append: batch => world.append(batch) },
         settings: store.settings,
+        itemRuns: { wish: async () => {}, go: () => {} },
         clock,
         log: silentLog,
       });

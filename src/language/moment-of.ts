@@ -1,7 +1,5 @@
-import { FieldView } from '../language/field-view.ts';
-import { fieldMoment, type Moment, plainMoment, writtenMoment } from '../language/moment.ts';
-
-export type { Moment } from '../language/moment.ts';
+import { FieldView } from './field-view.ts';
+import { fieldMoment, type Moment, plainMoment, writtenMoment } from './moment.ts';
 
 /**
  * A day, or a time on it, that an option came to: a date field, a Date, or a text as people write it (`2026-01-31`,

@@ -1,19 +1,21 @@
 /** The part of a condition that Podio's filter can answer (reference 8.3). Every item is looked at again here. */
-import { type App, type CertainTest, FieldView, momentOf } from 'podiod/plugin';
+import type { CertainTest } from '../core/condition.ts';
+import type { AppField } from '../core/podio.ts';
+import { FieldView } from './field-view.ts';
+import { momentOf } from './moment-of.ts';
 
-export interface Clock {
+export interface FilterClock {
   readonly now: number;
   /** IANA name. */
   readonly zone: string;
 }
 
-type Field = App['fields'][number];
 type Id = number | string | null;
 interface Range {
   readonly from?: number | string;
   readonly to?: number | string;
 }
-type Filter = Range | readonly Id[];
+export type Filter = Range | readonly Id[];
 
 const BUILT_IN: Readonly<Record<string, string>> = {
   id: 'item_id',
@@ -27,8 +29,8 @@ const DAY_MS = 86_400_000;
 /** By Podio's name for what is filtered. What can't be asked is left out: then more items come than fit. */
 export function filtersFor(
   certain: readonly CertainTest[],
-  fieldNamed: (name: string) => Field | undefined,
-  clock: Clock,
+  fieldNamed: (name: string) => AppField | undefined,
+  clock: FilterClock,
 ): Record<string, Filter> {
   const filters: Record<string, Filter> = {};
   for (const { path, operator, value } of certain) {
@@ -45,14 +47,14 @@ export function filtersFor(
   return filters;
 }
 
-function forItem(name: string, operator: string, value: unknown, clock: Clock): Filter | undefined {
+function forItem(name: string, operator: string, value: unknown, clock: FilterClock): Filter | undefined {
   if (name === 'createdOn' || name === 'editedOn') return days(operator, value, clock);
   if (operator !== 'eq' && operator !== 'in') return undefined;
   const ids = [value].flat().map(one => (name === 'externalId' ? textOf(one) : numberOf(one)));
   return ids.every(id => id !== undefined) ? ids : undefined;
 }
 
-function forField(field: Field, operator: string, value: unknown, clock: Clock): Filter | undefined {
+function forField(field: AppField, operator: string, value: unknown, clock: FilterClock): Filter | undefined {
   switch (field.type) {
     case 'category':
     case 'question':
@@ -86,7 +88,7 @@ function ids(operator: string, value: unknown): readonly number[] | undefined {
 const squeezed = (text: string): string => text.replace(/\s+/g, ' ').trim().toLowerCase();
 
 /** By text, or by an option's id where it is a number. */
-function choices({ config }: Field, operator: string, value: unknown): readonly Id[] | undefined {
+function choices({ config }: AppField, operator: string, value: unknown): readonly Id[] | undefined {
   if (operator === 'exists') return value === false ? [null] : undefined;
   if (!isOneOf(operator)) return undefined;
   const options: unknown = config.settings?.options;
@@ -94,14 +96,16 @@ function choices({ config }: Field, operator: string, value: unknown): readonly 
     readonly id?: unknown;
     readonly text?: unknown;
   }[];
-  const wanted = [value].flat().map(one => {
-    const found = known.find(({ id, text }) =>
-      typeof one === 'number' ? id === one : squeezed(String(text)) === squeezed(textOf(one) ?? ''),
-    );
-    return typeof found?.id === 'number' ? found.id : undefined;
-  });
+  const wanted = [value].flat().map(one =>
+    // A deleted option may have the same text, and items may still have it.
+    known
+      .filter(({ id, text }) =>
+        typeof one === 'number' ? id === one : squeezed(String(text)) === squeezed(textOf(one) ?? ''),
+      )
+      .flatMap(({ id }) => (typeof id === 'number' ? [id] : [])),
+  );
   // An option that is not there, or none at all: what then fits is not Podio's to say.
-  return wanted.length > 0 && wanted.every(id => id !== undefined) ? wanted : undefined;
+  return wanted.length > 0 && wanted.every(ids => ids.length > 0) ? wanted.flat() : undefined;
 }
 
 /** Whether Podio counts bounds in is not known, so one more on either side is asked for. */
@@ -113,7 +117,7 @@ function numbers(operator: string, value: unknown): Range | undefined {
 }
 
 /** Zones move a day by one to either side, and a bound that is a day may be its start or its end. */
-function days(operator: string, value: unknown, { now, zone }: Clock): Range | undefined {
+function days(operator: string, value: unknown, { now, zone }: FilterClock): Range | undefined {
   const day = momentOf(value, { now, zone })?.day;
   return day === undefined ? undefined : range(operator, shifted(day, -1), shifted(day, 2));
 }
