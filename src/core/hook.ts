@@ -35,7 +35,7 @@ export interface HookPath {
 }
 
 /** 22 characters of base64url hold 132 of the 256 bits: enough that guessing is hopeless, short enough for a URL. */
-const KEY_LENGTH = 22;
+export const KEY_LENGTH = 22;
 
 /** What the keys of a hook's URL are made from: the current secret first, then the ones still accepted. */
 export type Secrets = readonly [current: string, ...previous: string[]];

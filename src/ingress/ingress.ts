@@ -7,42 +7,24 @@ import Router from '@koa/router';
 import Koa, { type Context } from 'koa';
 import type { Clock } from '../core/clock.ts';
 import { coerceError, IngressError } from '../core/errors.ts';
-import { type NewEvent, refKey } from '../core/event.ts';
-import { type HookPath, type HookRef, parseHookPath, type Secrets } from '../core/hook.ts';
+import { refKey } from '../core/event.ts';
+import type { HookPath, Secrets } from '../core/hook.ts';
 import type { Log } from '../core/log.ts';
 import type { Metrics } from '../core/metrics.ts';
 import { type BareAnswer, type HttpServer, type ListenAt, listen, type Timeouts } from '../http/server.ts';
 import { makeStrangers } from '../http/strangers.ts';
-import type { Journal } from '../store/contract.ts';
-import { readBody } from './body.ts';
-import { makeKeyCheck } from './keys.ts';
+import { type IntakeOptions, makeIntake, RETRY_AFTER_SECONDS } from './intake.ts';
+import { makeHookPaths } from './keys.ts';
 import { makeOutage } from './outage.ts';
-import {
-  type MakeId,
-  mediaTypeOf,
-  type Params,
-  type Place,
-  parseBody,
-  randomId,
-  toEvent,
-  verificationOf,
-} from './parse.ts';
+import { type MakeId, randomId } from './parse.ts';
 import { makeRefusals } from './refusals.ts';
 
-export interface IngressOptions {
+export interface IngressOptions
+  extends Pick<IntakeOptions, 'journal' | 'verify' | 'resolve' | 'maxBody' | 'maxWaiting'> {
   /** Before the key, without a slash at its end; '' for the root. */
   readonly path: string;
   /** The same array for as long as nothing has changed. */
   readonly secrets: () => Secrets;
-  readonly journal: Pick<Journal, 'append'>;
-  /** Gets the code that makes a hook active. Must not wait for anything. */
-  readonly verify: (ref: HookRef, type: string, hookId: number, code: string) => void;
-  /** Names from the config for what an event is about. */
-  readonly resolve: (ref: HookRef, params: Params) => Place;
-  /** Bytes. */
-  readonly maxBody: number;
-  /** Events not yet on disk; more are answered 503. */
-  readonly maxWaiting: number;
   /** Bytes of bodies that may be in hand at once; more are answered 503. */
   readonly maxInHand?: number;
   /** Requests with a wrong path or key, a second and address; 0 (default): no limit. */
@@ -68,9 +50,6 @@ export interface Ingress {
   listen(at: ListenAt): Promise<HttpServer>;
 }
 
-/** Podio's spacing of redeliveries is not known; a proxy or another client may ask. */
-const RETRY_AFTER_SECONDS = '10';
-
 /** As many bodies as are likely to be read at once, and no more than a small machine can spare; bytes. */
 const MAX_IN_HAND = 64 * 1024 * 1024;
 
@@ -79,16 +58,11 @@ const tooMany = (): IngressError =>
 const notFound = (): IngressError => new IngressError('INGRESS_NOT_FOUND', 404, '');
 const notAllowed = (): IngressError =>
   new IngressError('INGRESS_METHOD', 405, 'hooks are called with POST', { headers: { Allow: 'POST' } });
-const unavailable = (cause?: unknown): IngressError =>
-  new IngressError('INGRESS_UNAVAILABLE', 503, 'not stored, deliver it again', {
-    headers: { 'Retry-After': RETRY_AFTER_SECONDS },
-    cause,
-  });
 
 export function makeIngress(options: IngressOptions): Ingress {
-  const { path: base, journal, maxBody, maxWaiting, metrics, clock, makeId = randomId } = options;
+  const { path: base, metrics, clock, makeId = randomId } = options;
   const log = options.log.child({ module: 'ingress' });
-  const isValid = makeKeyCheck(options.secrets);
+  const hooks = makeHookPaths(base, options.secrets);
   const outage = makeOutage({ log, clock, probe: options.probe });
   const refusals = makeRefusals(log, clock);
   const strangers = makeStrangers({
@@ -96,84 +70,15 @@ export function makeIngress(options: IngressOptions): Ingress {
     trustProxy: options.trustProxy ?? false,
     now: clock.monotonic,
   });
-  const { maxInHand = MAX_IN_HAND } = options;
-  let waiting = 0;
-  /** Bytes of bodies that are being read or written. */
-  let inHand = 0;
+  const take = makeIntake({ ...options, maxInHand: options.maxInHand ?? MAX_IN_HAND, makeId, outage, log });
 
   /** A key that was seen before costs nothing: whoever has one is no stranger, however busy his address is. */
-  const hookAt = (path: string, request?: IncomingMessage): HookPath | undefined => {
-    const hook = parseHookPath(base, path);
-    if (!hook) return undefined;
-    const isRight = request && strangers.exceeds(request) ? isValid.known(hook) : isValid(hook);
-    return isRight ? hook : undefined;
-  };
+  const hookAt = (path: string, request?: IncomingMessage): HookPath | undefined =>
+    request && strangers.exceeds(request) ? hooks.known(path) : hooks.find(path);
   const refusalOf = (request: IncomingMessage): IngressError => {
     if (strangers.exceeds(request)) return tooMany();
     strangers.refused(request);
     return notFound();
-  };
-
-  const cannotStore = (thrown: unknown): IngressError => {
-    const error = coerceError(thrown);
-    outage.failed('the store can not write', error);
-    return unavailable(error);
-  };
-
-  const append = async (event: NewEvent): Promise<void> => {
-    if (waiting >= maxWaiting) {
-      outage.failed('too much is waiting to be written');
-      throw unavailable();
-    }
-    waiting += 1;
-    try {
-      const [taken] = await journal.append([event]);
-      log.debug('event taken in', {
-        event: event.id,
-        status: taken?.status,
-        seq: taken?.seq,
-        ref: event.ref,
-      });
-    } catch (thrown) {
-      throw cannotStore(thrown);
-    } finally {
-      waiting -= 1;
-    }
-    outage.worked();
-  };
-
-  /** Resolves when the delivery may be answered 200. */
-  const deliver = async (request: IncomingMessage, hook: HookPath): Promise<void> => {
-    const begin = clock.monotonic();
-    // What has no length may become as long as is allowed; what says it is longer is refused before a byte is read.
-    const declared = Number(request.headers['content-length'] ?? maxBody);
-    const size = declared <= maxBody ? declared : 0;
-    if (inHand + size > maxInHand) {
-      outage.failed('too much is being read');
-      throw unavailable();
-    }
-    inHand += size;
-    try {
-      const body = await readBody(request, maxBody);
-      const media = mediaTypeOf(request.headers['content-type']);
-      if (!media || isEncoded(request)) {
-        throw new IngressError(
-          'INGRESS_MEDIA_TYPE',
-          415,
-          'the body must be a form or JSON, without encoding',
-        );
-      }
-      const params = parseBody(body, media);
-      const verification = verificationOf(hook, params);
-      if (verification) {
-        options.verify(hook.ref, hook.type, verification.hookId, verification.code);
-        return;
-      }
-      await append(toEvent(hook, params, options.resolve(hook.ref, params), makeId));
-      metrics.received(hook.type, (clock.monotonic() - begin) / 1000);
-    } finally {
-      inHand -= size;
-    }
   };
 
   const router = new Router();
@@ -182,7 +87,9 @@ export function makeIngress(options: IngressOptions): Ingress {
     const hook = hookAt(ctx.path, ctx.req);
     if (!hook) throw refusalOf(ctx.req);
     ctx.state.hook = hook;
-    await deliver(ctx.req, hook);
+    await new Promise<void>((resolve, reject) => {
+      take(ctx.req, hook, error => (error === undefined ? resolve() : reject(error)));
+    });
     ctx.status = 200;
     ctx.body = '';
   });
@@ -222,14 +129,15 @@ export function makeIngress(options: IngressOptions): Ingress {
       throughKoa(request, response);
       return;
     }
-    deliver(request, hook).then(
-      () => response.end(),
-      error => {
-        const ctx = app.createContext(request, response);
-        ctx.state.hook = hook;
-        ctx.onerror(error);
-      },
-    );
+    take(request, hook, error => {
+      if (error === undefined) {
+        response.end();
+        return;
+      }
+      const ctx = app.createContext(request, response);
+      ctx.state.hook = hook;
+      ctx.onerror(coerceError(error));
+    });
   };
 
   const unknownMethod = (target: string): BareAnswer => {
@@ -258,7 +166,3 @@ export function makeIngress(options: IngressOptions): Ingress {
     },
   };
 }
-
-/** A compressed body can't be read here, and its size says nothing. */
-const isEncoded = ({ headers }: IncomingMessage): boolean =>
-  (headers['content-encoding'] ?? 'identity') !== 'identity';

@@ -24,7 +24,7 @@ function makeJournal() {
   let asked = 0;
   const journal: Pick<Journal, 'append'> = {
     async append(batch) {
-      asked += 1;
+      asked += batch.length;
       await gate;
       if (failure) throw failure;
       return batch.map((event): AppendResult => {
@@ -37,7 +37,7 @@ function makeJournal() {
   return {
     stored,
     journal,
-    /** How many appends there have been, done or not. */
+    /** How many events there have been to append, done or not. */
     asked: () => asked,
     fail: (error: Error | undefined) => {
       failure = error;
@@ -551,6 +551,26 @@ describe('ingress', () => {
     });
   });
 
+  it('what comes together fares by itself: a fault of one event is no fault of its neighbours', async () => {
+    const { port } = await start({
+      journal: {
+        append: async batch => {
+          if (batch.some(({ revision }) => revision === 3)) throw new StoreError('INTERNAL', 'a fault');
+          return batch.map(
+            ({ id, revision = 0 }): AppendResult => ({ id, status: 'released', seq: revision }),
+          );
+        },
+      },
+    });
+    const connection = await rawConnection(port);
+    const bodies = [update(1), 'type=nonsense', update(2), update(3), update(4)];
+    connection.send(bodies.map(body => delivery(body)).join(''));
+    const statuses: number[] = [];
+    for (const _ of bodies) statuses.push((await connection.answer()).status);
+    connection.socket.destroy();
+    expect(statuses).to.deep.equal([200, 400, 200, 503, 200]);
+  });
+
   it('tells of refusals at a bounded rate, without keys', async () => {
     const clock = makeVirtualClock();
     const { deliver, lines, counted } = await start({ clock });
@@ -590,6 +610,20 @@ describe('ingress', () => {
       await until(() => stored.length === 1, 'the event to be stored');
       expect((await deliver(update(1))).status).to.equal(200);
       expect(stored).to.have.length(1);
+      expect(lines.filter(({ level }) => level === 'error')).to.deep.equal([]);
+    });
+
+    it('that go away as soon as they have said all have their event stored', async () => {
+      const { port, stored, lines } = await start();
+      const [ended, reset] = [await rawConnection(port), await rawConnection(port)];
+      ended.send(delivery(update(1)));
+      ended.socket.end();
+      await new Promise<void>(resolve => {
+        reset.socket.write(delivery(update(2)), () => resolve());
+      });
+      reset.socket.resetAndDestroy();
+      await until(() => stored.length === 2, 'both events to be stored');
+      await Promise.all([ended.closed, reset.closed]);
       expect(lines.filter(({ level }) => level === 'error')).to.deep.equal([]);
     });
 
