@@ -25,6 +25,7 @@ import { openApi } from './api.ts';
 import { type Base, type BaseOptions, openBase, openFront } from './base.ts';
 import { Closing } from './closing.ts';
 import { makeDefinitions } from './definitions.ts';
+import { makeDeletions } from './deletions.ts';
 import { makeGeneration, type RuleWorld } from './generation.ts';
 import { forgetWhenReplaced } from './hook-secrets.ts';
 import { boundHeap, restWhenQuiet } from './memory.ts';
@@ -248,14 +249,16 @@ const workOf = (scope: PluginScope | undefined): LogFields | undefined =>
 
 /** What rules need that outlives them: items are read once for all, and whose a write is, is known. */
 function makeRuleWorld(base: Base, attribution: Attribution, closing: Closing): RuleWorld {
-  const { podio, identities, names, store, log, clock } = base;
+  const { podio, identities, names, store, log, clock, live } = base;
   const stopping = new AbortController();
   closing.defer('own writes', () => stopping.abort());
   const reliably = makeReliably({ clock, log: log.child({ module: 'podio' }) });
+  const deletions = makeDeletions({ gaps: store.gaps, config: () => live.config, log });
   return {
     ...base,
     attribution,
-    reader: makeItemReader({ client: podio, identities, log }),
+    reader: makeItemReader({ client: podio, identities, log, onGone: deletions.proved }),
     onWrite: makeOwnWrites({ gaps: store.gaps, names, reliably, signal: stopping.signal, log }),
+    onDelete: deletions.own,
   };
 }

@@ -22,6 +22,7 @@ export interface RuleWorld extends Base {
   readonly reader: LearningItemReader;
   /** Told of what plugins write at Podio. */
   readonly onWrite: NonNullable<PluginPodioOptions['onWrite']>;
+  readonly onDelete: NonNullable<PluginPodioOptions['onDelete']>;
 }
 
 /** Something that goes by the rules and is no lane: it works from `start` until `stop`, once. */
@@ -62,6 +63,7 @@ export function makeGeneration(world: RuleWorld, terms: Terms): Generation {
     appOfItem: reader.appOfItem,
     current: attribution.current,
     onWrite: world.onWrite,
+    onDelete: world.onDelete,
   });
   const plugins = makePluginHost({
     capture: makeCapture({

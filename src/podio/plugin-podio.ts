@@ -36,6 +36,8 @@ export interface PluginPodioOptions {
   /** What other reads have shown of the app that an item is in. */
   readonly appOfItem: (itemId: number) => number | undefined;
   readonly current: () => PluginCallScope | undefined;
+  /** Told of every item that was deleted. Must not throw. */
+  readonly onDelete?: (itemId: number) => void;
   /** Told of every revision of an item that a write has made, and the item's app where that is known. Must not throw. */
   readonly onWrite?: (itemId: number, revision: number, appId: number | undefined) => void;
 }
@@ -60,7 +62,7 @@ function makeCalls(
   appSeen: Recent<number, number>,
   actor: Identity | undefined,
 ): Omit<PluginPodio, 'as'> {
-  const { client, identities, names, appOfItem, current, onWrite = () => {} } = options;
+  const { client, identities, names, appOfItem, current, onWrite = () => {}, onDelete = () => {} } = options;
 
   const callerForApp = (appId: number): Identity =>
     oneOf(`app ${appId}`, actor, identities.forApp(appId), onlyOne(options.logins));
@@ -163,6 +165,7 @@ function makeCalls(
           // A retry after a lost answer finds the work done.
           if (!isDeleted(error)) throw error;
         }
+        onDelete(id);
       },
       async filter(app, body) {
         const appId = appIdOf(app);

@@ -12,7 +12,7 @@ import {
   type PodioObject,
   STEP_PATIENCE_MS,
 } from './contract.ts';
-import { isGone } from './errors.ts';
+import { isDeleted, isGone } from './errors.ts';
 import { isRecord } from './json.ts';
 import { makeRecent, type Recent } from './recent.ts';
 
@@ -43,6 +43,8 @@ export function makeItemReader(options: {
   };
   readonly identities: Identities;
   readonly log: Log;
+  /** Told when Podio says that the event's item is not there. Must not throw. */
+  readonly onGone?: (event: PodioEvent, itemId: number) => void;
 }): LearningItemReader {
   const { client, identities } = options;
   const { items } = client;
@@ -78,6 +80,8 @@ export function makeItemReader(options: {
     } catch (error) {
       if (!isGone(error)) throw error;
       log.debug('item is gone', { itemId, error });
+      // A refusal proves nothing: the item may just not be seen any more.
+      if (isDeleted(error)) options.onGone?.(event, itemId);
       return newest.get(itemId) ?? emptyItem(itemId);
     }
   };

@@ -12,6 +12,8 @@ export interface FollowedApp {
   readonly wants: ReadonlySet<Recoverable>;
   /** The app's own hook tells of every update, so that a number left out is a missed change. */
   readonly jumps: boolean;
+  /** A rule wants to hear of deletions. */
+  readonly deletions: boolean;
 }
 
 const RECOVERABLE: readonly Recoverable[] = ['item.create', 'item.update'];
@@ -22,8 +24,10 @@ export function followedApps(
   apps: ReadonlyMap<string, AppConfig>,
 ): ReadonlyMap<string, FollowedApp> {
   const followed = new Map<string, { wants: Set<Recoverable>; jumps: boolean }>();
+  const deletions = new Set<string>();
   for (const trigger of rules.flatMap(rule => rule.triggers)) {
     if (trigger.kind !== 'app') continue;
+    if (trigger.events.includes('item.delete')) for (const name of trigger.apps) deletions.add(name);
     const wanted = RECOVERABLE.filter(type => trigger.events.includes(type));
     if (wanted.length === 0) continue;
     for (const name of trigger.apps) {
@@ -36,7 +40,9 @@ export function followedApps(
   return new Map(
     Array.from(followed).flatMap(([name, { wants, jumps }]) => {
       const id = apps.get(name)?.id;
-      return id === undefined ? [] : [[name, { name, id, wants, jumps }] as const];
+      return id === undefined
+        ? []
+        : [[name, { name, id, wants, jumps, deletions: deletions.has(name) }] as const];
     }),
   );
 }

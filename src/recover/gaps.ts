@@ -240,7 +240,7 @@ export class GapReader {
   }
 
   async #find({ itemId, app, missing, ageMs, isHeld }: Wanted) {
-    const { identities, items, lease, findingFor } = this.#deps;
+    const { identities, items, lease, findingFor, store } = this.#deps;
     const finding = findingFor(app);
     const as = identities.forApp(app);
     if (!finding || !as) return lostFor(itemId, app, missing, WHY.unconfigured);
@@ -252,6 +252,7 @@ export class GapReader {
       const why = lossIn(error);
       const isProven = error instanceof PodioError && error.code === 'PODIO_NOT_FOUND';
       if (why === undefined || !(isProven || ageMs >= REFUSED_FOR_MS)) throw error;
+      if (isProven && finding.app.deletions) await store.gaps.deleted(itemId, app);
       return lostFor(itemId, app, missing, why);
     }
   }

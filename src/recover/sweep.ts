@@ -16,7 +16,7 @@ export interface Watermark {
 
 export interface SweepDeps {
   readonly items: Pick<PodioClient['items'], 'filter' | 'revisions'>;
-  readonly gaps: Pick<Gaps, 'ledger' | 'recover'>;
+  readonly gaps: Pick<Gaps, 'ledger' | 'recover' | 'deleted'>;
   readonly settings: Pick<Settings, 'get' | 'set'>;
   readonly clock: Clock;
   readonly overlapMs: number;
@@ -102,7 +102,7 @@ export async function sweep(
       const missed = missedOf(seen, ledger.get(seen.itemId), origin);
       const known = recoveryWithout(seen, missed, finding);
       if (known) return known;
-      return readHistory(items, as, seen, missed.missing, finding, missed.known ? undefined : origin, call);
+      return readHistory(deps, as, seen, missed.missing, finding, missed.known ? undefined : origin, call);
     };
     const found = await inTurn(page, AT_ONCE, read);
     const missed = found.filter(({ events }) => events.length > 0);
@@ -116,11 +116,9 @@ export async function sweep(
   return { told, isSure };
 }
 
-type Read = Pick<PodioClient['items'], 'revisions'>;
-
 /** One call. An item whose history is not to be had any more is no reason to leave the others. */
 async function readHistory(
-  items: Read,
+  { items, gaps }: Pick<SweepDeps, 'items' | 'gaps'>,
   as: Identity,
   seen: Seen,
   missing: readonly Range[],
@@ -134,6 +132,7 @@ async function readHistory(
   } catch (error) {
     const why = lossIn(error);
     if (why === undefined) throw error;
+    if (why === WHY.deleted && finding.app.deletions) await gaps.deleted(seen.itemId, finding.app.name);
     return { ...lostFor(seen.itemId, finding.app.name, missing, why), upTo: seen.revision };
   }
 }

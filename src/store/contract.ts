@@ -218,6 +218,9 @@ export interface Completeness {
   readonly open: number;
 }
 
+/** Why a change is counted as lost: for what is proved by {@link Gaps.deleted}. */
+export const UNTOLD_DELETION = 'the item was deleted, as a read has shown, and no delivery told of it';
+
 /** The ledger of revisions, and what waits for what is missing in it. */
 export interface Gaps {
   /** Longest held first. */
@@ -236,6 +239,11 @@ export interface Gaps {
   postpone(lease: Singleton, gap: GapFailure): Promise<void>;
   /** podiod made this revision itself, so nobody has missed it. `app`: a name of the config, for the counts. */
   own(itemId: number, revision: number, app?: string): Promise<void>;
+  /**
+   * A read has proved that the item is gone. It counts as lost (UNTOLD_DELETION) as long as no `item.delete` of it is in the
+   * journal. `app`: a name of the config, for the counts.
+   */
+  deleted(itemId: number, app: string): Promise<void>;
   /** Of every app that changes are known of, by name. */
   completeness(): Promise<readonly Completeness[]>;
 }

@@ -10,7 +10,15 @@ import {
 import { type NewEvent, type PodioEvent, revisionOf } from '../core/event.ts';
 import { isAccounted, type LedgerEntry, NOTHING_KNOWN, sizeOf } from '../core/ledger.ts';
 import { candidateOf, stepsOf } from './candidate.ts';
-import type { Completeness, Entry, GapFailure, HeldItem, OpenGap, Recovery } from './contract.ts';
+import {
+  type Completeness,
+  type Entry,
+  type GapFailure,
+  type HeldItem,
+  type OpenGap,
+  type Recovery,
+  UNTOLD_DELETION,
+} from './contract.ts';
 import { refText } from './refs.ts';
 
 interface StoredHeld {
@@ -40,6 +48,8 @@ export interface RevisionData {
   readonly held: Map<number, StoredHeld>;
   readonly gaps: Map<number, StoredGap>;
   readonly counts: Map<string, Counts>;
+  /** Proved by a read, and told by no delivery. By item. */
+  readonly deletions: Map<number, { readonly app: string; readonly at: number }>;
   heldKeys: number;
 }
 
@@ -49,8 +59,11 @@ export const emptyRevisions = (): RevisionData => ({
   held: new Map(),
   gaps: new Map(),
   counts: new Map(),
+  deletions: new Map(),
   heldKeys: 0,
 });
+
+const noCounts = (): Counts => ({ delivered: 0, recovered: 0, own: 0, unprovable: new Map() });
 
 const copy = <T>(value: T): T => JSON.parse(JSON.stringify(value)) as T;
 const isMark = (what: NewEvent | Mark): what is Mark => 'mark' in what;
@@ -60,7 +73,7 @@ export function makeMemoryRevisions(data: RevisionData, entries: Entry[], now: (
   const { standings, ledger, held, gaps } = data;
 
   const countsOf = (app: string): Counts => {
-    const found = data.counts.get(app) ?? { delivered: 0, recovered: 0, own: 0, unprovable: new Map() };
+    const found = data.counts.get(app) ?? noCounts();
     data.counts.set(app, found);
     return found;
   };
@@ -86,6 +99,7 @@ export function makeMemoryRevisions(data: RevisionData, entries: Entry[], now: (
   ): void => {
     entries.push({ event: copy<PodioEvent>({ seq, ...event, receivedAt }), twin });
     standings.set(event.id, [...(standings.get(event.id) ?? []), { ref: refText(event.ref), seq }]);
+    if (event.type === 'item.delete' && event.itemId !== undefined) data.deletions.delete(event.itemId);
     if (event.app === undefined || twin || event.itemId === undefined || revisionOf(event) === undefined)
       return;
     countsOf(event.app)[event.source === 'recovered' ? 'recovered' : 'delivered'] += 1;
@@ -204,6 +218,15 @@ export function makeMemoryRevisions(data: RevisionData, entries: Entry[], now: (
       if (gap) gaps.set(itemId, { ...gap, why, due: now() + retryMs });
     },
 
+    deleted(itemId: number, app: string): void {
+      if (entries.some(({ event }) => event.type === 'item.delete' && event.itemId === itemId)) return;
+      if (!data.deletions.has(itemId)) data.deletions.set(itemId, { app, at: now() });
+    },
+
+    forgetDeletions(before: number): void {
+      for (const [item, { at }] of data.deletions) if (at < before) data.deletions.delete(item);
+    },
+
     own(itemId: number, revision: number, app: string | undefined): number {
       if (app !== undefined && !isAccounted(ledger.get(itemId) ?? NOTHING_KNOWN, revision))
         countsOf(app).own += 1;
@@ -212,20 +235,27 @@ export function makeMemoryRevisions(data: RevisionData, entries: Entry[], now: (
 
     completeness(): readonly Completeness[] {
       const missing = Map.groupBy([...heldItems(), ...openGaps()], ({ app }) => app ?? '');
-      const apps = new Set([...data.counts.keys(), ...missing.keys()]);
+      const deletions = Map.groupBy(data.deletions.values(), ({ app }) => app);
+      const apps = new Set([...data.counts.keys(), ...missing.keys(), ...deletions.keys()]);
       return [...apps].sort().map((app): Completeness => {
-        const { delivered, recovered, own, unprovable } = countsOf(app);
+        const { delivered, recovered, own, unprovable } = data.counts.get(app) ?? noCounts();
         return {
           app,
           delivered,
           recovered,
           own,
-          unprovable: Array.from(unprovable, ([why, { count, lastAt }]) => ({ why, count, lastAt })).sort(
-            (a, b) => b.count - a.count,
-          ),
+          unprovable: [
+            ...Array.from(unprovable, ([why, { count, lastAt }]) => ({ why, count, lastAt })),
+            ...untold(deletions.get(app)),
+          ].sort((a, b) => b.count - a.count),
           open: (missing.get(app) ?? []).reduce((sum, each) => sum + sizeOf(each.missing), 0),
         };
       });
     },
   };
 }
+
+const untold = (deletions: readonly { readonly at: number }[] = []): Completeness['unprovable'] =>
+  deletions.length === 0
+    ? []
+    : [{ why: UNTOLD_DELETION, count: deletions.length, lastAt: Math.max(...deletions.map(({ at }) => at)) }];

@@ -674,6 +674,7 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
       for (const [id, run] of data.runs) if (run.key.seq === event.seq) data.runs.delete(id);
       for (const [id, found] of data.marks) if (found.key.seq === event.seq) data.marks.delete(id);
     }
+    revisions.forgetDeletions(before);
     if (free.length > 0) data.removedAt = now();
     const upTo = Math.max(after, old.at(-1)?.event.seq ?? 0);
     const heldBy =
@@ -736,6 +737,7 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
       held: () => call(revisions.held),
       open: () => call(revisions.open),
       ledger: items => call(() => revisions.ledger(items)),
+      deleted: (itemId, app) => call(() => revisions.deleted(itemId, app)),
       completeness: () => call(revisions.completeness),
       recover: (lease, found) =>
         call(() => {

@@ -1,7 +1,7 @@
 // What happened while podiod was away, or was never delivered, reaches the rules that want it.
 import { expect } from 'chai';
 import { until } from '../support/wait.ts';
-import { type LoggedEvent, makeSite } from './site.ts';
+import { LEADS, type LoggedEvent, makeSite } from './site.ts';
 
 const onLeads = { app: 'leads', events: ['item.create', 'item.update'] };
 const rules = { everything: { on: onLeads, steps: ['audit'] } };
@@ -88,5 +88,40 @@ describe('missed changes', function () {
     expect(apps.length).to.equal(1);
     expect(apps[0]).to.include({ app: 'leads', known: 3, delivered: 2, recovered: 1, own: 0, open: 0 });
     expect((await site.podiod(['status'])).stdout).to.match(/leads\s+3\s+2\s+1\s+0\s+0\s+0/);
+  });
+
+  it('that were deletions are known of where a read meets the item’s absence, and told by status only', async () => {
+    const site = await makeSite({
+      rules: {
+        all: {
+          on: { app: 'leads', events: 'item.*' },
+          where: { 'item.title': { ne: 'Yew' } },
+          steps: ['audit'],
+        },
+      },
+    });
+    await site.boot();
+    const { itemId } = await site.podio.createItem(101, { fields: { title: 'Alder' } });
+    await site.untilLines('events.ndjson', 1);
+    await site.podio.deleteItem(itemId, { hook: false });
+    await site.deliver(LEADS, 'item.update', { item_id: itemId, item_revision_id: 1 });
+    await site.untilLines('events.ndjson', 2);
+    const lost = async () => {
+      const { stdout } = await site.podiod(['status', '--json']);
+      const { apps } = JSON.parse(stdout) as { apps: { unprovable: { why: string; count: number }[] }[] };
+      return apps[0]?.unprovable;
+    };
+    const why = 'the item was deleted, as a read has shown, and no delivery told of it';
+    expect(
+      await until(async () => ((await lost())?.length ?? 0) > 0 && lost(), 'it to be counted'),
+    ).to.deep.equal([{ why, count: 1 }]);
+    expect((await site.podiod(['status'])).stdout.replaceAll(/\s+/g, ' ')).to.contain(
+      `leads: 1 lost, ${why}`,
+    );
+    expect((await site.peek()).map(({ event }) => event.type)).to.deep.equal(['item.create', 'item.update']);
+    // It comes late after all.
+    await site.deliver(LEADS, 'item.delete', { item_id: itemId });
+    await site.untilLines('events.ndjson', 3);
+    expect(await lost()).to.deep.equal([]);
   });
 });

@@ -53,6 +53,8 @@ export function makeGaps({ writer, reader, leases, publish, now, changed }: GapP
       await writer.call('postponeGap', gap, now());
     },
 
+    deleted: (itemId, app) => writer.call('deletedItem', itemId, app, now()),
+
     async own(itemId, revision, app) {
       const at = now();
       publish(await writer.call('ownRevision', itemId, revision, app, at), [], at);

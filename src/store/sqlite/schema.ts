@@ -266,6 +266,11 @@ const MIGRATIONS: readonly string[] = [
     SELECT rule FROM lane UNION SELECT rule FROM tally UNION SELECT rule FROM open_run UNION SELECT rule FROM parked
     UNION SELECT rule FROM start_mark UNION SELECT rule FROM replay UNION SELECT rule FROM retry_all);
   `,
+  `
+  -- Items that a read has proved deleted, as long as no delivery tells of it.
+  CREATE TABLE deletion (item INTEGER PRIMARY KEY, app INTEGER NOT NULL, at INTEGER NOT NULL) STRICT;
+  CREATE INDEX deletion_app ON deletion (app, at);
+  `,
 ];
 
 /** How much log gathers before it is moved into the database: fewer, larger moves write pages that change often once. */

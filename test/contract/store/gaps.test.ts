@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import type { NewEvent } from '../../../src/core/event.ts';
-import type { Pulse, Recovery, Store } from '../../../src/store/contract.ts';
+import { type Pulse, type Recovery, type Store, UNTOLD_DELETION } from '../../../src/store/contract.ts';
 import { codeOf, itemEvent, lane, reopen, WORLDS } from './worlds.ts';
 
 /** An update of item 1 as it is delivered where a number left out is a missed change. */
@@ -47,6 +47,40 @@ for (const { name, make } of WORLDS) {
       ]);
       expect(upTo).to.equal(4);
       expect(store.journal.head()).to.equal(4);
+    });
+
+    it('count a deletion as lost that a read has proved and no delivery tells of', async () => {
+      await using world = make();
+      const first = await world.open();
+      const deletion = (item: number): NewEvent => ({
+        ...itemEvent(item, 4),
+        id: `item.delete:${item}:4`,
+        type: 'item.delete',
+      });
+      await first.journal.append([update(1), deletion(2)]);
+      for (const item of [1, 1, 2, 3]) await first.gaps.deleted(item, 'leads');
+      await first.gaps.deleted(9, 'deals');
+      const store = await reopen(world, first);
+      const lost = async (of: Store) =>
+        (await of.gaps.completeness()).map(({ app, unprovable }) => [
+          app,
+          ...unprovable.map(({ why, count }) => `${count} ${why}`),
+        ]);
+      expect(await lost(store)).to.deep.equal([
+        ['deals', `1 ${UNTOLD_DELETION}`],
+        ['leads', `2 ${UNTOLD_DELETION}`],
+      ]);
+      // It was only late.
+      await store.journal.append([deletion(1)]);
+      await store.gaps.deleted(1, 'leads');
+      expect(await lost(store)).to.deep.equal([
+        ['deals', `1 ${UNTOLD_DELETION}`],
+        ['leads', `1 ${UNTOLD_DELETION}`],
+      ]);
+      await world.clock.advance(1000);
+      const removal = { olderThanMs: 500, rules: [], after: 0 };
+      await store.retention.removeEvents(await store.singleton('retention'), removal);
+      expect(await lost(store)).to.deep.equal([['leads']]);
     });
 
     it('hold what jumps, over a restart, and nothing of it can be read until it is released', async () => {

@@ -67,6 +67,7 @@ function setUp() {
     revisions: [] as readonly Revision[],
     answers: new Map<string, unknown>(),
     asked: [] as string[],
+    gone: [] as string[],
     options: [] as (CallOptions | undefined)[],
   };
   const read =
@@ -108,6 +109,7 @@ function setUp() {
       forRef: ref => (ref.type === 'app_field' && ref.id === 9 ? LEADS : undefined),
     },
     log: silentLog,
+    onGone: ({ id }, itemId) => podio.gone.push(`${id} ${itemId}`),
   });
   return { podio, reader };
 }
@@ -169,6 +171,16 @@ describe('podio item reader', () => {
     const { reader } = setUp();
     const lost = event('item.update', 1, { app: 'other' });
     expect(await reader.item(lost).catch(error => error.code)).to.equal('PODIO_NO_IDENTITY');
+  });
+
+  it('tells of an item that is certainly gone, and not of one that may just not be seen', async () => {
+    const { podio, reader } = setUp();
+    podio.now = error('PODIO_FORBIDDEN');
+    await reader.item(event('item.update', 3));
+    expect(podio.gone).to.deep.equal([]);
+    podio.now = error('PODIO_NOT_FOUND');
+    await reader.item(event('item.update', 4));
+    expect(podio.gone).to.deep.equal(['item.update:7:4 7']);
   });
 
   for (const code of ['PODIO_FORBIDDEN', 'PODIO_NOT_FOUND'] as const) {

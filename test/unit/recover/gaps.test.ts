@@ -4,12 +4,19 @@ import type { NewEvent } from '../../../src/core/event.ts';
 import { silentLog } from '../../../src/core/log.ts';
 import type { Revision } from '../../../src/core/podio.ts';
 import { GapReader } from '../../../src/recover/gaps.ts';
-import type { Finding } from '../../../src/recover/missed.ts';
+import { type Finding, WHY } from '../../../src/recover/missed.ts';
+import { UNTOLD_DELETION } from '../../../src/store/contract.ts';
 import { type MemoryStore, makeMemoryStore } from '../../../src/store/memory.ts';
 import { makeVirtualClock, type VirtualClock } from '../../support/virtual-clock.ts';
 
 const FINDING: Finding = {
-  app: { name: 'leads', id: 101, wants: new Set(['item.create', 'item.update']), jumps: true },
+  app: {
+    name: 'leads',
+    id: 101,
+    wants: new Set(['item.create', 'item.update']),
+    jumps: true,
+    deletions: true,
+  },
   unhooked: 'run',
   localTime: ms => ms,
 };
@@ -220,7 +227,12 @@ describe('gap reader', () => {
     await scene.clock.advance(7_200_000);
     const [status] = await scene.store.gaps.completeness();
     expect(status?.open).to.equal(0);
-    expect(status?.unprovable.map(({ count }) => count)).to.deep.equal([1, 1]);
+    expect(status?.unprovable.map(({ why, count }) => [why, count])).to.have.deep.members([
+      [WHY.deleted, 1],
+      [WHY.refused, 1],
+      // And that it is gone is news as well.
+      [UNTOLD_DELETION, 1],
+    ]);
   });
 
   it('holds nothing up for an app that has left the config', async () => {

@@ -17,7 +17,7 @@ const finding = (
   more: Partial<Finding> = {},
   wants: Finding['app']['wants'] = new Set(['item.create', 'item.update']),
 ): Finding => ({
-  app: { name: 'leads', id: 101, wants, jumps: true },
+  app: { name: 'leads', id: 101, wants, jumps: true, deletions: true },
   unhooked: 'run',
   localTime: ms => ms,
   ...more,

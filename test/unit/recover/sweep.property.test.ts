@@ -214,6 +214,7 @@ class Scene {
           id: APP,
           wants: new Set(['item.create', 'item.update']),
           jumps: this.#plan.jumps,
+          deletions: false,
         },
         unhooked: 'run',
         localTime: podioMs => podioMs - this.#plan.aheadSeconds * 1000,

@@ -2,7 +2,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { missingOf } from '../../../core/decide.ts';
 import { type LedgerEntry, NOTHING_KNOWN, sizeOf } from '../../../core/ledger.ts';
 import { candidateOf } from '../../candidate.ts';
-import type { Completeness, HeldItem, OpenGap } from '../../contract.ts';
+import { type Completeness, type HeldItem, type OpenGap, UNTOLD_DELETION } from '../../contract.ts';
 import type { Names } from '../names.ts';
 import { type LedgerRow, ledgerEntryOf, type Row } from '../rows.ts';
 import type { NewRow } from '../writes/journal.ts';
@@ -20,7 +20,10 @@ export function makeGapReads(db: DatabaseSync, names: Names): GapReads {
   const selectHeld = db.prepare('SELECT item, event, at FROM held ORDER BY key');
   const selectGaps = db.prepare('SELECT * FROM gap JOIN ledger USING (item)');
   const selectCounts = db.prepare('SELECT * FROM completeness');
-  const selectUnprovable = db.prepare('SELECT * FROM unprovable');
+  const selectUnprovable = db.prepare('SELECT app, why, count, last_at FROM unprovable');
+  const selectDeletions = db.prepare(
+    'SELECT app, count(*) AS count, max(at) AS last_at FROM deletion GROUP BY app',
+  );
 
   const entryOf = (item: number): LedgerEntry | undefined => {
     const row = selectEntry.get(item) as LedgerRow | undefined;
@@ -71,7 +74,10 @@ export function makeGapReads(db: DatabaseSync, names: Names): GapReads {
       const counts = new Map(
         selectCounts.all().map((row): [string, Row] => [names.textOf(Number(row.app)), row]),
       );
-      const unprovable = Map.groupBy(selectUnprovable.all(), ({ app }) => names.textOf(Number(app)));
+      const deletions = selectDeletions.all().map((row): Row => ({ ...row, why: UNTOLD_DELETION }));
+      const unprovable = Map.groupBy([...selectUnprovable.all(), ...deletions], ({ app }) =>
+        names.textOf(Number(app)),
+      );
       const missing = Map.groupBy([...heldItems(now), ...openGaps(now)], ({ app }) => app ?? '');
       const apps = new Set([...counts.keys(), ...unprovable.keys(), ...missing.keys()]);
       return [...apps].sort().map((app): Completeness => {

@@ -17,6 +17,7 @@ export interface GapWrites {
   recover(found: readonly RecoveryRow[], at: number): readonly Applied[];
   releaseHeld(gap: GapFailure, at: number): Applied;
   postponeGap(gap: GapFailure, at: number): void;
+  deletedItem(item: number, app: string, at: number): void;
   ownRevision(item: number, revision: number, app: string | undefined, at: number): Applied;
 }
 
@@ -55,6 +56,9 @@ export function makeGapWrites(
     },
     postponeGap({ itemId, why, retryMs }, at) {
       updateGap.run(why, at + retryMs, itemId);
+    },
+    deletedItem(item, app, at) {
+      completeness.deleted(item, names.idOf(app), names.idOf('item.delete'), at);
     },
     ownRevision(item, revision, app, at) {
       if (app !== undefined && !isAccounted(entryOf(item), revision)) {

@@ -106,6 +106,7 @@ export function makeJournalWrites(
       row.part,
       twin ? 1 : 0,
     );
+    if (row.type === 'item.delete' && row.itemId !== undefined) completeness.deletionTold(row.itemId);
     if (app !== null && !twin && row.itemId !== undefined && revisionOf(row) !== undefined) {
       completeness.count(app, row.source === 'recovered' ? 'recovered' : 'delivered');
     }

@@ -11,7 +11,7 @@ export interface Presence {
 
 export function makePresence(
   db: DatabaseSync,
-  table: 'open_run' | 'parked' | 'start_mark' | 'gathering',
+  table: 'deletion' | 'open_run' | 'parked' | 'start_mark' | 'gathering',
 ): Presence {
   const select = db.prepare(`SELECT 1 FROM ${table} LIMIT 1`);
   const look = (): boolean => select.get() !== undefined;

@@ -64,6 +64,7 @@ export function makeRetentionWrites(db: DatabaseSync, ruleNames: Names, flush: (
   const deleteEmptied = db.prepare(
     'DELETE FROM gathering WHERE last < (SELECT min(seq) FROM event) AND NOT EXISTS (SELECT 1 FROM gathered WHERE gathering = gathering.id)',
   );
+  const deleteDeletions = db.prepare('DELETE FROM deletion WHERE at < ?');
   const count = db.prepare(
     `INSERT INTO retention (id, removed_to, events, last_at) VALUES (1, ?, ?, ?)
      ON CONFLICT (id) DO UPDATE SET removed_to = max(removed_to, excluded.removed_to),
@@ -170,6 +171,7 @@ export function makeRetentionWrites(db: DatabaseSync, ruleNames: Names, flush: (
       if (!more) {
         deleteReplays.run();
         deleteEmptied.run();
+        deleteDeletions.run(before);
       }
       const held = slowest && slowest.cursor < old ? slowest : undefined;
       return {

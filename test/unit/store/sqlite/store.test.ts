@@ -63,7 +63,7 @@ describe('the database file', () => {
     await store.close();
     const path = join(folder.path, 'podiod.db');
     expect(pragma(path, 'application_id')).to.equal(Buffer.from('Podi').readUInt32BE());
-    expect(pragma(path, 'user_version')).to.equal(8);
+    expect(pragma(path, 'user_version')).to.equal(9);
     expect(readdirSync(folder.path).sort()).to.deep.equal(['lock.db', 'podiod.db']);
   });
 
