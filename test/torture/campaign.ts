@@ -6,14 +6,13 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { makeRandom } from '../support/random.ts';
-import { until } from '../support/wait.ts';
 import { type Daemon, startDaemon } from './daemon.ts';
 import { type Faults, makeFaults, type Sickness } from './faults.ts';
 import { peek } from './peek.ts';
 import { type People, startPeople } from './people.ts';
 import { freePort } from './port.ts';
-import { bringToRest } from './rest.ts';
-import { BULK, makeSite, RULE_NAMES, type Site } from './site.ts';
+import { beginToWatch, bringToRest } from './rest.ts';
+import { bulkOf, makeSite, RULE_NAMES, type Site } from './site.ts';
 import { type Storm, startStorm } from './storm.ts';
 import { type Findings, type Lived, verify } from './verify.ts';
 
@@ -138,15 +137,10 @@ class Campaign {
 
   async run(): Promise<CampaignResult> {
     const { kills, events, rows, seed, say } = this.#options;
-    const first = await this.#firstStart();
+    const first = this.#start();
+    await beginToWatch(first);
     const storm = startStorm({
-      port: this.#site.port,
-      app: BULK,
-      paths: {
-        'item.create': this.#site.pathOf(BULK, 'item.create'),
-        'item.update': this.#site.pathOf(BULK, 'item.update'),
-        'comment.create': this.#site.pathOf(BULK, 'comment.create'),
-      },
+      ...bulkOf(this.#site),
       connections: 24,
       depth: 4,
       itemsPerConnection: 40,
@@ -187,21 +181,6 @@ class Campaign {
       stop: daemon => this.#stop(daemon),
     });
     return this.#look(storm, people);
-  }
-
-  /** Remembers where the apps stand: nothing that was edited in that second or before is ever told. */
-  async #firstStart(): Promise<Daemon> {
-    const daemon = this.#start();
-    await daemon.ready();
-    await until(async () => {
-      const { apps, hooks } = await daemon.status();
-      return (
-        apps.length === 3 && apps.every(({ watermark }) => watermark !== undefined) && hooks.inactive === 0
-      );
-    }, 'the first look at the apps');
-    const second = Date.now() + 1100;
-    await until(() => Date.now() > second, 'the second to be over');
-    return daemon;
   }
 
   #start(): Daemon {

@@ -19,6 +19,8 @@ export interface Truth {
 
 export interface People {
   readonly items: ReadonlyMap<number, Truth>;
+  /** What went wrong at Podio, and how often. */
+  readonly troubles: Readonly<Record<string, number>>;
   /** So many rows at once. */
   importRows(count: number): void;
   /** Nobody works any more, and Podio is well again. */
@@ -41,6 +43,10 @@ export function startPeople(world: World, random: () => number, pace = BUSY): Pe
   const stages = new Map<number, Stage>();
   let stopping = false;
   let deeds = 0;
+  const troubles: Record<string, number> = {};
+  const count = (kind: string): void => {
+    troubles[kind] = (troubles[kind] ?? 0) + 1;
+  };
 
   const pick = <T>(from: readonly T[]): T => from[Math.floor(random() * from.length)] as T;
   const revisionOf = (itemId: number): number => world.show(itemId).revision;
@@ -110,26 +116,44 @@ export function startPeople(world: World, random: () => number, pace = BUSY): Pe
     world.clearFaults();
     const chance = random();
     if (chance < 0.35) return;
-    if (chance < 0.45) world.setFaults({ down: true });
-    else if (chance < 0.55) world.setFaults({ rateLimitSeconds: 1 + Math.floor(random() * 3) });
-    else if (chance < 0.62)
+    if (chance < 0.45) {
+      world.setFaults({ down: true });
+      count('down');
+    } else if (chance < 0.55) {
+      world.setFaults({ rateLimitSeconds: 1 + Math.floor(random() * 3) });
+      count('420');
+    } else if (chance < 0.62) {
       world.setFaults({
         errorRate: 0.4,
         errorStatus: pick([500, 502, 503]),
         errorBody: pick(['json', 'html', 'empty']),
       });
-    else if (chance < 0.68) world.setFaults({ errorRate: 0.3, errorStatus: 503, errorAfterEffect: true });
-    else if (chance < 0.74) world.setFaults({ latencyMs: [0, 400] });
-    else if (chance < 0.76) world.setFaults({ refuseTokens: true });
-    else if (chance < 0.9)
+      count('errors');
+    } else if (chance < 0.68) {
+      world.setFaults({ errorRate: 0.3, errorStatus: 503, errorAfterEffect: true });
+      count('errors after the effect');
+    } else if (chance < 0.74) {
+      world.setFaults({ latencyMs: [0, 400] });
+      count('slow');
+    } else if (chance < 0.76) {
+      world.setFaults({ refuseTokens: true });
+      count('tokens refused');
+    } else if (chance < 0.9) {
       world.setFaults({ duplicateRate: 0.3, reorderRate: 0.3, reorderMs: 800, deliveryDelayMs: [0, 300] });
-    else {
-      const ours = world.hooks().filter(({ status }) => status === 'active');
-      const hook = ours.length > 0 ? pick(ours) : undefined;
-      if (hook?.url.includes('/podio/')) {
-        if (random() < 0.7) world.suspendHook(hook.hookId);
-        else world.deleteHook(hook.hookId);
-      }
+      count('deliveries out of order');
+    } else loseHook();
+  };
+
+  const loseHook = (): void => {
+    const ours = world.hooks().filter(({ status }) => status === 'active');
+    const hook = ours.length > 0 ? pick(ours) : undefined;
+    if (!hook?.url.includes('/podio/')) return;
+    if (random() < 0.7) {
+      world.suspendHook(hook.hookId);
+      count('hook switched off');
+    } else {
+      world.deleteHook(hook.hookId);
+      count('hook deleted');
     }
   };
 
@@ -151,6 +175,7 @@ export function startPeople(world: World, random: () => number, pace = BUSY): Pe
 
   return {
     items,
+    troubles,
     importRows(count) {
       for (let n = 0; n < count; n++) create(LEADS, `imported ${n}`);
     },

@@ -1,4 +1,4 @@
-/** When nothing goes wrong any more, everything that was begun has to come to its end. */
+/** How a round begins, and how it ends: when nothing goes wrong any more, everything that was begun has to come to its end. */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { World } from '../../src/emulator/index.ts';
 import { until } from '../support/wait.ts';
@@ -16,6 +16,19 @@ export interface Restless {
 
 /** Between two looks at the status. */
 const LOOK_MS = 200;
+
+/** Remembers where the apps stand: nothing that was edited in that second or before is ever told. */
+export async function beginToWatch(first: Daemon): Promise<void> {
+  await first.ready();
+  await until(async () => {
+    const { apps, hooks } = await first.status();
+    return (
+      apps.length === 3 && apps.every(({ watermark }) => watermark !== undefined) && hooks.inactive === 0
+    );
+  }, 'the first look at the apps');
+  const second = Date.now() + 1100;
+  await until(() => Date.now() > second, 'the second to be over');
+}
 
 /** Rejects, with what is left to do, when that takes too long. Nobody works any more, and no daemon runs before or after. */
 export async function bringToRest({ world, storm, start, stop }: Restless): Promise<void> {

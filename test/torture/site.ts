@@ -145,3 +145,14 @@ export async function makeSite(folder: string, port: number, seed: number): Prom
     },
   };
 }
+
+/** Where the storm goes. */
+export const bulkOf = (site: Site) => ({
+  port: site.port,
+  app: BULK,
+  paths: {
+    'item.create': site.pathOf(BULK, 'item.create'),
+    'item.update': site.pathOf(BULK, 'item.update'),
+    'comment.create': site.pathOf(BULK, 'comment.create'),
+  },
+});

@@ -1,0 +1,278 @@
+/**
+ * A daemon under steady load for as long as one likes, while what happens to daemons happens to it, and a look at what
+ * came of it all. The world, its troubles and the look are the torture's; here most of the time is work as on any day.
+ */
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { makeRandom } from '../support/random.ts';
+import { type Daemon, startDaemon } from '../torture/daemon.ts';
+import { type Faults, makeFaults } from '../torture/faults.ts';
+import { peek } from '../torture/peek.ts';
+import { type People, startPeople } from '../torture/people.ts';
+import { freePort } from '../torture/port.ts';
+import { beginToWatch, bringToRest } from '../torture/rest.ts';
+import { bulkOf, makeSite, RULE_NAMES, type Site } from '../torture/site.ts';
+import { type Storm, startStorm } from '../torture/storm.ts';
+import { type Findings, type Lived, verify } from '../torture/verify.ts';
+import { medianIn, residentOf, type Sample } from './memory.ts';
+
+export interface SoakOptions {
+  readonly seed: number;
+  readonly minutes: number;
+  /** Events a second, besides what people do. */
+  readonly rate: number;
+  /** From one disturbance to the next, on average, seconds. */
+  readonly everySeconds: number;
+  /** Everything is left there. */
+  readonly folder: string;
+  readonly shim: string;
+  readonly say: (line: string) => void;
+}
+
+const WEIGHTS = {
+  /** In full work. */
+  kill: 3,
+  /** Asked to stop, started again. */
+  restart: 3,
+  /** No room for some seconds. */
+  'full disk': 2,
+  /** Flushes take long for some seconds. */
+  'slow disk': 1,
+} as const;
+type Disturbance = keyof typeof WEIGHTS;
+
+export interface SoakResult extends Findings {
+  readonly seed: number;
+  readonly minutes: number;
+  readonly disturbances: Readonly<Record<Disturbance, number>>;
+  /** What the storm was answered. */
+  readonly answers: Readonly<Record<number, number>>;
+  /** What went wrong at Podio. */
+  readonly podio: Readonly<Record<string, number>>;
+  /** What a daemon takes, in MiB: of the first and of the last, and the most that any has taken. */
+  readonly memory: {
+    readonly start: number;
+    /** Of the last daemon, which runs for a third of the time at least: when it had been at work for a while, and at its end. */
+    readonly lastFrom: number;
+    readonly lastTo: number;
+    readonly most: number;
+  };
+}
+
+/** After this part of the time the daemon lives to the end: what it takes can be seen to stay. */
+const LAST_LIFE = 2 / 3;
+/** So long nothing happens at the beginning and at the end, and memory is looked at. */
+const QUIET_MS = 20_000;
+const LOOK_MS = 1000;
+const MIB = 1024 * 1024;
+
+export async function soak(options: SoakOptions): Promise<SoakResult> {
+  const { folder, shim, seed } = options;
+  mkdirSync(folder, { recursive: true });
+  // An even seed: Podio switches no hook off on account of failures, which would be a matter of the machine's speed.
+  await using site = await makeSite(folder, await freePort(Math.random), seed * 2);
+  const faults = makeFaults(shim, folder, site.dataDir);
+  const run = new Soak(options, site, faults);
+  try {
+    return await run.run();
+  } finally {
+    run.end();
+    faults.close();
+  }
+}
+
+class Soak {
+  readonly #options: SoakOptions;
+  readonly #site: Site;
+  readonly #faults: Faults;
+  readonly #random: () => number;
+  readonly #lives: Lived[] = [];
+  readonly #problems: string[] = [];
+  readonly #samples: Sample[] = [];
+  readonly #counts: Record<Disturbance, number> = { kill: 0, restart: 0, 'full disk': 0, 'slow disk': 0 };
+  #storm: Storm | undefined;
+  #ticker: NodeJS.Timeout | undefined;
+  #daemon: Daemon;
+
+  constructor(options: SoakOptions, site: Site, faults: Faults) {
+    this.#options = options;
+    this.#site = site;
+    this.#faults = faults;
+    this.#random = makeRandom(options.seed);
+    this.#daemon = this.#start();
+  }
+
+  end(): void {
+    clearInterval(this.#ticker);
+    this.#storm?.kill();
+  }
+
+  async run(): Promise<SoakResult> {
+    const { seed, minutes, rate, everySeconds, say } = this.#options;
+    await beginToWatch(this.#daemon);
+    const storm = startStorm({
+      ...bulkOf(this.#site),
+      connections: 6,
+      depth: 2,
+      itemsPerConnection: 200,
+      seed,
+    });
+    this.#storm = storm;
+    const people = startPeople(this.#site.podio.world, makeRandom(seed + 1), {
+      deedMs: 400,
+      troubleMs: everySeconds * 500,
+    });
+    const begin = performance.now();
+    const end = begin + minutes * 60_000;
+    this.#ticker = setInterval(() => {
+      storm.more(rate);
+      const resident = residentOf(this.#daemon.pid);
+      if (resident !== undefined)
+        this.#samples.push({ at: performance.now(), pid: this.#daemon.pid, resident });
+    }, LOOK_MS);
+
+    await this.#live(QUIET_MS);
+    const start = medianIn(this.#samples, begin + QUIET_MS / 2, performance.now());
+    while (performance.now() < end - QUIET_MS) {
+      const waitMs = everySeconds * 1000 * (0.5 + this.#random());
+      await this.#live(Math.min(waitMs, Math.max(0, end - QUIET_MS - performance.now())));
+      if (performance.now() >= end - QUIET_MS) break;
+      const isLastLife = performance.now() - begin >= (end - begin) * LAST_LIFE;
+      await this.#disturb(this.#draw(isLastLife), storm);
+      const { answered } = storm.progress();
+      say(
+        `  ${((performance.now() - begin) / 60_000).toFixed(1)} min: ${JSON.stringify(this.#counts)}, ${answered} answered, ${Math.round((this.#samples.at(-1)?.resident ?? 0) / MIB)} MiB`,
+      );
+    }
+    await this.#live(Math.max(0, end - performance.now()));
+    clearInterval(this.#ticker);
+    const memory = this.#memory(start);
+    await this.#stop(this.#daemon);
+    return this.#look(storm, people, memory);
+  }
+
+  /** The daemon works; that it ends by itself would be a fault. */
+  async #live(ms: number): Promise<void> {
+    const daemon = this.#daemon;
+    const ended = await Promise.race([daemon.ended, pause(ms)]);
+    if (ended === undefined) return;
+    throw new Error(`the daemon has ended by itself with ${ended}: see daemon.log`);
+  }
+
+  #draw(isLastLife: boolean): Disturbance {
+    const kinds = (Object.keys(WEIGHTS) as Disturbance[]).filter(
+      kind => !isLastLife || (kind !== 'kill' && kind !== 'restart'),
+    );
+    let left = this.#random() * kinds.reduce((sum, kind) => sum + WEIGHTS[kind], 0);
+    for (const kind of kinds) {
+      left -= WEIGHTS[kind];
+      if (left < 0) return kind;
+    }
+    return 'slow disk';
+  }
+
+  async #disturb(kind: Disturbance, storm: Storm): Promise<void> {
+    this.#counts[kind] += 1;
+    switch (kind) {
+      case 'kill':
+        this.#daemon.signal('SIGKILL');
+        await this.#daemon.ended;
+        await this.#note(this.#daemon);
+        this.#daemon = this.#start();
+        break;
+      case 'restart':
+        await this.#stop(this.#daemon);
+        this.#daemon = this.#start();
+        break;
+      case 'full disk': {
+        const refused = (): number => storm.progress().statuses[503] ?? 0;
+        const before = refused();
+        this.#faults.disk({ error: 'ENOSPC', calls: ['writes', 'truncates'], permille: 1000 });
+        await this.#live(2000 + this.#random() * 4000);
+        if (refused() === before) this.#problems.push('the disk was full, and nothing was answered 503');
+        this.#faults.disk(undefined);
+        break;
+      }
+      case 'slow disk':
+        this.#faults.flush(20 + Math.floor(this.#random() * 60));
+        await this.#live(2000 + this.#random() * 4000);
+        this.#faults.flush(0);
+        break;
+    }
+    await this.#answers(storm, kind);
+  }
+
+  /** It takes events in again. */
+  async #answers(storm: Storm, after: Disturbance): Promise<void> {
+    const { answered } = storm.progress();
+    const end = performance.now() + 60_000;
+    while (storm.progress().answered === answered) {
+      await this.#live(LOOK_MS / 4);
+      if (performance.now() < end) continue;
+      this.#problems.push(`nothing was taken in for a minute after: ${after}`);
+      return;
+    }
+  }
+
+  #start(): Daemon {
+    const { configFile, dataDir, folder } = this.#site;
+    return startDaemon({ configFile, dataDir, logFile: join(folder, 'daemon.log'), env: this.#faults.env });
+  }
+
+  async #stop(daemon: Daemon): Promise<void> {
+    daemon.signal('SIGTERM');
+    const ending = await daemon.ended;
+    if (ending !== 0) this.#problems.push(`a stop in peace ended with ${ending}`);
+    await this.#note(daemon);
+  }
+
+  async #note({ pid }: Daemon): Promise<void> {
+    const { dataDir, folder } = this.#site;
+    this.#lives.push({ pid, finished: await peek(dataDir, RULE_NAMES, folder) });
+  }
+
+  #memory(start: number): SoakResult['memory'] {
+    const mib = (bytes: number): number => Math.round(bytes / MIB);
+    const last = this.#samples.filter(({ pid }) => pid === this.#daemon.pid);
+    const from = (last[0]?.at ?? 0) + QUIET_MS / 2;
+    const to = last.at(-1)?.at ?? 0;
+    return {
+      start: mib(start),
+      lastFrom: mib(medianIn(last, from, from + QUIET_MS)),
+      lastTo: mib(medianIn(last, to - QUIET_MS, to)),
+      most: mib(Math.max(...this.#samples.map(({ resident }) => resident))),
+    };
+  }
+
+  async #look(storm: Storm, people: People, memory: SoakResult['memory']): Promise<SoakResult> {
+    await people.stop();
+    await bringToRest({
+      world: this.#site.podio.world,
+      storm,
+      start: () => this.#start(),
+      stop: daemon => this.#stop(daemon),
+    });
+    const { statuses, wrong } = storm.progress();
+    const sent = await storm.end();
+    const found = await verify({ site: this.#site, lives: this.#lives, people: people.items, sent });
+    const log = readFileSync(join(this.#site.folder, 'daemon.log'), 'utf8').split('\n');
+    const problems = [
+      ...this.#problems,
+      ...log.filter(line => line.includes('lane taken over')).map(line => `a rule has stopped: ${line}`),
+      ...wrong.map(text => `a delivery was answered ${text}`),
+      ...found.problems,
+    ];
+    const { seed, minutes } = this.#options;
+    return {
+      ...found,
+      problems,
+      seed,
+      minutes,
+      disturbances: this.#counts,
+      answers: statuses,
+      podio: people.troubles,
+      memory,
+    };
+  }
+}
