@@ -26,6 +26,7 @@ export interface Store {
   readonly replays: Replays;
   readonly pauses: Pauses;
   readonly rules: Rules;
+  readonly timers: Timers;
   readonly values: Values;
   readonly settings: Settings;
   readonly retention: Retention;
@@ -582,6 +583,44 @@ export interface Rules {
   rename(from: string, to: string): Promise<Renamed>;
 }
 
+// ---------------------------------------------------------------------------------------------- timers
+
+/** Something that is to be looked at later, or only kept in mind. One for each rule and key. */
+export interface TimerSetting {
+  /** What stands for the rule (core/rule-key.ts). */
+  readonly rule: string;
+  readonly key: string;
+  /** Until it is due, milliseconds; 0 or less: now. Undefined: never, it is only kept. */
+  readonly inMs: number | undefined;
+  /** Small JSON. */
+  readonly value: unknown;
+}
+
+export interface Timer extends TimerSetting {
+  /** Another one each time it is set. */
+  readonly stamp: number;
+}
+
+/** Level, not edge: what is due is told until it is set anew or cleared. */
+export interface Timers {
+  /** Each takes the place of what stood under its rule and key. One transaction. */
+  set(timers: readonly TimerSetting[]): Promise<void>;
+  /** Takes these away, but not what was set anew since. One transaction. */
+  clear(timers: readonly Pick<Timer, 'rule' | 'key' | 'stamp'>[]): Promise<void>;
+  /** What is due now of any of these rules, the longest due first. */
+  due(rules: readonly string[], limit: number): Promise<readonly Timer[]>;
+  /** How long until the next one of these rules is due, milliseconds; undefined: none ever is. */
+  next(rules: readonly string[]): Promise<number | undefined>;
+  /** Those of these keys that there are. */
+  get(rule: string, keys: readonly string[]): Promise<readonly Timer[]>;
+  /** How many of each rule will be due, or are. */
+  counts(): Promise<ReadonlyMap<string, number>>;
+  /** Forgets everything of a rule. */
+  drop(rule: string): Promise<void>;
+  /** Rules that something is kept of. */
+  rules(): Promise<readonly string[]>;
+}
+
 // ---------------------------------------------------------------------------------------------- values, settings
 
 /** Plugins' own durable key-value spaces. Values are JSON of at most 64 kb. */
@@ -668,6 +707,7 @@ export interface StoreReader {
   readonly pauses: Pick<Pauses, 'list'>;
   readonly replays: Pick<Replays, 'list'>;
   readonly rules: Pick<Rules, 'keys'>;
+  readonly timers: Pick<Timers, 'get' | 'counts'>;
   readonly settings: Pick<Settings, 'get' | 'list'>;
   readonly retention: Pick<Retention, 'usage'>;
   close(): Promise<void>;

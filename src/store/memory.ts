@@ -46,6 +46,7 @@ import { emptyGroups, type GroupData, MemoryGroups } from './memory-groups.ts';
 import { MemoryPauses, type StoredTries } from './memory-pauses.ts';
 import { emptyRevisions, makeMemoryRevisions, type RevisionData } from './memory-revisions.ts';
 import { noteRule, renameRule, runId } from './memory-rules.ts';
+import { memoryTimers, type StoredTimer } from './memory-timers.ts';
 import { elapsed, storeClock } from './time.ts';
 
 interface StoredRun {
@@ -103,6 +104,7 @@ interface MemoryData {
   readonly groups: GroupData;
   readonly values: Map<string, string>;
   readonly settings: Map<string, string>;
+  readonly timers: Map<string, StoredTimer>;
   removedAt: number | undefined;
   parkedIds: number;
   epochs: number;
@@ -132,6 +134,7 @@ const emptyData = (): MemoryData => ({
   groups: emptyGroups(),
   values: new Map(),
   settings: new Map(),
+  timers: new Map(),
   removedAt: undefined,
   parkedIds: 0,
   epochs: 0,
@@ -816,6 +819,7 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
       keys: () => call(() => new Map(data.ruleKeys)),
       rename: (from, to) => call(() => renameRule(data, from, to)),
     },
+    timers: memoryTimers(data.timers, call, now),
     retention: {
       removeEvents: (lease, removal) => asSingleton(lease, () => removeEvents(removal)),
       forgetSteps: (lease, olderThanMs) => asSingleton(lease, () => forgetSteps(olderThanMs)),

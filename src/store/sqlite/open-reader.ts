@@ -5,6 +5,7 @@ import { errorOf, failureOf, isPassing } from './failure.ts';
 import { databaseFile } from './files.ts';
 import { inSnapshot, makeReads } from './reads/index.ts';
 import { openForReading } from './schema.ts';
+import { toTimer } from './timers.ts';
 import { fromText } from './values.ts';
 
 const TRIES = 10;
@@ -77,6 +78,10 @@ export function openReader(dataDir: string): StoreReader {
     pauses: { list: () => read(reads.pauses) },
     replays: { list: () => read(reads.replays) },
     rules: { keys: () => read(reads.ruleKeys) },
+    timers: {
+      get: (rule, keys) => read(() => reads.timers(rule, keys).map(row => toTimer(row, Date.now()))),
+      counts: () => read(reads.timerCounts),
+    },
     settings: {
       get: key => read(() => fromText(reads.setting(key))),
       list: prefix =>

@@ -271,6 +271,19 @@ const MIGRATIONS: readonly string[] = [
   CREATE TABLE deletion (item INTEGER PRIMARY KEY, app INTEGER NOT NULL, at INTEGER NOT NULL) STRICT;
   CREATE INDEX deletion_app ON deletion (app, at);
   `,
+  `
+  -- What is to be looked at later. rule: its key, which stays when it is renamed. due: NULL for what is only kept in mind.
+  CREATE TABLE timer (
+    rule TEXT NOT NULL,
+    key TEXT NOT NULL,
+    due INTEGER,
+    stamp INTEGER NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (rule, key)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX timer_due ON timer (due, stamp) WHERE due IS NOT NULL;
+  CREATE INDEX timer_rule_due ON timer (rule, due);
+  `,
 ];
 
 /** How much log gathers before it is moved into the database: fewer, larger moves write pages that change often once. */

@@ -20,6 +20,7 @@ import { makeReplays } from './replays.ts';
 import { makeRetention } from './retention.ts';
 import { makeRules } from './rules.ts';
 import { Thread } from './thread.ts';
+import { makeTimers } from './timers.ts';
 import { makeSettings, makeValues } from './values.ts';
 import type { Writes } from './writes/index.ts';
 
@@ -113,6 +114,7 @@ function makeStore({ writer, reader, head, clock, maxWaiting, release }: Parts):
     replays: makeReplays(writer, reader, now, () => changes$.next('requests')),
     pauses: makePauses(writer, reader, now, () => changes$.next('requests')),
     rules: makeRules(writer, reader),
+    timers: makeTimers(writer, reader, now),
     values: makeValues(writer, reader),
     settings,
     retention: makeRetention({ writer, reader, leases, now, removed }),

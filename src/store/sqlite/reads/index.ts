@@ -9,6 +9,7 @@ import { makePauseReads } from './pauses.ts';
 import { makeReplayReads } from './replays.ts';
 import { makeRetentionReads } from './retention.ts';
 import { makeRuleReads } from './rules.ts';
+import { makeTimerReads } from './timers.ts';
 import { makeValueReads } from './values.ts';
 
 export type Reads = ReturnType<typeof makeReads>;
@@ -25,6 +26,7 @@ export function makeReads(db: DatabaseSync) {
     ...makeReplayReads(db, ruleNames),
     ...makeRetentionReads(db),
     ...makeRuleReads(db, ruleNames),
+    ...makeTimerReads(db),
     ...makeValueReads(db),
   };
 }

@@ -16,6 +16,7 @@ import { makeReplayWrites } from './replays.ts';
 import { makeRetentionWrites } from './retention.ts';
 import { makeRuleWrites } from './rules.ts';
 import { makeTallies } from './tallies.ts';
+import { makeTimerWrites } from './timers.ts';
 import { makeValueWrites } from './values.ts';
 
 export type Writes = ReturnType<typeof makeWrites>['operations'];
@@ -69,6 +70,7 @@ export function makeWrites(db: DatabaseSync, firstEpoch?: number) {
       removeEvents: retention.removeEvents,
       forgetSteps: retention.forgetSteps,
       giveBack: retention.giveBack,
+      ...makeTimerWrites(db),
       ...makeValueWrites(db),
       ...makeRuleWrites(db, ruleNames),
     },
