@@ -36,6 +36,7 @@ import { defineRun, runDaemon } from './commands/run.ts';
 import { defineSecret } from './commands/secret.ts';
 import { defineService } from './commands/service.ts';
 import { defineStatus } from './commands/status.ts';
+import { defineTest } from './commands/test.ts';
 import { defineWhy } from './commands/why.ts';
 import { loadEnvFile } from './env-file.ts';
 import { EXIT } from './exit.ts';
@@ -45,7 +46,7 @@ import { processIo } from './process.ts';
 /** Each adds its commands; what they need is imported when they run, so that `--help` is quick. */
 const GROUPS: readonly (readonly [title: string, define: readonly ((context: CommandContext) => void)[]])[] =
   [
-    ['Try it:', [defineDemo, defineReceive, defineEmulator]],
+    ['Try it:', [defineTest, defineReceive, defineDemo, defineEmulator]],
     ['Begin:', [defineInit]],
     ['Look before you leap:', [definePull, defineCheck, definePlan, defineApply]],
     [
@@ -69,7 +70,7 @@ const GROUPS: readonly (readonly [title: string, define: readonly ((context: Com
   ];
 
 /** Names that the contract keeps for commands of later versions. */
-const RESERVED: ReadonlySet<string> = new Set('reload test backtest schema plugin'.split(' '));
+const RESERVED: ReadonlySet<string> = new Set('reload backtest schema plugin'.split(' '));
 
 /** Lines of help that are wider than this are hard to read, however wide the terminal. */
 const HELP_WIDTH = 100;

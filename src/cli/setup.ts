@@ -19,13 +19,15 @@ const findOptions = (cli: Cli, options: CommonOptions): FindOptions => ({
 interface ReadSettings extends CommonOptions {
   readonly withoutSecrets?: boolean;
   readonly withoutCatalog?: boolean;
+  readonly placeholders?: boolean;
 }
 
 /** Reads and checks the whole config, plugins and their options included. */
 export const readConfig = (
   cli: Cli,
-  { withoutSecrets = false, withoutCatalog = false, ...options }: ReadSettings,
-): Promise<LoadResult<Config>> => read({ ...findOptions(cli, options), withoutSecrets, withoutCatalog });
+  { withoutSecrets = false, withoutCatalog = false, placeholders = false, ...options }: ReadSettings,
+): Promise<LoadResult<Config>> =>
+  read({ ...findOptions(cli, options), withoutSecrets, withoutCatalog, placeholders });
 
 /** Problems are told on stderr, under `--json` inside of a document. */
 const orFail = <T>(cli: Cli, loaded: LoadResult<T>, { json }: CommonOptions): T =>

@@ -42,6 +42,7 @@ export const DIAGNOSTIC_CODES = {
     'A rule watches what a step of another one writes without hooks, so it will not hear of it.',
   CONFIG_LOOP: 'Rules set each other off by what they write.',
   CONFIG_CONDITION: 'A condition is written wrong, or can never hold.',
+  CONFIG_TEST: 'A test of rules names what is not there, or does not say what happens.',
   CONFIG_SCHEDULE: 'A schedule is not a cron expression of five fields.',
   CONFIG_TIMEZONE: 'A time zone is not one of the IANA database.',
   CONFIG_PUBLIC_URL: 'Podio cannot call the public URL.',

@@ -9,6 +9,8 @@ export interface ValueSources {
   readonly readFile: (path: string) => Promise<string>;
   /** Whether everybody on this machine may read the file. Left out: that is nobody's concern. */
   readonly isOpenToAll?: (path: string) => Promise<boolean>;
+  /** In place of a value that is missing; given: that is no problem then. `whole`: nothing else stands in the scalar. */
+  readonly placeholder?: (key: string, name: string, whole: boolean) => string;
   /** The text of a file of the config, to point at the very expression. */
   readonly sourceOf: (file: string) => string;
 }
@@ -31,26 +33,26 @@ export async function interpolate(
   sources: ValueSources,
   report: (problem: Diagnostic) => void,
 ): Promise<ConfigNode> {
-  const walk = async (at: ConfigNode): Promise<ConfigNode> => {
+  const walk = async (at: ConfigNode, key = ''): Promise<ConfigNode> => {
     switch (at.kind) {
       case 'unknown':
         return at;
       case 'scalar':
-        return typeof at.value === 'string' && at.value.includes('${') ? fill(at, at.value) : at;
+        return typeof at.value === 'string' && at.value.includes('${') ? fill(at, at.value, key) : at;
       case 'list': {
         const items: ConfigNode[] = [];
-        for (const item of at.items) items.push(await walk(item));
+        for (const item of at.items) items.push(await walk(item, key));
         return { ...at, items };
       }
       case 'map': {
         const entries = new Map<string, MapEntry>();
         for (const [name, entry] of at.entries)
-          entries.set(name, { ...entry, value: await walk(entry.value) });
+          entries.set(name, { ...entry, value: await walk(entry.value, name) });
         return { ...at, entries };
       }
     }
   };
-  const fill = async (at: ScalarNode, template: string): Promise<ConfigNode> => {
+  const fill = async (at: ScalarNode, template: string, key: string): Promise<ConfigNode> => {
     let text = '';
     let end = 0;
     let missing = false;
@@ -70,6 +72,8 @@ export async function interpolate(
         text += value.text;
         if (value.openFile !== undefined)
           report(openToAll(value.openFile, within(at.place, match[0], sources)));
+      } else if (sources.placeholder && value.problem.code === 'CONFIG_MISSING_VALUE') {
+        text += sources.placeholder(key, match[1] ?? '', match[0] === template);
       } else {
         missing = true;
         report({ severity: 'error', ...value.problem, place: within(at.place, match[0], sources) });

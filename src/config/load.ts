@@ -10,6 +10,7 @@ import { loadFiles, type Sources } from './include.ts';
 import { interpolate } from './interpolate.ts';
 import type { AdminConfig, Config } from './model.ts';
 import { type ConfigNode, child, emptyMap, type MapEntry } from './node.ts';
+import { placeholder } from './placeholder.ts';
 import type { LoadPlugin } from './plugins.ts';
 import { lineColumn } from './render.ts';
 import { defaultDataDir, resolveConfig } from './resolve.ts';
@@ -33,6 +34,8 @@ export interface LoadOptions extends FindOptions {
   readonly builtIns: readonly string[];
   /** Values of `${...}` that are missing are no problem (and there is no config then). For CI. */
   readonly withoutSecrets?: boolean;
+  /** Values of `${...}` that are missing are made up, so that there is a config all the same. For what calls nobody. */
+  readonly placeholders?: boolean;
   /** Fields are not looked up in the catalog: it is about to be made anew. */
   readonly withoutCatalog?: boolean;
 }
@@ -63,7 +66,8 @@ export async function loadConfig(options: LoadOptions): Promise<LoadResult<Confi
   const diagnostics = [...problems];
   const report = (problem: Diagnostic) => void diagnostics.push(problem);
 
-  const filled = await interpolate(root, valueSources(env, texts), problem => {
+  const values = { ...valueSources(env, texts), ...(options.placeholders && { placeholder }) };
+  const filled = await interpolate(root, values, problem => {
     if (!options.withoutSecrets || problem.code !== 'CONFIG_MISSING_VALUE') report(problem);
   });
   const secrets = new Set<string>();

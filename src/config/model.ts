@@ -2,6 +2,7 @@
 import type { Catalog } from '../core/catalog.ts';
 import type { FieldUse } from '../core/field-use.ts';
 import type { Rule } from '../core/rule.ts';
+import type { RuleTest } from '../core/rule-test.ts';
 
 export interface ServerConfig {
   /** Without a slash at its end. */
@@ -82,6 +83,8 @@ export interface Config {
   readonly rules: readonly Rule[];
   /** Names of those with `enabled: false`. */
   readonly disabledRules?: readonly string[];
+  /** Those of the config itself; there may be more in files beside it. */
+  readonly tests?: readonly RuleTest[];
   readonly reconcile: {
     readonly everyMs: number;
     readonly mode: 'apply' | 'repair' | 'plan';

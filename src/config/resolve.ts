@@ -5,7 +5,7 @@ import type { FieldUse } from '../core/field-use.ts';
 import type { Rule } from '../core/rule.ts';
 import { checkLogins, checkUniqueIds } from './accounts.ts';
 import { check } from './check.ts';
-import { complain } from './context.ts';
+import { complain, namesOf } from './context.ts';
 import { showGiven } from './explain.ts';
 import type { AppConfig, Config, LoginConfig, SpaceConfig } from './model.ts';
 import { type MapNode, section } from './node.ts';
@@ -25,6 +25,7 @@ import {
 } from './schema.ts';
 import { named, part, type ResolveContext } from './sections.ts';
 import { checkAdminHost, checkApiUrl, checkPorts, resolveServer } from './server.ts';
+import { resolveTests } from './tests.ts';
 
 /**
  * From the located tree to the config. Every part is checked by itself, so that a problem in one hides none in another;
@@ -80,6 +81,15 @@ export async function resolveConfig(context: ResolveContext): Promise<Config | u
   }
   context.fields.aliases();
   const rules = await resolveRules(context);
+  const disabledRules = rules && disabledOf(root, rules);
+  const tests =
+    rules &&
+    (await resolveTests(context, {
+      apps: namesOf(root, 'apps') ?? [],
+      spaces: namesOf(root, 'spaces') ?? [],
+      rules,
+      disabled: disabledRules ?? [],
+    }));
   const reconcile = await part(context, ReconcileSchema, 'reconcile');
   const catchUp = await part(context, CatchUpSchema, 'catchUp');
   const outbound = await part(context, OutboundSchema, 'outbound');
@@ -89,7 +99,7 @@ export async function resolveConfig(context: ResolveContext): Promise<Config | u
   const stopTimeoutMs = await part(context, ConfigSchema.shape.stopTimeout, 'stopTimeout');
   const dataDir = await resolveDataDir(context);
 
-  if (!server || !admin || !podio || !logins || !apps || !spaces || !rules) return undefined;
+  if (!server || !admin || !podio || !logins || !apps || !spaces || !rules || !tests) return undefined;
   if (
     !outbound ||
     !reconcile ||
@@ -113,7 +123,8 @@ export async function resolveConfig(context: ResolveContext): Promise<Config | u
     ...(context.catalog && { catalog: context.catalog }),
     fieldUses: usesOf(context, rules),
     rules,
-    disabledRules: disabledOf(root, rules),
+    disabledRules: disabledRules ?? [],
+    ...(tests.length > 0 && { tests }),
     reconcile: {
       everyMs: reconcile.every,
       mode: reconcile.mode,

@@ -52,7 +52,7 @@ async function resolveRule(
   const head = await check(RuleHeadSchema, node, {
     ...context,
     path,
-    ignore: new Set(['on', 'steps']),
+    ignore: new Set(['on', 'steps', 'tests']),
     onUnknownKey: reservedKey,
   });
   const timezone = resolveTimezone(context, node, [...path, 'timezone']) ?? fallbackZone;

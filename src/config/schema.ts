@@ -15,6 +15,7 @@ import {
   SHARE,
   SIZE,
 } from '../core/units.ts';
+import { RuleTestSchema, TestSchema } from './test-schema.ts';
 
 export const NAME = /^[a-z0-9][a-z0-9_-]*$/;
 
@@ -414,12 +415,15 @@ export const RuleHeadSchema = z.strictObject({
     .describe('Whether changes found later (missed while podiod was down) run too, or how old they may be.'),
 });
 
+const RULE_TESTS = 'Tests of the rule, for `podiod test`. See docs/testing.md.';
+
 export const RuleSchema = z.strictObject({
   on: z
     .union([TriggerSchema, z.array(TriggerSchema).min(1)])
     .describe('What starts the rule: one trigger or a list of them.'),
   steps: z.array(StepSchema).min(1).describe('Plugins, in order. What one lets through goes on to the next.'),
   ...RuleHeadSchema.shape,
+  tests: z.array(RuleTestSchema).optional().describe(RULE_TESTS),
 });
 
 // ------------------------------------------------------------------------------------------------ the rest
@@ -518,6 +522,10 @@ export const ConfigSchema = z.strictObject({
   ),
   defaults: DefaultsSchema.prefault({}).describe('For all rules.'),
   rules: map(RuleSchema).describe('What to do when: by name.'),
+  tests: z
+    .array(TestSchema)
+    .optional()
+    .describe('Tests of all rules, for `podiod test`. See docs/testing.md.'),
   reconcile: ReconcileSchema.prefault({}).describe('How hooks at Podio are kept as they should be.'),
   catchUp: CatchUpSchema.prefault({}).describe('How changes are found that no delivery told of.'),
   outbound: OutboundSchema.prefault({}).describe('Where plugins may call.'),

@@ -36,6 +36,7 @@ export interface ReadOptions extends FindOptions {
   readonly text?: string;
   readonly withoutSecrets?: boolean;
   readonly withoutCatalog?: boolean;
+  readonly placeholders?: boolean;
 }
 
 /** Reads and checks the whole config, plugins and their options included. */

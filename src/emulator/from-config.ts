@@ -13,6 +13,8 @@ export interface PlannedApp {
   readonly spaceId?: number;
   /** The fields that rules mention, by external id or by field id in digits, with the values seen there. */
   readonly fields?: Readonly<Record<string, readonly (string | number | null)[]>>;
+  /** Fields as they are. Without `fields` the app has these and no others. */
+  readonly definition?: readonly NewField[];
 }
 
 export interface WorldPlan {
@@ -103,12 +105,14 @@ export function buildWorld(world: World, plan: WorldPlan): void {
   for (const { name, username, password } of logins)
     world.addUser({ name: inWords(name), username, password });
   const home = spaces[0]?.id ?? world.addSpace({ name: 'Example' }).spaceId;
-  for (const { name, id, token, spaceId = home, fields } of apps) {
+  for (const { name, id, token, spaceId = home, fields, definition = [] } of apps) {
+    const names = new Set(definition.map(({ externalId }) => externalId));
+    const made = fields || definition.length === 0 ? fieldsOf(fields) : [];
     world.addApp({
       appId: id,
       spaceId,
       name: inWords(name),
-      fields: fieldsOf(fields),
+      fields: [...definition, ...made.filter(({ externalId }) => !names.has(externalId))],
       ...(token === undefined ? {} : { token }),
     });
   }

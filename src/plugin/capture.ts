@@ -27,6 +27,11 @@ export interface CaptureDeps {
   readonly appName?: (appId: number) => string | undefined;
   /** Throws for what may not be called. */
   readonly checkUrl?: (url: URL) => void;
+  /**
+   * Writes are done all the same, since this Podio is there for nothing else; the answer is Podio's own. Says more of what was
+   * sent, now that it is done.
+   */
+  readonly perform?: (sending: Sending, answer: unknown) => Sending;
   /** What a server is to answer. Undefined, or left out: 200 and `{}`. */
   readonly answer?: (sent: { method: string; url: string; body: string }) => Response | undefined;
 }
@@ -51,7 +56,12 @@ export function makeCapture(deps: CaptureDeps): Capture {
   const made = makeIds();
   return {
     world: {
-      podio: capturedPodio(deps.podio, { keep, made, appName: deps.appName ?? (() => undefined) }),
+      podio: capturedPodio(deps.podio, {
+        keep,
+        made,
+        appName: deps.appName ?? (() => undefined),
+        ...(deps.perform && { perform: deps.perform }),
+      }),
       fetch: capturedFetch(deps, keep),
       values: overlaid(deps.values),
       async outside(name, what, { instead }) {
@@ -97,76 +107,91 @@ const emptyItem = (id: number): Item => ({
   fields: [],
 });
 
-interface Keeping {
+interface Keeping extends Pick<CaptureDeps, 'perform'> {
   keep(sending: Sending): void;
   readonly made: Made;
   appName(appId: number): string | undefined;
 }
 
 function capturedPodio(real: PluginPodio, keeping: Keeping, as?: string): PluginPodio {
-  const { keep, made, appName } = keeping;
-  const call = (podio: string, rest: Record<string, unknown>, options: WriteOptions = {}): void => {
-    const { hook, silent } = options;
-    keep({
-      podio,
-      ...rest,
-      ...(hook && { hook }),
-      ...(silent && { silent }),
-      ...(as !== undefined && { as }),
-    });
+  const { keep, made, appName, perform } = keeping;
+  const write = async <T>(
+    podio: string,
+    rest: Record<string, unknown>,
+    options: WriteOptions | undefined,
+    how: { do(): Promise<T>; instead(): T },
+  ): Promise<T> => {
+    const { hook, silent } = options ?? {};
+    const flags = { ...(hook && { hook }), ...(silent && { silent }), ...(as !== undefined && { as }) };
+    const sending = { podio, ...rest, ...flags };
+    if (!perform) {
+      keep(sending);
+      return how.instead();
+    }
+    const answer = await how.do();
+    keep(perform(sending, answer));
+    return answer;
   };
   return {
     items: {
       get: async (id, app) => (isReserved(id) ? made.item(id) : real.items.get(id, app)),
-      async create(app, body, options) {
-        call('items.create', { app: typeof app === 'number' ? (appName(app) ?? app) : app, body }, options);
-        const title = titleIn(body);
-        const id = made.next({ title, ...(typeof app === 'number' && { appId: app }) });
-        return { item_id: id, title, link: made.item(id).link, revision: 0 };
-      },
-      async update(id, body, options) {
-        call('items.update', { item: id, body }, options);
-        const before = 'revision' in body && typeof body.revision === 'number' ? body.revision : 0;
-        return { revision: before + 1 };
-      },
-      async delete(id, options) {
-        call('items.delete', { item: id }, options);
-      },
+      create: (app, body, options) =>
+        write('items.create', { app: typeof app === 'number' ? (appName(app) ?? app) : app, body }, options, {
+          do: () => real.items.create(app, body, options),
+          instead() {
+            const title = titleIn(body);
+            const id = made.next({ title, ...(typeof app === 'number' && { appId: app }) });
+            return { item_id: id, title, link: made.item(id).link, revision: 0 };
+          },
+        }),
+      update: (id, body, options) =>
+        write('items.update', { item: id, body }, options, {
+          do: () => real.items.update(id, body, options),
+          instead() {
+            const before = 'revision' in body && typeof body.revision === 'number' ? body.revision : 0;
+            return { revision: before + 1 };
+          },
+        }),
+      delete: (id, options) =>
+        write('items.delete', { item: id }, options, {
+          do: () => real.items.delete(id, options),
+          instead: () => undefined,
+        }),
       filter: (app, body) => real.items.filter(app, body),
     },
     comments: {
-      async create(refType, refId, body, options) {
-        call('comments.create', { on: `${refType}/${refId}`, body }, options);
-        return { comment_id: made.next() };
-      },
+      create: (refType, refId, body, options) =>
+        write('comments.create', { on: `${refType}/${refId}`, body }, options, {
+          do: () => real.comments.create(refType, refId, body, options),
+          instead: () => ({ comment_id: made.next() }),
+        }),
       get: id => real.comments.get(id),
       list: async (refType, refId) => (isReserved(refId) ? [] : real.comments.list(refType, refId)),
     },
     tasks: {
-      async create(body, options) {
-        call('tasks.create', { body }, options);
-        return { task_id: made.next() };
-      },
+      create: (body, options) =>
+        write('tasks.create', { body }, options, {
+          do: () => real.tasks.create(body, options),
+          instead: () => ({ task_id: made.next() }),
+        }),
       get: id => real.tasks.get(id),
       list: async (refType, refId) => (isReserved(refId) ? [] : real.tasks.list(refType, refId)),
     },
-    // Looked up when it is used: a test gives only what it needs.
+    // Looked up when they are used: a test gives only what it needs.
     get files() {
       return real.files;
     },
     get apps() {
       return real.apps;
     },
-    async request(method, path, options) {
+    request(method, path, options) {
       if (isRead(method, path)) return real.request(method, path, options);
       const { query, body } = options ?? {};
-      call('request', {
-        method: method.toUpperCase(),
-        path,
-        ...(query && { query }),
-        ...(body !== undefined && { body }),
+      const more = { ...(query && { query }), ...(body !== undefined && { body }) };
+      return write('request', { method: method.toUpperCase(), path, ...more }, undefined, {
+        do: () => real.request(method, path, options),
+        instead: () => answerTo(method, path, made),
       });
-      return answerTo(method, path, made);
     },
     as: login => capturedPodio(real.as(login), keeping, login),
   };

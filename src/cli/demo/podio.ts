@@ -67,7 +67,7 @@ export async function startEmulatedPodio(
 }
 
 /** The fields of an app that rules speak of, with the values they wait for. */
-function fieldsMentioned(config: Config, app: AppConfig): Record<string, (string | number | null)[]> {
+export function fieldsMentioned(config: Config, app: AppConfig): Record<string, (string | number | null)[]> {
   const fields: Record<string, (string | number | null)[]> = {};
   const mention = (name: string, values: readonly FieldValue[] = []) => {
     const externalId = app.fields[name] ?? name;

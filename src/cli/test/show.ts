@@ -1,0 +1,33 @@
+import type { Cli } from '../io.ts';
+import { clip, plain } from '../text.ts';
+import type { Difference } from './compare.ts';
+import type { TestReport, TestResult } from './test.ts';
+
+/** For people: what was tested, and where it is otherwise than expected. */
+export function* showTest(
+  cli: Cli,
+  { name, rule, file, line, ok, differences, problem }: TestResult,
+): Generator<string> {
+  const what = rule === undefined ? name : `${rule}: ${name}`;
+  const mark = ok ? cli.style('green', '✓') : cli.style('red', '✗');
+  const where = ok ? '' : `  ${cli.style('gray', `${file}:${line}`)}`;
+  yield `${mark} ${plain(what)}${where}`;
+  if (problem !== undefined) yield `    ${cli.style('red', plain(problem))}`;
+  for (const difference of differences) yield* showDifference(cli, difference);
+}
+
+function* showDifference(cli: Cli, { path, expected, actual, notes = [] }: Difference): Generator<string> {
+  const room = cli.terminal ? Math.max(cli.width, 40) - 16 : Infinity;
+  yield `    ${cli.style('bold', path.map(plain).join(' › '))}`;
+  yield `      expected  ${cli.style('green', clip(plain(expected), room))}`;
+  yield `      actual    ${cli.style('red', clip(plain(actual), room))}`;
+  for (const note of notes) yield `                ${clip(plain(note), room)}`;
+}
+
+export function summaryOf(cli: Cli, { tests }: Pick<TestReport, 'tests'>): string {
+  const failed = tests.filter(({ ok }) => !ok).length;
+  const ms = tests.reduce((sum, test) => sum + test.ms, 0);
+  const passed = tests.length - failed;
+  const told = `${passed} passed${failed > 0 ? `, ${failed} failed` : ''} (${(ms / 1000).toFixed(1)} s)`;
+  return cli.style(failed > 0 ? 'red' : 'green', told);
+}

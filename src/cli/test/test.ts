@@ -1,0 +1,136 @@
+import { globSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { basename, relative, resolve } from 'node:path';
+import type { Config } from '../../config/model.ts';
+import { parse } from '../../config/parse.ts';
+import { lineColumn } from '../../config/render.ts';
+import { resolveTestFile, type TestNames } from '../../config/tests.ts';
+import type { Diagnostic } from '../../core/diagnostic.ts';
+import { coerceError, UsageError } from '../../core/errors.ts';
+import type { RuleTest } from '../../core/rule-test.ts';
+import { suggestion } from '../../core/suggest.ts';
+import { configOrFail } from '../../daemon/config.ts';
+import { makePluginLoader } from '../../plugin/load.ts';
+import type { Cli, CommonOptions } from '../io.ts';
+import { readConfig } from '../setup.ts';
+import { compare, type Difference } from './compare.ts';
+import { runTrial } from './trial.ts';
+
+export interface TestSettings extends CommonOptions {
+  readonly rule?: string;
+  /** Of the test's name. */
+  readonly grep?: string;
+}
+
+export interface TestResult {
+  readonly name: string;
+  readonly rule?: string;
+  /** As people name it: relative to where they are. */
+  readonly file: string;
+  readonly line: number;
+  readonly ok: boolean;
+  readonly ms: number;
+  readonly differences: readonly Difference[];
+  /** What kept it from being played to its end. */
+  readonly problem?: string;
+}
+
+export interface TestReport {
+  readonly ok: boolean;
+  readonly tests: readonly TestResult[];
+  /** What was read: for `--watch`. */
+  readonly files: readonly string[];
+}
+
+/** Real time that what one test has in hand may take. */
+const PATIENCE_MS = 10_000;
+
+/** Throws a ConfigError for what is wrong in the config or in tests. */
+export async function runTests(
+  cli: Cli,
+  options: TestSettings,
+  files: readonly string[],
+  onResult: (result: TestResult) => void = () => {},
+): Promise<TestReport> {
+  const { config, tests, read } = await loadTests(cli, options, files);
+  if (options.rule !== undefined && !config.rules.some(({ name }) => name === options.rule)) {
+    const names = config.rules.map(({ name }) => name);
+    throw new UsageError(`there is no rule ${options.rule}`, suggestion(options.rule, names, 'There are'));
+  }
+  const wanted = tests.filter(test => isWanted(test, options));
+  const loader = makePluginLoader({ configDir: config.dir });
+  const results: TestResult[] = [];
+  for (const test of wanted) {
+    const startedAt = performance.now();
+    const outcome = await runTrial({ config, loader, patienceMs: PATIENCE_MS }, test);
+    const differences = compare(test, outcome);
+    const { problem } = outcome;
+    const result: TestResult = {
+      name: test.name,
+      ...(test.rule !== undefined && { rule: test.rule }),
+      file: relative(cli.io.cwd, test.file) || basename(test.file),
+      line: test.line,
+      ok: differences.length === 0 && problem === undefined,
+      ms: Math.round(performance.now() - startedAt),
+      differences,
+      ...(problem !== undefined && { problem }),
+    };
+    results.push(result);
+    onResult(result);
+  }
+  return { ok: results.every(({ ok }) => ok), tests: results, files: read };
+}
+
+function isWanted({ name, rule, expect, fires }: RuleTest, { rule: only, grep }: TestSettings): boolean {
+  const isAbout = only === undefined || rule === only || only in expect || (fires?.includes(only) ?? false);
+  return isAbout && (grep === undefined || name.toLowerCase().includes(grep.toLowerCase()));
+}
+
+async function loadTests(
+  cli: Cli,
+  options: TestSettings,
+  files: readonly string[],
+): Promise<{ config: Config; tests: readonly RuleTest[]; read: readonly string[] }> {
+  const look = { cwd: cli.io.cwd, color: cli.noteColors && !options.json };
+  const loaded = await readConfig(cli, { ...options, placeholders: true });
+  const config = configOrFail(loaded, look);
+  const found = files.length > 0 ? files.map(file => resolve(cli.io.cwd, file)) : testFilesOf(config);
+  const names: TestNames = {
+    apps: [...config.apps.keys()],
+    spaces: [...config.spaces.keys()],
+    rules: config.rules,
+    disabled: config.disabledRules ?? [],
+  };
+  const texts = new Map(loaded.sources.texts);
+  const diagnostics: Diagnostic[] = [];
+  const tests = files.length > 0 ? [] : [...(config.tests ?? [])];
+  for (const file of found) {
+    const text = await readText(file);
+    texts.set(file, text);
+    const { root, problems } = parse(file, text);
+    diagnostics.push(...problems);
+    const lineOf = ({ start }: { start: number }) => lineColumn(text, start).line;
+    const report = (problem: Diagnostic) => void diagnostics.push(problem);
+    tests.push(...((await resolveTestFile({ root, report, lineOf }, names)) ?? []));
+  }
+  const failed = diagnostics.some(({ severity }) => severity === 'error');
+  configOrFail(
+    { ...(failed ? {} : { config }), diagnostics, sources: { texts, secrets: loaded.sources.secrets } },
+    look,
+  );
+  return { config, tests, read: [...texts.keys()] };
+}
+
+/** Beside the config: `leads.test.yml`. */
+const testFilesOf = ({ dir }: Config): readonly string[] =>
+  globSync('*.test.{yml,yaml}', { cwd: dir })
+    .sort()
+    .map(file => resolve(dir, file));
+
+async function readText(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    throw new UsageError(`${file} can't be read: ${coerceError(error).message}`);
+  }
+}

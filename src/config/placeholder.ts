@@ -1,0 +1,20 @@
+/**
+ * Something in place of a secret that is not there, of a form that its key is likely to want. It is long enough for any
+ * secret, leads nowhere, and is recognised as what it is.
+ */
+export function placeholder(key: string, name: string, whole: boolean): string {
+  const word =
+    name
+      .toLowerCase()
+      .replace(/[^a-z0-9]+/g, '-')
+      .replace(/^-+|-+$/g, '') || 'value';
+  if (!whole) return word;
+  const plain = key.toLowerCase();
+  if (plain === 'smtp') return `smtp://${word}.invalid`;
+  if (/url$|uri$/.test(plain)) return `https://${word}.invalid/`;
+  if (plain === 'port') return '0';
+  if (plain === 'secret')
+    return `whsec_${Buffer.from(`placeholder-${word}`.padEnd(32, '-').slice(0, 32)).toString('base64')}`;
+  if (plain === 'username' || plain === 'from') return `${word}@placeholder.invalid`;
+  return `placeholder-${word}`;
+}
