@@ -12,6 +12,7 @@ import {
   makeReconciler,
   makeVerifier,
   type Reconciler,
+  type ReconcilerEffects,
   shakeHands,
 } from '../reconcile/index.ts';
 import { makeRecovery, type Recovery } from '../recover/index.ts';
@@ -118,6 +119,8 @@ export async function openFront(
   closing: Closing,
   /** Told of every app.update that comes in, by the app's name. */
   onAppUpdate: (app: string) => void = () => {},
+  /** Told of hooks that did not deliver for a while, and do so now. */
+  onMended?: ReconcilerEffects['onMended'],
 ): Promise<Front> {
   const { live, options, podio, identities, fields, names, store, secrets, log, clock, metrics } = base;
   const { config } = live;
@@ -170,6 +173,7 @@ export async function openFront(
     clock,
     log,
     random: Math.random,
+    ...(onMended && { onMended }),
   });
   closing.defer('the reconciler', () => reconciler.stop());
   closing.defer('the search for missed changes', () => recovery.stop());

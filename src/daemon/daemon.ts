@@ -26,6 +26,7 @@ import { type Base, type BaseOptions, openBase, openFront } from './base.ts';
 import { Closing } from './closing.ts';
 import { makeDefinitions } from './definitions.ts';
 import { makeDeletions } from './deletions.ts';
+import { fieldAudit } from './field-audit.ts';
 import { makeGeneration, type RuleWorld } from './generation.ts';
 import { forgetWhenReplaced } from './hook-secrets.ts';
 import { boundHeap, restWhenQuiet } from './memory.ts';
@@ -139,7 +140,9 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
     },
   });
   starting.defer("the apps' definitions", () => definitions.stop());
-  const front = await openFront(base, starting, definitions.noticed);
+  const audit = await fieldAudit(base, world.reader);
+  starting.defer('the comparing of fields’ deliveries', () => audit.stop());
+  const front = await openFront(base, starting, definitions.noticed, audit.mended);
   const { ingress, outage, reconciler, recovery } = front;
   for (const part of generation.parts) starting.defer(part.name, () => part.stop());
   const retention = makeRetention({

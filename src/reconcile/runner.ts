@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import { isPodiodError } from '../core/errors.ts';
 import { refKey } from '../core/event.ts';
-import { maskHookUrl, type ObservedHook, ownerOf } from '../core/hook.ts';
+import { type HookRef, maskHookUrl, type ObservedHook, ownerOf } from '../core/hook.ts';
 import type { Log } from '../core/log.ts';
 import { type FieldDirectory, type Identities, identityKey, type PodioClient } from '../podio/contract.ts';
 import type { Settings } from '../store/contract.ts';
@@ -34,6 +34,11 @@ export interface RunnerEffects {
   readonly random: () => number;
   /** How long a ping is waited for, milliseconds. Default: 15 s. */
   readonly pingWithinMs?: number;
+  /**
+   * A declared hook that was not there, or not active, is so again. @param since when it was last seen active, UTC
+   * milliseconds; undefined: not by this process. What happened since then may not have been delivered.
+   */
+  readonly onMended?: (ref: HookRef, since: number | undefined) => void;
   /** Calls to Podio under way at the same time. Default: 8. */
   readonly concurrency?: number;
 }
@@ -72,6 +77,8 @@ export interface Runner {
 /** Fields are degraded under a key of their own: a misspelt one must not keep its app's hooks from being looked at. */
 const fieldTrouble = (key: string): string => `field/${key}`;
 
+const hookKey = ({ ref, type }: Pick<ObservedHook, 'ref' | 'type'>): string => `${refKey(ref)}/${type}`;
+
 const REMOVED_HINT =
   'Put it back into the config with its token or login for one `podiod apply`, or delete these hooks at Podio by hand.';
 
@@ -84,6 +91,8 @@ export function makeRunner(effects: RunnerEffects, signal: AbortSignal): Runner 
   const surveying = { podio, identities, fields, hookedRefs, limit, signal };
 
   const world = new Map<string, readonly ObservedHook[]>();
+  /** When hooks were last seen active, by ref and type; UTC milliseconds. */
+  const activeAt = new Map<string, number>();
   let config: ReconcileConfig | undefined;
   let declaration: Declaration = { hooks: [], unresolved: [] };
   let lookups: FieldLookups = new Map();
@@ -94,6 +103,10 @@ export function makeRunner(effects: RunnerEffects, signal: AbortSignal): Runner 
     const byRef = Map.groupBy(hooks, ({ ref }) => refKey(ref));
     for (const key of observed) world.set(key, byRef.get(key) ?? []);
     for (const { ref } of failed) world.delete(refKey(ref));
+    for (const hook of hooks) {
+      if (hook.status === 'active' && config && ownerOf(hook, config.publicUrl, config.secrets) === 'ours')
+        activeAt.set(hookKey(hook), clock.now());
+    }
   };
 
   /** Nothing is wrong with a ref that was seen before and can't be looked at now for want of budget: it waits. */
@@ -256,6 +269,11 @@ export function makeRunner(effects: RunnerEffects, signal: AbortSignal): Runner 
         signal,
         priority: 'handshake',
       });
+      for (const { action, outcome } of results) {
+        const { action: kind, ref } = action;
+        if (outcome === 'done' && (kind === 'create' || kind === 'verify'))
+          effects.onMended?.(ref, activeAt.get(hookKey(action)));
+      }
       see(after);
       const remaining = planWorld(survey.config, declaration, world, fields, {}).filter(({ ref }) =>
         after.observed.has(refKey(ref)),

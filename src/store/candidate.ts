@@ -14,7 +14,8 @@ export function candidateOf(event: Omit<NewEvent, 'params'>): Candidate {
     ref,
     item: itemId,
     revision,
-    kind: source === 'recovered' ? 'found' : following,
+    // What a field's hook owes is of a change that is known already.
+    kind: source === 'recovered' && event.ref.type !== 'app_field' ? 'found' : following,
     baseline,
   };
 }

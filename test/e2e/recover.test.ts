@@ -124,4 +124,44 @@ describe('missed changes', function () {
     await site.untilLines('events.ndjson', 3);
     expect(await lost()).to.deep.equal([]);
   });
+
+  it('reach a rule on a field though only the field’s delivery was lost, beside the app’s own', async function () {
+    this.timeout(90_000);
+    const won = { on: { app: 'leads', fields: { status: { to: 'Won' } } }, steps: ['audit'] };
+    const site = await makeSite({ rules: { everything: rules.everything, won } });
+    const first = await site.boot();
+    const { itemId: one } = await site.podio.createItem(101, { fields: { title: 'Alder', status: 'Open' } });
+    const { itemId: two } = await site.podio.createItem(101, { fields: { title: 'Birch', status: 'Open' } });
+    // The creations reach the rule on the field as well, by its hook, and are nothing to it.
+    await until(async () => (await site.peek()).length === 4, 'the creations by both hooks');
+
+    const found = (count: number) => {
+      const lines = site.lines('events.ndjson');
+      return lines.length >= count && lines;
+    };
+    // Somebody deletes the field's hook, which is noticed a while later.
+    const [hook] = (await site.podio.hooks()).filter(
+      ({ ref, type }) => ref.type === 'app_field' && type === 'item.update',
+    );
+    if (!hook) throw new Error('the field has a hook');
+    await site.podio.deleteHook(hook.hookId);
+    await site.podio.updateItem(one, { fields: { status: 'Won' } });
+    await site.podio.updateItem(two, { fields: { title: 'Cedar' } });
+    await site.untilLines('events.ndjson', 4);
+    expect((await site.podiod(['apply', '--yes'])).code).to.equal(0);
+    // Deliveries of one change may come some seconds apart.
+    const lines = await until(() => found(5), 'what was lost', 20_000);
+    expect(lines.slice(4).map(short)).to.deep.equal([`won item.update:${one}:1 recovered`]);
+
+    // Its delivery comes while nobody is there, the app's own just after the next start.
+    await first.end('SIGTERM');
+    await site.podio.updateItem(two, { fields: { status: 'Won' } }, { hook: false });
+    await site.boot();
+    await site.deliver(LEADS, 'item.update', { item_id: two, item_revision_id: 2 });
+    const all = await until(() => found(7), 'what was lost', 20_000);
+    expect(all.slice(5).map(short)).to.deep.equal([
+      `everything item.update:${two}:2 webhook`,
+      `won item.update:${two}:2 recovered`,
+    ]);
+  });
 });
