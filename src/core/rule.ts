@@ -110,6 +110,8 @@ export interface Step {
   readonly delivery: DeliveryPolicy;
   /** What it writes at Podio, as far as its plugin can tell from the options. */
   readonly writes?: readonly StepWrite[];
+  /** What templates of it may name beside the usual: names that steps before have given. */
+  readonly names?: readonly string[];
   /** Where it does not hold, the step is passed over and the message goes on to the next one. */
   readonly when?: RuleCondition;
 }

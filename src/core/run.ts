@@ -1,3 +1,4 @@
+import { isWithin } from './branch.ts';
 import type { Check } from './condition.ts';
 import type { PodioEvent } from './event.ts';
 import type { Would } from './would.ts';
@@ -8,7 +9,7 @@ export type Outcome = 'settled' | 'filtered' | 'parked' | 'dropped';
 /** What one step made of the run, for people: status, `events`, `why`. */
 export interface StepVerdict {
   readonly step: string;
-  /** Which message of a step before that emitted several: `0`, `2.1`; absent where there was one. */
+  /** Which message of a step before that emitted several: `0`, `2/1`, or its key; absent where there was one. */
   readonly branch?: string;
   /** `skipped`: its `when` did not hold, and the message went on to the next step. */
   readonly outcome: 'done' | 'filtered' | 'failed' | 'continued' | 'skipped';
@@ -44,8 +45,17 @@ export interface ParkedRun {
   readonly seq: number;
   readonly event: PodioEvent;
   readonly step: string;
+  /** Of a branch that is parked by itself. */
+  readonly branch?: string;
   readonly attempts: number;
   readonly error: string;
   /** ISO 8601, UTC. */
   readonly parkedAt: string;
 }
+
+/** What is on record of a run, with what one branch of it has come to since. */
+export const withBranch = (
+  before: readonly StepVerdict[],
+  branch: string,
+  since: readonly StepVerdict[],
+): readonly StepVerdict[] => [...before.filter(verdict => !isWithin(verdict.branch ?? '', branch)), ...since];

@@ -1,17 +1,19 @@
+import { isWithin } from '../core/branch.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Check, Judgement, RuleCondition } from '../core/condition.ts';
-import { coerceError } from '../core/errors.ts';
 import type { PodioEvent } from '../core/event.ts';
 import type { Rule, Step } from '../core/rule.ts';
 import { keyOf } from '../core/rule-key.ts';
 import type { Outcome, StepVerdict } from '../core/run.ts';
 import { kept, type Would } from '../core/would.ts';
 import type { Data } from '../plugin/contract.ts';
-import type { PreparedStep } from '../plugin/host.ts';
+import type { Output, PreparedStep } from '../plugin/host.ts';
 import type { Checkpoint, ParkRequest, Tries } from '../store/contract.ts';
 import type { Breaker } from './breaker.ts';
 import { afterFailure, freeWaitMs } from './failure.ts';
 import type { StillTime } from './holds.ts';
+import { branchesOf, type Strand, Strands, strandAt, strandsAfter } from './strands.ts';
+import { deliveryKey, messageOf, Trying, verdictOf } from './trying.ts';
 
 /** Where a delivery stands when it can't go on by itself. */
 export type Pause =
@@ -20,7 +22,10 @@ export type Pause =
       readonly outcome: Outcome;
       readonly steps: readonly StepVerdict[];
       readonly error?: string;
+      /** Parked as a whole. */
       readonly park?: ParkRequest;
+      /** Where branches of it are parked by themselves: what became of the others. */
+      readonly rest?: Outcome;
     }
   /** Call `go()` again after `ms`. */
   | { readonly kind: 'waiting'; readonly ms: number }
@@ -75,23 +80,28 @@ export interface Task {
   readonly replay: number;
   /** What decides, one after the other, whether the rule wants the event. */
   readonly conditions: readonly RunCondition[];
+  /** The branch of the run that is to go on; left out: all of it. */
+  readonly only?: Only;
   checkpoint(checkpoint: Checkpoint): Promise<boolean>;
   tried(tries: Tries): Promise<boolean>;
+  /** A branch is parked by itself. */
+  park(park: ParkRequest): Promise<boolean>;
+}
+
+/** A branch that was parked by itself, and the step at which it was. */
+export interface Only {
+  readonly branch: string;
+  readonly step: string;
 }
 
 /** What is known of the run from before. */
 export interface Resume {
   readonly checkpoints: readonly Checkpoint[];
   readonly tries: readonly Tries[];
+  /** Branches that are parked by themselves. */
+  readonly parked: readonly ParkRequest[];
   /** When that was read, on the monotonic clock: waits count from there. */
   readonly readAt: number;
-}
-
-/** A message on its way to a step. */
-interface Pending {
-  readonly index: number;
-  readonly branch: string;
-  readonly data: Data;
 }
 
 /** Names of what is decided before the first step: the trigger's own conditions on fields, and the rule's `where`. */
@@ -100,13 +110,16 @@ export const WHERE = 'rule.where';
 
 const isCondition = (step: string): boolean => step === ON_FIELDS || step === WHERE;
 
+type Time = Pick<StillTime, 'monotonic'>;
+
 const ABORTED: Pause = { kind: 'aborted' };
 const NO_DATA: Data = Object.freeze({});
 
 /**
- * One event on its way through the steps of a rule, depth first over the branches that steps open by emitting several
- * messages. It can be left at any point and gone on with by a new object from what is on disk: every finished step is
- * recorded before the next one starts.
+ * One event on its way through the steps of a rule. A step that passes on several messages opens a branch for each, and each
+ * is retried and parked by itself; one at a time is in hand, in their order, and while one waits the next one goes on. A
+ * delivery can be left at any point and gone on with by a new object from what is on disk: every finished step is recorded
+ * before the next one starts.
  */
 export class Delivery {
   readonly #context: DeliveryContext;
@@ -114,36 +127,33 @@ export class Delivery {
   /** Steps finished in an earlier life of this run. */
   readonly #finished = new Map<string, Checkpoint>();
   readonly #restored = new Map<string, Tries>();
+  /** Branches parked by themselves in an earlier life. */
+  readonly #parkedBefore = new Map<string, ParkRequest>();
   readonly #readAt: number;
-  /** A stack: the next one is last. */
-  readonly #pending: Pending[] = [{ index: 0, branch: '', data: NO_DATA }];
+  readonly #strands = new Strands(strandAt(0, '', NO_DATA));
   readonly #verdicts: StepVerdict[] = [];
+  /** Errors of branches that are parked by themselves. */
+  readonly #parked: string[] = [];
   /** Those that are not known to hold; the next one is first. */
   #conditions: readonly RunCondition[];
+  /** Of the condition that is asked. */
+  #asking = new Trying();
   #letThrough = false;
-
-  /** What passes of the time that the step being tried may take. */
-  #time: Pick<StillTime, 'monotonic'>;
-  /** Of the step that is being tried. */
-  #attempts = 0;
-  /** By `#time`. */
-  #firstTryAt: number | undefined;
-  /** Whether it had a try that was not on behalf of others. */
-  #wasTried = false;
-  /** Whether its `when` is known to hold. */
-  #held = false;
+  /** Whether the branch has come up that this is about. */
+  #isThere: boolean;
 
   constructor(context: DeliveryContext, task: Task, resume?: Resume) {
     this.#context = context;
     this.#task = task;
     this.#readAt = resume?.readAt ?? 0;
-    this.#time = context.ruleTime;
+    this.#isThere = task.only === undefined;
     for (const checkpoint of resume?.checkpoints ?? []) {
       this.#finished.set(placeOf(checkpoint.step, checkpoint.branch), checkpoint);
     }
     for (const tries of resume?.tries ?? []) {
       this.#restored.set(placeOf(tries.step, tries.branch), tries);
     }
+    for (const park of resume?.parked ?? []) this.#parkedBefore.set(placeOf(park.step, park.branch), park);
     // A step was reached before, so the conditions held.
     this.#conditions = this.#finished.size > 0 ? [] : task.conditions;
   }
@@ -157,43 +167,99 @@ export class Delivery {
       if (pause !== undefined) return pause;
       this.#conditions = rest;
     }
+    const { clock } = this.#context;
+    // What a breaker has held back once in here it would hold back again.
+    const barred = new Set<Breaker>();
+    const isBarred = (index: number): boolean => barred.size > 0 && barred.has(this.#breaker(index));
+    this.#strands.ask();
     for (;;) {
-      const at = this.#pending.at(-1);
+      const at = this.#strands.next(clock.monotonic(), isBarred);
       if (at === undefined) break;
-      const pause = this.#skipFinished(at) ? undefined : await this.#tryStep(at);
-      if (pause !== undefined) return pause;
+      const pause = this.#skipKnown(at) ? undefined : await this.#tryStep(at);
+      if (pause === undefined) continue;
+      if (pause.kind !== 'waiting' && pause.kind !== 'held') return pause;
+      at.until = clock.monotonic() + pause.ms;
+      if (pause.kind === 'waiting') continue;
+      at.heldBy = pause.breaker;
+      barred.add(pause.breaker);
     }
-    return { kind: 'ended', outcome: this.#letThrough ? 'settled' : 'filtered', steps: this.#verdicts };
+    if (this.#strands.size === 0) return this.#end();
+    const { ms, breaker } = this.#strands.wait(clock.monotonic(), isBarred);
+    return breaker === undefined ? { kind: 'waiting', ms } : { kind: 'held', breaker, ms };
   }
 
   /** Parks the run where it stands, untried: it has ended the process too often. */
   poisoned(ends: number): Pause {
     const error = `podiod ended ${ends} times while this event alone was in hand`;
-    let at = this.#pending.at(-1);
-    while (at !== undefined && this.#skipFinished(at)) at = this.#pending.at(-1);
+    let at = this.#strands.first;
+    while (at !== undefined && this.#skipKnown(at)) at = this.#strands.first;
     const { name } = this.#prepared(at?.index ?? 0).step;
-    const branch = at?.branch ?? '';
-    const verdict = verdictOf({ name }, branch, 'failed', { attempts: ends, ms: 0, error });
-    return this.#givenUp([...this.#verdicts, verdict], { step: name, branch, attempts: ends, error });
+    const verdict = verdictOf({ name }, at?.branch ?? '', 'failed', { attempts: ends, ms: 0, error });
+    // Which of its branches it was is not known, so it is not one of them that is parked.
+    return this.#giveUp({ step: name, branch: this.#own, attempts: ends, error }, verdict);
+  }
+
+  /** The branch that all of this is about. */
+  get #own(): string {
+    return this.#task.only?.branch ?? '';
+  }
+
+  #giveUp(park: ParkRequest, verdict?: StepVerdict): Pause {
+    const steps = this.#told(verdict === undefined ? this.#verdicts : [...this.#verdicts, verdict]);
+    return this.#givenUp(steps, park);
+  }
+
+  /** Kept for a person, unless nothing is to come of the run anyway. */
+  #givenUp(steps: readonly StepVerdict[], park: ParkRequest): Pause {
+    const { error } = park;
+    if (this.#context.rule.shadow) {
+      return { kind: 'ended', outcome: 'dropped', steps, error: `would be parked: ${error}` };
+    }
+    return { kind: 'ended', outcome: 'parked', steps, error, park };
+  }
+
+  #end(): Pause {
+    const { only } = this.#task;
+    if (only !== undefined && !this.#isThere) return this.#lost(only);
+    const steps = this.#told(this.#verdicts);
+    const passed = this.#letThrough ? 'settled' : 'filtered';
+    const [error] = this.#parked;
+    if (error === undefined) return { kind: 'ended', outcome: passed, steps };
+    const count = this.#parked.length;
+    const told = `${count === 1 ? 'a branch' : `${count} branches`} of it parked: ${error}`;
+    if (this.#context.rule.shadow) {
+      return { kind: 'ended', outcome: 'dropped', steps, error: `would be parked: ${told}` };
+    }
+    return { kind: 'ended', outcome: 'parked', steps, error: told, rest: passed };
+  }
+
+  /** What others have on record is theirs. */
+  #told(verdicts: readonly StepVerdict[]): readonly StepVerdict[] {
+    if (this.#task.only === undefined) return verdicts;
+    return verdicts.filter(({ branch = '' }) => isWithin(branch, this.#own));
+  }
+
+  #lost({ branch, step }: Only): Pause {
+    const error = 'the rule comes no more to what was parked here, since its steps were changed';
+    return this.#giveUp({ step, branch, attempts: 1, error });
   }
 
   async #askCondition({ name, judge }: RunCondition): Promise<Pause | undefined> {
     const { clock, ruleTime, signal } = this.#context;
-    this.#time = ruleTime;
-    const waitMs = this.#restore(name, '');
+    const trying = this.#asking;
+    const waitMs = this.#restore(trying, ruleTime, name, '');
     if (waitMs > 0) return { kind: 'waiting', ms: waitMs };
     if (!this.#mayTry()) return ABORTED;
-    this.#firstTryAt ??= this.#time.monotonic();
+    trying.since(ruleTime);
     const startedAt = clock.monotonic();
     try {
       const { holds, checks } = await judge();
-      this.#succeeded(name);
-      const attempts = this.#attempts + 1;
-      this.#nextStep();
+      this.#context.outages.succeeded(name, trying);
+      this.#asking = new Trying();
       if (holds) return undefined;
       const ms = clock.monotonic() - startedAt;
       const verdict = {
-        ...verdictOf({ name }, '', 'filtered', { attempts, ms }),
+        ...verdictOf({ name }, '', 'filtered', { attempts: trying.attempts + 1, ms }),
         checks: this.#masked(checks),
       };
       return { kind: 'ended', outcome: 'filtered', steps: checks.length > 0 ? [verdict] : [] };
@@ -201,65 +267,79 @@ export class Delivery {
       if (signal.aborted) return ABORTED;
       // A condition can't be passed over, whatever the first step says about its own failures.
       const { delivery } = this.#prepared(0).step;
-      const decided = await this.#failed({ name, delivery, onError: 'park' }, '', error, 0);
-      return decided === 'continue' ? undefined : decided;
+      const step = { name, delivery, onError: 'park' } as const;
+      const decided = await this.#failed(step, trying, ruleTime, '', error, 0);
+      return typeof decided === 'string' ? undefined : decided;
     }
   }
 
-  /** Passes on what the step emitted in an earlier life. False when it has not finished yet. */
-  #skipFinished(at: Pending): boolean {
-    const checkpoint = this.#finished.get(placeOf(this.#prepared(at.index).step.name, at.branch));
+  /** Passes on what the step emitted in an earlier life, or leaves out what was parked then. False: it has to be tried. */
+  #skipKnown(at: Strand): boolean {
+    const place = placeOf(this.#prepared(at.index).step.name, at.branch);
+    const parked = this.#parkedBefore.get(place);
+    if (parked !== undefined) {
+      const { step: name, branch, attempts, error } = parked;
+      this.#setAside(at, verdictOf({ name }, branch, 'failed', { attempts, ms: 0, error }));
+      return true;
+    }
+    const checkpoint = this.#finished.get(place);
     if (checkpoint === undefined) return false;
-    this.#pass(at, checkpoint.output, checkpoint.verdict);
+    const { output, branches, verdict } = checkpoint;
+    const data = output.map(added => ({ ...at.data, ...added }));
+    const isOld = branches === undefined && data.length > 1;
+    this.#pass(at, data, isOld ? data.map((_, n) => String(n)) : branches, verdict);
     return true;
   }
 
-  async #tryStep(at: Pending): Promise<Pause | undefined> {
+  async #tryStep(at: Strand): Promise<Pause | undefined> {
     const { clock, rule, signal } = this.#context;
-    const prepared = this.#prepared(at.index);
+    const { branch, index, trying } = at;
+    const prepared = this.#prepared(index);
     const { step } = prepared;
-    this.#time = this.#context.stepTimes[at.index] ?? this.#context.ruleTime;
-    const waitMs = this.#restore(step.name, at.branch);
+    const time = this.#context.stepTimes[index] ?? this.#context.ruleTime;
+    const { only } = this.#task;
+    if (only !== undefined && !this.#leadsTo(only, at)) return this.#lost(only);
+    const waitMs = this.#restore(trying, time, step.name, branch);
     if (waitMs > 0) return { kind: 'waiting', ms: waitMs };
     if (!this.#mayTry()) return ABORTED;
-    if (step.when !== undefined && !this.#held) {
-      const pause = await this.#askWhen(step, step.when, at);
+    if (step.when !== undefined && !trying.held) {
+      const pause = await this.#askWhen(step, step.when, at, time);
       if (pause !== 'holds') return pause;
     }
-    const breaker = this.#context.breakers[at.index] as Breaker;
+    const breaker = this.#breaker(index);
     const admission = breaker.admit();
     if (admission === 'hold') {
-      const pause = await this.#holdBack(step, at.branch, breaker);
+      const pause = await this.#holdBack(step, trying, time, branch, breaker);
       if (pause !== undefined) return pause;
-    } else if (admission === 'pass' && !this.#wasTried) {
+    } else if (admission === 'pass' && !trying.wasTried) {
       // The time it was held back is none that it was tried for.
-      this.#firstTryAt = this.#time.monotonic();
-      this.#wasTried = true;
+      trying.firstTryAt = time.monotonic();
+      trying.wasTried = true;
     }
-    this.#firstTryAt ??= this.#time.monotonic();
+    trying.since(time);
 
     const { event, replay } = this.#task;
     const startedAt = clock.monotonic();
-    let output: readonly Data[];
+    let output: readonly Output[];
     let verdict: StepVerdict;
     let would: Would | undefined;
     try {
       output = await prepared.run({
         event,
         data: at.data,
-        deliveryKey: deliveryKey(keyOf(rule), event.id, step.name, at.branch, replay),
+        deliveryKey: deliveryKey(keyOf(rule), event.id, step.name, branch, replay),
         deadlineMs: step.delivery.deadlineMs,
         signal,
         would: told => {
           would = told;
         },
       });
-      verdict = verdictOf(step, at.branch, output.length > 0 ? 'done' : 'filtered', {
-        attempts: this.#attempts + 1,
+      verdict = verdictOf(step, branch, output.length > 0 ? 'done' : 'filtered', {
+        attempts: trying.attempts + 1,
         ms: clock.monotonic() - startedAt,
       });
       if (would) verdict = { ...verdict, would: kept(would, this.#context.mask) };
-      this.#succeeded(step.name);
+      this.#context.outages.succeeded(step.name, trying);
       breaker.succeeded();
     } catch (error) {
       // A try that was cut off from outside says nothing about the step.
@@ -270,11 +350,16 @@ export class Delivery {
       const ms = clock.monotonic() - startedAt;
       breaker.failed(event.id, error, step.delivery, admission);
       const probe = admission === 'probe' ? breaker : undefined;
-      const decided = await this.#failed(step, at.branch, error, ms, probe);
+      const decided = await this.#failed(step, trying, time, branch, error, ms, probe);
+      if (decided === 'aside') {
+        const { attempts } = trying;
+        this.#setAside(at, verdictOf(step, branch, 'failed', { attempts, ms, error: messageOf(error) }));
+        return undefined;
+      }
       if (decided !== 'continue') return decided;
-      output = [at.data];
-      verdict = verdictOf(step, at.branch, 'continued', {
-        attempts: this.#attempts,
+      output = [{ data: at.data }];
+      verdict = verdictOf(step, branch, 'continued', {
+        attempts: trying.attempts,
         ms,
         error: messageOf(error),
       });
@@ -283,50 +368,65 @@ export class Delivery {
   }
 
   /** `holds`: the step is to be tried. Undefined: it was passed over. */
-  async #askWhen(step: Step, when: RuleCondition, at: Pending): Promise<Pause | 'holds' | undefined> {
+  async #askWhen(
+    step: Step,
+    when: RuleCondition,
+    at: Strand,
+    time: Time,
+  ): Promise<Pause | 'holds' | undefined> {
     const { clock, signal } = this.#context;
-    this.#firstTryAt ??= this.#time.monotonic();
+    const { branch, trying } = at;
+    trying.since(time);
     const startedAt = clock.monotonic();
     try {
       const { holds, checks } = await when.judge(this.#context.view(this.#task.event, at.data));
       if (holds) {
-        this.#held = true;
+        trying.held = true;
         return 'holds';
       }
-      this.#succeeded(step.name);
-      const rest = { attempts: this.#attempts + 1, ms: clock.monotonic() - startedAt };
-      return this.#finish(at, [at.data], {
-        ...verdictOf(step, at.branch, 'skipped', rest),
+      this.#context.outages.succeeded(step.name, trying);
+      const rest = { attempts: trying.attempts + 1, ms: clock.monotonic() - startedAt };
+      return this.#finish(at, [{ data: at.data }], {
+        ...verdictOf(step, branch, 'skipped', rest),
         checks: this.#masked(checks),
       });
     } catch (error) {
       if (signal.aborted) return ABORTED;
       // What could not be decided is never taken for decided, so `onError: continue` is for the step itself.
-      const decided = await this.#failed({ ...step, onError: 'park' }, at.branch, error, 0);
+      const decided = await this.#failed({ ...step, onError: 'park' }, trying, time, branch, error, 0);
+      if (decided === 'aside') {
+        const { attempts } = trying;
+        this.#setAside(at, verdictOf(step, branch, 'failed', { attempts, ms: 0, error: messageOf(error) }));
+        return undefined;
+      }
       return decided === 'continue' ? undefined : decided;
     }
   }
 
-  async #finish(at: Pending, output: readonly Data[], verdict: StepVerdict): Promise<Pause | undefined> {
+  async #finish(at: Strand, output: readonly Output[], verdict: StepVerdict): Promise<Pause | undefined> {
     const { name: step } = this.#prepared(at.index).step;
-    this.#pass(at, output, verdict);
-    this.#nextStep();
+    const branches = branchesOf(output);
+    this.#pass(
+      at,
+      output.map(({ data }) => data),
+      branches,
+      verdict,
+    );
     // Nothing comes after the last one: then the record of the run says it all.
-    if (this.#pending.length === 0) return undefined;
-    const checkpoint = { step, branch: at.branch, output, verdict };
+    if (this.#strands.size === 0) return undefined;
+    const checkpoint = {
+      step,
+      branch: at.branch,
+      output: output.map(({ data }) => addedTo(at.data, data)),
+      ...(branches && { branches }),
+      verdict,
+    };
     return (await this.#task.checkpoint(checkpoint)) ? undefined : ABORTED;
   }
 
   #masked(checks: readonly Check[]): readonly Check[] {
     const { mask } = this.#context;
     return checks.map(check => ({ ...check, test: mask(check.test), seen: mask(check.seen) }));
-  }
-
-  #nextStep(): void {
-    this.#attempts = 0;
-    this.#firstTryAt = undefined;
-    this.#wasTried = false;
-    this.#held = false;
   }
 
   #mayTry(): boolean {
@@ -337,17 +437,21 @@ export class Delivery {
    * The wait for an open breaker, or for someone to resume the plugin. On disk too, so that it goes on where it was after a
    * restart. Undefined when an outage has lasted long enough: then the step has its try, and its failure counts.
    */
-  async #holdBack({ name, delivery }: Step, branch: string, breaker: Breaker): Promise<Pause | undefined> {
-    const now = this.#time.monotonic();
-    this.#firstTryAt ??= now;
-    const sinceFirstMs = now - this.#firstTryAt;
+  async #holdBack(
+    { name, delivery }: Step,
+    trying: Trying,
+    time: Time,
+    branch: string,
+    breaker: Breaker,
+  ): Promise<Pause | undefined> {
+    const sinceFirstMs = trying.since(time);
     const leftMs = freeWaitMs(delivery) - sinceFirstMs;
     const isPaused = breaker.hold.isOn;
     if (leftMs <= 0 && !isPaused) return undefined;
     const recorded = await this.#task.tried({
       step: name,
       branch,
-      attempts: this.#attempts,
+      attempts: trying.attempts,
       sinceFirstMs,
       waitMs: breaker.waitMs,
       error: `plugin ${breaker.plugin} ${isPaused ? 'is paused' : 'keeps failing'}`,
@@ -356,27 +460,30 @@ export class Delivery {
     return recorded ? { kind: 'held', breaker, ms: leftMs } : ABORTED;
   }
 
+  /** `aside`: the branch is parked by itself, and the others go on. */
   async #failed(
     step: Pick<Step, 'name' | 'delivery' | 'onError'> & Partial<Pick<Step, 'plugin'>>,
+    trying: Trying,
+    time: Time,
     branch: string,
     error: unknown,
     ms: number,
     probe?: Breaker,
-  ): Promise<Pause | 'continue'> {
+  ): Promise<Pause | 'continue' | 'aside'> {
     const { outages, random } = this.#context;
-    const now = this.#time.monotonic();
-    const sinceFirstMs = now - (this.#firstTryAt ?? now);
-    const tried = { attempts: this.#attempts, sinceFirstMs };
+    const sinceFirstMs = trying.since(time);
+    const tried = { attempts: trying.attempts, sinceFirstMs };
     const decision = afterFailure(step, tried, error, random(), probe !== undefined);
     const message = messageOf(error);
-    this.#attempts = decision.attempts;
+    const { attempts } = decision;
+    trying.attempts = attempts;
     const { seq, id } = this.#task.event;
-    const fields = { seq, event: id, attempts: decision.attempts, error };
+    const fields = { seq, event: id, ...(branch && { branch }), attempts, error };
     const record = (waitMs: number) =>
       this.#task.tried({
         step: step.name,
         branch,
-        attempts: decision.attempts,
+        attempts,
         sinceFirstMs,
         waitMs,
         error: message,
@@ -386,35 +493,29 @@ export class Delivery {
       case 'retry': {
         const { afterMs } = decision;
         const waitMs = probe?.waitMs ?? afterMs;
-        outages.failed(step.name, this, { ...fields, retryInMs: Math.round(waitMs) });
+        outages.failed(step.name, trying, { ...fields, retryInMs: Math.round(waitMs) });
         if (!(await record(waitMs))) return ABORTED;
         if (probe === undefined) return { kind: 'waiting', ms: afterMs };
         return { kind: 'held', breaker: probe, ms: freeWaitMs(step.delivery) - sinceFirstMs };
       }
       case 'halt':
-        outages.gaveUp(step.name, this, { ...fields, next: 'halt' });
+        outages.gaveUp(step.name, trying, { ...fields, next: 'halt' });
         return (await record(0)) ? { kind: 'halted', step: step.name, error: message } : ABORTED;
       case 'continue':
-        outages.gaveUp(step.name, this, { ...fields, next: 'continue' });
+        outages.gaveUp(step.name, trying, { ...fields, next: 'continue' });
         return 'continue';
       case 'park': {
-        outages.gaveUp(step.name, this, { ...fields, next: 'park' });
+        outages.gaveUp(step.name, trying, { ...fields, next: 'park' });
+        const park = { step: step.name, branch, attempts, error: message };
+        if (branch !== this.#own) {
+          const isKept = this.#context.rule.shadow || (await this.#task.park(park));
+          return isKept ? 'aside' : ABORTED;
+        }
         if (!(await this.#keepConditions(step.name))) return ABORTED;
-        const { attempts } = decision;
         const verdict = verdictOf(step, branch, 'failed', { attempts, ms, error: message });
-        const steps = isCondition(step.name) ? [] : [...this.#verdicts, verdict];
-        return this.#givenUp(steps, { step: step.name, branch, attempts, error: message });
+        return isCondition(step.name) ? this.#givenUp([], park) : this.#giveUp(park, verdict);
       }
     }
-  }
-
-  /** Kept for a person, unless nothing is to come of the run anyway. */
-  #givenUp(steps: readonly StepVerdict[], park: ParkRequest): Pause {
-    const { error } = park;
-    if (this.#context.rule.shadow) {
-      return { kind: 'ended', outcome: 'dropped', steps, error: `would be parked: ${error}` };
-    }
-    return { kind: 'ended', outcome: 'parked', steps, error, park };
   }
 
   /**
@@ -428,35 +529,49 @@ export class Delivery {
   }
 
   /** Takes up the tries of an earlier life; says how long to wait before the next one. */
-  #restore(step: string, branch: string): number {
+  #restore(trying: Trying, time: Time, step: string, branch: string): number {
+    if (this.#restored.size === 0) return 0;
     const place = placeOf(step, branch);
     const tries = this.#restored.get(place);
     if (tries === undefined) return 0;
     this.#restored.delete(place);
-    this.#attempts = tries.attempts;
-    // Where a pause has held time back since, it was read in what is this one's future.
-    this.#firstTryAt = Math.min(this.#readAt, this.#time.monotonic()) - tries.sinceFirstMs;
-    this.#wasTried = true;
+    trying.restore(tries, this.#readAt, time);
     return this.#readAt + tries.waitMs - this.#context.clock.monotonic();
   }
 
-  #succeeded(step: string): void {
-    this.#context.outages.succeeded(step, this);
+  #pass(
+    at: Strand,
+    data: readonly Data[],
+    branches: readonly string[] | undefined,
+    verdict: StepVerdict,
+  ): void {
+    this.#verdicts.push(verdict);
+    const isLast = at.index + 1 === this.#context.steps.length;
+    if (isLast && data.length > 0) this.#letThrough = true;
+    this.#follow(at, isLast ? [] : strandsAfter(at, data, branches));
   }
 
-  #pass(at: Pending, output: readonly Data[], verdict: StepVerdict): void {
-    this.#pending.pop();
+  #setAside(at: Strand, verdict: StepVerdict): void {
     this.#verdicts.push(verdict);
-    const index = at.index + 1;
-    if (index === this.#context.steps.length) {
-      if (output.length > 0) this.#letThrough = true;
-      return;
-    }
-    for (let n = output.length - 1; n >= 0; n--) {
-      const own = output.length === 1 ? '' : String(n);
-      const branch = at.branch && own ? `${at.branch}.${own}` : at.branch || own;
-      this.#pending.push({ index, branch, data: output[n] ?? NO_DATA });
-    }
+    this.#parked.push(verdict.error ?? '');
+    this.#follow(at, []);
+  }
+
+  #follow(at: Strand, next: readonly Strand[]): void {
+    const own = this.#own;
+    const wanted = next.filter(({ branch }) => isWithin(branch, own) || isWithin(own, branch));
+    this.#isThere ||= wanted.some(({ branch }) => isWithin(branch, own));
+    this.#strands.replace(at, wanted);
+  }
+
+  /** What comes before the branch that this is about was done; with other steps than then it is done again, but not more. */
+  #leadsTo({ branch, step }: Only, at: Strand): boolean {
+    if (isWithin(at.branch, branch)) return true;
+    return at.index < this.#context.steps.findIndex(prepared => prepared.step.name === step);
+  }
+
+  #breaker(index: number): Breaker {
+    return this.#context.breakers[index] as Breaker;
   }
 
   #prepared(index: number): PreparedStep {
@@ -464,34 +579,8 @@ export class Delivery {
   }
 }
 
-/** Contract 6: the same over retries and restarts, another one for each replay. */
-export function deliveryKey(rule: string, eventId: string, step: string, branch: string, replay = 0): string {
-  const key = branch ? `${rule}/${eventId}/${step}/${branch}` : `${rule}/${eventId}/${step}`;
-  return replay > 0 ? `${key}/${replay}` : key;
-}
-
 const placeOf = (step: string, branch: string): string => `${step}/${branch}`;
 
-function verdictOf(
-  step: Pick<Step, 'name'>,
-  branch: string,
-  outcome: StepVerdict['outcome'],
-  rest: { attempts: number; ms: number; error?: string },
-): StepVerdict {
-  return {
-    step: step.name,
-    ...(branch && { branch }),
-    outcome,
-    ...rest,
-    ms: Math.round(rest.ms),
-  };
-}
-
-/** Long enough for people; some errors carry the whole answer of a server. */
-const MAX_MESSAGE = 2000;
-
-function messageOf(error: unknown): string {
-  const { message, name } = coerceError(error);
-  const text = message || name;
-  return text.length > MAX_MESSAGE ? `${text.slice(0, MAX_MESSAGE - 3)}...` : text;
-}
+/** What a step has added to a message: what was there before is on disk already. */
+const addedTo = (before: Data, after: Data): Data =>
+  Object.fromEntries(Object.entries(after).filter(([name, value]) => before[name] !== value));

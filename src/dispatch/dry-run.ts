@@ -1,13 +1,15 @@
+import { childOf } from '../core/branch.ts';
 import type { Check } from '../core/condition.ts';
 import { coerceError } from '../core/errors.ts';
 import type { PodioEvent } from '../core/event.ts';
 import type { Rule } from '../core/rule.ts';
 import { type Sending, showWould, type Would } from '../core/would.ts';
 import type { Data } from '../plugin/contract.ts';
-import type { PreparedStep } from '../plugin/host.ts';
+import type { Output, PreparedStep } from '../plugin/host.ts';
 import type { ItemReader } from '../podio/contract.ts';
-import { deliveryKey } from './deliver.ts';
 import type { Matcher } from './match.ts';
+import { branchesOf } from './strands.ts';
+import { deliveryKey } from './trying.ts';
 
 export interface DryStep {
   readonly step: string;
@@ -75,14 +77,18 @@ export async function dryRun(deps: DryRunDeps, event: PodioEvent): Promise<DryRu
     const made = await dryStep(deps, prepared, event, branch, data);
     steps.push(made.verdict);
     if (made.verdict.outcome === 'failed') return false;
-    for (const [n, output] of made.output.entries()) {
-      const own = made.output.length === 1 ? '' : String(n);
-      if (!(await goOn(index + 1, branch && own ? `${branch}.${own}` : branch || own, output))) return false;
+    const names = branchesOf(made.output);
+    let whole = true;
+    for (const [n, { data }] of made.output.entries()) {
+      const name = names?.[n];
+      const own = name === undefined ? branch : childOf(branch, name);
+      // A branch is parked by itself: the others go on.
+      if (!(await goOn(index + 1, own, data))) whole = false;
     }
-    return true;
+    return whole;
   };
   const whole = await goOn(0, '', {});
-  const error = steps.at(-1)?.error;
+  const error = steps.find(({ outcome }) => outcome === 'failed')?.error;
   if (!whole) {
     return { rule: rule.name, outcome: 'failed', steps, ...(error !== undefined && { error }) };
   }
@@ -95,7 +101,7 @@ async function dryStep(
   event: PodioEvent,
   branch: string,
   data: Data,
-): Promise<{ verdict: DryStep; output: readonly Data[] }> {
+): Promise<{ verdict: DryStep; output: readonly Output[] }> {
   const { step } = prepared;
   const at = { step: step.name, ...(branch && { branch }) };
   let would: Would | undefined;
@@ -112,7 +118,7 @@ async function dryStep(
   try {
     const judged = await step.when?.judge(view(event, data));
     if (judged?.holds === false) {
-      return { verdict: { ...at, outcome: 'skipped', checks: judged.checks }, output: [data] };
+      return { verdict: { ...at, outcome: 'skipped', checks: judged.checks }, output: [{ data }] };
     }
   } catch (thrown) {
     return { verdict: { ...at, outcome: 'failed', error: coerceError(thrown).message }, output: [] };
@@ -129,7 +135,7 @@ async function dryStep(
   } catch (thrown) {
     const error = coerceError(thrown).message;
     return step.onError === 'continue'
-      ? { verdict: { ...at, outcome: 'continued', error }, output: [data] }
+      ? { verdict: { ...at, outcome: 'continued', error }, output: [{ data }] }
       : { verdict: { ...at, outcome: 'failed', error }, output: [] };
   }
 }

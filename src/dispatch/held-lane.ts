@@ -6,6 +6,7 @@ import type {
   Finished,
   Lanes,
   Lease,
+  ParkRequest,
   RequestedRun,
   RunKey,
   Tries,
@@ -116,6 +117,11 @@ export class HeldLane {
   tried(run: RunKey, tries: Tries): Promise<boolean> {
     const { lanes, lease, fingerprint } = this.#deps;
     return this.#write(() => lanes.tried(lease, run, fingerprint, tries));
+  }
+
+  park(run: RunKey, park: ParkRequest): Promise<boolean> {
+    const { lanes, lease, fingerprint } = this.#deps;
+    return this.#write(() => lanes.park(lease, run, fingerprint, park));
   }
 
   async finish(finished: Finished, cursor: number): Promise<boolean> {

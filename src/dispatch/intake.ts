@@ -226,6 +226,7 @@ export class Intake {
       unwanted: match === 'no' && resume === undefined,
       resume,
       parkedId: undefined,
+      only: undefined,
       delivery: undefined,
     };
   }
@@ -262,7 +263,7 @@ export class Intake {
     if (asked.replays.length > 0) this.#replayer.look();
   }
 
-  #addRequested({ parkedId, entry, run }: RequestedRun): void {
+  #addRequested({ parkedId, entry, step, branch, run }: RequestedRun): void {
     const resume = this.#resume(run, this.#deps.clock.monotonic());
     this.#addBehind(orderKey(entry.event), {
       event: entry.event,
@@ -270,6 +271,7 @@ export class Intake {
       twin: false,
       resume,
       parkedId,
+      only: branch === '' ? undefined : { branch, step },
     });
   }
 
@@ -277,10 +279,10 @@ export class Intake {
     const place = placeOf(key);
     const resume = this.#begunReplays.get(place);
     this.#begunReplays.delete(place);
-    this.#addBehind(order, { event, key, twin, resume, parkedId: undefined });
+    this.#addBehind(order, { event, key, twin, resume, parkedId: undefined, only: undefined });
   }
 
-  #addBehind(order: string, run: Pick<Run, 'event' | 'key' | 'twin' | 'resume' | 'parkedId'>): void {
+  #addBehind(order: string, run: Pick<Run, 'event' | 'key' | 'twin' | 'resume' | 'parkedId' | 'only'>): void {
     if (!this.#taking) return;
     this.#window.addBehind(order, {
       ...run,
@@ -293,8 +295,8 @@ export class Intake {
   }
 
   /** With other steps than now, what was reached means nothing: the run begins again. */
-  #resume({ fingerprint, checkpoints, tries }: OpenRun, readAt: number): Resume | undefined {
-    return fingerprint === this.#deps.rule.fingerprint ? { checkpoints, tries, readAt } : undefined;
+  #resume({ fingerprint, checkpoints, tries, parked }: OpenRun, readAt: number): Resume | undefined {
+    return fingerprint === this.#deps.rule.fingerprint ? { checkpoints, tries, parked, readAt } : undefined;
   }
 
   /** Only so much is read ahead: what waits in memory for long is what the garbage collector works hardest for. */

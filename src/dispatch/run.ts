@@ -1,6 +1,6 @@
 import type { PodioEvent } from '../core/event.ts';
 import type { RunKey } from '../store/contract.ts';
-import type { Delivery, Resume } from './deliver.ts';
+import type { Delivery, Only, Resume } from './deliver.ts';
 
 /** One event on its way through a rule. */
 export interface Run {
@@ -15,5 +15,7 @@ export interface Run {
   readonly resume: Resume | undefined;
   /** Set when a person asked for a parked run to be tried again. */
   readonly parkedId: string | undefined;
+  /** The branch that it is about, where that was parked by itself. */
+  readonly only: Only | undefined;
   delivery: Delivery | undefined;
 }

@@ -227,7 +227,8 @@ export class Runner implements Taker {
     const now = this.#deps.clock.monotonic();
     const quarantineMs = (this.#caution?.quarantineMs(run) ?? 0) + this.#openedAt - now;
     const waits = run.resume?.tries.map(({ waitMs }) => waitMs) ?? [];
-    return Math.max(quarantineMs, (run.resume?.readAt ?? 0) + Math.max(0, ...waits) - now, 0);
+    const waitMs = waits.length > 0 ? Math.min(...waits) : 0;
+    return Math.max(quarantineMs, (run.resume?.readAt ?? 0) + waitMs - now, 0);
   }
 
   async #run(slot: Slot<Run>, alone: boolean, suspect: boolean): Promise<void> {
@@ -317,7 +318,7 @@ export class Runner implements Taker {
   }
 
   #begin(run: Run): Delivery {
-    const { key, resume } = run;
+    const { key, only, resume } = run;
     const event: PodioEvent = key.replay > 0 ? { ...run.event, source: 'replay' } : run.event;
     return new Delivery(
       this.#deps.context,
@@ -326,7 +327,9 @@ export class Runner implements Taker {
         replay: key.replay,
         conditions: [...this.#conditions(run, event)],
         checkpoint: async checkpoint => (await this.#held?.checkpoint(key, checkpoint)) ?? false,
+        ...(only && { only }),
         tried: async tries => (await this.#held?.tried(key, tries)) ?? false,
+        park: async park => (await this.#held?.park(key, park)) ?? false,
       },
       resume,
     );
@@ -353,8 +356,8 @@ export class Runner implements Taker {
 
   /** True when the end of the run is on disk. */
   async #record(slot: Slot<Run>, pause: Pause & { kind: 'ended' }): Promise<boolean> {
-    const { key, parkedId } = slot.value;
-    const { outcome, steps, error, park } = pause;
+    const { key, only, parkedId } = slot.value;
+    const { outcome, steps, error, park, rest } = pause;
     const finished: Finished = {
       record: {
         ...key,
@@ -365,6 +368,8 @@ export class Runner implements Taker {
       },
       ...(park && { park }),
       ...(parkedId !== undefined && { parkedId }),
+      ...(only && { branch: only.branch }),
+      ...(rest && { rest }),
     };
     return (await this.#held?.finish(finished, this.#deps.intake().cursor(slot))) ?? false;
   }

@@ -136,7 +136,7 @@ const disabled = (rule: string): Ranked => ({
 function whyRan(rule: Rule | string, runs: readonly TracedRun[], events: readonly PodioEvent[]): Ranked {
   const name = typeof rule === 'string' ? rule : rule.name;
   const last = runs.at(-1) as TracedRun;
-  const verdict = last.parked ? 'parked' : last.outcome;
+  const verdict = last.parked || last.outcome === 'parked' ? 'parked' : last.outcome;
   const leftOut = typeof rule !== 'string' && events.some(event => isLeftOut(event, rule));
   const told = leftOut && last.outcome === 'filtered' && last.steps.length === 0;
   const why = told
@@ -169,13 +169,19 @@ function missesOf(steps: readonly StepVerdict[]): number {
 const failuresOf = (verdict: StepVerdict | undefined): number =>
   verdict?.checks?.filter(({ holds }) => !holds).length ?? 0;
 
-function sentenceOf({ outcome, steps, error, tries, parked, replay, shadow }: TracedRun): string {
+function sentenceOf({ outcome, steps, error, tries, parked, branches, replay, shadow }: TracedRun): string {
   const again = replay > 0 ? ` (replay ${replay})` : '';
   if (shadow)
     return `in shadow: ${shadowOf({ outcome, steps, ...(error !== undefined && { error }) })}${again}`;
   if (parked) {
     const asked = parked.requested ? '; it has been asked for, and has not run again yet' : '';
     return `parked at ${parked.step} after ${times(parked.attempts)}: ${parked.error}${asked}${again}`;
+  }
+  if (branches && outcome !== 'open') {
+    const [{ branch, step, attempts, error: why }] = branches as [TracedBranch, ...TracedBranch[]];
+    const first = `${branch} at ${step} after ${times(attempts)}: ${why}`;
+    const more = branches.length > 1 ? `, and ${branches.length - 1} more` : '';
+    return `parked in part, the rest of it ran: ${first}${more}${again}`;
   }
   switch (outcome) {
     case 'settled':
@@ -191,7 +197,8 @@ function sentenceOf({ outcome, steps, error, tries, parked, replay, shadow }: Tr
       if (failing === undefined) return `it is under way${again}`;
       const wait = Math.max(0, Math.ceil(failing.waitMs / 1000));
       const when = wait > 0 ? `next try in ${wait} s` : 'next try now';
-      return `${failing.step} has failed ${times(failing.attempts)}, ${when}: ${failing.error}${again}`;
+      const of = failing.branch ? ` for ${failing.branch}` : '';
+      return `${failing.step}${of} has failed ${times(failing.attempts)}, ${when}: ${failing.error}${again}`;
     }
   }
 }
@@ -209,12 +216,21 @@ function filteredBy(steps: readonly StepVerdict[]): string {
   return `${last.step} let nothing through`;
 }
 
-function nextOf({ outcome, parked, shadow }: TracedRun): string | undefined {
-  if (parked && !parked.requested) {
-    return `podiod parked retry ${parked.id} tries it again, podiod parked drop ${parked.id} gives it up.`;
+type TracedBranch = NonNullable<TracedRun['branches']>[number];
+
+function nextOf({ outcome, parked, branches = [], shadow }: TracedRun): string | undefined {
+  const left = [...(parked ? [parked] : []), ...branches].filter(({ requested }) => !requested);
+  if (left.length > 0) {
+    const ids = left.slice(0, MAX_IDS).map(({ id }) => id);
+    const [what, which] =
+      left.length > 1 ? ['them', `${ids.join(' ')}${left.length > MAX_IDS ? ' ...' : ''}`] : ['it', ids[0]];
+    return `podiod parked retry ${which} tries ${what} again, podiod parked drop ${which} gives ${what} up.`;
   }
   return outcome === 'dropped' && !shadow ? 'podiod replay runs the rule again over old events.' : undefined;
 }
+
+/** So many are named. */
+const MAX_IDS = 10;
 
 const times = (attempts: number): string => (attempts === 1 ? '1 try' : `${attempts} tries`);
 

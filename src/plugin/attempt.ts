@@ -8,7 +8,14 @@ import type { Would } from '../core/would.ts';
 import type { Attribution, PluginScope } from './attribution.ts';
 import type { Data, Message, PluginInstance } from './contract.ts';
 import { type At, attributed } from './failure.ts';
-import { isMessageOf, type MessageWorld, makeMessage, type Origin } from './message.ts';
+import {
+  isMessageOf,
+  type MessageWorld,
+  makeMessage,
+  type Origin,
+  type Output,
+  outputOf,
+} from './message.ts';
 
 /** One event for one step. */
 export interface StepTask {
@@ -80,19 +87,19 @@ const kindOf = (value: unknown): string => {
 };
 
 /**
- * One try: subscribes the operator with a stream of this one message. Resolves when it completes, with the data of what
- * it emitted, in order. Rejects with a PluginError whose `retry` says what to do, or with the reason of `task.signal`.
+ * One try: subscribes the operator with a stream of this one message. Resolves when it completes, with what it emitted, in
+ * order. Rejects with a PluginError whose `retry` says what to do, or with the reason of `task.signal`.
  */
 export function attempt(
   operator: PluginInstance['operator'],
   task: StepTask,
   at: At & { readonly rule: string; readonly step: string },
   { clock, log, attribution, messages }: TryWorld,
-): Promise<readonly Data[]> {
+): Promise<readonly Output[]> {
   return new Promise((resolve, reject) => {
     if (task.signal.aborted) return reject(task.signal.reason);
     const origin = new TryOrigin(at.step, task, messages);
-    const output: Data[] = [];
+    const output: Output[] = [];
     let over = false;
     let subscription: Subscription | undefined;
     let cancelDeadline: (() => void) | undefined;
@@ -127,7 +134,7 @@ export function attempt(
       },
     };
 
-    const taken = (emitted: unknown, index: number): Data => {
+    const taken = (emitted: unknown, index: number): Output => {
       if (index >= MAX_OUTPUT) {
         throw new PluginError('PLUGIN_FLOOD', `emitted more than ${MAX_OUTPUT} messages for one`, at, {
           hint: 'A step may fan out, but not without end: look for a repeat or an interval that never completes.',
@@ -145,7 +152,20 @@ export function attempt(
           },
         );
       }
-      return emitted.data;
+      const given = outputOf(emitted);
+      const [first] = output;
+      if (first !== undefined && (first.key === undefined) !== (given.key === undefined)) {
+        throw new PluginError(
+          'PLUGIN_MESSAGE',
+          'emitted messages of which some are forked and some are not',
+          at,
+          {
+            hint: 'Make all of them by message.fork(), or none.',
+            retry: 'never',
+          },
+        );
+      }
+      return given;
     };
 
     const stopListening = whenAborted(task.signal, onStop);
@@ -162,8 +182,8 @@ export function attempt(
         subscription = from(output$)
           .pipe(take(MAX_OUTPUT + 1), map(taken))
           .subscribe({
-            next: data => {
-              output.push(data);
+            next: one => {
+              output.push(one);
             },
             error: fail,
             complete: () => end(OVER, () => resolve(output)),

@@ -46,6 +46,12 @@ export interface Message {
   readonly view: View;
   /** A new message with `data` under this step's name. Plain JSON, 64 kb at most. */
   with(data: unknown): Message;
+  /**
+   * A new message that goes on by itself, with `value` (plain JSON, 64 kb at most) under `name`: what comes after this step is
+   * retried and parked for it alone, and `key` stands in its delivery keys. Either all that a step emits for one message is
+   * made so, or nothing.
+   */
+  fork(key: string, name: string, value: unknown): Message;
 }
 
 /** `hook: true` lets Podio fire hooks for the write; left out, it fires none. */
@@ -166,6 +172,8 @@ export interface PluginDefinition<Schema extends ZodType = ZodType> {
    * write what other rules watch. Left out: nothing, as far as can be told.
    */
   writes?(options: z.input<Schema>): readonly StepWrite[];
+  /** Names that it gives to what it adds, beside its step's, for the templates of later steps: see `fork`. */
+  names?(options: z.input<Schema>): readonly string[];
   /** What it would do with this message, one line or more, for dry runs. */
   describe?(message: Message, options: z.output<Schema>): string | Promise<string>;
 }

@@ -4,6 +4,7 @@ import type { PodioEvent } from '../core/event.ts';
 import type { Log } from '../core/log.ts';
 import type { Rule, Step } from '../core/rule.ts';
 import { keyOf } from '../core/rule-key.ts';
+import { surroundings, within } from '../language/surroundings.ts';
 import type { ItemReader } from '../podio/contract.ts';
 import type { Values } from '../store/contract.ts';
 import { attempt, dryMessage, type StepTask, type TryWorld } from './attempt.ts';
@@ -13,10 +14,11 @@ import { doOutside, makeContext } from './context.ts';
 import type { Data, PluginContext, PluginDefinition, PluginInstance, PluginPodio, View } from './contract.ts';
 import { attributed, withDeadline } from './failure.ts';
 import type { PluginLoader } from './load.ts';
-import { type MessageWorld, viewOf } from './message.ts';
+import { type MessageWorld, type Output, viewOf } from './message.ts';
 import type { AppNames } from './view.ts';
 
 export type { StepTask } from './attempt.ts';
+export type { Output } from './message.ts';
 
 /** One step of one rule, set up once and run many times. */
 export interface PreparedStep {
@@ -26,10 +28,9 @@ export interface PreparedStep {
   /** Resolves once set up; rejects only when `signal` aborts or the host is disposed. */
   ready(signal?: AbortSignal): Promise<void>;
   /**
-   * One try. Resolves, when the operator completes, with the `data` of each message it emitted, in order; none means
-   * filtered out. Rejects with an error whose `retry` verdict counts, or with the reason of the task's signal.
+   * One try. Resolves, when the operator completes, with what it emitted, in order; nothing means filtered out. Rejects with an error whose `retry` verdict counts, or with the reason of the task's signal.
    */
-  run(task: StepTask): Promise<readonly Data[]>;
+  run(task: StepTask): Promise<readonly Output[]>;
   /** What the plugin would do, by its own describe(); undefined when it has none. Needs no set-up. */
   describe(task: StepTask): Promise<string | undefined>;
 }
@@ -167,7 +168,7 @@ class SteppedPlugin implements PreparedStep {
     }
   }
 
-  async run(task: StepTask): Promise<readonly Data[]> {
+  async run(task: StepTask): Promise<readonly Output[]> {
     await this.ready(task.signal);
     if (this.#mode === 'told') return this.#tell(task);
     const { operator } = this.#instance as PluginInstance;
@@ -213,10 +214,10 @@ class SteppedPlugin implements PreparedStep {
     if (instance) await this.#disposeOf(instance);
   }
 
-  async #tell(task: StepTask): Promise<readonly Data[]> {
+  async #tell(task: StepTask): Promise<readonly Output[]> {
     const text = await this.describe(task);
     task.would?.({ ...(text !== undefined && { text }), notRun: true });
-    return [task.data];
+    return [{ data: task.data }];
   }
 
   /** It has done its work; that it can't be put in words harms nobody. */
@@ -280,7 +281,10 @@ class SteppedPlugin implements PreparedStep {
       },
       fail =>
         this.#deps.attribution.run({ ...at, fail }, () =>
-          definition.setup(this.step.options, this.#context()),
+          // It may compile templates, which may name what the steps before have named.
+          within({ ...surroundings(), names: new Set(this.step.names) }, () =>
+            definition.setup(this.step.options, this.#context()),
+          ),
         ),
     );
     if (typeof instance?.operator !== 'function') {

@@ -1,3 +1,4 @@
+import { PodiodError } from '../core/errors.ts';
 import type { PodioEvent } from '../core/event.ts';
 import type { Item } from '../core/podio.ts';
 import type { Rule } from '../core/rule.ts';
@@ -31,15 +32,30 @@ export interface Origin {
   readonly signal: AbortSignal;
 }
 
+/** A message that a step has passed on. `key` is that of a branch of its own. */
+export interface Output {
+  readonly data: Data;
+  readonly key?: string;
+}
+
+/** What a key may have at most: it stands in delivery keys, which others keep. */
+const MAX_KEY = 200;
+
+const showKey = (key: unknown): string =>
+  typeof key === 'string' ? (key === '' ? 'an empty one' : `one of ${key.length}`) : `a ${typeof key}`;
+
 class StepMessage implements Message {
   readonly event: PodioEvent;
   readonly events: readonly PodioEvent[];
   readonly deliveryKey: string;
   readonly data: Data;
   readonly #origin: Origin;
+  /** Of a message that goes on by itself. */
+  readonly #key: string | undefined;
 
-  constructor(origin: Origin, data: Data) {
+  constructor(origin: Origin, data: Data, key?: string) {
     this.#origin = origin;
+    this.#key = key;
     this.event = origin.event;
     this.events = Object.freeze([origin.event]);
     this.deliveryKey = origin.deliveryKey;
@@ -81,7 +97,23 @@ class StepMessage implements Message {
 
   with(data: unknown): Message {
     const { step } = this.#origin;
-    return new StepMessage(this.#origin, Object.freeze({ ...this.data, [step]: plainJson(data) }));
+    return new StepMessage(this.#origin, Object.freeze({ ...this.data, [step]: plainJson(data) }), this.#key);
+  }
+
+  fork(key: string, name: string, value: unknown): Message {
+    if (typeof key !== 'string' || key === '' || key.length > MAX_KEY) {
+      throw new PodiodError(
+        'PLUGIN_MESSAGE',
+        `the key of a branch must be a text of 1 to ${MAX_KEY} characters, given ${showKey(key)}`,
+        { retry: 'never' },
+      );
+    }
+    return new StepMessage(this.#origin, Object.freeze({ ...this.data, [name]: plainJson(value) }), key);
+  }
+
+  /** What comes of it when it is emitted. */
+  get output(): Output {
+    return this.#key === undefined ? { data: this.data } : { data: this.data, key: this.#key };
   }
 
   static isOf(origin: Origin, value: unknown): value is StepMessage {
@@ -120,3 +152,6 @@ export function makeMessage(origin: Origin, data: Data): Message {
 /** Whether `value` is the message of this very try, or made from it by `with()`. */
 export const isMessageOf = (origin: Origin, value: unknown): value is Message =>
   StepMessage.isOf(origin, value);
+
+/** What comes of a message of {@link isMessageOf} that was emitted. */
+export const outputOf = (message: Message): Output => (message as StepMessage).output;

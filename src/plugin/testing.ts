@@ -118,8 +118,8 @@ export async function testPlugin(plugin: PluginDefinition, bench: TestBench = {}
     async run(given = {}) {
       const { task, messages } = prepare(given);
       const at = { plugin: plugin.name, rule: RULE, step, phase: 'deliver' } as const;
-      const run = () =>
-        attempt(instance.operator, task, at, { clock: systemClock, log, attribution, messages });
+      const world = { clock: systemClock, log, attribution, messages };
+      const run = async () => (await attempt(instance.operator, task, at, world)).map(({ data }) => data);
       if (!capture) return run();
       const { result, sends: sent } = await capture.collect(run);
       sends.push(...sent);

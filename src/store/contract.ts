@@ -102,15 +102,10 @@ export interface TracedRun {
   readonly endedAt?: number;
   /** Of an open run: what has failed so far. */
   readonly tries?: readonly Tries[];
-  /** While it is parked. */
-  readonly parked?: {
-    readonly id: string;
-    readonly step: string;
-    readonly attempts: number;
-    readonly error: string;
-    /** A person has asked for it, and it has not run again yet. */
-    readonly requested: boolean;
-  };
+  /** While it is parked as a whole. */
+  readonly parked?: TracedPark;
+  /** Branches that are parked by themselves, in the order in which they were. */
+  readonly branches?: readonly (TracedPark & { readonly branch: string })[];
   /** While the event waits to be run with others. */
   readonly gathered?: {
     readonly mode: GatherMode;
@@ -123,6 +118,15 @@ export interface TracedRun {
     /** The event under which they are run, once the group is complete. */
     readonly lead?: string;
   };
+}
+
+export interface TracedPark {
+  readonly id: string;
+  readonly step: string;
+  readonly attempts: number;
+  readonly error: string;
+  /** A person has asked for it, and it has not run again yet. */
+  readonly requested: boolean;
 }
 
 /** How many a list answers at most where the query does not say. */
@@ -280,12 +284,14 @@ export interface RunKey {
   readonly replay: number;
 }
 
-/** A step of a run in hand that finished, with what it passed on: `data` of each message, in order. */
+/** A step of a run in hand that finished, with what it passed on: what it added to `data`, of each message, in order. */
 export interface Checkpoint {
   readonly step: string;
   /** `''` where there is one branch only. */
   readonly branch: string;
   readonly output: readonly Readonly<Record<string, unknown>>[];
+  /** How the branches are called that it has opened, one for each of `output`. */
+  readonly branches?: readonly string[];
   readonly verdict: StepVerdict;
 }
 
@@ -310,6 +316,8 @@ export interface OpenRun {
   readonly fingerprint: string;
   readonly checkpoints: readonly Checkpoint[];
   readonly tries: readonly Tries[];
+  /** Branches of it that are parked by themselves. */
+  readonly parked: readonly ParkRequest[];
 }
 
 /** All that a lane needs to go on after a restart. */
@@ -344,6 +352,9 @@ export interface Suspect {
 export interface RequestedRun {
   readonly parkedId: string;
   readonly entry: Entry;
+  /** Where it was parked. A branch other than '' goes on alone, and `run` holds what concerns it. */
+  readonly step: string;
+  readonly branch: string;
   readonly run: OpenRun;
   /** Where events that were gathered are run under this one. */
   readonly together?: Together;
@@ -413,6 +424,13 @@ export interface Finished {
   readonly parkedId?: string;
   /** Where it was run for others too: what their records are to say. They wait no longer, unless the run is parked. */
   readonly others?: Pick<RunRecord, 'outcome' | 'steps' | 'error' | 'shadow'>;
+  /** Of a retry of one branch: `record` is about that one, and goes into what is on record of the others. */
+  readonly branch?: string;
+  /**
+   * With outcome `parked` and no `park`, where branches are parked by themselves: what became of the rest. What is kept for
+   * them stays until the last one has ended; when all were dropped meanwhile the outcome is `dropped`.
+   */
+  readonly rest?: Outcome;
 }
 
 /** Which groups to complete, in place of those that are due. */
@@ -504,6 +522,8 @@ export interface Lanes {
   tried(lease: Lease, run: RunKey, fingerprint: string, tries: Tries): Promise<void>;
   /** Records a finished step. The next step starts after this resolves. Its tries are forgotten. */
   checkpoint(lease: Lease, run: RunKey, fingerprint: string, checkpoint: Checkpoint): Promise<void>;
+  /** Parks one branch of a run in hand by itself; the others go on. Its tries are forgotten. */
+  park(lease: Lease, run: RunKey, fingerprint: string, park: ParkRequest): Promise<void>;
   /** Of every lane that ever was, live or not. */
   status(): Promise<readonly LaneStatus[]>;
 }

@@ -4,10 +4,11 @@
  */
 import { randomUUID } from 'node:crypto';
 import { Subject } from 'rxjs';
+import { isWithin } from '../core/branch.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { StoreError } from '../core/errors.ts';
 import type { NewEvent } from '../core/event.ts';
-import type { Outcome, ParkedRun, RunRecord } from '../core/run.ts';
+import { type Outcome, type ParkedRun, type RunRecord, withBranch } from '../core/run.ts';
 import {
   type AppendResult,
   type Asked,
@@ -55,6 +56,8 @@ interface StoredRun {
   readonly fingerprint: string;
   readonly checkpoints: Map<string, Checkpoint>;
   readonly tries: Map<string, StoredTries>;
+  /** A message came out at its end. */
+  passed?: boolean;
 }
 
 interface StoredPark extends ParkRequest {
@@ -239,13 +242,20 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
       .map(({ event }) => ({ event: copy(event), runs: tracedRuns(event.seq) }));
 
   const tracedRuns = (seq: number): readonly TracedRun[] => {
-    const parkedOf = (rule: string, replay: number): Pick<TracedRun, 'parked'> => {
-      const row = [...data.parked.values()].find(
+    const parkedOf = (rule: string, replay: number): Pick<TracedRun, 'parked' | 'branches'> => {
+      const rows = [...data.parked.values()].filter(
         row => row.rule === rule && row.key.seq === seq && row.key.replay === replay,
       );
-      if (!row) return {};
-      const { id, step, attempts, error, requested } = row;
-      return { parked: { id: String(id), step, attempts, error, requested } };
+      const told = rows.map(({ id, step, branch, attempts, error, requested }) => ({
+        branch,
+        park: { id: String(id), step, attempts, error, requested },
+      }));
+      const whole = told.find(({ branch }) => branch === '');
+      const branches = told.filter(({ branch }) => branch !== '');
+      return {
+        ...(whole && { parked: whole.park }),
+        ...(branches.length > 0 && { branches: branches.map(({ branch, park }) => ({ branch, ...park })) }),
+      };
     };
     const finished = recordsOf(seq).map(
       ({ rule, replay, outcome, steps, error, shadow, endedAt }): TracedRun =>
@@ -287,8 +297,15 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
 
   const groups = new MemoryGroups(data.groups, {
     eventAt: seq => (data.gone.has(seq) ? undefined : entryAt(seq).event),
+    // On record too: a branch is parked while the run goes on.
     isParked: (rule, seq) =>
-      [...data.parked.values()].some(row => row.rule === rule && row.key.seq === seq && row.key.replay === 0),
+      [...data.parked.values()].some(
+        row =>
+          row.rule === rule &&
+          row.key.seq === seq &&
+          row.key.replay === 0 &&
+          data.records.has(runId(rule, row.key)),
+      ),
     now,
   });
 
@@ -320,7 +337,7 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
       if (mark.rule !== lane.rule || mark.epoch !== before?.epoch) continue;
       data.marks.set(id, { ...mark, epoch: 0, alone: false, ends: mark.ends + (mark.alone ? 1 : 0) });
       // Dropped before it was marked.
-      if (data.records.has(id) && !parkedRowOf(mark.rule, mark.key)) data.marks.delete(id);
+      if (data.records.has(id) && rowsOf(mark.rule, mark.key).length === 0) data.marks.delete(id);
     }
     return leases.grant(lane, data.epochs);
   };
@@ -336,15 +353,24 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
     now,
   );
 
-  const openRun = (run: StoredRun): OpenRun =>
-    copy({
+  /** Of a branch: what it comes from, and what is in it. */
+  const openRun = (run: StoredRun, of = ''): OpenRun => {
+    const concerns = ({ branch }: { branch: string }) => isWithin(branch, of) || isWithin(of, branch);
+    return copy({
       key: run.key,
       fingerprint: run.fingerprint,
-      checkpoints: [...run.checkpoints.values()],
-      tries: [...run.tries.values()].map(({ tries, at }) =>
-        elapsed(tries, at, pauses.standing(run.rule, tries.plugin)),
-      ),
+      checkpoints: [...run.checkpoints.values()].filter(concerns),
+      tries: [...run.tries.values()]
+        .filter(({ tries }) => concerns(tries))
+        .map(({ tries, at }) => elapsed(tries, at, pauses.standing(run.rule, tries.plugin))),
+      parked: parkedIn(run.rule, run.key, of),
     });
+  };
+
+  const parkedIn = (rule: string, key: RunKey, of: string): readonly ParkRequest[] =>
+    rowsOf(rule, key)
+      .filter(({ branch }) => branch !== of && isWithin(branch, of))
+      .map(({ step, branch, attempts, error }) => ({ step, branch, attempts, error }));
 
   const requested = (
     rule: string,
@@ -358,7 +384,11 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
         return {
           parkedId: String(row.id),
           entry: entryAt(row.key.seq),
-          run: run ? openRun(run) : { key: row.key, fingerprint: '', checkpoints: [], tries: [] },
+          step: row.step,
+          branch: row.branch,
+          run: run
+            ? openRun(run, row.branch)
+            : { key: row.key, fingerprint: '', checkpoints: [], tries: [], parked: [] },
           ...groups.together(rule, row.key),
         };
       });
@@ -385,10 +415,11 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
       done: doneAbove(rule, cursor),
       open: [...data.runs.values()]
         .filter(
-          run => run.rule === rule && !data.records.has(runId(rule, run.key)) && !parkedRowOf(rule, run.key),
+          run =>
+            run.rule === rule && !data.records.has(runId(rule, run.key)) && !parkedRowOf(rule, run.key, ''),
         )
         .sort((a, b) => a.key.seq - b.key.seq || a.key.replay - b.key.replay)
-        .map(openRun),
+        .map(run => openRun(run)),
       ...((reach > 0 || suspects.length > 0) && { unclean: { reach, suspects } }),
       requested: requested(rule),
     };
@@ -401,7 +432,7 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
     const id = runId(rule, key);
     const found = data.runs.get(id);
     if (found?.fingerprint === fingerprint) return found;
-    const fresh = { rule, key, fingerprint, checkpoints: new Map(), tries: new Map() };
+    const fresh: StoredRun = { rule, key, fingerprint, checkpoints: new Map(), tries: new Map() };
     data.runs.set(id, fresh);
     return fresh;
   };
@@ -440,40 +471,80 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
     run.tries.delete(pair(made.step, made.branch));
   };
 
-  const parkedRowOf = (rule: string, key: RunKey): StoredPark | undefined =>
-    [...data.parked.values()].find(row => runId(row.rule, row.key) === runId(rule, key));
+  const rowsOf = (rule: string, key: RunKey): readonly StoredPark[] =>
+    [...data.parked.values()]
+      .filter(row => runId(row.rule, row.key) === runId(rule, key))
+      .sort((a, b) => a.id - b.id);
 
-  const finish = (lease: Lease, { record, park, parkedId, others }: Finished, cursor: number): void => {
+  const parkedRowOf = (rule: string, key: RunKey, branch: string): StoredPark | undefined =>
+    rowsOf(rule, key).find(row => row.branch === branch);
+
+  const park = (lease: Lease, key: RunKey, fingerprint: string, wanted: ParkRequest): void => {
+    const run = runFor(lease, key, fingerprint);
+    const { rule } = lease.lane;
+    const place = pair(wanted.step, wanted.branch);
+    run.tries.delete(place);
+    // Dropped meanwhile, which is the later word.
+    if (run.checkpoints.has(place) || parkedRowOf(rule, key, wanted.branch)) return;
+    const id = ++data.parkedIds;
+    data.parked.set(id, { ...wanted, id, rule, key, at: now(), requested: false });
+  };
+
+  const finish = (lease: Lease, finished: Finished, cursor: number): void => {
+    const { record, park, parkedId, branch = '', rest, others } = finished;
     moveCursor(lease, cursor);
     const { rule } = lease.lane;
     const key: RunKey = { seq: record.seq, eventId: record.eventId, replay: record.replay };
     data.marks.delete(runId(rule, key));
-    const row = parkedRowOf(rule, key);
+    const row = parkedRowOf(rule, key, branch);
     // A retry whose row is gone was dropped meanwhile, which is the later word; a first park whose row is there is a repeat.
     const id = runId(rule, key);
+    const isLast = rowsOf(rule, key).every(other => other === row);
     if (park && (parkedId !== undefined) !== (row !== undefined)) {
-      if (parkedId !== undefined) data.runs.delete(id);
+      if (parkedId !== undefined && isLast) data.runs.delete(id);
       return;
     }
+    const run = data.runs.get(id);
+    let { outcome } = record;
     if (park) {
       const parked = row?.id ?? ++data.parkedIds;
       data.parked.set(parked, { ...park, id: parked, rule, key, at: now(), requested: false });
-      data.runs.get(id)?.tries.clear();
+      for (const [place, { tries }] of run?.tries ?? []) {
+        if (isWithin(tries.branch, branch)) run?.tries.delete(place);
+      }
     } else {
       if (row) data.parked.delete(row.id);
-      data.runs.delete(id);
+      if (run && (rest ?? outcome) === 'settled') run.passed = true;
+      if (rowsOf(rule, key).length > 0) outcome = 'parked';
+      else {
+        if (outcome === 'parked') outcome = 'dropped';
+        else if (branch !== '' && run?.passed) outcome = 'settled';
+        data.runs.delete(id);
+      }
     }
-    const stored: RunRecord = copy({ ...record, rule, endedAt: now() });
+    const before = data.records.get(id);
+    const steps = branch === '' ? record.steps : withBranch(before?.steps ?? [], branch, record.steps);
+    const error = branch !== '' && !park && outcome === 'parked' ? before?.error : record.error;
+    const { error: _, ...kept } = record;
+    const stored: RunRecord = copy({
+      ...kept,
+      outcome,
+      steps,
+      ...(error !== undefined && { error }),
+      rule,
+      endedAt: now(),
+    });
     data.records.set(id, stored);
     data.lastRuns.set(rule, stored);
     if (others === undefined) return;
     for (const seq of groups.others(rule, record.seq)) {
       const key = { seq, eventId: entryAt(seq).event.id, replay: record.replay };
-      const other: RunRecord = copy({ ...key, ...others, rule, endedAt: now() });
+      const became = branch === '' && rest === undefined ? others.outcome : outcome;
+      const other: RunRecord = copy({ ...key, ...others, outcome: became, rule, endedAt: now() });
       data.records.set(runId(rule, key), other);
       data.lastRuns.set(rule, other);
     }
-    if (!park) groups.end(rule, record.seq);
+    if (!park && rowsOf(rule, key).length === 0) groups.end(rule, record.seq);
   };
 
   const gather = (
@@ -485,7 +556,7 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
     const { rule } = lease.lane;
     const id = runId(rule, key);
     data.marks.delete(id);
-    const row = parkedRowOf(rule, key);
+    const row = parkedRowOf(rule, key, '');
     // Dropped meanwhile, which is the later word; or on record, so that this is a repeat.
     if ((parkedId === undefined) !== (row === undefined) || (!row && data.records.has(id))) return undefined;
     if (row) {
@@ -540,6 +611,7 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
         seq: row.key.seq,
         event: entryAt(row.key.seq).event,
         step: row.step,
+        ...(row.branch !== '' && { branch: row.branch }),
         attempts: row.attempts,
         error: row.error,
         parkedAt: new Date(row.at).toISOString(),
@@ -579,15 +651,24 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
     for (const row of rows) {
       const id = runId(row.rule, row.key);
       data.parked.delete(row.id);
-      data.runs.delete(id);
       data.marks.delete(id);
-      const others = row.key.replay === 0 ? groups.others(row.rule, row.key.seq) : [];
-      const ids = others.map(seq => runId(row.rule, { eventId: entryAt(seq).event.id, replay: 0 }));
+      const { seq, replay } = row.key;
+      const record = data.records.get(id);
+      if (row.branch !== '' && (!record || rowsOf(row.rule, row.key).length > 0)) {
+        // Others go on: for them it has ended here.
+        const { step, branch, attempts, error } = row;
+        const verdict = { step, branch, outcome: 'failed', attempts, ms: 0, error } as const;
+        data.runs.get(id)?.checkpoints.set(pair(step, branch), { step, branch, output: [], verdict });
+      }
+      if (!record || rowsOf(row.rule, row.key).length > 0) continue;
+      data.runs.delete(id);
+      const others = replay === 0 ? groups.others(row.rule, seq) : [];
+      const ids = others.map(other => runId(row.rule, { eventId: entryAt(other).event.id, replay: 0 }));
       for (const each of [id, ...ids]) {
         const record = data.records.get(each);
         if (record?.outcome === 'parked') data.records.set(each, { ...record, outcome: 'dropped' });
       }
-      if (row.key.replay === 0) groups.end(row.rule, row.key.seq);
+      if (replay === 0) groups.end(row.rule, seq);
     }
     return rows.map(row => String(row.id));
   };
@@ -802,6 +883,7 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
       closed: (lease, page) => call(() => groups.closed(laneOf(lease).lane.rule, page)),
       members: (lease, lead) => call(() => copy(groups.members(laneOf(lease).lane.rule, lead))),
       admit: (lease, throttle) => call(() => groups.admit(laneOf(lease).lane.rule, throttle)),
+      park: (lease, run, fingerprint, wanted) => call(() => park(lease, run, fingerprint, wanted)),
       status: () => call(status),
     },
     parking: {

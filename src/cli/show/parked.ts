@@ -5,13 +5,13 @@ import { clip, plain } from '../text.ts';
 /** A parked run for people: which, and why. */
 export function showParked(
   cli: Cli,
-  { id, rule, event, step, attempts, error, parkedAt }: ParkedRun,
+  { id, rule, event, step, branch, attempts, error, parkedAt }: ParkedRun,
 ): string[] {
   const room = cli.terminal ? Math.max(cli.width, 30) : Infinity;
   const about = event.itemId === undefined ? event.type : `${event.type} item ${event.itemId}`;
   const tries = `${attempts} ${attempts === 1 ? 'try' : 'tries'}`;
   return [
     `${cli.style('bold', id)}  ${clip(`${rule}  ${plain(about)}  ${parkedAt}`, room - id.length - 2)}`,
-    `    ${clip(`at ${step} after ${tries}: ${plain(error)}`, room - 4)}`,
+    `    ${clip(`at ${step}${branch === undefined ? '' : ` for ${plain(branch)}`} after ${tries}: ${plain(error)}`, room - 4)}`,
   ];
 }

@@ -302,7 +302,14 @@ function watched(host: PluginHost, steps: StepRun[]): Pick<PluginHost, 'prepare'
               },
             });
             const outcome = output.length > 0 ? 'done' : 'filtered';
-            steps.push({ ...at, outcome, gives: output.map(data => data[step.name]), ...told() });
+            steps.push({
+              ...at,
+              outcome,
+              gives: output.map(({ data, key }) =>
+                key === undefined ? data[step.name] : added(task.data, data),
+              ),
+              ...told(),
+            });
             return output;
           } catch (thrown) {
             const outcome = step.onError === 'continue' ? 'continued' : 'failed';
@@ -314,6 +321,10 @@ function watched(host: PluginHost, steps: StepRun[]): Pick<PluginHost, 'prepare'
     },
   };
 }
+
+/** What the message of a branch has more than the one before it. */
+const added = (before: Data, after: Data): Data =>
+  Object.fromEntries(Object.entries(after).filter(([name, value]) => before[name] !== value));
 
 type Listed = readonly {
   readonly event: PodioEvent;

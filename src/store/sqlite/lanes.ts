@@ -1,6 +1,7 @@
 import type { Lanes, Lease } from '../contract.ts';
 import type { Leases } from '../leases.ts';
 import type { Reads } from './reads/index.ts';
+import { outputText } from './rows.ts';
 import type { Thread } from './thread.ts';
 import { packFinished } from './wire.ts';
 import type { Writes } from './writes/index.ts';
@@ -64,11 +65,11 @@ export function makeLanes(
     async tried(lease, run, fingerprint, tries) {
       await writer.call('tried', token(lease), run, fingerprint, tries, now());
     },
-    async checkpoint(lease, run, fingerprint, { step, branch, output, verdict }) {
+    async checkpoint(lease, run, fingerprint, { step, branch, output, branches, verdict }) {
       await writer.call('checkpoint', token(lease), run, fingerprint, {
         step,
         branch,
-        output: JSON.stringify(output),
+        output: outputText(output, branches),
         verdict: JSON.stringify(verdict),
       });
     },
@@ -88,6 +89,9 @@ export function makeLanes(
     },
     async admit(lease, throttle) {
       return writer.call('admit', token(lease), throttle, now());
+    },
+    async park(lease, run, fingerprint, park) {
+      await writer.call('park', token(lease), run, fingerprint, park, now());
     },
     status: () => reader.call('status'),
   };

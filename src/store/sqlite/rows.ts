@@ -4,7 +4,7 @@ import type { EventSource, PodioEvent } from '../../core/event.ts';
 import type { LedgerEntry, Range } from '../../core/ledger.ts';
 import type { Outcome, StepVerdict } from '../../core/run.ts';
 import type { Would } from '../../core/would.ts';
-import type { Entry } from '../contract.ts';
+import type { Checkpoint, Entry } from '../contract.ts';
 import { refOf } from '../refs.ts';
 import type { Names } from './names.ts';
 
@@ -82,6 +82,17 @@ export function stepsOf(stored: SQLOutputValue | undefined): readonly StepVerdic
       }),
       ...(would && { would }),
     }));
+}
+
+/** What a step passed on; with the names of the branches that it opened, where it has. */
+export const outputText = (output: Checkpoint['output'], branches: readonly string[] | undefined): string =>
+  JSON.stringify(branches === undefined ? output : { output, branches });
+
+export function outputOf(stored: SQLOutputValue | undefined): Pick<Checkpoint, 'output' | 'branches'> {
+  const parsed = JSON.parse(String(stored)) as
+    | Checkpoint['output']
+    | Required<Pick<Checkpoint, 'output' | 'branches'>>;
+  return 'branches' in parsed ? parsed : { output: parsed };
 }
 
 export const iso = (ms: SQLOutputValue | undefined): string => new Date(Number(ms)).toISOString();

@@ -8,7 +8,7 @@ import { StoreError } from '../../core/errors.ts';
 /** "Podi", in the file's header: tells podiod's databases from others. */
 const APPLICATION_ID = 0x506f6469;
 
-const MIGRATIONS: readonly string[] = [
+export const MIGRATIONS: readonly string[] = [
   `
   -- Strings that come again and again (types, refs, apps, rules), so that rows hold small numbers.
   CREATE TABLE name (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT;
@@ -283,6 +283,32 @@ const MIGRATIONS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX timer_due ON timer (due, stamp) WHERE due IS NOT NULL;
   CREATE INDEX timer_rule_due ON timer (rule, due);
+  `,
+  `
+  -- Branches of a run are parked by themselves; branch is '' for the run as a whole.
+  CREATE TABLE parked_branches (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    rule INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    replay INTEGER NOT NULL,
+    step TEXT NOT NULL,
+    branch TEXT NOT NULL,
+    attempts INTEGER NOT NULL,
+    error TEXT NOT NULL,
+    parked_at INTEGER NOT NULL,
+    requested INTEGER NOT NULL,
+    UNIQUE (rule, seq, replay, branch)
+  ) STRICT;
+  -- A run that was parked in a branch before this was parked as a whole.
+  INSERT INTO parked_branches SELECT id, rule, seq, replay, step, '', attempts, error, parked_at, requested FROM parked;
+  DELETE FROM sqlite_sequence WHERE name = 'parked_branches';
+  INSERT INTO sqlite_sequence (name, seq) SELECT 'parked_branches', seq FROM sqlite_sequence WHERE name = 'parked';
+  DROP TABLE parked;
+  ALTER TABLE parked_branches RENAME TO parked;
+  CREATE INDEX parked_rule ON parked (rule);
+  CREATE INDEX parked_requested ON parked (rule) WHERE requested = 1;
+  -- 1: a message of the run came out at its end, whatever is parked of it.
+  ALTER TABLE open_run ADD COLUMN passed INTEGER NOT NULL DEFAULT 0;
   `,
 ];
 

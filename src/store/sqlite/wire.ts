@@ -100,12 +100,14 @@ export type FinishedRow = readonly [
   park: ParkRequest | undefined,
   parkedId: string | undefined,
   others: OthersRow | undefined,
+  branch: string | undefined,
+  rest: number | undefined,
 ];
 
 /** What the records of events say that were run together with another one. */
 type OthersRow = readonly [outcome: number, steps: string | null, error: string | null];
 
-export const packFinished = ({ record, park, parkedId, others }: Finished): FinishedRow => [
+export const packFinished = ({ record, park, parkedId, branch, rest, others }: Finished): FinishedRow => [
   record.seq,
   record.replay,
   outcomeNumber(record.outcome),
@@ -114,6 +116,8 @@ export const packFinished = ({ record, park, parkedId, others }: Finished): Fini
   park,
   parkedId,
   others && [outcomeNumber(others.outcome), stepsText(others.steps, others.shadow), others.error ?? null],
+  branch,
+  rest && outcomeNumber(rest),
 ];
 
 /** Where all is news and released as it came, which is nearly always: each seq doubled, and one more for a twin. */

@@ -187,7 +187,7 @@ for (const { name, make } of WORLDS) {
       const load = async () => (await again.lanes.load(await again.lanes.acquire(lane(), 'head'))).open;
       const wanted = tries('tell', { attempts: 2, sinceFirstMs: 3000, waitMs: 3000, error: 'again' });
       expect(await load()).to.deep.equal([
-        { key: keyOf(event), fingerprint: 'print', checkpoints: [], tries: [wanted] },
+        { key: keyOf(event), fingerprint: 'print', checkpoints: [], tries: [wanted], parked: [] },
       ]);
       await world.clock.advance(4000);
       expect((await load())[0]?.tries).to.deep.equal([{ ...wanted, sinceFirstMs: 7000, waitMs: -1000 }]);
@@ -234,6 +234,7 @@ for (const { name, make } of WORLDS) {
           fingerprint: 'print',
           checkpoints: [asked, told],
           tries: [tries('tell', { branch: '0' })],
+          parked: [],
         },
       ]);
     });
@@ -249,7 +250,7 @@ for (const { name, make } of WORLDS) {
       await store.lanes.tried(lease, run, 'old', tries('tell'));
       await store.lanes.checkpoint(lease, run, 'new', checkpoint('note'));
       expect((await store.lanes.load(lease)).open).to.deep.equal([
-        { key: run, fingerprint: 'new', checkpoints: [checkpoint('note')], tries: [] },
+        { key: run, fingerprint: 'new', checkpoints: [checkpoint('note')], tries: [], parked: [] },
       ]);
     });
 
@@ -552,7 +553,15 @@ for (const { name, make } of WORLDS) {
         {
           parkedId: id,
           entry: { event, twin: false },
-          run: { key: keyOf(event), fingerprint: 'print', checkpoints: [checkpoint('ask')], tries: [] },
+          step: 'tell',
+          branch: '',
+          run: {
+            key: keyOf(event),
+            fingerprint: 'print',
+            checkpoints: [checkpoint('ask')],
+            tries: [],
+            parked: [],
+          },
         },
       ];
       expect(await store.lanes.requested(lease)).to.deep.equal(wanted);
@@ -568,7 +577,13 @@ for (const { name, make } of WORLDS) {
       const [id] = await park(store, lease, [event]);
       await store.parking.retry({ ids: [id ?? ''] });
       const [wish] = await store.lanes.requested(lease);
-      expect(wish?.run).to.deep.equal({ key: keyOf(event), fingerprint: '', checkpoints: [], tries: [] });
+      expect(wish?.run).to.deep.equal({
+        key: keyOf(event),
+        fingerprint: '',
+        checkpoints: [],
+        tries: [],
+        parked: [],
+      });
       await store.lanes.checkpoint(lease, keyOf(event), 'print', checkpoint('tell'));
       await store.lanes.tried(lease, keyOf(event), 'print', tries('note'));
       const again = await reopen(world, store);
@@ -580,6 +595,7 @@ for (const { name, make } of WORLDS) {
           fingerprint: 'print',
           checkpoints: [checkpoint('tell')],
           tries: [tries('note')],
+          parked: [],
         },
       ]);
     });

@@ -399,7 +399,7 @@ describe('Lane', () => {
         },
       }).start();
       await world.append(itemUpdate(1, 1));
-      expect(keys).to.deep.equal(['0', '2.0', '2.1'].map(branch => `r/item.update:1:1/sink/${branch}`));
+      expect(keys).to.deep.equal(['0', '2/0', '2/1'].map(branch => `r/item.update:1:1/sink/${branch}`));
       expect(await world.runs()).to.deep.equal([['r', 1, 'settled']]);
     });
 

@@ -8,7 +8,7 @@ import { type Dispatcher, makeDispatcher } from '../../../src/dispatch/dispatche
 import type { Known } from '../../../src/dispatch/match.ts';
 import type { WindowLimits } from '../../../src/dispatch/window.ts';
 import type { Changes, Data, View } from '../../../src/plugin/contract.ts';
-import type { PreparedStep, StepState, StepTask } from '../../../src/plugin/host.ts';
+import type { Output, PreparedStep, StepState, StepTask } from '../../../src/plugin/host.ts';
 import type { KnownField } from '../../../src/podio/contract.ts';
 import type { Store } from '../../../src/store/contract.ts';
 import { type MemoryStore, makeMemoryStore } from '../../../src/store/memory.ts';
@@ -50,6 +50,20 @@ export type Work = (
   rule: string,
 ) => readonly Data[] | undefined | Promise<readonly Data[] | undefined>;
 
+/** Branches of their own, called as the keys: what a work gives back for a split. */
+export const forked = (
+  data: Data,
+  name: string,
+  values: Readonly<Record<string, unknown>>,
+): readonly Data[] => Object.entries(values).map(([key, value]) => ({ ...data, [name]: value, [KEY]: key }));
+
+const KEY = Symbol('the key of a branch');
+
+const outputOf = (data: Data): Output => {
+  const { [KEY]: key, ...rest } = data as Data & { [KEY]?: string };
+  return key === undefined ? { data } : { data: rest, key };
+};
+
 export const pass: Work = () => undefined;
 
 export function fakeStep(rule: string, step: Step, work: Work, ready?: Promise<void>): PreparedStep {
@@ -68,7 +82,7 @@ export function fakeStep(rule: string, step: Step, work: Work, ready?: Promise<v
       const cut = new Promise<never>((_, reject) => {
         task.signal.addEventListener('abort', () => reject(task.signal.reason), { once: true });
       });
-      return (await Promise.race([work(task, rule), cut])) ?? [task.data];
+      return ((await Promise.race([work(task, rule), cut])) ?? [task.data]).map(outputOf);
     },
     describe: async () => undefined,
   };

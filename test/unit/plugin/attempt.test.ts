@@ -51,13 +51,15 @@ describe('a try', () => {
   describe('that completes', () => {
     it('gives the data of what was passed on', async () => {
       const { prepared } = prepare((m$: Observable<Message>) => m$);
-      expect(await prepared.run(task({ data: { before: { n: 1 } } }))).to.deep.equal([{ before: { n: 1 } }]);
+      expect(await prepared.run(task({ data: { before: { n: 1 } } }))).to.deep.equal([
+        { data: { before: { n: 1 } } },
+      ]);
     });
 
     it("adds data under the step's name", async () => {
       const { prepared } = prepare(map((m: Message) => m.with({ number: 5 }).with({ number: 6 })));
       expect(await prepared.run(task({ data: { before: 1 } }))).to.deep.equal([
-        { before: 1, probe: { number: 6 } },
+        { data: { before: 1, probe: { number: 6 } } },
       ]);
     });
 
@@ -66,17 +68,42 @@ describe('a try', () => {
       expect(await prepared.run(task())).to.deep.equal([]);
     });
 
+    it('gives the key of each message that goes on by itself, whatever is added to it', async () => {
+      const { prepared } = prepare(
+        concatMap((m: Message) => [
+          m.fork('a', 'row', { n: 1 }).with({ x: 1 }),
+          m.fork('b', 'row', { n: 2 }),
+        ]),
+      );
+      expect(await prepared.run(task({ data: { before: 1 } }))).to.deep.equal([
+        { data: { before: 1, row: { n: 1 }, probe: { x: 1 } }, key: 'a' },
+        { data: { before: 1, row: { n: 2 } }, key: 'b' },
+      ]);
+    });
+
+    it('takes either all messages as such or none, and no key that others could not keep', async () => {
+      const mixed = prepare(concatMap((m: Message) => [m.fork('a', 'row', 1), m]));
+      expect(await failure(mixed.prepared.run(task()))).to.include({
+        code: 'PLUGIN_MESSAGE',
+        retry: 'never',
+      });
+      for (const key of ['', 'x'.repeat(201), 7 as unknown as string]) {
+        const { prepared } = prepare(map((m: Message) => m.fork(key, 'row', 1)));
+        expect((await failure(prepared.run(task()))).message).to.match(/key of a branch/);
+      }
+    });
+
     it('waits for all branches and keeps their order', async () => {
       const { prepared } = prepare(
         concatMap((m: Message) => from([1, 2, 3]).pipe(mergeMap(async n => m.with(n)))),
       );
-      expect(await prepared.run(task())).to.deep.equal([{ probe: 1 }, { probe: 2 }, { probe: 3 }]);
+      expect(await prepared.run(task())).to.deep.equal([1, 2, 3].map(probe => ({ data: { probe } })));
     });
 
     it('serves many events at once and knows them apart', async () => {
       const { prepared } = prepare(concatMap(async (m: Message) => m.with(m.event.seq)));
       const outputs = await Promise.all([1, 2, 3].map(seq => prepared.run(task({ event: event({ seq }) }))));
-      expect(outputs).to.deep.equal([[{ probe: 1 }], [{ probe: 2 }], [{ probe: 3 }]]);
+      expect(outputs).to.deep.equal([1, 2, 3].map(probe => [{ data: { probe } }]));
     });
 
     it('takes observables of another rxjs', async () => {
@@ -98,7 +125,7 @@ describe('a try', () => {
         });
         return foreign(message as Message);
       });
-      expect(await prepared.run(task({ data: { a: 1 } }))).to.deep.equal([{ a: 1 }]);
+      expect(await prepared.run(task({ data: { a: 1 } }))).to.deep.equal([{ data: { a: 1 } }]);
     });
   });
 

@@ -83,7 +83,7 @@ describe('plugin host', () => {
       expect(prepared.state).to.deep.equal({ state: 'failing', error: 'never' });
       await clock.advance(4000);
       expect(prepared.state).to.deep.equal({ state: 'ready' });
-      expect(await output).to.deep.equal([{}]);
+      expect(await output).to.deep.equal([{ data: {} }]);
       expect(log.lines.map(({ level, message }) => `${level} ${message}`)).to.deep.equal([
         'error plugin set-up failed, events of its rule wait',
         'info plugin is set up again',
@@ -170,7 +170,8 @@ describe('plugin host', () => {
     });
     const known = new Set(['status']);
     const { prepared, log } = prepare(shout, { knowsField: (_event, name) => known.has(name) });
-    for (let n = 0; n < 3; n++) expect(await prepared.run(task())).to.deep.equal([{ probe: 'Won' }]);
+    for (let n = 0; n < 3; n++)
+      expect(await prepared.run(task())).to.deep.equal([{ data: { probe: 'Won' } }]);
     const told = log.lines.filter(({ level }) => level === 'warn');
     expect(told.map(({ fields }) => fields.field)).to.deep.equal(['stauts']);
   });
@@ -284,7 +285,7 @@ describe('plugin host', () => {
         }),
         captured(),
       );
-      expect(await prepared.run(task({ data: { a: 1 }, would }))).to.deep.equal([{ a: 1 }]);
+      expect(await prepared.run(task({ data: { a: 1 }, would }))).to.deep.equal([{ data: { a: 1 } }]);
       expect(told).to.deep.equal([{ text: 'posts', notRun: true }]);
       await prepare(define({}), captured()).prepared.run(task({ would }));
       expect(told[1]).to.deep.equal({ notRun: true });
@@ -310,7 +311,7 @@ describe('plugin host', () => {
 
     it('runs what keeps to its context, with what it sends kept', async () => {
       const output = await prepare(poster, captured()).prepared.run(task({ would }));
-      expect(output).to.deep.equal([{ probe: { status: 200, file: 'kept', isCaptured: true } }]);
+      expect(output).to.deep.equal([{ data: { probe: { status: 200, file: 'kept', isCaptured: true } } }]);
       const [one] = told;
       expect(one?.text).to.equal('posts');
       expect(one?.sends?.map(sending => [Object.keys(sending)[0], sending.body])).to.deep.equal([
@@ -320,7 +321,9 @@ describe('plugin host', () => {
     });
 
     it('asks it rather than running it, where there is no Podio to read from', async () => {
-      expect(await prepare(poster, captured(true)).prepared.run(task({ would }))).to.deep.equal([{}]);
+      expect(await prepare(poster, captured(true)).prepared.run(task({ would }))).to.deep.equal([
+        { data: {} },
+      ]);
       expect(told).to.deep.equal([{ text: 'posts', notRun: true }]);
     });
 
@@ -331,7 +334,9 @@ describe('plugin host', () => {
         fetch: async () => new Response('', { status: 202 }),
       };
       const output = await prepare(poster, real).prepared.run(task({ would }));
-      expect(output).to.deep.equal([{ probe: { status: 202, file: 'written', isCaptured: false } }]);
+      expect(output).to.deep.equal([
+        { data: { probe: { status: 202, file: 'written', isCaptured: false } } },
+      ]);
       expect(told).to.deep.equal([]);
     });
   });

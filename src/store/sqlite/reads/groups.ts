@@ -15,8 +15,9 @@ export interface GroupReads {
 }
 
 export function makeGroupReads(db: DatabaseSync, names: Names, ruleNames: Names): GroupReads {
-  const isParked =
-    'EXISTS (SELECT 1 FROM parked WHERE parked.rule = gathering.rule AND parked.seq = gathering.last AND parked.replay = 0)';
+  // On record too: a branch is parked while the run goes on.
+  const isParked = `(EXISTS (SELECT 1 FROM parked WHERE parked.rule = gathering.rule AND parked.seq = gathering.last AND parked.replay = 0)
+      AND EXISTS (SELECT 1 FROM run WHERE run.rule = gathering.rule AND run.seq = gathering.last AND run.replay = 0))`;
   const selectClosed = db.prepare(
     `SELECT gathering.*, event.id AS event_id FROM gathering JOIN event ON event.seq = gathering.last
      WHERE rule = ? AND place > ? AND NOT ${isParked} ORDER BY place LIMIT ?`,

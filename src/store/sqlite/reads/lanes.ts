@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
+import { isWithin } from '../../../core/branch.ts';
 import type { GatherMode } from '../../../core/gather.ts';
 import type { StepVerdict } from '../../../core/run.ts';
 import {
@@ -8,15 +9,17 @@ import {
   type LaneState,
   type LaneStatus,
   type OpenRun,
+  type ParkRequest,
   type RequestedRun,
   type TracedEntry,
+  type TracedPark,
   type TracedRun,
   type Tries,
   type Unclean,
 } from '../../contract.ts';
 import { elapsed, standsAt } from '../../time.ts';
 import { type Names, NO_NAME } from '../names.ts';
-import { entryOf, isShadow, outcomeNumber, outcomeOf, type Row, stepsOf } from '../rows.ts';
+import { entryOf, isShadow, outcomeNumber, outcomeOf, outputOf, type Row, stepsOf } from '../rows.ts';
 import { type GroupReads, makeGroupReads } from './groups.ts';
 import { makePausedSince } from './pauses.ts';
 
@@ -37,6 +40,14 @@ export interface LaneReads {
   trace(eventId: string, now: number): readonly TracedEntry[];
 }
 
+const tracedPark = ({ id, step, attempts, error, requested }: Row): TracedPark => ({
+  id: String(id),
+  step: String(step),
+  attempts: Number(attempts),
+  error: String(error),
+  requested: requested === 1,
+});
+
 export function makeLaneReads(db: DatabaseSync, names: Names, ruleNames: Names): LaneReads {
   const selectCursor = db.prepare(
     'SELECT cursor, loaded_at, reach FROM lane WHERE rule = ? AND shard = ? AND shards = ?',
@@ -49,15 +60,15 @@ export function makeLaneReads(db: DatabaseSync, names: Names, ruleNames: Names):
     `SELECT open_run.id, seq, replay, fingerprint, event.id AS event_id FROM open_run JOIN event USING (seq)
      WHERE rule = ?
        AND NOT EXISTS (SELECT 1 FROM run WHERE run.rule = open_run.rule AND run.seq = open_run.seq AND run.replay = open_run.replay)
-       AND NOT EXISTS (SELECT 1 FROM parked WHERE parked.rule = open_run.rule AND parked.seq = open_run.seq AND parked.replay = open_run.replay)
+       AND NOT EXISTS (SELECT 1 FROM parked WHERE parked.rule = open_run.rule AND parked.seq = open_run.seq AND parked.replay = open_run.replay AND parked.branch = '')
      ORDER BY seq, replay`,
   );
   const selectSuspects = db.prepare(
     'SELECT seq, replay, ends, event.id AS event_id FROM start_mark JOIN event USING (seq) WHERE rule = ? ORDER BY seq, replay',
   );
   const selectRequested = db.prepare(
-    `SELECT event.*, parked.id AS parked_id, parked.replay, open_run.id AS run, open_run.fingerprint,
-       gathering.mode, gathering.name AS gathering, gathering.count
+    `SELECT event.*, parked.id AS parked_id, parked.replay, parked.step AS parked_step, parked.branch AS parked_branch,
+        open_run.id AS run, open_run.fingerprint, gathering.mode, gathering.name AS gathering, gathering.count
      FROM parked JOIN event USING (seq)
      LEFT JOIN gathering ON gathering.rule = parked.rule AND gathering.last = parked.seq AND gathering.place IS NOT NULL AND parked.replay = 0
      LEFT JOIN open_run ON open_run.rule = parked.rule AND open_run.seq = parked.seq AND open_run.replay = parked.replay
@@ -67,6 +78,17 @@ export function makeLaneReads(db: DatabaseSync, names: Names, ruleNames: Names):
     'SELECT step, branch, output, verdict FROM checkpoint WHERE run = ? ORDER BY id',
   );
   const selectTries = db.prepare('SELECT * FROM tries WHERE run = ? ORDER BY at');
+  // Of a branch: what it comes from, and what is in it.
+  const ofBranch = `run = :run AND (branch = '' OR branch = :branch
+    OR substr(:branch, 1, length(branch) + 1) = branch || '/' OR substr(branch, 1, length(:branch) + 1) = :branch || '/')`;
+  const selectBranchCheckpoints = db.prepare(
+    `SELECT step, branch, output, verdict FROM checkpoint WHERE ${ofBranch} ORDER BY id`,
+  );
+  const selectBranchTries = db.prepare(`SELECT * FROM tries WHERE ${ofBranch} ORDER BY at`);
+  const selectParkedBranches = db.prepare(
+    `SELECT id, step, branch, attempts, error, requested FROM parked
+     WHERE rule = ? AND seq = ? AND replay = ? AND branch <> '' ORDER BY id`,
+  );
   const selectSettled = db.prepare(
     `SELECT 1 FROM event WHERE event.id = ?1 AND (
        EXISTS (SELECT 1 FROM run WHERE run.rule = ?2 AND run.seq = event.seq AND run.replay = 0)
@@ -97,7 +119,7 @@ export function makeLaneReads(db: DatabaseSync, names: Names, ruleNames: Names):
     'SELECT replay, outcome, steps, error, ended_at FROM run WHERE rule = ? AND seq = ? ORDER BY replay',
   );
   const selectParkedOf = db.prepare(
-    'SELECT id, step, attempts, error, requested FROM parked WHERE rule = ? AND seq = ? AND replay = ?',
+    `SELECT id, step, attempts, error, requested FROM parked WHERE rule = ? AND seq = ? AND replay = ? AND branch = ''`,
   );
   const selectEntries = db.prepare('SELECT * FROM event WHERE id = ?');
   const selectRules = db.prepare('SELECT rule FROM lane GROUP BY rule');
@@ -105,8 +127,15 @@ export function makeLaneReads(db: DatabaseSync, names: Names, ruleNames: Names):
   const checkpointOf = ({ step, branch, output, verdict }: Row): Checkpoint => ({
     step: String(step),
     branch: String(branch),
-    output: JSON.parse(String(output)) as Checkpoint['output'],
+    ...outputOf(output),
     verdict: JSON.parse(String(verdict)) as StepVerdict,
+  });
+
+  const parkOf = ({ step, branch, attempts, error }: Row): ParkRequest => ({
+    step: String(step),
+    branch: String(branch),
+    attempts: Number(attempts),
+    error: String(error),
   });
 
   const pausedSince = makePausedSince(db);
@@ -127,13 +156,29 @@ export function makeLaneReads(db: DatabaseSync, names: Names, ruleNames: Names):
     return elapsed(tries, Number(row.at), standsAt(now, since));
   };
 
-  /** `now`: where the rule's time stands. */
-  const openRun = (id: number, key: OpenRun['key'], fingerprint: string, now: number): OpenRun => ({
-    key,
-    fingerprint,
-    checkpoints: selectCheckpoints.all(id).map(checkpointOf),
-    tries: selectTries.all(id).map(row => triesOf(row, now)),
-  });
+  /** `now`: where the rule's time stands. `branch`: only what concerns that one. */
+  const openRun = (
+    id: number,
+    rule: number,
+    key: OpenRun['key'],
+    fingerprint: string,
+    now: number,
+    branch = '',
+  ): OpenRun => {
+    const of = { run: id, branch };
+    const checkpoints = branch === '' ? selectCheckpoints.all(id) : selectBranchCheckpoints.all(of);
+    const tries = branch === '' ? selectTries.all(id) : selectBranchTries.all(of);
+    return {
+      key,
+      fingerprint,
+      checkpoints: checkpoints.map(checkpointOf),
+      tries: tries.map(row => triesOf(row, now)),
+      parked: selectParkedBranches
+        .all(rule, key.seq, key.replay)
+        .map(parkOf)
+        .filter(park => park.branch !== branch && isWithin(park.branch, branch)),
+    };
+  };
 
   const unclean = (rule: number, reach: number): Unclean | undefined => {
     const suspects = selectSuspects.all(rule).map(row => ({
@@ -146,14 +191,17 @@ export function makeLaneReads(db: DatabaseSync, names: Names, ruleNames: Names):
   const requested = (rule: number, { after = '0', limit = DEFAULT_LIMIT }: Page, now: number) =>
     selectRequested.all(rule, Number(after), limit).map((row): RequestedRun => {
       const key = { seq: Number(row.seq), eventId: String(row.id), replay: Number(row.replay) };
+      const branch = String(row.parked_branch);
       return {
         parkedId: String(row.parked_id),
         entry: entryOf(row, names),
+        step: String(row.parked_step),
+        branch,
         // A run that parked at its first try of its first step has left nothing behind.
         run:
           row.run === null
-            ? { key, fingerprint: '', checkpoints: [], tries: [] }
-            : openRun(Number(row.run), key, String(row.fingerprint), now),
+            ? { key, fingerprint: '', checkpoints: [], tries: [], parked: [] }
+            : openRun(Number(row.run), rule, key, String(row.fingerprint), now, branch),
         ...(typeof row.mode === 'string' && {
           together: {
             mode: row.mode as GatherMode,
@@ -164,18 +212,14 @@ export function makeLaneReads(db: DatabaseSync, names: Names, ruleNames: Names):
       };
     });
 
-  const parkedOf = (rule: number, seq: number, replay: number): Pick<TracedRun, 'parked'> => {
-    const row = selectParkedOf.get(rule, seq, replay);
-    if (row === undefined) return {};
-    const { id, step, attempts, error, requested } = row;
+  const parkedOf = (rule: number, seq: number, replay: number): Pick<TracedRun, 'parked' | 'branches'> => {
+    const whole = selectParkedOf.get(rule, seq, replay);
+    const branches = selectParkedBranches.all(rule, seq, replay);
     return {
-      parked: {
-        id: String(id),
-        step: String(step),
-        attempts: Number(attempts),
-        error: String(error),
-        requested: requested === 1,
-      },
+      ...(whole && { parked: tracedPark(whole) }),
+      ...(branches.length > 0 && {
+        branches: branches.map(row => ({ branch: String(row.branch), ...tracedPark(row) })),
+      }),
     };
   };
 
@@ -238,7 +282,7 @@ export function makeLaneReads(db: DatabaseSync, names: Names, ruleNames: Names):
         done: selectDone.all(rule, cursor).map(({ seq }) => Number(seq)),
         open: selectOpen.all(rule).map(row => {
           const key = { seq: Number(row.seq), eventId: String(row.event_id), replay: Number(row.replay) };
-          return openRun(Number(row.id), key, String(row.fingerprint), now);
+          return openRun(Number(row.id), rule, key, String(row.fingerprint), now);
         }),
         ...(left && { unclean: left }),
         requested: requested(rule, {}, now),

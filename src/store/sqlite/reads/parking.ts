@@ -12,7 +12,7 @@ export interface ParkingReads {
 export function makeParkingReads(db: DatabaseSync, names: Names, ruleNames: Names): ParkingReads {
   const select = (where: string) =>
     db.prepare(
-      `SELECT event.*, parked.id AS parked_id, parked.rule, parked.step, parked.attempts, parked.error, parked.parked_at
+      `SELECT event.*, parked.id AS parked_id, parked.rule, parked.step, parked.branch, parked.attempts, parked.error, parked.parked_at
        FROM parked CROSS JOIN event ON event.seq = parked.seq WHERE ${where} ORDER BY parked.id LIMIT ?`,
     );
   const selectAll = select('parked.id > ?');
@@ -25,6 +25,7 @@ export function makeParkingReads(db: DatabaseSync, names: Names, ruleNames: Name
     seq: Number(row.seq),
     event: eventOf(row, names),
     step: String(row.step),
+    ...(row.branch !== '' && { branch: String(row.branch) }),
     attempts: Number(row.attempts),
     error: String(row.error),
     parkedAt: iso(row.parked_at),

@@ -43,7 +43,8 @@ export function makeGroupWrites(db: DatabaseSync): GroupWrites {
   /** Of the latest only, the run in hand is waited for, so that what comes meanwhile is run as one. */
   const isNext = `NOT (mode = 'latest' AND EXISTS (
       SELECT 1 FROM gathering AS hand WHERE hand.rule = gathering.rule AND hand.name = gathering.name AND hand.place IS NOT NULL
-        AND NOT EXISTS (SELECT 1 FROM parked WHERE parked.rule = hand.rule AND parked.seq = hand.last AND parked.replay = 0)))`;
+        AND NOT (EXISTS (SELECT 1 FROM parked WHERE parked.rule = hand.rule AND parked.seq = hand.last AND parked.replay = 0)
+          AND EXISTS (SELECT 1 FROM run WHERE run.rule = hand.rule AND run.seq = hand.last AND run.replay = 0))))`;
   const selectDue = db.prepare(
     `SELECT id FROM gathering WHERE rule = ? AND place IS NULL AND due <= ? AND ${isNext} ORDER BY due, id LIMIT ?`,
   );

@@ -61,6 +61,7 @@ export function makeWrites(db: DatabaseSync, firstEpoch?: number) {
       gather: lanes.gather,
       close: lanes.close,
       admit: lanes.admit,
+      park: lanes.park,
       replay: replays.replay,
       replayed: lanes.replayed,
       retry: parking.retry,

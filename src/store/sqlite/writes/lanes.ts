@@ -1,8 +1,9 @@
 import type { DatabaseSync } from 'node:sqlite';
-import type { Closable, Closing, Gathered, LaneId, RunKey, Tries } from '../../contract.ts';
+import { withBranch } from '../../../core/run.ts';
+import type { Closable, Closing, Gathered, LaneId, ParkRequest, RunKey, Tries } from '../../contract.ts';
 import { staleLease } from '../../leases.ts';
 import type { Names } from '../names.ts';
-import { outcomeOf } from '../rows.ts';
+import { isShadow, outcomeNumber, outcomeOf, stepsOf, stepsText } from '../rows.ts';
 import type { FinishedRow } from '../wire.ts';
 import type { GroupWrites } from './groups.ts';
 import type { Marks } from './marks.ts';
@@ -44,6 +45,7 @@ export interface LaneWrites {
   replayed(lease: LeaseToken, id: string, cursor: number): void;
   tried(lease: LeaseToken, run: RunKey, fingerprint: string, tries: Tries, at: number): void;
   checkpoint(lease: LeaseToken, run: RunKey, fingerprint: string, made: CheckpointRow): void;
+  park(lease: LeaseToken, run: RunKey, fingerprint: string, park: ParkRequest, at: number): void;
   gather(lease: LeaseToken, gathered: Gathered, cursor: number, at: number): number | undefined;
   close(lease: LeaseToken, query: Closable & { limit: number }, at: number): Closing;
   admit(lease: LeaseToken, throttle: { max: number; perMs: number }, at: number): number;
@@ -78,6 +80,7 @@ export function makeLaneWrites(db: DatabaseSync, parts: LaneWriteParts): LaneWri
   );
   const updateLane = db.prepare('UPDATE lane SET cursor = ?, reach = ? WHERE epoch = ?');
   const selectOutcome = db.prepare('SELECT outcome FROM run WHERE rule = ? AND seq = ? AND replay = ?');
+  const selectRecord = db.prepare('SELECT steps, error FROM run WHERE rule = ? AND seq = ? AND replay = ?');
   const insertRun = db.prepare(
     'INSERT INTO run (rule, seq, replay, outcome, ended_at, steps, error) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
   );
@@ -85,7 +88,7 @@ export function makeLaneWrites(db: DatabaseSync, parts: LaneWriteParts): LaneWri
     'REPLACE INTO run (rule, seq, replay, outcome, ended_at, steps, error) VALUES (?, ?, ?, ?, ?, ?, ?)',
   );
   const selectOpen = db.prepare(
-    'SELECT id, fingerprint FROM open_run WHERE rule = ? AND seq = ? AND replay = ?',
+    'SELECT id, fingerprint, passed FROM open_run WHERE rule = ? AND seq = ? AND replay = ?',
   );
   const insertOpen = db.prepare('INSERT INTO open_run (rule, seq, replay, fingerprint) VALUES (?, ?, ?, ?)');
   const deleteOpen = db.prepare('DELETE FROM open_run WHERE rule = ? AND seq = ? AND replay = ?');
@@ -97,14 +100,24 @@ export function makeLaneWrites(db: DatabaseSync, parts: LaneWriteParts): LaneWri
     'REPLACE INTO tries (run, step, branch, attempts, since_first, wait, at, error, plugin) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
   );
   const deleteTries = db.prepare('DELETE FROM tries WHERE run = ? AND step = ? AND branch = ?');
-  const deleteAllTries = db.prepare('DELETE FROM tries WHERE run = ?');
-  const selectParked = db.prepare('SELECT id FROM parked WHERE rule = ? AND seq = ? AND replay = ?');
+  const deleteTriesIn = db.prepare(
+    `DELETE FROM tries WHERE run = :run
+       AND (:branch = '' OR branch = :branch OR substr(branch, 1, length(:branch) + 1) = :branch || '/')`,
+  );
+  const setPassed = db.prepare('UPDATE open_run SET passed = 1 WHERE id = ?');
+  const selectCheckpoint = db.prepare('SELECT 1 FROM checkpoint WHERE run = ? AND step = ? AND branch = ?');
+  const selectParked = db.prepare(
+    'SELECT id FROM parked WHERE rule = ? AND seq = ? AND replay = ? AND branch = ?',
+  );
+  const countParked = db.prepare(
+    'SELECT count(*) AS n FROM parked WHERE rule = ? AND seq = ? AND replay = ?',
+  );
   const insertParked = db.prepare(
     `INSERT INTO parked (rule, seq, replay, step, branch, attempts, error, parked_at, requested)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)`,
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0) ON CONFLICT (rule, seq, replay, branch) DO NOTHING`,
   );
   const renewParked = db.prepare(
-    'UPDATE parked SET step = ?, branch = ?, attempts = ?, error = ?, parked_at = ?, requested = 0 WHERE id = ?',
+    'UPDATE parked SET step = ?, attempts = ?, error = ?, parked_at = ?, requested = 0 WHERE id = ?',
   );
   const deleteParked = db.prepare('DELETE FROM parked WHERE id = ?');
 
@@ -196,17 +209,24 @@ export function makeLaneWrites(db: DatabaseSync, parts: LaneWriteParts): LaneWri
       return epoch;
     },
 
-    finish(lease, [seq, replay, outcome, steps, error, park, parkedId, others], cursor, at) {
+    finish(
+      lease,
+      [seq, replay, given, givenSteps, givenError, park, parkedId, others, branch, rest],
+      cursor,
+      at,
+    ) {
       const { rule } = moveCursor(lease, cursor);
       marks.lift(rule, { seq, replay });
-      const row = parked.any() ? selectParked.get(rule, seq, replay) : undefined;
+      const row = parked.any() ? selectParked.get(rule, seq, replay, branch ?? '') : undefined;
+      const left = parked.any() ? Number(countParked.get(rule, seq, replay)?.n) - (row ? 1 : 0) : 0;
       // A retry whose row is gone was dropped meanwhile, which is the later word; a first park whose row is there is a repeat.
       if (park && (parkedId !== undefined) !== (row !== undefined)) {
-        if (parkedId !== undefined) deleteOpen.run(rule, seq, replay);
+        if (parkedId !== undefined && left === 0) deleteOpen.run(rule, seq, replay);
         return;
       }
+      let outcome = given;
       if (park && row) {
-        renewParked.run(park.step, park.branch, park.attempts, park.error, at, Number(row.id));
+        renewParked.run(park.step, park.attempts, park.error, at, Number(row.id));
       } else if (park) {
         insertParked.run(rule, seq, replay, park.step, park.branch, park.attempts, park.error, at);
         parked.added();
@@ -215,24 +235,44 @@ export function makeLaneWrites(db: DatabaseSync, parts: LaneWriteParts): LaneWri
           deleteParked.run(Number(row.id));
           parked.removed();
         }
-        if (open.any()) {
-          deleteOpen.run(rule, seq, replay);
-          open.removed();
+        const kept = open.any() ? selectOpen.get(rule, seq, replay) : undefined;
+        const passes = outcomeOf(rest ?? given) === 'settled';
+        if (left > 0) {
+          outcome = outcomeNumber('parked');
+          if (kept && passes) setPassed.run(Number(kept.id));
+        } else {
+          if (outcomeOf(given) === 'parked') outcome = outcomeNumber('dropped');
+          else if (branch !== undefined && kept?.passed === 1) outcome = outcomeNumber('settled');
+          if (kept) {
+            deleteOpen.run(rule, seq, replay);
+            open.removed();
+          }
         }
       }
       const kept = park && selectOpen.get(rule, seq, replay);
-      if (kept) deleteAllTries.run(Number(kept.id));
+      if (kept) deleteTriesIn.run({ run: Number(kept.id), branch: branch ?? '' });
+      let [steps, error] = [givenSteps, givenError];
+      if (branch !== undefined) {
+        const before = selectRecord.get(rule, seq, replay);
+        steps = stepsText(
+          withBranch(stepsOf(before?.steps), branch, stepsOf(givenSteps)),
+          isShadow(before?.steps),
+        );
+        if (!park && left > 0) error = before?.error == null ? null : String(before.error);
+      }
       record(rule, { seq, replay }, outcome, steps, error, at);
       if (others === undefined) return;
-      for (const other of groups.others(rule, seq)) record(rule, { seq: other, replay }, ...others, at);
-      if (!park) groups.end(rule, seq);
+      const [theirs, ...more] = others;
+      const became = branch === undefined && rest === undefined ? theirs : outcome;
+      for (const other of groups.others(rule, seq)) record(rule, { seq: other, replay }, became, ...more, at);
+      if (!park && left === 0) groups.end(rule, seq);
     },
 
     gather(lease, { key, parkedId, ...gathering }, cursor, at) {
       const { rule } = moveCursor(lease, cursor);
       const { seq, replay } = key;
       marks.lift(rule, key);
-      const row = parked.any() ? selectParked.get(rule, seq, replay) : undefined;
+      const row = parked.any() ? selectParked.get(rule, seq, replay, '') : undefined;
       const known = selectOutcome.get(rule, seq, replay);
       // Dropped meanwhile, which is the later word; or on record, so that this is a repeat.
       if ((parkedId === undefined) !== (row === undefined) || (row === undefined && known)) return undefined;
@@ -303,6 +343,16 @@ export function makeLaneWrites(db: DatabaseSync, parts: LaneWriteParts): LaneWri
       const id = openRun(laneOf(lease).rule, run, fingerprint);
       insertCheckpoint.run(id, step, branch, output, verdict);
       deleteTries.run(id, step, branch);
+    },
+
+    park(lease, run, fingerprint, { step, branch, attempts, error }, at) {
+      const { rule } = laneOf(lease);
+      const id = openRun(rule, run, fingerprint);
+      deleteTries.run(id, step, branch);
+      // Dropped meanwhile, which is the later word.
+      if (selectCheckpoint.get(id, step, branch)) return;
+      insertParked.run(rule, run.seq, run.replay, step, branch, attempts, error, at);
+      parked.added();
     },
 
     flush,

@@ -1,7 +1,8 @@
 import type { DatabaseSync } from 'node:sqlite';
+import type { StepVerdict } from '../../../core/run.ts';
 import type { ParkedSelection } from '../../contract.ts';
 import type { Names } from '../names.ts';
-import { outcomeNumber, type Row } from '../rows.ts';
+import { outcomeNumber, outputText, type Row } from '../rows.ts';
 import type { GroupWrites } from './groups.ts';
 import type { Marks } from './marks.ts';
 import type { Tallies } from './tallies.ts';
@@ -20,7 +21,7 @@ export interface ParkingWriteParts {
 
 export function makeParkingWrites(db: DatabaseSync, parts: ParkingWriteParts): ParkingWrites {
   const { rules, tallies, marks, groups } = parts;
-  const columns = 'id, rule, seq, replay';
+  const columns = 'id, rule, seq, replay, step, branch, attempts, error';
   const selectId = db.prepare(`SELECT ${columns} FROM parked WHERE id = ?`);
   const selectRule = db.prepare(`SELECT ${columns} FROM parked WHERE rule = ? ORDER BY id`);
   const selectAll = db.prepare(`SELECT ${columns} FROM parked ORDER BY id`);
@@ -30,6 +31,27 @@ export function makeParkingWrites(db: DatabaseSync, parts: ParkingWriteParts): P
   const dropRun = db.prepare(
     `UPDATE run SET outcome = ? WHERE rule = ? AND seq = ? AND replay = ? AND outcome = ${outcomeNumber('parked')}`,
   );
+
+  const countRest = db.prepare('SELECT count(*) AS n FROM parked WHERE rule = ? AND seq = ? AND replay = ?');
+  const selectRun = db.prepare('SELECT 1 FROM run WHERE rule = ? AND seq = ? AND replay = ?');
+  const insertCheckpoint = db.prepare(
+    `INSERT INTO checkpoint (run, step, branch, output, verdict)
+     SELECT id, ?, ?, ?, ? FROM open_run WHERE rule = ? AND seq = ? AND replay = ?
+     ON CONFLICT (run, step, branch) DO NOTHING`,
+  );
+  /** A branch that goes no further, for the others of its run, which do. */
+  const endBranch = (key: readonly [rule: number, seq: number, replay: number], row: Row): void => {
+    const [step, branch] = [String(row.step), String(row.branch)];
+    const verdict: StepVerdict = {
+      step,
+      branch,
+      outcome: 'failed',
+      attempts: Number(row.attempts),
+      ms: 0,
+      error: String(row.error),
+    };
+    insertCheckpoint.run(step, branch, outputText([], undefined), JSON.stringify(verdict), ...key);
+  };
 
   const countRule = db.prepare(
     'INSERT INTO retry_all (rule, times) VALUES (?, 1) ON CONFLICT (rule) DO UPDATE SET times = times + 1',
@@ -61,8 +83,12 @@ export function makeParkingWrites(db: DatabaseSync, parts: ParkingWriteParts): P
       return select(selection).map(row => {
         const [rule, seq, replay] = [Number(row.rule), Number(row.seq), Number(row.replay)];
         deleteParked.run(Number(row.id));
-        deleteOpen.run(rule, seq, replay);
+        const isLast = Number(countRest.get(rule, seq, replay)?.n) === 0;
+        const hasEnded = selectRun.get(rule, seq, replay) !== undefined;
         marks.lift(rule, { seq, replay });
+        if (row.branch !== '' && !(isLast && hasEnded)) endBranch([rule, seq, replay], row);
+        if (!isLast || !hasEnded) return String(row.id);
+        deleteOpen.run(rule, seq, replay);
         const seqs = replay === 0 ? [seq, ...groups.others(rule, seq)] : [seq];
         for (const each of seqs) {
           if (dropRun.run(outcomeNumber('dropped'), rule, each, replay).changes === 1) tallies.dropped(rule);

@@ -5,6 +5,7 @@ import type { Worker } from 'node:worker_threads';
 import { expect } from 'chai';
 import { type Log, silentLog } from '../../../../src/core/log.ts';
 import { lockDataDir, openReader, openStore } from '../../../../src/store/index.ts';
+import { MIGRATIONS } from '../../../../src/store/sqlite/schema.ts';
 import {
   appended,
   checkpoint,
@@ -63,7 +64,7 @@ describe('the database file', () => {
     await store.close();
     const path = join(folder.path, 'podiod.db');
     expect(pragma(path, 'application_id')).to.equal(Buffer.from('Podi').readUInt32BE());
-    expect(pragma(path, 'user_version')).to.equal(9);
+    expect(pragma(path, 'user_version')).to.equal(MIGRATIONS.length);
     expect(readdirSync(folder.path).sort()).to.deep.equal(['lock.db', 'podiod.db']);
   });
 
@@ -111,6 +112,40 @@ describe('the database file', () => {
     expect(error?.hint).to.contain('newer podiod');
     expect(await codeOf((async () => openReader(folder.path))())).to.equal('STORE_VERSION');
     expect(readFileSync(path).equals(before)).to.equal(true);
+  });
+
+  it('of before branches keeps what is parked under its ids, none of which is given again', async () => {
+    using folder = temporaryFolder();
+    const path = join(folder.path, 'podiod.db');
+    await (await openStore({ dataDir: folder.path })).close();
+    const db = new DatabaseSync(path);
+    const at = MIGRATIONS.findIndex(sql => sql.includes('parked_branches'));
+    const tables = db.prepare(
+      "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
+    );
+    for (const { name } of tables.all()) db.exec(`DROP TABLE ${String(name)}`);
+    db.exec(MIGRATIONS.slice(0, at).join(''));
+    db.exec(`
+      INSERT INTO name VALUES (2, '["app",101]'), (3, 'item.update');
+      INSERT INTO rule VALUES (1, 'r', 'r');
+      INSERT INTO event VALUES (1, 'e', 2, 3, 0, NULL, NULL, 1, 1, NULL, '{}', 1, 1, 0);
+      INSERT INTO parked VALUES (7, 1, 1, 0, 'tell', '0.1', 2, 'no', 5, 0), (9, 1, 1, 1, 'tell', '', 2, 'no', 5, 0);
+      DELETE FROM parked WHERE id = 9;
+      PRAGMA user_version = ${at};
+    `);
+    db.close();
+    const store = await openStore({ dataDir: folder.path });
+    await using _ = { [Symbol.asyncDispose]: () => store.close() };
+    const [row] = await store.parking.list();
+    expect(row).to.include({ id: '7', step: 'tell', attempts: 2 });
+    expect(row).not.to.have.property('branch');
+    const lease = await store.lanes.acquire({ rule: 'r', shard: 0, of: 1 }, 'earliest');
+    const park = { step: 'tell', branch: 'x', attempts: 1, error: 'no' };
+    await store.lanes.park(lease, { seq: 1, eventId: 'e', replay: 0 }, 'print', park);
+    expect((await store.parking.list()).map(({ id, branch }) => [id, branch])).to.deep.equal([
+      ['7', undefined],
+      ['10', 'x'],
+    ]);
   });
 
   it('holds an event with its indexes in at most 400 bytes, and a run record in 100', async () => {

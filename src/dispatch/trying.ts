@@ -1,0 +1,62 @@
+import { coerceError } from '../core/errors.ts';
+import type { Step } from '../core/rule.ts';
+import type { StepVerdict } from '../core/run.ts';
+import type { Tries } from '../store/contract.ts';
+
+type Time = { monotonic(): number };
+
+/** How far one step, or condition, has come with one message. */
+export class Trying {
+  attempts = 0;
+  /** By the time of the step, which stands still while it is paused. */
+  firstTryAt: number | undefined;
+  /** Whether it had a try that was not on behalf of others. */
+  wasTried = false;
+  /** Whether its `when` is known to hold. */
+  held = false;
+
+  /** From the first try until now; counts from now on where there was none. */
+  since(time: Time): number {
+    const now = time.monotonic();
+    this.firstTryAt ??= now;
+    return now - this.firstTryAt;
+  }
+
+  /** Takes up the tries of an earlier life, read at `readAt`. */
+  restore(tries: Tries, readAt: number, time: Time): void {
+    this.attempts = tries.attempts;
+    // Where a pause has held time back since, it was read in what is this one's future.
+    this.firstTryAt = Math.min(readAt, time.monotonic()) - tries.sinceFirstMs;
+    this.wasTried = true;
+  }
+}
+
+/** Contract 6: the same over retries and restarts, another one for each replay. */
+export function deliveryKey(rule: string, eventId: string, step: string, branch: string, replay = 0): string {
+  const key = branch ? `${rule}/${eventId}/${step}/${branch}` : `${rule}/${eventId}/${step}`;
+  return replay > 0 ? `${key}/${replay}` : key;
+}
+
+export function verdictOf(
+  step: Pick<Step, 'name'>,
+  branch: string,
+  outcome: StepVerdict['outcome'],
+  rest: { attempts: number; ms: number; error?: string },
+): StepVerdict {
+  return {
+    step: step.name,
+    ...(branch && { branch }),
+    outcome,
+    ...rest,
+    ms: Math.round(rest.ms),
+  };
+}
+
+/** Long enough for people; some errors carry the whole answer of a server. */
+const MAX_MESSAGE = 2000;
+
+export function messageOf(error: unknown): string {
+  const { message, name } = coerceError(error);
+  const text = message || name;
+  return text.length > MAX_MESSAGE ? `${text.slice(0, MAX_MESSAGE - 3)}...` : text;
+}
