@@ -7,6 +7,7 @@ import type { Log } from './core/log.ts';
 import { configOrFail, readConfig } from './daemon/config.ts';
 import { startDaemon as start } from './daemon/index.ts';
 import { version } from './daemon/package.ts';
+import type { LoadedConfig, ReloadAnswer } from './daemon/reload.ts';
 import { makeLog } from './log/log.ts';
 
 export { PodiodError, PodioError, StoreError } from './core/errors.ts';
@@ -14,6 +15,7 @@ export type { PodioEvent, Ref } from './core/event.ts';
 export type { Log } from './core/log.ts';
 export type { RunRecord } from './core/run.ts';
 export { ConfigError } from './daemon/config.ts';
+export type { ReloadAnswer } from './daemon/reload.ts';
 export { version };
 
 export interface StartOptions {
@@ -40,6 +42,14 @@ export interface DaemonHandle extends AsyncDisposable {
    * it. podiod installs no handlers in other programs.
    */
   attributeUncaught(thrown: unknown): boolean;
+  /**
+   * Exchanges the config while events come in, as `podiod reload` does. Left out: the file that it was started with is read
+   * again.
+   *
+   * @throws ConfigError with every problem; PodiodError RELOAD_ROLLED_BACK when a plugin can't be set up. The config that
+   *   held before goes on then.
+   */
+  reload(config?: string | object): Promise<ReloadAnswer>;
   /** Finishes what is in hand within `stopTimeout` and closes everything. Resolves with how many runs were left. */
   stop(): Promise<number>;
 }
@@ -55,14 +65,24 @@ export async function startDaemon(
   options: StartOptions = {},
 ): Promise<DaemonHandle> {
   const { cwd = process.cwd(), env = process.env, fetch } = options;
-  const where =
-    typeof config === 'string' ? { file: resolve(cwd, config) } : { text: JSON.stringify(config) };
-  const loaded = await readConfig({ ...where, cwd, env });
-  const checked = configOrFail(loaded, { cwd });
-  const log =
-    options.log ??
-    makeLog({ level: 'warn', format: 'json', secrets: secretValues(checked, loaded.sources.secrets) });
-  const daemon = await start(checked, { log, version: version(), ...(fetch && { fetch }) });
+  const load = async (from: string | object): Promise<LoadedConfig> => {
+    const where = typeof from === 'string' ? { file: resolve(cwd, from) } : { text: JSON.stringify(from) };
+    const loaded = await readConfig({ ...where, cwd, env });
+    const checked = configOrFail(loaded, { cwd });
+    return {
+      config: checked,
+      warnings: loaded.diagnostics,
+      secrets: secretValues(checked, loaded.sources.secrets),
+    };
+  };
+  const first = await load(config);
+  const log = options.log ?? makeLog({ level: 'warn', format: 'json', secrets: first.secrets });
+  const daemon = await start(first.config, {
+    log,
+    version: version(),
+    load: () => load(config),
+    ...(fetch && { fetch }),
+  });
   const { events$, ready, ingress, admin, attributeUncaught, stop } = daemon;
   return {
     events$,
@@ -70,6 +90,7 @@ export async function startDaemon(
     ingress,
     admin,
     attributeUncaught,
+    reload: next => daemon.reload(next === undefined ? {} : { load: () => load(next) }),
     stop,
     [Symbol.asyncDispose]: async () => void (await stop()),
   };

@@ -12,6 +12,7 @@ const AREAS: Readonly<Record<string, string>> = {
   PLUGIN: 'Plugins',
   OUTBOUND: 'Calls of plugins',
   ADMIN: 'The admin API',
+  RELOAD: 'Another config for a running daemon',
   SERVICE: 'systemd',
   INTERNAL: 'podiod itself',
 };

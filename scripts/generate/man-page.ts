@@ -45,6 +45,7 @@ export function manPage(): string {
     env: {},
     cwd: '/',
     onStop() {},
+    onReload() {},
     onUncaught() {},
   };
   const program = makeProgram(makeCli(io), () => {});

@@ -24,9 +24,11 @@ import {
   parseParkedSelection,
   parsePauseRequest,
   parseReconcileRequest,
+  parseReloadRequest,
   parseReplayRequest,
   parseWhyQuery,
   type ReconcileRequest,
+  type ReloadWish,
   type WhyRequest,
 } from './requests.ts';
 import { type Readiness, type StatusFacts, statusOf } from './status.ts';
@@ -75,6 +77,8 @@ export interface AdminDeps {
   readonly logLevels?: Pick<Levels, 'set' | 'status'> | undefined;
   /** Looks and carries out; resolves with the plan and what became of it, as JSON without keys. */
   reconcile(request: Omit<ReconcileRequest, 'wait'>): Promise<object>;
+  /** Reads the config again; resolves with what it means and what became of it, as JSON. */
+  reload(request: ReloadWish): Promise<object>;
   /** Resolves when hooks have been replaced, as `reconcile` does. Rejects with USAGE where the secret is the config's. */
   rotateSecret(): Promise<object>;
 }
@@ -214,6 +218,9 @@ export function makeAdmin({ token, deps, metrics, log: parent, mask }: AdminOpti
   });
   api.post('/api/resume', async ctx => {
     ctx.body = await deps.resume(parsePauseRequest(ctx.request.body));
+  });
+  api.post('/api/reload', async ctx => {
+    ctx.body = await deps.reload(parseReloadRequest(ctx.request.body));
   });
   api.post('/api/secret/rotate', async ctx => {
     ctx.body = await deps.rotateSecret();

@@ -17,6 +17,7 @@ import type {
   FireRequest,
   ParkedQuery,
   ReconcileRequest,
+  ReloadWish,
   ReplayRequest,
   WhyRequest,
 } from './requests.ts';
@@ -51,6 +52,20 @@ export interface AdminClient {
   /** Takes as long as the hooks need to become active. */
   rotateSecret(): Promise<unknown>;
   reconcile(request?: Partial<ReconcileRequest>, signal?: AbortSignal): Promise<unknown>;
+  /** Takes as long as what is in hand of changed rules. Rejects with a {@link ToldConfigError} where the file is wrong. */
+  reload(request?: Partial<ReloadWish>): Promise<unknown>;
+}
+
+/** The problems that a daemon has found in its config. */
+export class ToldConfigError extends PodiodError {
+  readonly problems: readonly unknown[];
+  readonly summary: string;
+
+  constructor({ message, hint, problems = [], summary = message }: ErrorBody['error']) {
+    super('CONFIG_INVALID', message, { hint, retry: 'never' });
+    this.problems = problems;
+    this.summary = summary;
+  }
 }
 
 export interface AdminClientOptions {
@@ -149,6 +164,7 @@ export function adminClient({ dataDir, admin, fetch = globalThis.fetch }: AdminC
     reconcile: (request = {}, signal) =>
       // No timeout of its own: hooks become active in Podio's time.
       post('/api/reconcile', request, { signal: signal ?? null }),
+    reload: (request = {}) => post('/api/reload', request, { signal: null }),
   };
 }
 
@@ -182,7 +198,9 @@ const isErrorBody = (body: unknown): body is ErrorBody =>
   'message' in body.error;
 
 /** A daemon of another version may know codes that this one does not. */
-function told({ error: { code, message, hint } }: ErrorBody): PodiodError {
+function told({ error }: ErrorBody): PodiodError {
+  const { code, message, hint } = error;
+  if (code === 'CONFIG_INVALID' && error.problems) return new ToldConfigError(error);
   const known: ErrorCode = Object.hasOwn(ERROR_CODES, code) ? code : 'INTERNAL';
   return new PodiodError(known, message, { hint, retry: 'never' });
 }

@@ -12,7 +12,14 @@ export class AdminError extends PodiodError {
 
 /** The body of every answer that is not 2xx. */
 export interface ErrorBody {
-  readonly error: { readonly code: ErrorCode; readonly message: string; readonly hint?: string };
+  readonly error: {
+    readonly code: ErrorCode;
+    readonly message: string;
+    readonly hint?: string;
+    /** Of a config: each as `podiod check --json` tells it, and how many they are. */
+    readonly problems?: readonly unknown[];
+    readonly summary?: string;
+  };
 }
 
 /** What the caller gets to see of an error; `fault` when it is podiod's own, which belongs into the log. */
@@ -21,7 +28,7 @@ export function answerTo(thrown: unknown): { status: number; body: ErrorBody; fa
     const { code, message, hint } = thrown;
     return {
       status: statusOf(thrown),
-      body: { error: { code, message, ...(hint === undefined ? {} : { hint }) } },
+      body: { error: { code, message, ...(hint === undefined ? {} : { hint }), ...problemsOf(thrown) } },
       fault: code === 'INTERNAL',
     };
   }
@@ -45,13 +52,21 @@ function statusOf(error: PodiodError): number {
     case 'PODIO_NOT_FOUND':
       return 404;
     case 'HOOK_PLAN_CHANGED':
+    case 'RELOAD_ROLLED_BACK':
       return 409;
+    case 'CONFIG_INVALID':
+      return 422;
     case 'STORE_UNAVAILABLE':
       return 503;
     default:
       return 500;
   }
 }
+
+const problemsOf = (error: PodiodError): Pick<ErrorBody['error'], 'problems' | 'summary'> =>
+  'problems' in error && Array.isArray(error.problems) && 'summary' in error
+    ? { problems: error.problems, summary: String(error.summary) }
+    : {};
 
 /** What koa-body throws for a body that is too large or no JSON. */
 const isRequestError = (thrown: unknown): thrown is Error & { status: number } =>

@@ -96,6 +96,8 @@ const logLevelRequest = z.strictObject({
 
 const handshakeRequest = z.strictObject({ hookId: z.int().min(1) });
 
+const reloadRequest = z.strictObject({ dryRun: z.boolean().default(false) });
+
 const reconcileRequest = z.strictObject({
   /** Look and tell, change nothing. */
   dryRun: z.boolean().default(false),
@@ -143,6 +145,7 @@ export interface FireAnswer {
 }
 
 export type ReconcileRequest = z.output<typeof reconcileRequest>;
+export type ReloadWish = z.output<typeof reloadRequest>;
 
 export const parseEventQuery = (query: unknown): EventQuery => without(check(eventQuery, query, 'query'));
 export const parseParkedQuery = (query: unknown): ParkedQuery => without(check(parkedQuery, query, 'query'));
@@ -164,6 +167,8 @@ export const parseParkedSelection = (body: unknown): ParkedSelection => check(pa
 /** No body at all is fine: everything has a default. */
 export const parseReconcileRequest = (body: unknown): ReconcileRequest =>
   check(reconcileRequest, body ?? {}, 'body');
+
+export const parseReloadRequest = (body: unknown): ReloadWish => check(reloadRequest, body ?? {}, 'body');
 
 function check<Schema extends z.ZodType>(schema: Schema, value: unknown, what: string): z.output<Schema> {
   const result = schema.safeParse(value);

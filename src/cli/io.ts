@@ -16,6 +16,8 @@ export interface Io {
   readonly cwd: string;
   /** Told once, when the command is asked to come to its end. A second time nobody is asked. */
   onStop(stop: (signal: NodeJS.Signals) => void): void;
+  /** Told whenever the command is asked to read its config again. */
+  onReload(reload: () => void): void;
   /** Told of errors that nobody caught. True: whose they were is known, and they are dealt with. */
   onUncaught(deal: (thrown: unknown) => boolean): void;
 }

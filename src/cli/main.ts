@@ -31,6 +31,7 @@ import { definePause, defineResume } from './commands/pause.ts';
 import { definePlan } from './commands/plan.ts';
 import { definePull } from './commands/pull.ts';
 import { defineReceive } from './commands/receive.ts';
+import { defineReload } from './commands/reload.ts';
 import { defineReplay } from './commands/replay.ts';
 import { defineRun, runDaemon } from './commands/run.ts';
 import { defineSecret } from './commands/secret.ts';
@@ -53,6 +54,7 @@ const GROUPS: readonly (readonly [title: string, define: readonly ((context: Com
       'Run it:',
       [
         defineRun,
+        defineReload,
         defineStatus,
         defineDoctor,
         defineEvents,
@@ -70,7 +72,7 @@ const GROUPS: readonly (readonly [title: string, define: readonly ((context: Com
   ];
 
 /** Names that the contract keeps for commands of later versions. */
-const RESERVED: ReadonlySet<string> = new Set('reload backtest schema plugin'.split(' '));
+const RESERVED: ReadonlySet<string> = new Set('backtest schema plugin'.split(' '));
 
 /** Lines of help that are wider than this are hard to read, however wide the terminal. */
 const HELP_WIDTH = 100;

@@ -1,12 +1,14 @@
+import { closeSync, openSync } from 'node:fs';
 import { constants } from 'node:os';
 import type { Io } from './io.ts';
 
-/** SIGHUP is what a terminal sends that is closed. */
+/** SIGHUP is what a terminal sends that is closed; who can read its config again does that on it where there is none. */
 const STOP = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
 
 /** This process as a command sees it. A second signal ends it at once, which is safe: all that counts is on disk. */
 export function processIo(): Io {
   const { stdin, stdout, stderr, env } = process;
+  let reload: (() => void) | undefined;
   return {
     stdin,
     stdout,
@@ -17,11 +19,16 @@ export function processIo(): Io {
       let asked = false;
       for (const signal of STOP) {
         process.on(signal, () => {
+          if (signal === 'SIGHUP' && reload && !hasLostTerminal(stderr.isTTY)) return reload();
           if (asked) process.exit(128 + constants.signals[signal]);
           asked = true;
           stop(signal);
         });
       }
+    },
+    onReload(then) {
+      // Windows has no such signal, and sends what is called so when a console closes.
+      if (process.platform !== 'win32') reload = then;
     },
     onUncaught(deal) {
       // Rejections too: Node hands unhandled ones to this handler when there is none for them alone.
@@ -30,4 +37,15 @@ export function processIo(): Io {
       });
     },
   };
+}
+
+/** One that is closed can't be opened any more. */
+function hasLostTerminal(hadOne: boolean): boolean {
+  if (!hadOne) return false;
+  try {
+    closeSync(openSync('/dev/tty', 'r'));
+    return false;
+  } catch {
+    return true;
+  }
 }

@@ -1,7 +1,11 @@
+import { createHmac, randomBytes } from 'node:crypto';
 import { dirname } from 'node:path';
 import type { Rule } from '../core/rule.ts';
 import { type ConfigNode, child, section, toPlain } from './node.ts';
 import type { ResolveContext } from './sections.ts';
+
+/** Definitions are compared within one process: kept anywhere, they tell nothing of the secrets in them. */
+const KEY = randomBytes(32);
 
 /** Keys of a rule that its lane does not go by, and those that say it in another way below. */
 const LEFT_OUT = new Set(['enabled', 'was', 'startAt', 'timezone', 'delivery', 'tests', 'expect']);
@@ -18,7 +22,8 @@ export function definitionOf(
 ): Readonly<Record<string, string>> {
   const found: Record<string, string> = {};
   const put = (key: string, value: unknown): void => {
-    found[key] = JSON.stringify(value);
+    const text = JSON.stringify(value) ?? '';
+    found[key] = createHmac('sha256', KEY).update(text).digest('base64url');
   };
   if (node.kind === 'map') {
     for (const [key, { value }] of node.entries) if (!LEFT_OUT.has(key)) put(key, toPlain(value));
@@ -37,6 +42,10 @@ export function definitionOf(
   );
   // Relative paths among the options lead from there.
   put('file', [dir, dirname(node.place.file)]);
+  const server = child(section(root, 'server'), 'confirm');
+  put('server.confirm', server && toPlain(server));
+  const outbound = section(root, 'outbound');
+  put('outbound', outbound && toPlain(outbound));
   put('apps', named(section(root, 'apps'), rule, 'apps'));
   put('spaces', named(section(root, 'spaces'), rule, 'spaces'));
   return found;

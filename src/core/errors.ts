@@ -48,6 +48,8 @@ export const ERROR_CODES = {
   ADMIN_TOO_MANY: 'Too many requests with a wrong token; try again later.',
   ADMIN_REQUEST: 'The admin API was asked for something it does not have or can not read.',
   ADMIN_UNREACHABLE: 'No podiod is running on this dataDir, or its admin address does not answer.',
+  RELOAD_ROLLED_BACK:
+    'A plugin of a new config could not be set up; the old config goes on, as if nothing were.',
   SERVICE_INSTALL: 'The units for systemd could not be written.',
   OUTBOUND_REFUSED: 'A plugin wanted to call what the config does not allow (outbound).',
   INTERNAL: 'A fault in podiod itself.',

@@ -163,8 +163,8 @@ export interface Rule {
   /** What stands for it where its name must not change (rule-key.ts). Left out: its name. */
   readonly key?: string;
   /**
-   * All that it goes by, by the key in the config: a rule of which all of this is as before is the same. Holds secrets:
-   * never kept, never shown.
+   * What stands for all that it goes by, by the key in the config: a rule of which all of this is as before is the same.
+   * Means something within this process only.
    */
   readonly definition?: Readonly<Record<string, string>>;
 }

@@ -16,9 +16,10 @@ import { fireByHand } from './fire.ts';
 import { retryParked } from './parked.ts';
 import { makePauseDesk } from './pauses.ts';
 import { reconcile } from './reconcile.ts';
+import type { Reloads } from './reload.ts';
 import { whyInDaemon } from './why.ts';
 
-export interface ApiParts {
+export interface ApiParts extends Pick<Reloads, 'reload'> {
   readonly base: Base;
   readonly front: Front;
   readonly dispatcher: Dispatcher;
@@ -84,6 +85,7 @@ export async function openApi(parts: ApiParts): Promise<HttpServer> {
         return hook && handshake(hook);
       },
       reconcile: request => reconcile(reconciler, request),
+      reload: ({ dryRun }) => parts.reload({ dryRun }),
       rotateSecret: async () => {
         await base.secrets.rotate();
         return reconcile(reconciler, {
@@ -123,7 +125,7 @@ async function factsOf(
     startedAt,
     now: clock.now(),
     readiness: readiness.status(),
-    publicUrl: front.publicUrl,
+    publicUrl: front.publicUrl(),
     ingress: front.ingress.address,
     admin,
     head: store.journal.head(),

@@ -105,7 +105,7 @@ export interface Front {
   readonly outage: () => string | undefined;
   readonly reconciler: Reconciler;
   readonly recovery: Recovery;
-  readonly publicUrl: string;
+  readonly publicUrl: () => string;
   /** Has Podio ping a hook, which tries the whole way there and back. */
   handshake(hook: HookPlace): Promise<HandshakeAnswer>;
 }
@@ -123,12 +123,11 @@ export async function openFront(
   onMended?: ReconcilerEffects['onMended'],
 ): Promise<Front> {
   const { live, options, podio, identities, fields, names, store, secrets, log, clock, metrics } = base;
-  const { config } = live;
-  const { server } = config;
+  const { server } = live.config;
   const verifier = makeVerifier({ podio, identities, clock, log });
   closing.defer('the verifier', () => verifier.stop());
   const recovery = await makeRecovery({
-    config,
+    config: () => live.config,
     store,
     items: podio.items,
     share: podio.share,
@@ -162,9 +161,9 @@ export async function openFront(
   const ingress = await listen({ host: server.host, port: server.port, ...(fd !== undefined && { fd }) });
   closing.defer('the ingress', () => ingress.close(CLOSE_MS));
 
-  const publicUrl = options.publicUrl?.(ingress.address) ?? server.publicUrl;
+  const publicUrl = (): string => options.publicUrl?.(ingress.address) ?? live.config.server.publicUrl;
   const reconciler = makeReconciler({
-    config: () => ({ ...live.config, publicUrl, secrets: secrets.all() }),
+    config: () => ({ ...live.config, publicUrl: publicUrl(), secrets: secrets.all() }),
     podio,
     identities,
     fields,

@@ -8,7 +8,7 @@ import { removeRunFile, writeRunFile } from '../admin/run-file.ts';
 import { summaryOf } from '../admin/summary.ts';
 import type { Config } from '../config/model.ts';
 import type { Catalog } from '../core/catalog.ts';
-import { coerceError } from '../core/errors.ts';
+import { coerceError, UsageError } from '../core/errors.ts';
 import type { PodioEvent } from '../core/event.ts';
 import type { LogFields } from '../core/log.ts';
 import type { RunRecord } from '../core/run.ts';
@@ -28,10 +28,12 @@ import { makeDefinitions } from './definitions.ts';
 import { makeDeletions } from './deletions.ts';
 import { fieldAudit } from './field-audit.ts';
 import { makeGeneration, type RuleWorld } from './generation.ts';
+import { makeGenerations } from './generations.ts';
 import { forgetWhenReplaced } from './hook-secrets.ts';
 import { boundHeap, restWhenQuiet } from './memory.ts';
 import { makeOwnWrites } from './own-writes.ts';
 import { makeReadiness } from './readiness.ts';
+import { type LoadedConfig, makeReloads, type ReloadAnswer, type ReloadRequest } from './reload.ts';
 import { tapLanes } from './tap.ts';
 
 export interface DaemonOptions extends BaseOptions {
@@ -41,6 +43,10 @@ export interface DaemonOptions extends BaseOptions {
   readonly reconcile?: 'loop' | 'asked';
   /** The process is podiod's alone: its memory may be managed, which costs all that runs in it a pause now and then. */
   readonly ownsProcess?: boolean;
+  /** Reads again what the daemon was started with, for a reload. Rejects with CONFIG_INVALID. Left out: there is nothing to read. */
+  readonly load?: () => Promise<LoadedConfig>;
+  /** Told of each reload, and waited for, before it changes anything; `ended` never rejects. */
+  readonly onReload?: (ended: Promise<void>) => Promise<void>;
   /** Whoever brings one can tell whose an uncaught error is while the daemon still starts: plugins are set up by then. */
   readonly attribution?: Attribution;
 }
@@ -59,6 +65,10 @@ export interface Daemon {
   readonly reconciler: Reconciler;
   /** Resolves when `/readyz` says so. */
   readonly ready: Promise<void>;
+  /** Exchanges the config while events come in; see {@link Reloads.reload}. */
+  reload(request?: ReloadRequest): Promise<ReloadAnswer>;
+  /** The config as it is now. */
+  config(): Config;
   /** For the process's `uncaughtException`: true when it was a plugin's, whose try has failed by it. */
   attributeUncaught(thrown: unknown): boolean;
   /**
@@ -108,10 +118,11 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
   const attribution = options.attribution ?? makeAttribution(log);
   options.log.correlate?.(() => workOf(attribution.current()));
   const world = makeRuleWorld(base, attribution, starting);
-  const generation = makeGeneration(world, live);
-  starting.defer('the plugins', () => generation.dispose(), generation.disposing);
+  const first = makeGeneration(world, live);
+  const generations = makeGenerations(first);
+  starting.defer('the plugins', () => generations.dispose(), generations.disposing);
   const dispatcher = makeDispatcher({
-    ...generation.set,
+    ...first.set,
     store: { ...store, lanes: tapLanes(store.lanes, store.now, run => runs$.next(run)) },
     reader: world.reader,
     clock,
@@ -123,8 +134,7 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
   starting.defer(
     'the lanes',
     async () => {
-      const { stopTimeoutMs } = live.config;
-      left = await dispatcher.stop(Math.max(stopTimeoutMs - REST_MS, stopTimeoutMs / 2));
+      left = await dispatcher.stop(lanesStopMs(live.config));
     },
     () => dispatcher.status().flatMap(({ rule, inHand }) => (inHand > 0 ? [`rule ${rule}`] : [])),
   );
@@ -144,11 +154,17 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
   starting.defer('the comparing of fields’ deliveries', () => audit.stop());
   const front = await openFront(base, starting, definitions.noticed, audit.mended);
   const { ingress, outage, reconciler, recovery } = front;
-  for (const part of generation.parts) starting.defer(part.name, () => part.stop());
+  starting.defer(
+    'the schedules',
+    () => generations.current.stop(),
+    () => generations.current.stopping(),
+  );
   const retention = makeRetention({
     store,
     limits: () => live.config.retention,
-    rules: () => dispatcher.status().map(({ rule }) => rule),
+    // While a config is exchanged, those of both.
+    rules: () =>
+      [...dispatcher.status(), ...live.config.rules.map(({ name }) => ({ rule: name }))].map(one => one.rule),
     clock,
     log,
   });
@@ -160,8 +176,25 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
   starting.defer('readiness', readiness.waitForHooks());
   const lanesUp = readiness.wait('the lanes are starting');
 
+  const begun = Promise.withResolvers<void>();
+  const reloads = makeReloads({
+    world,
+    front,
+    dispatcher,
+    definitions,
+    generations,
+    started: config,
+    load: options.load ?? noFile,
+    begun: begun.promise,
+    drainMs: () => lanesStopMs(live.config),
+    reconciles: options.reconcile !== 'asked',
+    onBegin: options.onReload ?? (async () => {}),
+  });
+  starting.defer('a reload of the config', () => reloads.stop());
+
   const { version } = options;
   admin = await openApi({
+    reload: reloads.reload,
     base,
     front,
     dispatcher,
@@ -169,7 +202,7 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
     retention,
     alarms,
     readiness,
-    itemRuns: () => generation.itemRuns(),
+    itemRuns: () => generations.current.itemRuns(),
     metrics,
     version,
     startedAt,
@@ -191,7 +224,7 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
   lanesUp();
   retention.start();
   await alarms.start();
-  for (const part of generation.parts) await part.start();
+  await first.start(false, work => work());
   if (options.reconcile !== 'asked') reconciler.start();
   // After the hooks: what they deliver by then need not be looked for.
   const catchUp = reconciler.firstDone.then(() => recovery.start());
@@ -205,6 +238,8 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
     rules: live.config.rules.length,
   });
 
+  begun.resolve();
+
   const running = starting.move();
   let stopped: Promise<number> | undefined;
   return {
@@ -217,6 +252,8 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
     catalog: definitions.catalog,
     reconciler,
     ready: readiness.ready,
+    reload: reloads.reload,
+    config: () => live.config,
     attributeUncaught: attribution.attributeUncaught,
     unstopped: () => running.left(),
     summary: async () =>
@@ -241,6 +278,14 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
     },
   };
 }
+
+/** How long the lanes may take to finish what is in hand. */
+const lanesStopMs = ({ stopTimeoutMs }: Config): number =>
+  Math.max(stopTimeoutMs - REST_MS, stopTimeoutMs / 2);
+
+const noFile = async (): Promise<never> => {
+  throw new UsageError('this daemon was started with a config that stands nowhere', 'Give it another one.');
+};
 
 /** What a line belongs to that is written while a plugin is at work, a call to Podio on its behalf included. */
 const workOf = (scope: PluginScope | undefined): LogFields | undefined =>

@@ -28,8 +28,11 @@ export interface RuleWorld extends Base {
 /** Something that goes by the rules and is no lane: it works from `start` until `stop`, once. */
 export interface Part {
   readonly name: string;
-  /** Called when the lanes work. Rejects with a StoreError. */
-  start(): Promise<void>;
+  /**
+   * Called when the lanes work. `goesOn`: another one has worked until just now, so that what came due meanwhile is late and
+   * not missed. Rejects with a StoreError, and may be called again then.
+   */
+  start(goesOn?: boolean): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -37,10 +40,18 @@ export interface Generation {
   readonly terms: Terms;
   /** What lanes are made of. Their plugins belong to this generation, also where others have taken over from it. */
   readonly set: RuleSet;
-  /** Started in this order, stopped in reverse. */
-  readonly parts: readonly Part[];
+  /**
+   * Starts what is no lane, in order; see {@link Part.start}. Each start goes through `tried`, which may call it again.
+   */
+  start(goesOn: boolean, tried: <T>(work: () => Promise<T>) => Promise<T>): Promise<void>;
+  /** Stops what was started, in reverse. */
+  stop(): Promise<void>;
+  /** What is being stopped; none or one. */
+  stopping(): readonly string[];
   /** Ticks whose items are being read. */
   itemRuns(): readonly ItemRunStatus[];
+  /** Disposes of the plugins of one of its rules. Never rejects. */
+  release(rule: string): Promise<void>;
   /** Of the plugins, in reverse, each with a deadline. Never rejects. */
   dispose(): Promise<void>;
   /** Whose dispose() is under way; none or one. */
@@ -115,12 +126,40 @@ export function makeGeneration(world: RuleWorld, terms: Terms): Generation {
   return {
     terms,
     set: { rules, plugins, known: { apps: config.apps, spaces: config.spaces, fields } },
-    parts: [
+    ...running([
       { name: 'the items of schedules', ...itemRuns },
       { name: 'the schedules', ...scheduler },
-    ],
+    ]),
     itemRuns: itemRuns.status,
+    async release(name) {
+      const rule = rules.find(one => one.name === name);
+      if (rule) await plugins.release(rule);
+    },
     dispose: plugins.dispose,
     disposing: plugins.disposing,
+  };
+}
+
+/** What is started of these parts, and stopped again. */
+function running(parts: readonly Part[]): Pick<Generation, 'start' | 'stop' | 'stopping'> {
+  let started: Part[] = [];
+  let stopping: Part | undefined;
+  return {
+    async start(goesOn, tried) {
+      for (const part of parts) {
+        started.push(part);
+        await tried(() => part.start(goesOn));
+      }
+    },
+    async stop() {
+      const toStop = started.toReversed();
+      started = [];
+      for (const part of toStop) {
+        stopping = part;
+        await part.stop();
+      }
+      stopping = undefined;
+    },
+    stopping: () => (stopping ? [stopping.name] : []),
   };
 }

@@ -6,11 +6,18 @@ import { coerceError, PodiodError } from '../core/errors.ts';
 import type { Secrets } from '../core/hook.ts';
 import type { Log } from '../core/log.ts';
 import type { Reconciler } from '../reconcile/index.ts';
-import { forgetPreviousSecrets, readPreviousSecrets, rotateSecretFile } from '../store/files.ts';
+import {
+  ensureSecretFile,
+  forgetPreviousSecrets,
+  readPreviousSecrets,
+  rotateSecretFile,
+} from '../store/files.ts';
 
 export interface HookSecrets {
   /** The current one first. The same array for as long as nothing has changed. */
   all(): Secrets;
+  /** For another config: answers what to call when it holds. Rejects where dataDir can't be read. */
+  prepare(server: Pick<ServerConfig, 'secret' | 'previousSecrets'>): Promise<() => void>;
   /** Whether hooks may still be made with a secret that a rotation has replaced. */
   isRotating(): boolean;
   /** From now on hooks are to be made with a new one; the old one is accepted until `forget`. Rejects with USAGE. */
@@ -29,8 +36,9 @@ interface HookSecretsParts {
 }
 
 export async function makeHookSecrets(parts: HookSecretsParts): Promise<HookSecrets> {
-  const { dataDir, server, log, hide } = parts;
-  const isOwn = server.secret === undefined;
+  const { dataDir, log, hide } = parts;
+  let { server } = parts;
+  let isOwn = server.secret === undefined;
   let kept = isOwn ? await readPreviousSecrets(dataDir) : [];
   let current = parts.secret;
   let all: Secrets;
@@ -41,6 +49,19 @@ export async function makeHookSecrets(parts: HookSecretsParts): Promise<HookSecr
   settle();
   return {
     all: () => all,
+    async prepare(next) {
+      // Read only where it was not before: a rotation may go on meanwhile.
+      const read = next.secret === undefined && !isOwn;
+      const own = read ? await ensureSecretFile(dataDir, 'secret') : undefined;
+      const ownBefore = read ? await readPreviousSecrets(dataDir) : undefined;
+      return () => {
+        server = next;
+        isOwn = next.secret === undefined;
+        current = next.secret ?? own ?? current;
+        kept = isOwn ? (ownBefore ?? kept) : [];
+        settle();
+      };
+    },
     isRotating: () => kept.length > 0,
     async rotate() {
       if (!isOwn) throw configured();
@@ -62,7 +83,7 @@ export async function makeHookSecrets(parts: HookSecretsParts): Promise<HookSecr
 
 export const configured = (): PodiodError =>
   new PodiodError('USAGE', 'the secret stands in the config (server.secret), where only you can change it', {
-    hint: 'Put the new one there and the old one into server.previousSecrets, restart podiod, and take it out when podiod plan is empty.',
+    hint: 'Put the new one there and the old one into server.previousSecrets, podiod reload, and take it out when podiod plan is empty.',
     retry: 'never',
   });
 

@@ -2,6 +2,7 @@ import type { ReconcileRequest } from '../admin/requests.ts';
 import { coerceError } from '../core/errors.ts';
 import { type HookRef, maskHookUrl } from '../core/hook.ts';
 import type { ActionOutcome, HookPlan, Reconciler } from '../reconcile/index.ts';
+import type { ReconcileReport } from '../reconcile/status.ts';
 
 /** What `POST /api/reconcile` answers, as JSON and without keys: the plan as it was, and what became of it. */
 export interface ReconcileAnswer {
@@ -22,7 +23,11 @@ export async function reconcile(
   { dryRun, ...options }: Omit<ReconcileRequest, 'wait'>,
 ): Promise<ReconcileAnswer> {
   if (dryRun) return { plan: shown(await reconciler.plan(options)), results: [] };
-  const { plan, results } = await reconciler.now({ ...options, apply: true });
+  return answerOf(await reconciler.now({ ...options, apply: true }));
+}
+
+/** What became of a run, as JSON. */
+export function answerOf({ plan, results }: ReconcileReport): ReconcileAnswer {
   return {
     plan: shown(plan),
     results: results.map(({ action: { action, ref, type }, outcome, error }) => ({

@@ -154,6 +154,15 @@ export class Breaker {
     if (this.#failures >= FAILURES && this.#events.size >= EVENTS) this.#open(error, backoff, atLeastMs);
   }
 
+  /** Whoever uses the plugin is not what it was: what was known of it says nothing any more. */
+  renew(): void {
+    this.#failures = 0;
+    this.#events.clear();
+    this.#outage = undefined;
+    this.#timer?.();
+    this.#letAll();
+  }
+
   /** A probe was cut off from outside. */
   abandoned(): void {
     this.#schedule(0);
@@ -270,6 +279,16 @@ export class Breakers {
       this.#all.set(plugin, breaker);
     }
     return breaker;
+  }
+
+  /** What nobody uses is forgotten, and what is used by other rules than before is begun with anew. */
+  renew(used: ReadonlySet<string>, asBefore: ReadonlySet<string>): void {
+    for (const [plugin, breaker] of this.#all) {
+      if (!asBefore.has(plugin)) breaker.renew();
+      if (used.has(plugin)) continue;
+      this.#all.delete(plugin);
+      this.#holds.forget('plugin', plugin);
+    }
   }
 
   status(): readonly BreakerStatus[] {

@@ -69,6 +69,27 @@ export interface Dispatcher {
   replay(wish: ReplayWish): Promise<ReplayAnswer | undefined>;
   /** Resolves when lanes go by what is paused in the store now. They do so by themselves, too. */
   pausesSeen(): Promise<void>;
+  /**
+   * Other rules are to be run than until now. Begins to set up the plugins of those that are not `kept`, once each; the
+   * lanes of the kept ones go on as if nothing were, runs in hand and all.
+   */
+  succeed(next: RuleSet, kept: ReadonlySet<string>): Succession;
+}
+
+/** Lanes that are to take over from others, made beside them. Each step is called once, in this order. */
+export interface Succession {
+  /** Resolves when the plugins of the new lanes are set up. Rejects with what one has failed with, or what `signal` says. */
+  ready(signal: AbortSignal): Promise<void>;
+  /**
+   * Ends the lanes that are not kept: what is in hand finishes, or is aborted after `deadlineMs` and goes on in the new
+   * lane from its last finished step. Resolves with how many runs were.
+   */
+  drain(deadlineMs: number): Promise<number>;
+  /**
+   * The new lanes go on where those have ended, new rules where they start. Until the store allows it, it is tried again;
+   * false when the dispatcher was stopped meanwhile.
+   */
+  takeOver(): Promise<boolean>;
 }
 
 export function makeDispatcher(deps: DispatcherDeps): Dispatcher {
@@ -89,10 +110,10 @@ export function makeDispatcher(deps: DispatcherDeps): Dispatcher {
   const turn = makeTurn();
 
   /** Sets its steps up; it reads nothing before it is opened. */
-  const makeLane = (rule: Rule, { plugins, known }: RuleSet): Lane =>
+  const makeLane = (rule: Rule, { plugins, known }: RuleSet, once = false): Lane =>
     new Lane({
       rule,
-      steps: rule.steps.map(step => plugins.prepare(rule, step)),
+      steps: rule.steps.map(step => plugins.prepare(rule, step, once)),
       breakers: rule.steps.map(step => breakers.of(step.plugin)),
       hold: holds.of('rule', rule.name),
       matcher: makeMatcher(rule, known),
@@ -156,8 +177,45 @@ export function makeDispatcher(deps: DispatcherDeps): Dispatcher {
     breakers: () => breakers.status(),
     replay: wish => desk.ask(wish),
     pausesSeen: lookForPauses,
+
+    succeed(next, kept) {
+      const fresh = next.rules.filter(({ name }) => !kept.has(name)).map(rule => makeLane(rule, next, true));
+      const leaving = () => all().filter(({ rule }) => !kept.has(rule.name));
+      return {
+        async ready(signal) {
+          await Promise.all(fresh.map(lane => lane.ready(signal)));
+        },
+        async drain(deadlineMs) {
+          const left = await Promise.all(leaving().map(lane => lane.stop(deadlineMs)));
+          return left.reduce((sum, one) => sum + one, 0);
+        },
+        async takeOver() {
+          // Together, so that new rules start at the same place.
+          const open = Promise.all(fresh.map(lane => reliably(() => lane.open(), ending.signal)));
+          if ((await open).includes(undefined)) return false;
+          const byName = new Map([...lanes, ...fresh.map(lane => [lane.rule.name, lane] as const)]);
+          const gone = leaving().map(({ rule }) => rule.name);
+          lanes.clear();
+          for (const { name } of next.rules) {
+            const lane = byName.get(name);
+            if (lane) lanes.set(name, lane);
+          }
+          for (const name of gone) if (!lanes.has(name)) holds.forget('rule', name);
+          const stayed = all().filter(({ rule }) => kept.has(rule.name));
+          breakers.renew(pluginsOf(all()), pluginsOf(stayed));
+          // What is paused was so before anything is started.
+          await lookForPauses();
+          if (ending.signal.aborted) return false;
+          for (const lane of fresh) lane.start();
+          return true;
+        },
+      };
+    },
   };
 }
+
+const pluginsOf = (lanes: readonly Lane[]): ReadonlySet<string> =>
+  new Set(lanes.flatMap(({ plugins }) => plugins));
 
 /** Follows the journal's end for those who want to see all events, whatever rules there are. Keeps no place in it. */
 function makeTap(feed: Feed, reliably: Reliably) {

@@ -87,6 +87,11 @@ export class Holds {
     return found.hold;
   }
 
+  /** There is none of that name any more. */
+  forget(kind: Pausable['kind'], name: string): void {
+    this.#all.delete(`${kind} ${name}`);
+  }
+
   /** Makes it as the store has it. What is paused and not run here is none of this process's. */
   apply(paused: readonly Paused[]): void {
     for (const { kind, name, hold } of this.#all.values()) {

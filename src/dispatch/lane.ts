@@ -94,6 +94,7 @@ export class Lane {
   #taking = false;
   /** Another owner has the lane, or so the store says. */
   #isLost = false;
+  #stopped: Promise<number> | undefined;
 
   constructor(deps: LaneDeps) {
     this.#deps = deps;
@@ -181,6 +182,20 @@ export class Lane {
     this.#intake.lookForRequests();
   }
 
+  get rule(): Rule {
+    return this.#deps.rule;
+  }
+
+  /** Of its steps. */
+  get plugins(): readonly string[] {
+    return this.#deps.steps.map(({ step }) => step.plugin);
+  }
+
+  /** Resolves when its steps are set up. Rejects with what `ready` of one rejects with. */
+  async ready(signal: AbortSignal): Promise<void> {
+    await Promise.all(this.#deps.steps.map(step => step.ready(signal)));
+  }
+
   get matcher(): Matcher {
     return this.#deps.matcher;
   }
@@ -222,9 +237,14 @@ export class Lane {
 
   /**
    * Takes no more and finishes what is in hand; what has not ended after `deadlineMs` is aborted and goes on from its
-   * last finished step at the next start. Resolves with how many runs that were.
+   * last finished step at the next start. Resolves with how many runs that were. A second call answers the same.
    */
-  async stop(deadlineMs: number): Promise<number> {
+  stop(deadlineMs: number): Promise<number> {
+    this.#stopped ??= this.#stop(deadlineMs);
+    return this.#stopped;
+  }
+
+  async #stop(deadlineMs: number): Promise<number> {
     const { clock } = this.#deps;
     this.#letGo();
     await within(clock, deadlineMs, this.#runner.idle());

@@ -25,7 +25,7 @@ export interface PreparedStep {
   readonly step: Step;
   /** Set-up is retried with backoff in the background; events of the rule wait meanwhile. */
   readonly state: StepState;
-  /** Resolves once set up; rejects only when `signal` aborts or the host is disposed. */
+  /** Resolves once set up; rejects when `signal` aborts or it is disposed, and where it was to be tried once. */
   ready(signal?: AbortSignal): Promise<void>;
   /**
    * One try. Resolves, when the operator completes, with what it emitted, in order; nothing means filtered out. Rejects with an error whose `retry` verdict counts, or with the reason of the task's signal.
@@ -42,10 +42,12 @@ export interface StepState {
 }
 
 export interface PluginHost {
-  /** Begins to set the step up. */
-  prepare(rule: Rule, step: Step): PreparedStep;
+  /** Begins to set the step up. `once`: what fails then is not tried again, and `ready` rejects with it. */
+  prepare(rule: Rule, step: Step, once?: boolean): PreparedStep;
   /** What conditions of a rule see of an event, and of what its steps have added. */
   view(rule: Rule, event: PodioEvent, data: Data): View;
+  /** Disposes of the steps of this rule, as `dispose` does of all. */
+  release(rule: Rule): Promise<void>;
   /** In reverse order, each with a deadline. Set-ups in hand are given up. Never rejects. */
   dispose(): Promise<void>;
   /** Whose dispose() is under way; none or one. */
@@ -91,14 +93,25 @@ type Mode = 'real' | 'captured' | 'told';
 const MAX_SETUP_WAIT_MS = 24 * 60 * 60 * 1000;
 
 export function makePluginHost(deps: HostDeps): PluginHost {
-  const lifetime = new AbortController();
-  const steps: SteppedPlugin[] = [];
+  let steps: SteppedPlugin[] = [];
   const fieldChecks = new Map<Rule, FieldCheck>();
+  let disposed = false;
   let disposing: SteppedPlugin | undefined;
+
+  const disposeOf = async (these: readonly SteppedPlugin[]): Promise<void> => {
+    steps = steps.filter(step => !these.includes(step));
+    for (const step of these) step.end();
+    for (const step of these.toReversed()) {
+      disposing = step;
+      await step.dispose();
+    }
+    disposing = undefined;
+  };
+
   return {
-    prepare(rule, step) {
-      lifetime.signal.throwIfAborted();
-      const prepared = new SteppedPlugin(deps, rule, step, lifetime.signal);
+    prepare(rule, step, once = false) {
+      if (disposed) throw isDisposed();
+      const prepared = new SteppedPlugin(deps, rule, step, once);
       steps.push(prepared);
       return prepared;
     },
@@ -110,23 +123,28 @@ export function makePluginHost(deps: HostDeps): PluginHost {
       }
       return viewOf(messageWorld(deps, rule, fields), event, data);
     },
-    async dispose() {
-      lifetime.abort(new DOMException('the plugin host is disposed', 'AbortError'));
-      for (const step of steps.splice(0).reverse()) {
-        disposing = step;
-        await step.dispose();
-      }
-      disposing = undefined;
+    async release(rule) {
+      fieldChecks.delete(rule);
+      await disposeOf(steps.filter(step => step.rule === rule));
+    },
+    dispose() {
+      disposed = true;
+      return disposeOf(steps);
     },
     disposing: () => (disposing ? [`dispose() of plugin ${disposing.step.plugin}, ${disposing.place}`] : []),
   };
 }
 
+const isDisposed = (): DOMException => new DOMException('the plugin is disposed of', 'AbortError');
+
 class SteppedPlugin implements PreparedStep {
   readonly step: Step;
   readonly #deps: HostDeps;
   readonly #rule: Rule;
-  readonly #lifetime: AbortSignal;
+  readonly #ending = new AbortController();
+  readonly #lifetime = this.#ending.signal;
+  /** What fails is not tried again. */
+  readonly #once: boolean;
   readonly #log: Log;
   readonly #world: TryWorld;
   readonly #whenReady = Promise.withResolvers<void>();
@@ -135,19 +153,28 @@ class SteppedPlugin implements PreparedStep {
   /** Known once its plugin is loaded. */
   #mode: Mode = 'real';
 
-  constructor(deps: HostDeps, rule: Rule, step: Step, lifetime: AbortSignal) {
+  constructor(deps: HostDeps, rule: Rule, step: Step, once: boolean) {
     this.step = step;
     this.#deps = deps;
     this.#rule = rule;
-    this.#lifetime = lifetime;
+    this.#once = once;
     const { attribution, clock } = deps;
     this.#log = deps.log.child({ module: 'plugin', plugin: step.plugin, rule: rule.name, step: step.name });
     const messages = messageWorld(deps, rule, makeFieldCheck(deps, this.#log));
     this.#world = { attribution, clock, log: deps.log, messages };
-    // Nobody may be waiting when the host is disposed.
+    // Nobody may be waiting when it ends.
     this.#whenReady.promise.catch(() => {});
-    lifetime.addEventListener('abort', () => this.#whenReady.reject(lifetime.reason), { once: true });
     void this.#setUpUntilReady();
+  }
+
+  get rule(): Rule {
+    return this.#rule;
+  }
+
+  /** Gives up a set-up in hand. */
+  end(): void {
+    this.#ending.abort(isDisposed());
+    this.#whenReady.reject(this.#lifetime.reason);
   }
 
   get state(): StepState {
@@ -230,7 +257,7 @@ class SteppedPlugin implements PreparedStep {
     }
   }
 
-  /** Ends only with success or with the host: until then the rule's events wait. */
+  /** Ends only with success or when it is disposed of: until then the rule's events wait. */
   async #setUpUntilReady(): Promise<void> {
     for (let failures = 0; !this.#lifetime.aborted; failures++) {
       try {
@@ -244,6 +271,7 @@ class SteppedPlugin implements PreparedStep {
         if (this.#lifetime.aborted) return;
         const error = attributed(thrown, this.#at('setup'));
         this.#state = { state: 'failing', error: error.message };
+        if (this.#once) return this.#whenReady.reject(error);
         const waitMs = this.#backoffMs(failures, error);
         // One line per outage; what follows is in `state`.
         if (failures === 0) {

@@ -16,7 +16,8 @@ import type { Finding } from './missed.ts';
 import { isWatermark, sweep, WATERMARK_PREFIX, type Watermark } from './sweep.ts';
 
 export interface RecoveryDeps {
-  readonly config: Pick<Config, 'catchUp'> & {
+  /** Asked for each time; which apps are followed only in the beginning and by `follow`. */
+  readonly config: () => Pick<Config, 'catchUp'> & {
     readonly rules: readonly Rule[];
     readonly apps: ReadonlyMap<string, AppConfig>;
   };
@@ -54,6 +55,8 @@ export interface Recovery {
   following(ref: HookRef, app: string | undefined): Pick<NewEvent, 'following' | 'baseline'>;
   /** Begins to look. To be called once hooks are as they should be, so that nothing is found twice without need. */
   start(): Promise<void>;
+  /** The config is another one: looks after the apps that its rules want changes of. Rejects with a StoreError. */
+  follow(): Promise<void>;
   stop(): Promise<void>;
   /** In the order of the config's rules. */
   status(): readonly SweepStatus[];
@@ -66,7 +69,9 @@ const RETRY = { fromMs: 15_000, toMs: 900_000 };
 const SHORTEST_WAIT_MS = 100;
 
 interface Sweeping {
-  readonly app: FollowedApp;
+  app: FollowedApp;
+  /** Aborted when no rule follows the app any more. */
+  readonly ending: AbortController;
   isSweeping: boolean;
   failures: number;
   lastSweepAt: string | undefined;
@@ -86,27 +91,48 @@ const linked = (lease: Singleton, signal: AbortSignal): Singleton => ({
 /** Reads how far each app had been looked at, so that the ingress can be told what to make of its deliveries. */
 export async function makeRecovery(deps: RecoveryDeps): Promise<Recovery> {
   const { config, store, identities, clock, random, podioAheadMs = () => 0 } = deps;
-  const { everyMs, onStart, overlapMs, unhooked } = config.catchUp;
   const log = deps.log.child({ module: 'recover' });
-  const stored = await store.settings.list(WATERMARK_PREFIX);
-  const apps = new Map(
-    Array.from(followedApps(config.rules, config.apps), ([name, app]): [string, Sweeping] => {
-      const found = stored.get(`${WATERMARK_PREFIX}${app.id}`);
-      const watermark = isWatermark(found) ? found : undefined;
-      return [
-        name,
-        {
-          app,
-          isSweeping: false,
-          failures: 0,
-          lastSweepAt: undefined,
-          lastError: undefined,
-          watermark,
-          isBehind: onStart && watermark !== undefined,
-        },
-      ];
-    }),
-  );
+  /** By name. */
+  const apps = new Map<string, Sweeping>();
+
+  const meet = (app: FollowedApp, stored: ReadonlyMap<string, unknown>): Sweeping => {
+    const found = stored.get(`${WATERMARK_PREFIX}${app.id}`);
+    const watermark = isWatermark(found) ? found : undefined;
+    return {
+      app,
+      ending: new AbortController(),
+      isSweeping: false,
+      failures: 0,
+      lastSweepAt: undefined,
+      lastError: undefined,
+      watermark,
+      isBehind: config().catchUp.onStart && watermark !== undefined,
+    };
+  };
+
+  /** Answers those that were not followed before. */
+  const follow = async (): Promise<readonly Sweeping[]> => {
+    const stored = await store.settings.list(WATERMARK_PREFIX);
+    const before = new Map(apps);
+    const met: Sweeping[] = [];
+    // In one go, since the ingress asks in between.
+    apps.clear();
+    for (const [name, app] of followedApps(config().rules, config().apps)) {
+      const known = before.get(name);
+      const same = known?.app.id === app.id ? known : undefined;
+      if (same) same.app = app;
+      else met.push(meet(app, stored));
+      const state = same ?? met.at(-1);
+      if (state) apps.set(name, state);
+    }
+    const states = new Set(apps.values());
+    for (const state of before.values()) {
+      if (!states.has(state)) state.ending.abort(new Error('no rule follows the app any more'));
+    }
+    return met;
+  };
+
+  await follow();
   const running = new Set<Promise<void>>();
   const stopping = new AbortController();
   let gapReader: GapReader | undefined;
@@ -116,24 +142,27 @@ export async function makeRecovery(deps: RecoveryDeps): Promise<Recovery> {
 
   const findingFor = (name: string): Finding | undefined => {
     const app = apps.get(name)?.app;
-    return app && { app, unhooked, localTime };
+    return app && { app, unhooked: config().catchUp.unhooked, localTime };
   };
 
-  const sharedBy = Map.groupBy(apps.values(), ({ app }) => {
-    const as = identities.forApp(app.name);
-    return as && identityKey(as);
-  });
+  const sharersOf = (key: string | undefined): readonly Sweeping[] =>
+    [...apps.values()].filter(({ app }) => {
+      const as = identities.forApp(app.name);
+      return (as && identityKey(as)) === key;
+    });
 
   /** A look takes one filter call, and all apps of an identity share its budget. */
   const paceOf = ({ app }: Sweeping) => {
     const as = identities.forApp(app.name);
-    const sharing = sharedBy.get(as && identityKey(as)) ?? [];
+    const sharing = sharersOf(as && identityKey(as));
+    const { everyMs } = config().catchUp;
     const calls = as ? deps.share(as).limited : Number.POSITIVE_INFINITY;
     return { sharing, everyMs: stretch(everyMs, sharing.length, calls) };
   };
 
   /** Where looks have to be spread they keep their distance; else jitter spreads them well enough. */
   const nextIn = (state: Sweeping): number => {
+    const { everyMs } = config().catchUp;
     const pace = paceOf(state);
     return pace.everyMs > everyMs ? pace.everyMs : everyMs * (0.9 + random() * 0.2);
   };
@@ -141,6 +170,7 @@ export async function makeRecovery(deps: RecoveryDeps): Promise<Recovery> {
   /** When the first look is due. Without a watermark there is no looking back: where the app stands has to be known. */
   const firstIn = (state: Sweeping): number => {
     const pace = paceOf(state);
+    const { everyMs, onStart } = config().catchUp;
     if (!onStart && state.watermark) return nextIn(state);
     if (pace.everyMs <= everyMs) return 0;
     return (pace.everyMs / pace.sharing.length) * pace.sharing.indexOf(state);
@@ -148,6 +178,7 @@ export async function makeRecovery(deps: RecoveryDeps): Promise<Recovery> {
 
   const sweepOnce = async (state: Sweeping, lease: Singleton): Promise<number> => {
     const { app } = state;
+    const { everyMs, overlapMs } = config().catchUp;
     const finding = findingFor(app.name);
     const as = identities.forApp(app.name);
     try {
@@ -197,7 +228,7 @@ export async function makeRecovery(deps: RecoveryDeps): Promise<Recovery> {
     }
   };
 
-  /** Looks at the app again and again. */
+  /** Looks at the app again and again, until it is to end. */
   const watch = async (state: Sweeping, lease: Singleton, waitMs: number): Promise<void> => {
     let wait = waitMs;
     for (;;) {
@@ -208,6 +239,21 @@ export async function makeRecovery(deps: RecoveryDeps): Promise<Recovery> {
       } finally {
         state.isSweeping = false;
       }
+    }
+  };
+
+  let sweeping: Singleton | undefined;
+  const watchAll = (states: Iterable<Sweeping>): void => {
+    for (const state of states) {
+      if (sweeping === undefined) return;
+      const lease = linked(sweeping, state.ending.signal);
+      const watching = watch(state, lease, firstIn(state))
+        .catch(error => {
+          if (lease.usable())
+            log.error('catching up has ended', { app: state.app.name, error: coerceError(error) });
+        })
+        .finally(() => running.delete(watching));
+      running.add(watching);
     }
   };
 
@@ -234,14 +280,11 @@ export async function makeRecovery(deps: RecoveryDeps): Promise<Recovery> {
         log,
       });
       gapReader.start();
-      for (const state of apps.values()) {
-        const watching = watch(state, lease, firstIn(state)).catch(error => {
-          if (lease.usable())
-            log.error('catching up has ended', { app: state.app.name, error: coerceError(error) });
-        });
-        running.add(watching);
-      }
+      sweeping = lease;
+      watchAll(apps.values());
     },
+
+    follow: async () => watchAll(await follow()),
 
     async stop() {
       stopping.abort(new Error('podiod is stopping'));

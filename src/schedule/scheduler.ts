@@ -19,8 +19,11 @@ export interface SchedulerDeps {
 
 /** Appends a `schedule.fire` event for every tick of the rules' schedules. */
 export interface Scheduler {
-  /** Looks for ticks missed while nothing ran, then begins. Rejects with a StoreError. */
-  start(): Promise<void>;
+  /**
+   * Looks for ticks missed while nothing ran, then begins. `goesOn`: one before it has run until just now, and what came
+   * due since is not missed. Rejects with a StoreError.
+   */
+  start(goesOn?: boolean): Promise<void>;
   /** No tick after this; resolves when the last one is on disk or given up. */
   stop(): Promise<void>;
 }
@@ -125,12 +128,12 @@ export function makeScheduler(deps: SchedulerDeps): Scheduler {
   };
 
   return {
-    async start() {
+    async start(goesOn = false) {
       for (const timetable of timetables) {
         const kept = (await settings.get(settingOf(timetable.rule))) as Kept | undefined;
         // A schedule that is new, or not what it was, has missed nothing.
         if (kept?.schedules === timetable.schedules) moveTo(timetable, kept.seen);
-        await look(timetable, 0);
+        await look(timetable, goesOn ? LATE_MS : 0);
         await keep(timetable);
       }
       wait();

@@ -25,6 +25,8 @@ export interface ManagerOptions {
 export interface Manager {
   /** From now on systemd is told how this daemon is. */
   watch(daemon: Managed): void;
+  /** Its config is being exchanged until `ended`. Resolves when systemd has heard of it. */
+  reloading(ended: Promise<void>): Promise<void>;
   /** It is asked to end, and will take no longer than this. */
   stopping(withinMs: number): void;
   /** Nothing more is said. */
@@ -51,6 +53,8 @@ export function watchdogMs(
 export function makeManager({ notifier, watchdogMs, clock, log }: ManagerOptions): Manager {
   const timers = new Set<Cancel>();
   let told = '';
+  let isReady = false;
+  let watched: Managed | undefined;
   let isStopping = false;
   let hasEnded = false;
 
@@ -102,6 +106,7 @@ export function makeManager({ notifier, watchdogMs, clock, log }: ManagerOptions
 
   return {
     watch(daemon) {
+      watched = daemon;
       void tellStatus(daemon);
       followStatus(daemon);
       if (watchdogMs !== undefined) feed(daemon, watchdogMs / 2);
@@ -109,8 +114,22 @@ export function makeManager({ notifier, watchdogMs, clock, log }: ManagerOptions
         // It also stops waiting when it is to stop before it was ever ready.
         if (isStopping) return;
         told = await daemon.summary().catch(() => 'ready');
+        isReady = true;
         if (!isStopping) void notifier.tell({ READY: '1', STATUS: told });
       });
+    },
+    async reloading(ended) {
+      // READY after it would say too much of one that is not.
+      if (!isReady || isStopping) return;
+      void ended.then(async () => {
+        const summary = await watched?.summary().catch(() => undefined);
+        if (isStopping || hasEnded) return;
+        told = summary ?? 'ready';
+        void notifier.tell({ READY: '1', STATUS: told });
+      });
+      // systemd compares it with its own clock, which is the one that Node tells.
+      const usec = String(process.hrtime.bigint() / 1000n);
+      await notifier.tell({ RELOADING: '1', MONOTONIC_USEC: usec, STATUS: 'reading its config again' });
     },
     stopping(withinMs) {
       if (isStopping) return;

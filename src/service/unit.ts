@@ -31,12 +31,15 @@ export const instanceConfig = (name: string): string => `${HOME}/${name}/podiorc
 
 export function unitsOf(options: UnitOptions): readonly Unit[] {
   const { instance, config, node, script, credentials, listen } = options;
-  const command = `${[node, script].map(word => quoted(word)).join(' ')} run --config ${quoted(config, instance !== undefined)}`;
+  const podiod = [node, script].map(word => quoted(word)).join(' ');
+  const command = (name: string): string =>
+    `${podiod} ${name} --config ${quoted(config, instance !== undefined)}`;
   const base = instance === undefined ? options.service : instanceUnit(options.service);
   const loads = credentials.map(name => loadCredential(name, instance !== undefined));
   const service = base
     .replace(/^# npm puts podiod.*\n/m, '')
-    .replace(/^ExecStart=.*$/m, () => `ExecStart=${command}`)
+    .replace(/^ExecStart=.*$/m, () => `ExecStart=${command('run')}`)
+    .replace(/^ExecReload=.*$/m, () => `ExecReload=${command('reload')}`)
     .replace(/^# \$\{credential:.*\nLoadCredential=.*\n/m, () => credentialLines(loads))
     .replace(/^ProtectHome=yes$/m, isAtHome([node, script, config]) ? 'ProtectHome=read-only' : '$&');
   const { host, port } = listen;

@@ -51,6 +51,29 @@ describe('podiod under systemd', function () {
     expect(said('READY')).to.deep.equal(['1']);
   });
 
+  it('tells that its config is exchanged, and when that is over, also where nothing came of it', async () => {
+    const site = await makeSite({ rules: AUDITED });
+    const systemd = await startNotifySocket(site.folder);
+    const told = () =>
+      systemd.messages().flatMap(({ READY, RELOADING }) => (RELOADING ? 'reloading' : READY ? 'ready' : []));
+    const now = (): number => Number(process.hrtime.bigint() / 1000n);
+
+    const daemon = site.run({ env: { NOTIFY_SOCKET: systemd.path } });
+    await until(() => told().join() === 'ready', 'READY', 20_000);
+    site.configure({ rules: { ...AUDITED, more: AUDITED.all } });
+    const before = now();
+    daemon.signal('SIGHUP');
+    await until(() => told().join() === 'ready,reloading,ready', 'READY again', 20_000);
+    const { MONOTONIC_USEC } = systemd.messages().find(({ RELOADING }) => RELOADING === '1') ?? {};
+    expect(Number(MONOTONIC_USEC)).to.be.within(before, now());
+    expect(systemd.messages().findLast(({ READY }) => READY === '1')?.STATUS).to.match(/^2 rules, /);
+
+    site.configure({ rules: { ...AUDITED, more: { steps: ['audit'] } } });
+    expect((await site.podiod(['reload'])).code).to.equal(78);
+    await until(() => told().join() === 'ready,reloading,ready,reloading,ready', 'READY once more', 20_000);
+    expect(await daemon.end('SIGTERM')).to.equal(0);
+  });
+
   it('says nothing of being ready when it is stopped before', async () => {
     const site = await makeSite({ rules: AUDITED });
     const systemd = await startNotifySocket(site.folder);

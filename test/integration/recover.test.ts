@@ -41,7 +41,7 @@ const ruleOn = (trigger: Partial<AppTrigger>): Rule => ({
 
 interface Options {
   readonly rule?: Rule;
-  readonly catchUp?: Partial<RecoveryDeps['config']['catchUp']>;
+  readonly catchUp?: Partial<ReturnType<RecoveryDeps['config']>['catchUp']>;
   readonly pageLimit?: number;
   readonly emulator?: EmulatorOptions;
   readonly hooks?: readonly (readonly [HookRef, string])[];
@@ -130,11 +130,11 @@ class Scene implements AsyncDisposable {
       { settings, fields },
     );
     const recovery = await makeRecovery({
-      config: {
+      config: () => ({
         rules: [rule],
         apps,
         catchUp: { everyMs: 3_600_000, overlapMs: 300_000, onStart: true, unhooked: 'run', ...catchUp },
-      },
+      }),
       store: this.store,
       items: wrap?.(this.client.items, this.podio) ?? this.client.items,
       // Podio's clock stands here: an hour's budget would last for ever.

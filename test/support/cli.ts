@@ -55,6 +55,7 @@ export function startCommand(
     onStop(ask) {
       stop = () => ask('SIGINT');
     },
+    onReload() {},
     onUncaught() {},
   };
   let hasEnded = false;

@@ -12,7 +12,7 @@ export function defineRun(context: CommandContext): void {
     .addOption(logFormatOption())
     .summary('the daemon, in the foreground')
     .description(
-      'Runs the daemon in the foreground: makes the hooks that the rules need exist and be verified, takes events in and runs the rules over them. SIGTERM or SIGINT ends it when what is in hand is finished; a second one ends it at once.',
+      'Runs the daemon in the foreground: makes the hooks that the rules need exist and be verified, takes events in and runs the rules over them. SIGHUP has it read its config again, as podiod reload does. SIGTERM or SIGINT ends it when what is in hand is finished; a second one ends it at once.',
     )
     .action((options: CommonOptions) => runDaemon(context, options));
   withExamples(
@@ -38,6 +38,12 @@ export async function runDaemon({ cli, exit }: CommandContext, options: CommonOp
     tell(signal);
     stopping.resolve();
   });
+  let reloadAsked = false;
+  // Until it has started: what it has read may have been the file before.
+  let reload = (): void => {
+    reloadAsked = true;
+  };
+  cli.io.onReload(() => reload());
   const [{ startDaemon }, { makeAttribution }, { removeRunFile }, { loadConfigOrFail, makeCommandLog }] =
     await Promise.all([
       import('../../daemon/index.ts'),
@@ -58,17 +64,27 @@ export async function runDaemon({ cli, exit }: CommandContext, options: CommonOp
     log.error('uncaught error, ending', { error: coerceError(thrown) });
     return false;
   });
-  const { stopTimeoutMs, dataDir } = config;
+  const { dataDir } = config;
   const { manager, sockets } = await serviceManager(cli, log);
   const daemon = await startDaemon(config, {
     log,
     version: version(),
     attribution,
     ownsProcess: true,
+    load: () => loadConfigOrFail(cli, { ...options, json: true }),
+    ...(manager && { onReload: ended => manager.reloading(ended) }),
     ...(sockets && { sockets }),
   });
   manager?.watch(daemon);
+  reload = () => {
+    log.info('asked to read the config again');
+    // What is wrong is in the log.
+    daemon.reload().catch(() => {});
+  };
+  if (reloadAsked) reload();
   await stopping.promise;
+  reload = () => {};
+  const { stopTimeoutMs } = daemon.config();
   manager?.stopping(stopTimeoutMs);
   const hasStopped = await inTime(daemon.stop(), stopTimeoutMs);
   manager?.end();

@@ -44,6 +44,7 @@ describe('podiod service', function () {
     expect(start).to.equal(
       `${process.execPath} ${join(import.meta.dirname, '../../../bin/podiod.js')} run --config "${config}"`,
     );
+    expect(/^ExecReload=(.*)$/m.exec(stdout)?.[1]).to.equal(start.replace(' run ', ' reload '));
     expect(stdout).to.match(/^ListenStream=\[::1\]:9090$/m);
     expect(stdout.match(/^LoadCredential=.*$/gm)).to.deep.equal([
       'LoadCredential=hook-secret',

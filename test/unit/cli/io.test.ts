@@ -10,6 +10,7 @@ const cliWith = (out: { isTTY?: boolean; columns?: number }, err: { isTTY?: bool
     env,
     cwd: '/',
     onStop() {},
+    onReload() {},
     onUncaught() {},
   });
 

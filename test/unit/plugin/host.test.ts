@@ -155,7 +155,7 @@ describe('plugin host', () => {
       stop.abort(reason);
       expect(await waiting).to.equal(reason);
       await host.dispose();
-      expect((await disposed).message).to.equal('the plugin host is disposed');
+      expect((await disposed).message).to.equal('the plugin is disposed of');
       expect(() => host.prepare(rule([]), step())).to.throw('disposed');
     });
   });

@@ -36,11 +36,11 @@ async function setUp(apps: number, calls: number) {
     { name, id: n + 1, token: undefined, login: 'bot', fields: {} },
   ];
   const recovery = await makeRecovery({
-    config: {
+    config: () => ({
       rules: [all],
       apps: new Map(names.map(appOf)),
       catchUp: { everyMs: HOUR, overlapMs: 5 * MINUTE, onStart: true, unhooked: 'run' },
-    },
+    }),
     store,
     items: {
       filter: async (_as, appId) => {

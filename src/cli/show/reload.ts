@@ -1,0 +1,59 @@
+import type { ReloadAnswer } from '../../daemon/reload.ts';
+
+/** What a reload meant, for people. */
+export function showReload(answer: ReloadAnswer): readonly string[] {
+  const { dryRun, rules, parked, cutOff, needsRestart, warnings, hooks } = answer;
+  const { added, removed, renamed, changed, unchanged } = rules;
+  const because = (keys: readonly string[]): string => (keys.length > 0 ? ` (${keys.join(', ')})` : '');
+  const lines = [
+    ...added.map(rule => `  + ${rule}`),
+    ...removed.map(rule => `  - ${rule}`),
+    ...renamed.map(({ rule, was, changed: keys }) => `  > ${rule}, was ${was}${because(keys)}`),
+    ...changed.map(({ rule, changed: keys }) => `  ~ ${rule}${because(keys)}`),
+  ];
+  const same = `${count(unchanged.length, 'rule')} unchanged`;
+  const head =
+    lines.length === 0
+      ? [`${dryRun ? 'No rule would change' : 'Reloaded: no rule has changed'}; ${same}.`]
+      : [`${dryRun ? 'Would change' : 'Reloaded'}; ${same}:`, ...lines];
+  return [
+    ...head,
+    ...hooksIn(hooks, dryRun),
+    ...(cutOff > 0 ? [`${count(cutOff, 'run')} took too long to end: they go on from their last step.`] : []),
+    ...parked.map(({ rule, runs }) => `Still parked: ${count(runs, 'run')} of ${rule}, which is gone.`),
+    ...needsRestart.map(setting => `Needs a restart: ${setting}`),
+    ...warnings.map(({ message }) => `Warning: ${message}`),
+  ];
+}
+
+function hooksIn(hooks: ReloadAnswer['hooks'], dryRun: boolean): readonly string[] {
+  if (hooks === null) return dryRun ? [] : ['Hooks: not known yet; podiod status tells.'];
+  const changes = hooks.plan.actions.filter(({ action }) => ACTIONS.has(action));
+  const failed = hooks.results.filter(({ outcome }) => outcome === 'failed');
+  const lines = changes.map(
+    ({ action, ref, type }) => `  ${action} ${ref.type}/${ref.id} ${type}${failureOf(failed, ref, type)}`,
+  );
+  return [
+    lines.length > 0
+      ? `Hooks${dryRun ? ' that would change' : ''}:`
+      : `Hooks: ${dryRun ? 'would stay' : ''} as they ${dryRun ? 'are' : 'were'}.`.replace('  ', ' '),
+    ...lines,
+    ...hooks.plan.failed.map(
+      ({ ref, error }) => `  ${ref.type}/${ref.id} could not be looked at: ${error.message}`,
+    ),
+  ];
+}
+
+/** What changes something at Podio; `keep` and the like are left out. */
+const ACTIONS: ReadonlySet<string> = new Set(['create', 'verify', 'replace', 'delete']);
+
+function failureOf(
+  failed: NonNullable<ReloadAnswer['hooks']>['results'],
+  ref: { readonly type: string; readonly id: number },
+  type: string,
+): string {
+  const found = failed.find(one => one.ref.type === ref.type && one.ref.id === ref.id && one.type === type);
+  return found ? `: ${found.error ?? 'failed'}; it is tried again` : '';
+}
+
+const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;

@@ -1,0 +1,289 @@
+/**
+ * Another config takes the place of the one that holds, while events come in. It is a transaction: what is wrong with the
+ * config, or with a plugin that it needs, is found before anything is given up, and then the old one goes on untouched.
+ * After that it only goes forward. A process that is killed anywhere in it starts with the file as it is then.
+ */
+import { setTimeout as after } from 'node:timers/promises';
+import type { Config } from '../config/model.ts';
+import { coerceError, isPodiodError, PodiodError } from '../core/errors.ts';
+import type { Secrets } from '../core/hook.ts';
+import type { Dispatcher } from '../dispatch/dispatcher.ts';
+import { makeReliably } from '../dispatch/reliably.ts';
+import { carryOver, withKeys } from '../dispatch/renames.ts';
+import { makeReconciler, makeVerifier } from '../reconcile/index.ts';
+import type { Front } from './base.ts';
+import { termsOf } from './connect.ts';
+import type { Definitions } from './definitions.ts';
+import { makeGeneration, type RuleWorld } from './generation.ts';
+import type { Generations } from './generations.ts';
+import type { Terms } from './live.ts';
+import { answerOf, type ReconcileAnswer, reconcile } from './reconcile.ts';
+import { diffRules, type RuleDiff } from './rule-diff.ts';
+import { settle } from './settled.ts';
+
+/** A config that has passed all checks. */
+export interface LoadedConfig {
+  readonly config: Config;
+  readonly warnings: readonly { readonly message: string; readonly hint?: string | undefined }[];
+  /** Values that no output may show. */
+  readonly secrets: readonly string[];
+}
+
+export interface ReloadRequest {
+  /** Only says what would be done. */
+  readonly dryRun?: boolean;
+  /** In place of reading again what the daemon was started with. Rejects with CONFIG_INVALID. */
+  readonly load?: () => Promise<LoadedConfig>;
+}
+
+/** What `POST /api/reload` answers. */
+export interface ReloadAnswer {
+  readonly dryRun: boolean;
+  readonly rules: RuleDiff;
+  /** Runs of rules that are gone: they stay parked. */
+  readonly parked: readonly { readonly rule: string; readonly runs: number }[];
+  /** Runs that took too long to end: they go on from their last finished step. */
+  readonly cutOff: number;
+  /** Where the journal stood; what came later is the new rules'. Null where nothing was exchanged. */
+  readonly position: number | null;
+  /** Settings of the new config that hold after a restart only. */
+  readonly needsRestart: readonly string[];
+  readonly warnings: readonly { readonly message: string; readonly hint: string | null }[];
+  /** What it means for the hooks at Podio, and what became of it; null while that is not known. */
+  readonly hooks: ReconcileAnswer | null;
+}
+
+export interface ReloadParts {
+  readonly world: RuleWorld;
+  readonly front: Pick<Front, 'reconciler' | 'recovery' | 'publicUrl'>;
+  readonly dispatcher: Pick<Dispatcher, 'succeed'>;
+  readonly definitions: Pick<Definitions, 'start'>;
+  readonly generations: Generations;
+  /** The config that the process was started with. */
+  readonly started: Config;
+  readonly load: () => Promise<LoadedConfig>;
+  /** Resolves when the daemon has started: nothing is exchanged before. */
+  readonly begun: Promise<void>;
+  /** How long what is in hand may take to end. */
+  readonly drainMs: () => number;
+  /** False: hooks are looked at only when somebody asks. */
+  readonly reconciles: boolean;
+  /** Told of each, before it changes anything and is waited for; `ended` never rejects. */
+  readonly onBegin: (ended: Promise<void>) => Promise<void>;
+}
+
+export interface Reloads {
+  /**
+   * One after the other; who asks while another one waits shares that. Rejects with CONFIG_INVALID, RELOAD_ROLLED_BACK or
+   * what the store says, and then the config holds that did before.
+   */
+  reload(request?: ReloadRequest): Promise<ReloadAnswer>;
+  /** What has not given anything up is given up, what has is finished. */
+  stop(): Promise<void>;
+}
+
+/** How long an answer waits for Podio's hooks. */
+const HOOKS_MS = 10_000;
+
+export function makeReloads(parts: ReloadParts): Reloads {
+  const { clock } = parts.world;
+  const log = parts.world.log.child({ module: 'reload' });
+  const stopping = new AbortController();
+  const reliably = makeReliably({ clock, log });
+  let tail: Promise<unknown> = parts.begun;
+  let waiting: Promise<ReloadAnswer> | undefined;
+  /** While lanes have ended and others have not begun. */
+  let switching: Promise<unknown> | undefined;
+
+  /** Goes forward, however long the store takes. */
+  const always = async <T>(work: () => Promise<T>): Promise<T> => {
+    const done = await reliably(work, stopping.signal);
+    if (done === undefined) throw isStopping();
+    return done.value;
+  };
+
+  const run = async ({ dryRun = false, load = parts.load }: ReloadRequest): Promise<ReloadAnswer> => {
+    stopping.signal.throwIfAborted();
+    const { world } = parts;
+    const { live, store, fields, options } = world;
+    const loaded = await load();
+    options.log.addSecrets?.(loaded.secrets);
+    const { config, needsRestart } = settle(parts.started, loaded.config);
+    const rules = withKeys(config.rules, await store.rules.keys());
+    const next = await termsOf({ ...config, rules }, { settings: store.settings, fields });
+    const diff = diffRules(live.config.rules, rules);
+    const plan = {
+      dryRun,
+      rules: diff,
+      parked: await parkedOf(store.parking, diff.removed),
+      needsRestart,
+      warnings: loaded.warnings.map(({ message, hint }) => ({ message, hint: hint ?? null })),
+    };
+    if (dryRun) {
+      const hooks = parts.reconciles ? await inTime(() => wouldHook(parts, next)) : null;
+      return { ...plan, cutOff: 0, position: null, hooks };
+    }
+    const { cutOff, position } = await exchange(next, diff);
+    const counts = Object.fromEntries(
+      (['added', 'removed', 'renamed', 'changed', 'unchanged'] as const).map(key => [key, diff[key].length]),
+    );
+    log.info('config reloaded', { ...counts, names: namesIn(diff), cutOff, position });
+    for (const { message, hint } of loaded.warnings) log.warn('config', { warning: message, hint });
+    for (const { rule, runs } of plan.parked) log.warn('a rule is gone that has parked runs', { rule, runs });
+    if (needsRestart.length > 0) log.warn('settings wait for a restart', { settings: needsRestart });
+    const hooks = parts.reconciles ? await inTime(() => nowHook(parts)) : null;
+    return { ...plan, cutOff, position, hooks };
+  };
+
+  const exchange = async (
+    next: Terms,
+    diff: RuleDiff,
+  ): Promise<{ readonly cutOff: number; readonly position: number }> => {
+    const { world, dispatcher, generations } = parts;
+    const kept = new Set(diff.unchanged);
+    const useSecrets = await world.secrets.prepare(next.config.server);
+    const generation = makeGeneration(world, next);
+    generations.add(generation);
+    const succession = dispatcher.succeed(generation.set, kept);
+    try {
+      await succession.ready(stopping.signal);
+    } catch (error) {
+      await generations.drop(generation);
+      stopping.signal.throwIfAborted();
+      throw rolledBack(coerceError(error));
+    }
+    const cutOff = await succession.drain(parts.drainMs());
+    stopping.signal.throwIfAborted();
+
+    const switched = (async () => {
+      await generations.current.stop();
+      const position = world.store.journal.head();
+      world.live.become(next);
+      useSecrets();
+      await always(() => carryOver(world.store.rules, next.config.rules, log));
+      if (!(await succession.takeOver())) throw isStopping();
+      await always(() => parts.front.recovery.follow());
+      await always(() => parts.definitions.start());
+      await generation.start(true, always);
+      await generations.advance(generation, kept);
+      return position;
+    })();
+    switching = switched.catch(() => {});
+    const position = await switched;
+    switching = undefined;
+    return { cutOff, position };
+  };
+
+  /** Undefined when it takes too long; then it goes on by itself. */
+  const inTime = async (hooks: () => Promise<ReconcileAnswer>): Promise<ReconcileAnswer | null> => {
+    const enough = new AbortController();
+    const late = after(HOOKS_MS, null, { signal: enough.signal, ref: false }).catch(() => null);
+    const found = hooks().catch(error => {
+      log.warn('hooks not looked at', { error: coerceError(error) });
+      return null;
+    });
+    try {
+      return await Promise.race([found, late]);
+    } finally {
+      enough.abort();
+    }
+  };
+
+  const told = async (request: ReloadRequest): Promise<ReloadAnswer> => {
+    if (request.dryRun) return run(request);
+    const ended = Promise.withResolvers<void>();
+    try {
+      await parts.onBegin(ended.promise);
+      return await run(request);
+    } catch (error) {
+      if (!stopping.signal.aborted) {
+        log.error('config not reloaded, the one before goes on', { error: coerceError(error) });
+      }
+      throw error;
+    } finally {
+      ended.resolve();
+    }
+  };
+
+  return {
+    reload(request = {}) {
+      const isPlain = !request.dryRun && request.load === undefined;
+      if (isPlain && waiting) return waiting;
+      const asked = tail.then(() => {
+        if (waiting === asked) waiting = undefined;
+        return told(request);
+      });
+      if (isPlain) waiting = asked;
+      tail = asked.catch(() => {});
+      return asked;
+    },
+    async stop() {
+      stopping.abort(isStopping());
+      await switching;
+    },
+  };
+}
+
+const isStopping = (): PodiodError =>
+  new PodiodError('STORE_UNAVAILABLE', 'podiod is stopping; its next start reads the config', {
+    retry: 'never',
+  });
+
+function rolledBack(error: Error): PodiodError {
+  const hint = isPodiodError(error) ? error.hint : undefined;
+  return new PodiodError(
+    'RELOAD_ROLLED_BACK',
+    `a plugin of the new config could not be set up, so the old one goes on: ${error.message}`,
+    {
+      cause: error,
+      retry: 'never',
+      hint: hint ?? 'Mend it and reload again, or restart: a start tries a set-up until it works.',
+    },
+  );
+}
+
+async function parkedOf(
+  parking: RuleWorld['store']['parking'],
+  rules: readonly string[],
+): Promise<ReloadAnswer['parked']> {
+  const counts = await parking.counts();
+  return rules.flatMap(rule => {
+    const runs = counts.get(rule) ?? 0;
+    return runs > 0 ? [{ rule, runs }] : [];
+  });
+}
+
+/** As the config's `reconcile` allows. */
+const nowHook = async ({ front }: ReloadParts): Promise<ReconcileAnswer> =>
+  answerOf(await front.reconciler.now());
+
+/** By a reconciler of its own, which changes nothing. */
+async function wouldHook(
+  { world, front }: ReloadParts,
+  { config, identities }: Terms,
+): Promise<ReconcileAnswer> {
+  const { podio, fields, store, secrets, clock, log, options } = world;
+  const { server } = config;
+  const all: Secrets =
+    server.secret === undefined ? secrets.all() : [server.secret, ...server.previousSecrets];
+  const publicUrl = options.publicUrl ? front.publicUrl() : server.publicUrl;
+  const verifier = makeVerifier({ podio, identities, clock, log });
+  const reconciler = makeReconciler({
+    config: () => ({ ...config, publicUrl, secrets: all }),
+    ...{ podio, identities, fields, settings: store.settings, verifier, clock, log, random: Math.random },
+  });
+  try {
+    return await reconcile(reconciler, { dryRun: true, prune: false, move: false, allowDeletes: false });
+  } finally {
+    await reconciler.stop();
+    verifier.stop();
+  }
+}
+
+/** For the log: which rules are not what they were. */
+const namesIn = ({ added, removed, renamed, changed }: RuleDiff): Readonly<Record<string, unknown>> => ({
+  ...(added.length > 0 && { added }),
+  ...(removed.length > 0 && { removed }),
+  ...(renamed.length > 0 && { renamed: renamed.map(({ rule, was }) => `${was} to ${rule}`) }),
+  ...(changed.length > 0 && { changed: changed.map(({ rule }) => rule) }),
+});

@@ -1,0 +1,57 @@
+/** What another config means for the rules. Pure. */
+import type { Rule } from '../core/rule.ts';
+
+export interface ChangedRule {
+  readonly rule: string;
+  /** Keys of the config that say something else than before. */
+  readonly changed: readonly string[];
+}
+
+export interface RenamedRule extends ChangedRule {
+  readonly was: string;
+}
+
+/** Every rule of both configs once, each by its name in the new one where it is there. In the order of the configs. */
+export interface RuleDiff {
+  readonly added: readonly string[];
+  readonly removed: readonly string[];
+  readonly renamed: readonly RenamedRule[];
+  readonly changed: readonly ChangedRule[];
+  readonly unchanged: readonly string[];
+}
+
+type Described = Pick<Rule, 'name' | 'was' | 'fingerprint' | 'definition'>;
+
+export function diffRules(before: readonly Described[], after: readonly Described[]): RuleDiff {
+  const known = new Map(before.map(rule => [rule.name, rule]));
+  const named = new Set(after.map(({ name }) => name));
+  const added: string[] = [];
+  const renamed: RenamedRule[] = [];
+  const changed: ChangedRule[] = [];
+  const unchanged: string[] = [];
+  for (const rule of after) {
+    const { name, was } = rule;
+    const same = known.get(name);
+    const former = was === undefined || named.has(was) ? undefined : known.get(was);
+    if (same) {
+      const keys = changedKeys(same, rule);
+      if (keys.length > 0) changed.push({ rule: name, changed: keys });
+      else unchanged.push(name);
+    } else if (former && was !== undefined) {
+      renamed.push({ rule: name, was, changed: changedKeys(former, rule) });
+    } else {
+      added.push(name);
+    }
+  }
+  const carried = new Set(renamed.map(({ was }) => was));
+  const removed = before.map(({ name }) => name).filter(name => !named.has(name) && !carried.has(name));
+  return { added, removed, renamed, changed, unchanged };
+}
+
+/** Steps that do something else make another fingerprint, also where nothing of the definition says so. */
+function changedKeys(before: Described, after: Described): readonly string[] {
+  const { definition: old = {} } = before;
+  const { definition: now = {} } = after;
+  const keys = [...new Set([...Object.keys(old), ...Object.keys(now)])].filter(key => old[key] !== now[key]);
+  return keys.length === 0 && before.fingerprint !== after.fingerprint ? ['steps'] : keys.sort();
+}
