@@ -10,6 +10,7 @@ import { loadFiles, type Sources } from './include.ts';
 import { interpolate } from './interpolate.ts';
 import type { AdminConfig, Config } from './model.ts';
 import { type ConfigNode, child, emptyMap, type MapEntry } from './node.ts';
+import { openFiles } from './open-files.ts';
 import { placeholder } from './placeholder.ts';
 import type { LoadPlugin } from './plugins.ts';
 import { lineColumn } from './render.ts';
@@ -46,6 +47,8 @@ export interface LoadResult<T> {
   /** In the order of files and places; errors and warnings. */
   readonly diagnostics: readonly Diagnostic[];
   readonly sources: Sources;
+  /** Of the whole config: files with secrets in them that everybody on the machine can read, a warning each. */
+  readonly openFiles?: readonly Diagnostic[];
   /** Of the whole config: which rules write what other rules watch. */
   readonly graph?: RuleGraph;
   /** Of the whole config: what became of the fields that it names. */
@@ -102,6 +105,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadResult<Confi
     problem && catalogText !== undefined ? new Map([...texts, [catalogFile, catalogText]]) : texts;
   return {
     ...result(config, diagnostics, shown, secrets),
+    openFiles: await openFiles(root, isOpenToAll),
     ...(graph && { graph }),
     fields: { catalog: catalogFile, unchecked: fields.unchecked() },
   };
@@ -154,11 +158,13 @@ export async function loadPartial(options: FindOptions): Promise<LoadResult<Part
 
 type Texts = Sources['texts'];
 
+const isOpenToAll = async (path: string): Promise<boolean> =>
+  process.platform !== 'win32' && ((await stat(path)).mode & 0o004) !== 0;
+
 const valueSources = (env: FindOptions['env'], texts: Texts) => ({
   env,
   readFile: (path: string) => readFile(path, 'utf8'),
-  isOpenToAll: async (path: string) =>
-    process.platform !== 'win32' && ((await stat(path)).mode & 0o004) !== 0,
+  isOpenToAll,
   sourceOf: (file: string) => texts.get(file) ?? '',
 });
 

@@ -1,32 +1,12 @@
-import { BlockList, isIP } from 'node:net';
-
-const PRIVATE = new BlockList();
-for (const [net, bits] of [
-  ['0.0.0.0', 8],
-  ['10.0.0.0', 8],
-  ['100.64.0.0', 10],
-  ['127.0.0.0', 8],
-  ['169.254.0.0', 16],
-  ['172.16.0.0', 12],
-  ['192.168.0.0', 16],
-] as const) {
-  PRIVATE.addSubnet(net, bits, 'ipv4');
-}
-for (const [net, bits] of [
-  ['::', 127],
-  ['fc00::', 7],
-  ['fe80::', 10],
-] as const) {
-  PRIVATE.addSubnet(net, bits, 'ipv6');
-}
+import { isIP } from 'node:net';
+import { isPrivateAddress } from '../core/networks.ts';
 
 const hostOf = (url: URL) => url.hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '');
 
 /** An address or name that only a private network knows. */
 function isPrivateHost(url: URL): boolean {
   const host = hostOf(url);
-  const version = isIP(host);
-  if (version !== 0) return PRIVATE.check(host, version === 4 ? 'ipv4' : 'ipv6');
+  if (isIP(host) !== 0) return isPrivateAddress(host);
   return !host.includes('.') || /\.(localhost|local|internal|lan|home|corp|home\.arpa)$/.test(host);
 }
 

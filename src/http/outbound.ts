@@ -3,8 +3,9 @@
  * is looked at when the connection is made, and for each redirect anew: a name may lead to another address by then.
  */
 import { lookup as systemLookup } from 'node:dns';
-import { BlockList, isIP, type LookupFunction } from 'node:net';
+import { isIP, type LookupFunction } from 'node:net';
 import { PodiodError } from '../core/errors.ts';
+import { isPrivateAddress } from '../core/networks.ts';
 
 export interface OutboundRules {
   /** Names that may be called, `*.example.com` for all below it; undefined: any. */
@@ -14,49 +15,6 @@ export interface OutboundRules {
 }
 
 export type Lookup = typeof systemLookup;
-
-/** Not of the public internet: this machine, private and shared networks, links, metadata services, groups, reserved. */
-const PRIVATE = new BlockList();
-for (const [net, bits] of [
-  ['0.0.0.0', 8],
-  ['10.0.0.0', 8],
-  ['100.64.0.0', 10],
-  ['127.0.0.0', 8],
-  ['169.254.0.0', 16],
-  ['172.16.0.0', 12],
-  ['192.0.0.0', 24],
-  ['192.0.2.0', 24],
-  ['192.88.99.0', 24],
-  ['192.168.0.0', 16],
-  ['198.18.0.0', 15],
-  ['198.51.100.0', 24],
-  ['203.0.113.0', 24],
-  ['224.0.0.0', 3],
-] as const)
-  PRIVATE.addSubnet(net, bits, 'ipv4');
-
-/** The one part of IPv6 that is given out for the internet; what lies in it and leads elsewhere is taken out below. */
-const PUBLIC6 = new BlockList();
-PUBLIC6.addSubnet('2000::', 3, 'ipv6');
-const TUNNELS6 = new BlockList();
-TUNNELS6.addSubnet('2001::', 23, 'ipv6');
-TUNNELS6.addSubnet('2001:db8::', 32, 'ipv6');
-TUNNELS6.addSubnet('2002::', 16, 'ipv6');
-TUNNELS6.addSubnet('3fff::', 20, 'ipv6');
-
-/** Whether it is no address of the public internet. What embeds an IPv4 address (mapped, NAT64) counts as private. */
-export function isPrivateAddress(address: string): boolean {
-  switch (isIP(address)) {
-    case 4:
-      return PRIVATE.check(address, 'ipv4');
-    case 6: {
-      const bare = address.replace(/%.*$/, '');
-      return !PUBLIC6.check(bare, 'ipv6') || TUNNELS6.check(bare, 'ipv6');
-    }
-    default:
-      return true;
-  }
-}
 
 const refuse = (what: string, hint: string): PodiodError =>
   new PodiodError('OUTBOUND_REFUSED', what, { hint, retry: 'never' });

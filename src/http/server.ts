@@ -3,6 +3,7 @@ import { createServer, type RequestListener, type ServerResponse, STATUS_CODES }
 import { type AddressInfo, Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { PodiodError } from '../core/errors.ts';
+import type { Caller } from './strangers.ts';
 
 export interface Address {
   readonly host: string;
@@ -37,7 +38,7 @@ export interface ServerOptions {
   /** More at once are closed as they come. */
   readonly maxConnections?: number;
   /** The answer to a method that Node's parser does not know (or CONNECT), by the request's target. Default: 400. */
-  readonly unknownMethod?: (target: string) => BareAnswer;
+  readonly unknownMethod?: (target: string, caller: Caller) => BareAnswer;
 }
 
 export interface HttpServer {
@@ -100,14 +101,14 @@ export async function listen(
   server.on('connect', (request, socket) => {
     // No handler has seen it, so nobody else listens.
     socket.on('error', () => {});
-    end(socket, unknownMethod(request.url ?? ''));
+    end(socket, unknownMethod(request.url ?? '', request));
   });
   server.on('clientError', (error: ClientError, socket) => {
     const answer = connections.get(socket);
     const inHand = answer !== undefined && !answer.writableEnded;
     // What is written now would be taken for the answer in hand, unless that very request is what came too slowly.
     if (!socket.writable || (inHand && (error.code !== TIMED_OUT || answer.headersSent))) socket.destroy();
-    else end(socket, answerTo(error, unknownMethod));
+    else end(socket, answerTo(error, socket as Socket, unknownMethod));
   });
 
   await new Promise<void>((resolve, reject) => {
@@ -158,7 +159,11 @@ type ClientError = Error & { code?: string; rawPacket?: Buffer; bytesParsed?: nu
 
 const TIMED_OUT = 'ERR_HTTP_REQUEST_TIMEOUT';
 
-function answerTo(error: ClientError, unknownMethod: (target: string) => BareAnswer): BareAnswer {
+function answerTo(
+  error: ClientError,
+  socket: Socket,
+  unknownMethod: NonNullable<ServerOptions['unknownMethod']>,
+): BareAnswer {
   switch (error.code) {
     case TIMED_OUT:
       return { status: 408 };
@@ -167,21 +172,31 @@ function answerTo(error: ClientError, unknownMethod: (target: string) => BareAns
     case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
       return { status: 413 };
     case 'HPE_INVALID_METHOD': {
-      const target = targetOf(error);
-      return target === undefined ? BAD_REQUEST : unknownMethod(target);
+      const head = headOf(error);
+      const target = targetOf(head);
+      return target === undefined
+        ? BAD_REQUEST
+        : unknownMethod(target, { socket, headers: forwardedIn(head) });
     }
     default:
       return BAD_REQUEST;
   }
 }
 
-/** The target of the request line that the parser gave up in. */
-function targetOf({ rawPacket, bytesParsed = 0 }: ClientError): string | undefined {
+/** From the request line on that the parser gave up in, as far as it has come. */
+function headOf({ rawPacket, bytesParsed = 0 }: ClientError): string {
   const text = rawPacket?.toString('latin1') ?? '';
   const start = bytesParsed === 0 ? 0 : text.lastIndexOf('\n', bytesParsed - 1) + 1;
-  return /^[!#$%&'*+.^_`|~0-9A-Za-z-]+ (\S+) HTTP\/1\.[01]\r?$/m.exec(
-    text.slice(start).split('\n', 1)[0] ?? '',
-  )?.[1];
+  return text.slice(start).split('\r\n\r\n', 1)[0] ?? '';
+}
+
+const targetOf = (head: string): string | undefined =>
+  /^[!#$%&'*+.^_`|~0-9A-Za-z-]+ (\S+) HTTP\/1\.[01]\r?$/m.exec(head.split('\n', 1)[0] ?? '')?.[1];
+
+/** A proxy's word on whom the request is for, which no parser has read. Several lines are one list. */
+function forwardedIn(head: string): Caller['headers'] {
+  const lines = [...head.matchAll(/^x-forwarded-for:(.*)$/gim)].map(([, value = '']) => value.trim());
+  return lines.length === 0 ? {} : { 'x-forwarded-for': lines.join(', ') };
 }
 
 function end(socket: Duplex, { status, headers = {} }: BareAnswer): void {

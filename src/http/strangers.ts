@@ -2,14 +2,19 @@
  * How many requests with a wrong path or key an address may make. A valid delivery is never counted, so Podio is not held
  * back by anything but hooks whose secret was lost.
  */
-import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
+
+/** Who a request comes from, as far as that can be told: a request, or what could be read of one. */
+export interface Caller {
+  readonly socket: { readonly remoteAddress?: string | undefined };
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+}
 
 export interface Strangers {
   /** Whether the request's address has used up what it may do. Cheap while nobody has been refused lately. */
-  exceeds(request: IncomingMessage): boolean;
+  exceeds(request: Caller): boolean;
   /** The request had a wrong path or key. */
-  refused(request: IncomingMessage): void;
+  refused(request: Caller): void;
 }
 
 export interface StrangersOptions {
@@ -66,7 +71,7 @@ export function makeStrangers({ perSecond, trustProxy, now }: StrangersOptions):
  * Whom a request is counted for: an IPv4 address, or an IPv6 network of 64 bits, which is what one customer has. Undefined
  * for who can't be told apart: a proxy on this machine that isn't trusted stands for everybody.
  */
-export function clientOf(request: IncomingMessage, trustProxy: boolean): string | undefined {
+export function clientOf(request: Caller, trustProxy: boolean): string | undefined {
   if (!trustProxy) {
     const peer = networkOf(request.socket.remoteAddress ?? '');
     return peer === undefined || isLoopbackNetwork(peer) ? undefined : peer;

@@ -2,7 +2,7 @@
  * Where Podio's deliveries come in (contract 5): trust, read, parse, append, answer. Knows nothing of rules; an event is
  * answered when the journal has it on disk.
  */
-import type { IncomingMessage, RequestListener } from 'node:http';
+import type { RequestListener } from 'node:http';
 import Router from '@koa/router';
 import Koa, { type Context } from 'koa';
 import type { Clock } from '../core/clock.ts';
@@ -12,7 +12,7 @@ import type { HookPath, Secrets } from '../core/hook.ts';
 import type { Log } from '../core/log.ts';
 import type { Metrics } from '../core/metrics.ts';
 import { type BareAnswer, type HttpServer, type ListenAt, listen, type Timeouts } from '../http/server.ts';
-import { makeStrangers } from '../http/strangers.ts';
+import { type Caller, makeStrangers } from '../http/strangers.ts';
 import { type IntakeOptions, makeIntake, RETRY_AFTER_SECONDS } from './intake.ts';
 import { makeHookPaths } from './keys.ts';
 import { makeOutage } from './outage.ts';
@@ -73,9 +73,9 @@ export function makeIngress(options: IngressOptions): Ingress {
   const take = makeIntake({ ...options, maxInHand: options.maxInHand ?? MAX_IN_HAND, makeId, outage, log });
 
   /** A key that was seen before costs nothing: whoever has one is no stranger, however busy his address is. */
-  const hookAt = (path: string, request?: IncomingMessage): HookPath | undefined =>
-    request && strangers.exceeds(request) ? hooks.known(path) : hooks.find(path);
-  const refusalOf = (request: IncomingMessage): IngressError => {
+  const hookAt = (path: string, request: Caller): HookPath | undefined =>
+    strangers.exceeds(request) ? hooks.known(path) : hooks.find(path);
+  const refusalOf = (request: Caller): IngressError => {
     if (strangers.exceeds(request)) return tooMany();
     strangers.refused(request);
     return notFound();
@@ -140,8 +140,8 @@ export function makeIngress(options: IngressOptions): Ingress {
     });
   };
 
-  const unknownMethod = (target: string): BareAnswer => {
-    const refusal = hookAt(target.split('?', 1)[0] ?? '') ? notAllowed() : notFound();
+  const unknownMethod = (target: string, caller: Caller): BareAnswer => {
+    const refusal = hookAt(target.split('?', 1)[0] ?? '', caller) ? notAllowed() : refusalOf(caller);
     tell(refusal);
     return refusal;
   };

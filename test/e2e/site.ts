@@ -136,7 +136,7 @@ export async function makeSite(
   };
   // JSON is YAML too.
   const configure = (changes: ConfigChanges) => {
-    writeFileSync(configFile, JSON.stringify({ ...base, ...changes }, null, 2));
+    writeFileSync(configFile, JSON.stringify({ ...base, ...changes }, null, 2), { mode: 0o600 });
   };
   configure({});
 

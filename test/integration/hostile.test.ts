@@ -136,6 +136,26 @@ describe('the ingress on a hostile internet', () => {
     expect(await from('203.0.113.5', wrong)).to.equal(404);
   });
 
+  it('slows down who does so with methods that nobody knows, too', async () => {
+    const { port } = await start({ strangers: 2, trustProxy: true, clock: makeVirtualClock() });
+    const by = (method: string, address: string, path: string) =>
+      rawRequest(
+        port,
+        `${method} ${path} HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 1.1.1.1, ${address}\r\n\r\n`,
+      );
+    const wrong = pathOf('another-secret-of-strangers');
+    expect((await by('FLOOD', '203.0.113.7', pathOf(SECRET))).status).to.equal(405);
+    for (let n = 0; n < 20; n++)
+      expect((await by(n % 2 === 0 ? 'FLOOD' : 'CONNECT', '203.0.113.7', wrong)).status).to.equal(404);
+    const refused = await by('FLOOD', '203.0.113.7', wrong);
+    expect([refused.status, refused.headers['retry-after']]).to.deep.equal([429, '10']);
+    expect((await by('CONNECT', '203.0.113.7', wrong)).status).to.equal(429);
+    expect((await by('GET', '203.0.113.7', wrong)).status).to.equal(429);
+    expect((await by('FLOOD', '203.0.113.8', wrong)).status).to.equal(404);
+    // Whoever has the key is no stranger.
+    expect((await by('FLOOD', '203.0.113.7', pathOf(SECRET))).status).to.equal(405);
+  });
+
   it('does not take a proxy on this machine for a stranger', async () => {
     const { port } = await start({ strangers: 1 });
     const wrong = delivery(pathOf('another-secret-of-strangers'), 'X-Forwarded-For: 203.0.113.5\r\n');

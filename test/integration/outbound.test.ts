@@ -1,7 +1,8 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
-import { isPrivateAddress, type Lookup, type OutboundRules, outboundFetch } from '../../src/http/outbound.ts';
+import { isPrivateAddress } from '../../src/core/networks.ts';
+import { type Lookup, type OutboundRules, outboundFetch } from '../../src/http/outbound.ts';
 import { codeOf } from '../contract/store/worlds.ts';
 
 describe('where plugins may call', () => {

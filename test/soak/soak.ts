@@ -5,6 +5,7 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { medianIn, residentOf, type Sample } from '../support/memory.ts';
 import { makeRandom } from '../support/random.ts';
 import { type Daemon, startDaemon } from '../torture/daemon.ts';
 import { type Faults, makeFaults } from '../torture/faults.ts';
@@ -15,7 +16,6 @@ import { beginToWatch, bringToRest } from '../torture/rest.ts';
 import { bulkOf, makeSite, RULE_NAMES, type Site } from '../torture/site.ts';
 import { type Storm, startStorm } from '../torture/storm.ts';
 import { type Findings, type Lived, verify } from '../torture/verify.ts';
-import { medianIn, residentOf, type Sample } from './memory.ts';
 
 export interface SoakOptions {
   readonly seed: number;
@@ -30,17 +30,11 @@ export interface SoakOptions {
   readonly say: (line: string) => void;
 }
 
-const WEIGHTS = {
-  /** In full work. */
-  kill: 3,
-  /** Asked to stop, started again. */
-  restart: 3,
-  /** No room for some seconds. */
-  'full disk': 2,
-  /** Flushes take long for some seconds. */
-  'slow disk': 1,
-} as const;
-type Disturbance = keyof typeof WEIGHTS;
+/** `kill`: in full work. `restart`: asked to stop, started again. Both disks for some seconds. */
+const KINDS = ['kill', 'restart', 'full disk', 'slow disk'] as const;
+type Disturbance = (typeof KINDS)[number];
+
+const endsLife = (kind: Disturbance): boolean => kind === 'kill' || kind === 'restart';
 
 export interface SoakResult extends Findings {
   readonly seed: number;
@@ -90,6 +84,7 @@ class Soak {
   readonly #lives: Lived[] = [];
   readonly #problems: string[] = [];
   readonly #samples: Sample[] = [];
+  readonly #bag: Disturbance[] = [];
   readonly #counts: Record<Disturbance, number> = { kill: 0, restart: 0, 'full disk': 0, 'slow disk': 0 };
   #storm: Storm | undefined;
   #ticker: NodeJS.Timeout | undefined;
@@ -160,16 +155,15 @@ class Soak {
     throw new Error(`the daemon has ended by itself with ${ended}: see daemon.log`);
   }
 
+  /** All of them by turns, in an order that is another one each time: a short soak has each, too. */
   #draw(isLastLife: boolean): Disturbance {
-    const kinds = (Object.keys(WEIGHTS) as Disturbance[]).filter(
-      kind => !isLastLife || (kind !== 'kill' && kind !== 'restart'),
-    );
-    let left = this.#random() * kinds.reduce((sum, kind) => sum + WEIGHTS[kind], 0);
-    for (const kind of kinds) {
-      left -= WEIGHTS[kind];
-      if (left < 0) return kind;
+    for (;;) {
+      const next = this.#bag.pop();
+      if (next !== undefined && !(isLastLife && endsLife(next))) return next;
+      if (next !== undefined) continue;
+      const order = new Map(KINDS.map(kind => [kind, this.#random()]));
+      this.#bag.push(...KINDS.toSorted((a, b) => (order.get(a) ?? 0) - (order.get(b) ?? 0)));
     }
-    return 'slow disk';
   }
 
   async #disturb(kind: Disturbance, storm: Storm): Promise<void> {

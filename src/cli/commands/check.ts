@@ -28,7 +28,8 @@ export function defineCheck({ program, cli, exit }: CommandContext): void {
         import('../setup.ts'),
         import('../../config/render.ts'),
       ]);
-      const { config, diagnostics, sources, fields, graph } = await readConfig(cli, options);
+      const { config, sources, fields, graph, ...found } = await readConfig(cli, options);
+      const diagnostics = [...found.diagnostics, ...(found.openFiles ?? [])];
       const { ok, problems } = diagnosticsToJson(diagnostics, sources);
       if (!ok) exit(EXIT.config);
       if (options.json) return cli.printJson({ ok, problems, ...(drawn && { graph: graph ?? null }) });

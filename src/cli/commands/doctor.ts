@@ -58,7 +58,7 @@ async function examine(cli: Cli, options: DoctorOptions, tell: Tell): Promise<vo
     import('../../admin/client.ts'),
     import('../../config/secrets.ts'),
   ]);
-  const { config, diagnostics, sources } = await readConfig(cli, options);
+  const { config, diagnostics, sources, openFiles = [] } = await readConfig(cli, options);
   const problems = diagnostics.filter(({ severity }) => severity === 'error').length;
   const warnings = diagnostics.length - problems;
   if (!config) {
@@ -69,6 +69,7 @@ async function examine(cli: Cli, options: DoctorOptions, tell: Tell): Promise<vo
     tell(warn('config', `${config.file} is right, with ${count}`, 'podiod check shows each with its place.'));
   } else tell(ok('config', `${config.file} is right`));
 
+  for (const { message, hint } of openFiles) tell(warn('config', message, hint ?? null));
   const partial = config ?? (await loadPartialOrFail(cli, options));
   await lookAtData(partial.dataDir, tell);
   const client = adminClient(partial);

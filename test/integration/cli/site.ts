@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
-import { buildWorld, startEmulator, type World } from '../../../src/emulator/index.ts';
+import { buildWorld, startEmulator, type World, type WorldOptions } from '../../../src/emulator/index.ts';
 import {
   type CliOptions,
   type CommandEnd,
@@ -37,10 +37,10 @@ export const RULES = {
 export const fromEnv = (name: string): string => `\${${name}}`;
 
 /** A Podio with the apps `leads` and `deals`, and a config with {@link RULES}. */
-export async function makeSite(changes: object = {}): Promise<Site> {
+export async function makeSite(changes: object = {}, options: WorldOptions = {}): Promise<Site> {
   const ending = new AsyncDisposableStack();
   const { path: folder } = ending.use(temporaryFolder());
-  const emulator = await startEmulator({ allowAnyPort: true });
+  const emulator = await startEmulator({ allowAnyPort: true, ...options });
   ending.defer(() => emulator.stop());
   buildWorld(emulator.world, {
     clientId: 'podiod',

@@ -1,0 +1,91 @@
+// What the doctor says of apps and files, in this process and without a daemon.
+import { chmodSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { realClock } from '../../../src/emulator/clock.ts';
+import { fromEnv, makeSite, type Site } from './site.ts';
+
+interface Finding {
+  readonly check: string;
+  readonly verdict: 'ok' | 'warn' | 'fail';
+  readonly message: string;
+  readonly hint: string | null;
+}
+
+async function findings(site: Site, check: string): Promise<readonly Finding[]> {
+  const { stdout } = await site.podiod(['doctor', '--json', '--no-handshake']);
+  return (JSON.parse(stdout) as { findings: Finding[] }).findings.filter(one => one.check === check);
+}
+
+describe('podiod doctor, of an app', function () {
+  this.timeout(30_000);
+
+  it('says that its hook may be dead when an edit has not come in two minutes, and not before', async () => {
+    let later = 0;
+    const clock = { ...realClock, now: () => Date.now() + later };
+    await using site = await makeSite({}, { clock });
+    expect((await site.podiod(['apply', '--yes'])).code).to.equal(0);
+    // The hooks are active, and nobody listens.
+    const { itemId } = site.podio.createItem(101, { fields: { status: 'Open' } });
+    const [early] = await findings(site, 'events, leads');
+    expect(early?.verdict).to.equal('ok');
+    expect(early?.message).to.match(
+      new RegExp(`^item ${itemId} was edited last, .* ago; its delivery may be on the way$`),
+    );
+
+    later = 2.5 * 60_000;
+    const [late] = await findings(site, 'events, leads');
+    expect(late?.verdict).to.equal('warn');
+    expect(late?.message).to.match(
+      new RegExp(`^item ${itemId} was edited last, 2m 3\\ds ago, and podiod has nothing of it$`),
+    );
+    expect(late?.hint).to.match(/Else the hook is dead: see the handshake\.$/);
+    expect((await findings(site, 'events, deals')).map(({ message }) => message)).to.deep.equal([
+      'the app is empty',
+    ]);
+  });
+});
+
+if (process.platform !== 'win32') {
+  describe('a config with secrets in it that everybody can read', function () {
+    this.timeout(30_000);
+    const SECRETS = { podio: { clientId: 'podiod', clientSecret: fromEnv('CLIENT_SECRET') } };
+    const APPS = { leads: { id: 101, token: fromEnv('TOKEN') }, deals: { id: 102, token: fromEnv('TOKEN') } };
+
+    it('is a warning of check and doctor, and no more than that', async () => {
+      await using site = await makeSite();
+      const file = join(site.folder, '.podiorc.yml');
+      chmodSync(file, 0o644);
+      const open = await site.podiod(['check']);
+      expect(open.code).to.equal(0);
+      expect(open.stdout).to.match(
+        /^\.podiorc\.yml:\d+:\d+: warning: everybody on this machine can read .*\.podiorc\.yml, and there are secrets in it \[CONFIG_OPEN_FILE\]$/m,
+      );
+      expect(open.stdout).to.include(`chmod o= ${file}`);
+      expect(open.stdout).to.not.include('client-secret');
+      const told = (await findings(site, 'config')).filter(({ verdict }) => verdict === 'warn');
+      expect(told.map(({ message }) => message)).to.include(
+        `everybody on this machine can read ${file}, and there are secrets in it`,
+      );
+
+      chmodSync(file, 0o640);
+      expect((await site.podiod(['check'])).stdout).to.not.include('CONFIG_OPEN_FILE');
+    });
+
+    it('is of no concern where they come from elsewhere; an included file is', async () => {
+      await using site = await makeSite({ ...SECRETS, apps: APPS, include: ['more.yml'] });
+      const more = site.write('more.yml', { plugins: { tell: { use: 'slack-notifier', text: 'x' } } });
+      for (const path of [more, join(site.folder, '.podiorc.yml')]) chmodSync(path, 0o644);
+      const env = { CLIENT_SECRET: 'client-secret', TOKEN: 'leads-token' };
+      const codes = async () => {
+        const { stdout } = await site.podiod(['check', '--json'], { env });
+        const { problems } = JSON.parse(stdout) as { problems: { code: string; file: string }[] };
+        return problems.filter(({ code }) => code === 'CONFIG_OPEN_FILE').map(({ file }) => file);
+      };
+      expect(await codes()).to.deep.equal([]);
+      const webhookUrl = 'https://hooks.slack.com/services/T/B/x';
+      site.write('more.yml', { plugins: { tell: { use: 'slack-notifier', text: 'x', webhookUrl } } });
+      expect(await codes()).to.deep.equal([more]);
+    });
+  });
+}
