@@ -1,5 +1,14 @@
 /** How events that wait to be run together come into groups, and when a group is complete. Pure: both stores decide by it. */
 
+import type { PodioEvent } from './event.ts';
+
+/** The events that one message is for, ascending by seq. The last one is the message's own. */
+export interface Bundle {
+  /** `settle`: the message tells what changed from before the first to after the last. `batch`: each is one in `batch`. */
+  readonly mode: 'settle' | 'batch';
+  readonly events: readonly PodioEvent[];
+}
+
 /** Why they wait: the rule's run mode. */
 export type GatherMode = 'latest' | 'settle' | 'batch';
 

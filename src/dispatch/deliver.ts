@@ -2,6 +2,7 @@ import { isWithin } from '../core/branch.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Check, Judgement, RuleCondition } from '../core/condition.ts';
 import type { PodioEvent } from '../core/event.ts';
+import type { Bundle } from '../core/gather.ts';
 import type { Rule, Step } from '../core/rule.ts';
 import { keyOf } from '../core/rule-key.ts';
 import type { Outcome, StepVerdict } from '../core/run.ts';
@@ -33,6 +34,10 @@ export type Pause =
   | { readonly kind: 'held'; readonly breaker: Breaker; readonly ms: number }
   /** The rule wants no further event handled before a person has looked. */
   | { readonly kind: 'halted'; readonly step: string; readonly error: string }
+  /** It waits for others, on disk, in place of a run of its own. */
+  | { readonly kind: 'gathered' }
+  /** Enough runs have begun for now: call `go()` again when another one may, in `ms` at the earliest. */
+  | { readonly kind: 'throttled'; readonly ms: number }
   /** Stopped from outside; nothing is decided, and all that was reached is on disk. */
   | { readonly kind: 'aborted' };
 
@@ -53,7 +58,7 @@ export interface DeliveryContext {
   /** Aborted when what is in hand has to be let go. */
   readonly signal: AbortSignal;
   /** What conditions see of an event. */
-  view(event: PodioEvent, data: Data): object;
+  view(event: PodioEvent, data: Data, bundle?: Bundle): object;
   /** Takes secrets out of what a condition has seen, before it is kept. */
   mask(text: string): string;
   /** Whether a try may be started: false when another owner may have the lane. */
@@ -76,12 +81,16 @@ export interface RunCondition {
 /** What a delivery needs for one event. The recordings resolve with true when it is on disk, false when let go. */
 export interface Task {
   readonly event: PodioEvent;
+  /** Where it is for several events: `event` is the last of them. */
+  readonly bundle?: Bundle | undefined;
   /** 0, or which replay of the event this is. */
   readonly replay: number;
   /** What decides, one after the other, whether the rule wants the event. */
   readonly conditions: readonly RunCondition[];
   /** The branch of the run that is to go on; left out: all of it. */
   readonly only?: Only;
+  /** Asked once the conditions hold and before the first step: undefined lets it go on, now and later. */
+  admit?(): Promise<Pause | undefined>;
   checkpoint(checkpoint: Checkpoint): Promise<boolean>;
   tried(tries: Tries): Promise<boolean>;
   /** A branch is parked by itself. */
@@ -107,8 +116,14 @@ export interface Resume {
 /** Names of what is decided before the first step: the trigger's own conditions on fields, and the rule's `where`. */
 export const ON_FIELDS = 'on.fields';
 export const WHERE = 'rule.where';
+/** Name of what the rule's run mode has decided. */
+export const MODE = 'rule.mode';
 
-const isCondition = (step: string): boolean => step === ON_FIELDS || step === WHERE;
+const isCondition = (step: string): boolean => step === ON_FIELDS || step === WHERE || step === MODE;
+
+/** Whether a step was reached: such a run goes on as what it is. */
+export const hasBegun = ({ checkpoints, tries }: Resume): boolean =>
+  checkpoints.length > 0 || tries.some(({ step }) => !isCondition(step));
 
 type Time = Pick<StillTime, 'monotonic'>;
 
@@ -141,6 +156,7 @@ export class Delivery {
   #letThrough = false;
   /** Whether the branch has come up that this is about. */
   #isThere: boolean;
+  #isAdmitted: boolean;
 
   constructor(context: DeliveryContext, task: Task, resume?: Resume) {
     this.#context = context;
@@ -154,6 +170,7 @@ export class Delivery {
       this.#restored.set(placeOf(tries.step, tries.branch), tries);
     }
     for (const park of resume?.parked ?? []) this.#parkedBefore.set(placeOf(park.step, park.branch), park);
+    this.#isAdmitted = resume !== undefined && hasBegun(resume);
     // A step was reached before, so the conditions held.
     this.#conditions = this.#finished.size > 0 ? [] : task.conditions;
   }
@@ -166,6 +183,11 @@ export class Delivery {
       const pause = await this.#askCondition(condition);
       if (pause !== undefined) return pause;
       this.#conditions = rest;
+    }
+    if (!this.#isAdmitted && this.#task.admit) {
+      const pause = await this.#task.admit();
+      if (pause !== undefined) return pause;
+      this.#isAdmitted = true;
     }
     const { clock } = this.#context;
     // What a breaker has held back once in here it would hold back again.
@@ -318,7 +340,7 @@ export class Delivery {
     }
     trying.since(time);
 
-    const { event, replay } = this.#task;
+    const { event, bundle, replay } = this.#task;
     const startedAt = clock.monotonic();
     let output: readonly Output[];
     let verdict: StepVerdict;
@@ -326,8 +348,9 @@ export class Delivery {
     try {
       output = await prepared.run({
         event,
+        ...(bundle && { bundle }),
         data: at.data,
-        deliveryKey: deliveryKey(keyOf(rule), event.id, step.name, branch, replay),
+        deliveryKey: deliveryKey(keyOf(rule), identityOf(event, bundle), step.name, branch, replay),
         deadlineMs: step.delivery.deadlineMs,
         signal,
         would: told => {
@@ -379,7 +402,9 @@ export class Delivery {
     trying.since(time);
     const startedAt = clock.monotonic();
     try {
-      const { holds, checks } = await when.judge(this.#context.view(this.#task.event, at.data));
+      const { holds, checks } = await when.judge(
+        this.#context.view(this.#task.event, at.data, this.#task.bundle),
+      );
       if (holds) {
         trying.held = true;
         return 'holds';
@@ -577,6 +602,12 @@ export class Delivery {
   #prepared(index: number): PreparedStep {
     return this.#context.steps[index] as PreparedStep;
   }
+}
+
+/** Which change, or which changes, a delivery is about. */
+function identityOf(event: PodioEvent, bundle: Bundle | undefined): string {
+  const [first] = bundle?.events ?? [];
+  return bundle?.mode === 'batch' && first ? `${first.seq}-${event.seq}` : event.id;
 }
 
 const placeOf = (step: string, branch: string): string => `${step}/${branch}`;

@@ -30,7 +30,7 @@ export interface RuleSet {
 /** The rules to begin with, and what outlives them. */
 export interface DispatcherDeps extends RuleSet {
   readonly store: Pick<Store, 'journal' | 'lanes' | 'replays' | 'pauses' | 'changes$'>;
-  readonly reader: Pick<ItemReader, 'changes'>;
+  readonly reader: Pick<ItemReader, 'changes' | 'spanned'>;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
@@ -118,7 +118,7 @@ export function makeDispatcher(deps: DispatcherDeps): Dispatcher {
       hold: holds.of('rule', rule.name),
       matcher: makeMatcher(rule, known),
       reader,
-      view: (event, data) => plugins.view(rule, event, data),
+      view: (event, data, bundle) => plugins.view(rule, event, data, bundle),
       mask: deps.mask ?? (text => text),
       lanes: store.lanes,
       feed,

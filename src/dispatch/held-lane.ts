@@ -1,9 +1,14 @@
 import type { Cancel, Clock } from '../core/clock.ts';
 import { isPodiodError } from '../core/errors.ts';
+import type { PodioEvent } from '../core/event.ts';
 import type {
   Asked,
   Checkpoint,
+  Closable,
+  ClosedGroup,
+  Closing,
   Finished,
+  Gathered,
   Lanes,
   Lease,
   ParkRequest,
@@ -129,6 +134,35 @@ export class HeldLane {
     const written = await this.#write(() => lanes.finish(lease, finished, cursor));
     if (written) this.#savedCursor = Math.max(this.#savedCursor, cursor);
     return written;
+  }
+
+  /** Until the group is due, in `value`. Undefined: the lane was let go. */
+  async gather(gathered: Gathered, cursor: number): Promise<{ value: number | undefined } | undefined> {
+    const { lanes, lease } = this.#deps;
+    const written = await this.#do(() => lanes.gather(lease, gathered, cursor));
+    if (written) this.#savedCursor = Math.max(this.#savedCursor, cursor);
+    return written;
+  }
+
+  async close(query: Closable & { limit: number }): Promise<Closing | undefined> {
+    const { lanes, lease } = this.#deps;
+    return (await this.#do(() => lanes.close(lease, query)))?.value;
+  }
+
+  async closed(page: { after: number; limit: number }): Promise<readonly ClosedGroup[] | undefined> {
+    const { lanes, lease } = this.#deps;
+    return (await this.#do(() => lanes.closed(lease, page)))?.value;
+  }
+
+  async members(lead: RunKey): Promise<readonly PodioEvent[] | undefined> {
+    const { lanes, lease } = this.#deps;
+    return (await this.#do(() => lanes.members(lease, lead)))?.value;
+  }
+
+  /** Milliseconds to wait, 0: a run may begin. */
+  async admit(throttle: { max: number; perMs: number }): Promise<number | undefined> {
+    const { lanes, lease } = this.#deps;
+    return (await this.#do(() => lanes.admit(lease, throttle)))?.value;
   }
 
   /** Whether the rule has a record of a run for this change. */

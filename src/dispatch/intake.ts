@@ -1,7 +1,15 @@
 import type { Clock } from '../core/clock.ts';
 import { orderKey, type PodioEvent } from '../core/event.ts';
 import type { Rule } from '../core/rule.ts';
-import type { Entry, Journal, LaneState, OpenRun, RequestedRun, RunKey } from '../store/contract.ts';
+import type {
+  ClosedGroup,
+  Entry,
+  Journal,
+  LaneState,
+  OpenRun,
+  RequestedRun,
+  RunKey,
+} from '../store/contract.ts';
 import type { Resume } from './deliver.ts';
 import { type Chunk, type Feed, firstAbove, sizeOf } from './feed.ts';
 import type { HeldLane } from './held-lane.ts';
@@ -12,6 +20,7 @@ import { type Replayed, Replayer } from './replayer.ts';
 import { Retries } from './retries.ts';
 import type { Run } from './run.ts';
 import { type ItemPage, Spill } from './spill.ts';
+import { workOrder } from './together.ts';
 import { makeWake } from './wake.ts';
 import type { Slot, Window } from './window.ts';
 
@@ -35,6 +44,10 @@ export interface IntakeDeps {
   readonly reliably: Reliably;
   readonly clock: Clock;
   readonly window: Window<Run>;
+  /** For what does not stand in the lane's way through the journal: the same, unless what stands there is only gathered. */
+  readonly behind: Window<Run>;
+  /** How many of what stands there may be in hand. */
+  readonly concurrency: number;
   /** How many events of one item lie in memory. */
   readonly chain: number;
   /** Aborted when the work in hand is let go. */
@@ -79,7 +92,7 @@ export class Intake {
   constructor(deps: IntakeDeps) {
     this.#deps = deps;
     this.#window = deps.window;
-    this.#ahead = Math.max(2 * deps.rule.concurrency, MIN_AHEAD);
+    this.#ahead = Math.max(2 * deps.concurrency, MIN_AHEAD);
     this.#spill = new Spill({
       limit: deps.chain,
       read: (itemId, after, limit) => this.#readItem(itemId, after, limit),
@@ -157,18 +170,45 @@ export class Intake {
   /** Reads on where what is in hand runs out. Not for each single entry that leaves. */
   replenish(): void {
     const { hasRoom, runnable } = this.#window;
-    const { feed, rule } = this.#deps;
-    if (hasRoom && runnable < rule.concurrency && this.#upTo < feed.head()) this.#walk();
+    const { concurrency, feed } = this.#deps;
+    if (hasRoom && runnable < concurrency && this.#upTo < feed.head()) this.#walk();
   }
 
   settle(slot: Slot<Run>): void {
     const run = slot.value;
-    const { key, live, parkedId } = run;
-    this.#window.settle(slot);
+    const { key, live, parkedId, together } = run;
+    (live ? this.#window : this.#deps.behind).settle(slot);
     if (live) this.#spill.settled(slot.order, key.seq, this.#window.chainLength(slot.order));
     if (parkedId !== undefined) this.#retries.settle(parkedId);
-    else if (!live) this.#replayer.settle(run);
+    else if (!live && together === undefined) this.#replayer.settle(run);
     this.#held?.advanceSoon();
+  }
+
+  /** Takes in events that are to be run together. */
+  addGroup({ lead, mode, group, count }: ClosedGroup): void {
+    const key = { seq: lead.seq, eventId: lead.id, replay: 0 };
+    const resume = this.#begun.get(lead.seq);
+    this.#begun.delete(lead.seq);
+    const together = { mode, group, count };
+    this.#addBehind(group, {
+      event: lead,
+      key,
+      twin: false,
+      resume,
+      parkedId: undefined,
+      only: undefined,
+      together,
+    });
+  }
+
+  /**
+   * Whether all up to there has been dealt with. @param waits whether what has this order key waits to try again: that is left
+   * out of account, and so is what of such an item was left in the journal
+   */
+  isThrough(seq: number, waits?: (order: string) => boolean): boolean {
+    if (this.#upTo < seq) return false;
+    if (waits === undefined && this.#spill.cursor(seq) < seq) return false;
+    return !this.#window.isOpenBelow(seq, slot => waits?.(slot.order) ?? false);
   }
 
   /** Whether the rule has run for this change already, on account of a twin. Undefined: the lane was let go. */
@@ -227,6 +267,8 @@ export class Intake {
       resume,
       parkedId: undefined,
       only: undefined,
+      together: undefined,
+      events: undefined,
       delivery: undefined,
     };
   }
@@ -263,32 +305,40 @@ export class Intake {
     if (asked.replays.length > 0) this.#replayer.look();
   }
 
-  #addRequested({ parkedId, entry, step, branch, run }: RequestedRun): void {
+  #addRequested({ parkedId, entry: { event }, step, branch, run, together }: RequestedRun): void {
     const resume = this.#resume(run, this.#deps.clock.monotonic());
-    this.#addBehind(orderKey(entry.event), {
-      event: entry.event,
-      key: run.key,
-      twin: false,
-      resume,
-      parkedId,
-      only: branch === '' ? undefined : { branch, step },
-    });
+    const order = together?.group ?? workOrder(this.#deps.rule, event);
+    const only = branch === '' ? undefined : { branch, step };
+    this.#addBehind(order, { event, key: run.key, twin: false, resume, parkedId, only, together });
   }
 
-  #addReplayed({ event, order, key, twin }: Replayed): void {
+  #addReplayed({ event, key, twin }: Replayed): void {
     const place = placeOf(key);
     const resume = this.#begunReplays.get(place);
     this.#begunReplays.delete(place);
-    this.#addBehind(order, { event, key, twin, resume, parkedId: undefined, only: undefined });
+    const order = workOrder(this.#deps.rule, event);
+    this.#addBehind(order, {
+      event,
+      key,
+      twin,
+      resume,
+      parkedId: undefined,
+      only: undefined,
+      together: undefined,
+    });
   }
 
-  #addBehind(order: string, run: Pick<Run, 'event' | 'key' | 'twin' | 'resume' | 'parkedId' | 'only'>): void {
+  #addBehind(
+    order: string,
+    run: Pick<Run, 'event' | 'key' | 'twin' | 'resume' | 'parkedId' | 'only' | 'together'>,
+  ): void {
     if (!this.#taking) return;
-    this.#window.addBehind(order, {
+    this.#deps.behind.addBehind(order, {
       ...run,
       live: false,
       unwanted: false,
       asks: this.#deps.matcher.match(run.event) === 'ask',
+      events: undefined,
       delivery: undefined,
     });
     this.#deps.taker.start();

@@ -9,15 +9,17 @@ import type { Breaker } from './breaker.ts';
 import { Caution } from './caution.ts';
 import type { DeliveryContext } from './deliver.ts';
 import type { Feed } from './feed.ts';
+import { Gatherer } from './gatherer.ts';
 import { HeldLane } from './held-lane.ts';
 import { type Hold, StillTime } from './holds.ts';
-import { Intake } from './intake.ts';
+import { Intake, type Taker } from './intake.ts';
 import type { Matcher } from './match.ts';
 import type { Vitals } from './movement.ts';
 import { Outages } from './outages.ts';
 import type { Reliably } from './reliably.ts';
 import type { Run } from './run.ts';
 import { Runner } from './runner.ts';
+import { gatheringMode } from './together.ts';
 import type { Turn } from './turn.ts';
 import { Window, type WindowLimits } from './window.ts';
 
@@ -29,7 +31,7 @@ export interface LaneDeps {
   /** Operators' pauses of the rule. */
   readonly hold: Hold;
   readonly matcher: Matcher;
-  readonly reader: Pick<ItemReader, 'changes'>;
+  readonly reader: Pick<ItemReader, 'changes' | 'spanned'>;
   /** What conditions see of an event. */
   readonly view: DeliveryContext['view'];
   /** Takes secrets out of what conditions have seen. */
@@ -73,6 +75,9 @@ const LIMITS: WindowLimits = { entries: 1000, bytes: 8 * 1024 * 1024, chain: 64 
 /** Runs are announced on disk so many entries ahead, at least: each announcement is a write of its own. */
 const MIN_REACH = 64;
 
+/** So many events are put with others at the same time, where nothing is read from Podio for it. */
+const MAX_GATHERING = 64;
+
 /** How long aborted work may take to come to an end. */
 const LET_GO_MS = 1000;
 
@@ -87,11 +92,17 @@ export class Lane {
   readonly #log: Log;
   readonly #abort = new AbortController();
   readonly #times: readonly StillTime[];
+  /** Runs steps. */
   readonly #runner: Runner;
+  /** Where events are gathered before they are run: decides which, and puts them with the others. */
+  readonly #collector: Runner | undefined;
+  readonly #gatherer: Gatherer;
   readonly #intake: Intake;
 
   #held: HeldLane | undefined;
   #taking = false;
+  /** There may be groups to look after. */
+  #hasGroups = false;
   /** Another owner has the lane, or so the store says. */
   #isLost = false;
   #stopped: Promise<number> | undefined;
@@ -120,15 +131,37 @@ export class Lane {
       usable: () => this.#held?.usable() ?? false,
       outages: new Outages(this.#log, clock),
     };
-    this.#runner = new Runner({
+    const gathering = gatheringMode(rule);
+    const behind = gathering ? new Window<Run>(limits) : window;
+    this.#gatherer = new Gatherer({
+      clock,
+      mode: gathering?.kind,
+      timed: gathering?.kind !== 'batch' || gathering.closes.kind !== 'run',
+      room: () => (gathering?.kind === 'latest' ? this.#runner.room : Number.POSITIVE_INFINITY),
+      head: () => deps.feed.head(),
+      isThrough: seq => this.#isGathered(seq),
+      add: group => this.#intake.addGroup(group),
+    });
+    const parts = {
       ...deps,
       log: this.#log,
-      window,
       context,
+      gatherer: this.#gatherer,
       intake: () => this.#intake,
       onLost: () => this.#lose(),
+    };
+    this.#runner = new Runner({ ...parts, window: behind, concurrency: rule.concurrency });
+    const concurrency = gathering && !isJudged(rule) ? MAX_GATHERING : rule.concurrency;
+    this.#collector = gathering && new Runner({ ...parts, window, concurrency });
+    this.#intake = new Intake({
+      ...deps,
+      window,
+      behind,
+      concurrency,
+      chain: limits.chain,
+      signal,
+      taker: this.#collector ? both(this.#collector, this.#runner) : this.#runner,
     });
-    this.#intake = new Intake({ ...deps, window, chain: limits.chain, signal, taker: this.#runner });
   }
 
   /** Takes the lane over from whoever had it and reads where it stands. Rejects with a StoreError. */
@@ -156,6 +189,8 @@ export class Lane {
     this.#held = held;
     this.#intake.open(held);
     this.#runner.open(held, readAt, caution);
+    this.#collector?.open(held, readAt, undefined);
+    this.#hasGroups = this.#collector !== undefined || state.gathered === true;
   }
 
   /** Begins to work; its steps are set up meanwhile. */
@@ -164,12 +199,15 @@ export class Lane {
     if (signal.aborted) return;
     this.#taking = true;
     this.#runner.take();
+    this.#collector?.take();
+    this.#collector?.setUp();
     Promise.all(this.#deps.steps.map(step => step.ready(signal))).then(
       () => this.#runner.setUp(),
       // Set-up is tried until it works, so this is the end of the lane.
       () => {},
     );
     this.#intake.start();
+    if (this.#hasGroups && this.#held) void this.#gatherer.start(this.#held);
   }
 
   /** There may be more in the journal. */
@@ -206,7 +244,8 @@ export class Lane {
   }
 
   status(): RuleStatus {
-    const { isSetUp, halted, active, waiting } = this.#runner;
+    const { isSetUp, active, waiting } = this.#runner;
+    const halted = this.#halted;
     const unready = isSetUp ? undefined : this.#deps.steps.find(step => step.state.state !== 'ready');
     const lost = this.#isLost ? 'the lane was taken over by another owner' : undefined;
     const error = lost ?? halted ?? unready?.state.error;
@@ -228,10 +267,11 @@ export class Lane {
    * podiod's.
    */
   vitals(): Vitals {
-    const moves = this.#intake.chunks + this.#runner.moves;
+    const moves = this.#intake.chunks + this.#runner.moves + (this.#collector?.moves ?? 0);
     if (this.#isLost) return { owes: true, done: moves };
     const writing = this.#held?.waiting ?? 0;
-    const owes = this.#intake.isBehind || this.#runner.owes || writing > 0;
+    const mayStart = this.#runner.owes || (this.#collector?.owes ?? false);
+    const owes = this.#intake.isBehind || mayStart || writing > 0;
     return { owes, done: moves + (this.#held?.answered ?? 0) };
   }
 
@@ -247,10 +287,10 @@ export class Lane {
   async #stop(deadlineMs: number): Promise<number> {
     const { clock } = this.#deps;
     this.#letGo();
-    await within(clock, deadlineMs, this.#runner.idle());
+    await within(clock, deadlineMs, this.#idle());
     const left = this.#runner.active;
     this.#abort.abort(new Error('podiod is stopping'));
-    await within(clock, LET_GO_MS, this.#runner.idle());
+    await within(clock, LET_GO_MS, this.#idle());
     this.#held?.end();
     for (const time of this.#times) time.end();
     // Where that fails, the next start takes this for an unclean end, which costs it some looking, no more.
@@ -274,15 +314,51 @@ export class Lane {
     this.#taking = false;
     this.#intake.letGo();
     this.#runner.letGo();
+    this.#collector?.letGo();
+    this.#gatherer.end();
+  }
+
+  async #idle(): Promise<void> {
+    await Promise.all([this.#runner.idle(), this.#collector?.idle()]);
+  }
+
+  get #halted(): string | undefined {
+    return this.#runner.halted ?? this.#collector?.halted;
+  }
+
+  /** What waits to be decided is left out of account: it may take a day, and is put with those that come then. */
+  #isGathered(seq: number): boolean {
+    if (!isJudged(this.#deps.rule)) return this.#intake.isThrough(seq);
+    const waiting = this.#collector?.waitingOrders;
+    return this.#intake.isThrough(seq, order => waiting?.has(order) ?? false);
   }
 
   #state(): LaneState {
     if (!this.#taking) return 'stopped';
-    if (this.#runner.halted !== undefined) return 'halted';
+    if (this.#halted !== undefined) return 'halted';
     if (this.#deps.hold.isOn) return 'paused';
     return this.#runner.isSetUp ? 'running' : 'waiting for setup';
   }
 }
+
+/** Whether events are decided on before they are gathered. */
+const isJudged = ({ mode, where, triggers }: Rule): boolean =>
+  mode?.kind !== 'settle' &&
+  (where !== undefined || triggers.some(trigger => trigger.kind === 'app' && trigger.fields !== undefined));
+
+const both = (collector: Taker, runner: Taker): Taker => ({
+  isSuspect: key => runner.isSuspect(key),
+  // What is only gathered ends no process.
+  cameFirst() {},
+  start() {
+    collector.start();
+    runner.start();
+  },
+  goOnAfterHalt() {
+    collector.goOnAfterHalt();
+    runner.goOnAfterHalt();
+  },
+});
 
 /** Resolves with `promise`, or after `ms` at the latest. */
 async function within(clock: Clock, ms: number, promise: Promise<void>): Promise<void> {

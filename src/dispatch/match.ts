@@ -13,6 +13,8 @@ export type Match = 'no' | 'yes' | 'ask';
 
 export interface Matcher {
   match(event: PodioEvent): Match;
+  /** Whether the rule wants the event for the fields that it changed, and for nothing else. */
+  isOnFields(event: PodioEvent): boolean;
   /** Whether the fields that changed are among those the rule waits for. Only for events that `ask`. */
   decide(event: PodioEvent, changes: Changes): boolean;
   /** For people: how each of the conditions that {@link decide} looks at went. */
@@ -72,6 +74,9 @@ export function makeMatcher(rule: Rule, { apps, spaces, fields }: Known): Matche
     }
   }
 
+  // It ends a batch of what the run of a schedule has brought, and is nothing to anyone else.
+  if (rule.mode?.kind === 'batch' && rule.mode.closes.kind === 'run') made.add('schedule.end');
+
   const appIdOf = (event: PodioEvent): number | undefined => {
     if (event.ref.type === 'app') return Number(event.ref.id);
     return fields.byId(Number(event.ref.id))?.appId ?? apps.get(event.app ?? '')?.id;
@@ -130,6 +135,17 @@ export function makeMatcher(rule: Rule, { apps, spaces, fields }: Known): Matche
           // A rule hears nothing of itself: one that tells people and fails would be told so, and fail.
           return alarmTypes.has(event.type) && event.params.rule !== rule.name ? 'yes' : 'no';
       }
+    },
+
+    isOnFields(event) {
+      const appId = appIdOf(event) ?? Number.NaN;
+      const isOf = event.ref.type === 'app' || event.ref.type === 'app_field';
+      return (
+        isOf &&
+        onlyFor(event) === undefined &&
+        !(appTypes.get(appId) ?? NO_TYPES).has(event.type) &&
+        (fieldTriggers.get(appId) ?? NO_TRIGGERS).some(trigger => trigger.events.has(event.type))
+      );
     },
 
     decide(event, changes) {

@@ -1,5 +1,4 @@
 import type { PodioEvent } from '../core/event.ts';
-import { orderKey } from '../core/event.ts';
 import type { Entry, Journal, LaneReplay, RunKey, SeqRange } from '../store/contract.ts';
 import type { Reliably } from './reliably.ts';
 import { makeWake } from './wake.ts';
@@ -7,7 +6,6 @@ import { makeWake } from './wake.ts';
 /** An old event whose turn has come to be run again. */
 export interface Replayed {
   readonly event: PodioEvent;
-  readonly order: string;
   readonly key: RunKey;
   /** The same change stands at a lower seq too, which may have been replayed already. */
   readonly twin: boolean;
@@ -122,7 +120,6 @@ const numberOf = ({ before }: LaneReplay, seq: number): number =>
 
 const toRun = ({ event, twin }: Entry, replay: LaneReplay): Replayed => ({
   event,
-  order: orderKey(event),
   key: { seq: event.seq, eventId: event.id, replay: numberOf(replay, event.seq) },
   twin,
 });

@@ -1,9 +1,10 @@
 import type { PodioEvent } from '../core/event.ts';
-import type { RunKey } from '../store/contract.ts';
+import type { RunKey, Together } from '../store/contract.ts';
 import type { Delivery, Only, Resume } from './deliver.ts';
 
-/** One event on its way through a rule. */
+/** One event, or events together, on the way through a rule. */
 export interface Run {
+  /** Of several: the last. */
   readonly event: PodioEvent;
   readonly key: RunKey;
   /** The rule may have run for this change already, on account of another hook. */
@@ -17,5 +18,9 @@ export interface Run {
   readonly parkedId: string | undefined;
   /** The branch that it is about, where that was parked by itself. */
   readonly only: Only | undefined;
+  /** Set where events that were gathered are run under this one. */
+  readonly together: Together | undefined;
+  /** These events, once they have been read. */
+  events: readonly PodioEvent[] | undefined;
   delivery: Delivery | undefined;
 }

@@ -1,8 +1,10 @@
 import type { Cancel, Clock } from '../core/clock.ts';
 import type { PodioEvent } from '../core/event.ts';
+import type { Bundle } from '../core/gather.ts';
 import type { Log } from '../core/log.ts';
 import type { Metrics } from '../core/metrics.ts';
 import type { Rule } from '../core/rule.ts';
+import type { Outcome } from '../core/run.ts';
 import type { Data } from '../plugin/contract.ts';
 import type { ItemReader } from '../podio/contract.ts';
 import type { Finished, RunKey } from '../store/contract.ts';
@@ -10,18 +12,30 @@ import { type Caution, POISON_ENDS } from './caution.ts';
 import {
   Delivery,
   type DeliveryContext,
+  hasBegun,
   ON_FIELDS,
   type Pause,
   type RunCondition,
   WHERE,
 } from './deliver.ts';
+import type { Gatherer } from './gatherer.ts';
 import type { HeldLane } from './held-lane.ts';
 import type { Hold } from './holds.ts';
 import type { Intake, Taker } from './intake.ts';
 import type { Matcher } from './match.ts';
 import { isLeftOut } from './recovered.ts';
 import type { Run } from './run.ts';
+import { spanConditions } from './span.ts';
 import { Standby } from './standby.ts';
+import { Throttle } from './throttle.ts';
+import {
+  bundleOf,
+  type GatheringMode,
+  gatheringMode,
+  gatheringOf,
+  leadVerdict,
+  othersRecord,
+} from './together.ts';
 import type { Turn } from './turn.ts';
 import type { Slot, Window } from './window.ts';
 
@@ -30,15 +44,21 @@ export interface RunnerDeps {
   /** Operators' pauses of the rule. */
   readonly hold: Hold;
   readonly matcher: Matcher;
-  readonly reader: Pick<ItemReader, 'changes'>;
+  readonly reader: Pick<ItemReader, 'changes' | 'spanned'>;
   /** What all lanes go by in trying what may have ended the process. */
   readonly turn: Turn;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
   readonly window: Window<Run>;
+  /** How many runs hold a slot at most. */
+  readonly concurrency: number;
   readonly context: DeliveryContext;
-  readonly intake: () => Pick<Intake, 'position' | 'cursor' | 'settle' | 'hasRun' | 'replenish'>;
+  readonly intake: () => Pick<
+    Intake,
+    'position' | 'cursor' | 'settle' | 'hasRun' | 'replenish' | 'isThrough'
+  >;
+  readonly gatherer: Gatherer;
   /** Someone else has the lane now. */
   readonly onLost: () => void;
 }
@@ -46,6 +66,19 @@ export interface RunnerDeps {
 /** The change has run for this rule before: there is nothing to do and nothing to record. */
 const REPEAT = { kind: 'repeat' } as const;
 const ABORTED = { kind: 'aborted' } as const;
+const GATHERED = { kind: 'gathered' } as const;
+/** What came before is not dealt with yet. */
+const EARLY = { kind: 'early' } as const;
+
+type Paused =
+  | Pause
+  | typeof REPEAT
+  | typeof EARLY
+  /** It waits with others now. `waitMs`: until they are due. */
+  | { readonly kind: 'joined'; readonly waitMs: number | undefined };
+
+/** Of a run of a schedule over items: it ends a batch, and is no run of its own. */
+const SCHEDULE_END = 'schedule.end';
 const NO_DATA: Data = Object.freeze({});
 
 /** Starts what lies in a lane's window, up to the rule's concurrency, and sees each run through its waits to its record. */
@@ -56,6 +89,11 @@ export class Runner implements Taker {
   /** Held back while a plugin keeps failing. */
   readonly #standby: Standby<Slot<Run>>;
   readonly #timers = new Map<Slot<Run>, Cancel>();
+  /** Held back while no run may begin. */
+  readonly #throttle: Throttle<Slot<Run>> | undefined;
+  readonly #gathering: GatheringMode | undefined;
+  /** Ends of runs of a schedule that wait until what came before them has been gathered. */
+  readonly #ends: Slot<Run>[] = [];
 
   #held: HeldLane | undefined;
   /** While it is not known what ended the process. */
@@ -85,6 +123,9 @@ export class Runner implements Taker {
       () => this.#mayStart,
       slot => this.#again(slot),
     );
+    this.#gathering = gatheringMode(deps.rule);
+    this.#throttle =
+      deps.rule.mode?.kind === 'throttle' ? new Throttle(deps.clock, slot => this.#again(slot)) : undefined;
     this.#leaveHold = deps.hold.watch(() => this.start());
   }
 
@@ -120,7 +161,7 @@ export class Runner implements Taker {
 
   /** Runs that wait to try a step again. */
   get waiting(): number {
-    return this.#timers.size + this.#standby.size;
+    return this.#timers.size + this.#standby.size + (this.#throttle?.size ?? 0);
   }
 
   /** Runs started and paused: whether it gets on. */
@@ -133,6 +174,16 @@ export class Runner implements Taker {
     return (
       this.#mayStart && !this.#deps.turn.isClosed && this.#window.runnable > 0 && this.#next === undefined
     );
+  }
+
+  /** How many more could be started. */
+  get room(): number {
+    return this.#deps.concurrency - this.#active - this.#window.behind;
+  }
+
+  /** Order keys of what waits to try again. */
+  get waitingOrders(): ReadonlySet<string> {
+    return new Set([...this.#timers.keys(), ...this.#haltedRuns, ...this.#ends].map(({ order }) => order));
   }
 
   isSuspect(key: RunKey): boolean {
@@ -158,6 +209,7 @@ export class Runner implements Taker {
         this.#wait(slot, waitMs);
         continue;
       }
+      if (this.#throttle && !this.#mayAsk(slot, this.#throttle)) continue;
       const alone = this.#caution?.wantsAlone(slot.value, this.#deps.intake().position) ?? false;
       if (alone && this.#active > 0) {
         this.#next = slot;
@@ -200,6 +252,7 @@ export class Runner implements Taker {
     for (const cancel of this.#timers.values()) cancel();
     this.#timers.clear();
     this.#standby.end();
+    this.#throttle?.end();
   }
 
   /** Resolves when no run holds a slot. */
@@ -217,8 +270,14 @@ export class Runner implements Taker {
       this.#halted === undefined &&
       !this.#deps.hold.isOn &&
       !this.#alone &&
-      this.#active < this.#deps.rule.concurrency
+      this.#active < this.#deps.concurrency
     );
+  }
+
+  /** A run that has begun goes on whatever others do. */
+  #mayAsk(slot: Slot<Run>, throttle: Throttle<Slot<Run>>): boolean {
+    const { delivery, resume } = slot.value;
+    return delivery !== undefined || (resume !== undefined && hasBegun(resume)) || throttle.mayAsk(slot);
   }
 
   /** How long a run that was not started in this life has to wait yet, milliseconds. */
@@ -233,10 +292,11 @@ export class Runner implements Taker {
 
   async #run(slot: Slot<Run>, alone: boolean, suspect: boolean): Promise<void> {
     const run = slot.value;
-    const { log, metrics, rule, turn } = this.#deps;
-    let pause: Pause | typeof REPEAT;
+    const { log, turn } = this.#deps;
+    let pause: Paused;
     try {
       pause = await this.#goOn(run, alone);
+      if (pause.kind === 'gathered') pause = await this.#gather(slot);
       // The slot is held until the record is on disk: a disk that is slower than the steps slows them down.
       if (pause.kind === 'ended' && !(await this.#record(slot, pause))) pause = ABORTED;
     } catch (error) {
@@ -249,12 +309,22 @@ export class Runner implements Taker {
     if (this.#caution !== undefined && pause.kind !== 'aborted') this.#acquit(run, this.#caution);
     switch (pause.kind) {
       case 'ended':
-        metrics.delivered(rule.name, pause.outcome, rule.shadow);
+        this.#count(run, pause.outcome);
         log.debug('run ended', { seq: run.key.seq, event: run.key.eventId, outcome: pause.outcome });
-        this.#deps.intake().settle(slot);
+        this.#settle(slot);
         break;
       case 'repeat':
-        this.#deps.intake().settle(slot);
+        this.#settle(slot);
+        break;
+      case 'joined':
+        this.#settle(slot);
+        this.#deps.gatherer.joined(pause.waitMs);
+        break;
+      case 'early':
+        this.#ends.push(slot);
+        break;
+      case 'throttled':
+        this.#throttle?.refused(slot, pause.ms);
         break;
       case 'waiting':
         this.#wait(slot, pause.ms);
@@ -272,13 +342,50 @@ export class Runner implements Taker {
     }
     if (suspect) turn.give();
     turn.ended();
+    this.#throttle?.next();
     this.start();
     this.#deps.intake().replenish();
+    if (this.#gathering !== undefined) this.#lookAtGroups();
     if (this.#active === 0) this.#onIdle?.();
   }
 
-  async #goOn(run: Run, alone: boolean): Promise<Pause | typeof REPEAT> {
+  #settle(slot: Slot<Run>): void {
+    const { together, parkedId } = slot.value;
+    this.#deps.intake().settle(slot);
+    if (together && parkedId === undefined) this.#deps.gatherer.settle();
+  }
+
+  #lookAtGroups(): void {
+    const { gatherer, intake } = this.#deps;
+    gatherer.progressed();
+    gatherer.freed();
+    const [end] = this.#ends;
+    if (end === undefined || !intake().isThrough(end.value.key.seq - 1, this.#waits())) return;
+    this.#ends.shift();
+    this.#again(end);
+  }
+
+  #waits(): (order: string) => boolean {
+    const orders = this.waitingOrders;
+    return order => orders.has(order);
+  }
+
+  #count({ together }: Run, outcome: Outcome): void {
+    const { metrics, rule } = this.#deps;
+    metrics.delivered(rule.name, outcome, rule.shadow);
+    const others = together?.mode === 'latest' ? 'filtered' : outcome;
+    for (let n = 1; n < (together?.count ?? 1); n++) metrics.delivered(rule.name, others, rule.shadow);
+  }
+
+  async #goOn(run: Run, alone: boolean): Promise<Paused> {
     if (run.unwanted) return { kind: 'ended', outcome: 'filtered', steps: [] };
+    if (run.event.type === SCHEDULE_END) return this.#endSchedule(run);
+    if (run.together && run.events === undefined) {
+      run.events = await this.#held?.members(run.key);
+      if (run.events === undefined) return ABORTED;
+      // Someone gave them up meanwhile.
+      if (run.events.length === 0) return REPEAT;
+    }
     if (run.delivery === undefined) {
       if (run.twin) {
         const ran = await this.#deps.intake().hasRun(run);
@@ -288,8 +395,40 @@ export class Runner implements Taker {
       run.delivery = this.#begin(run);
       if (this.#caution?.isPoison(run)) return this.#poisoned(run, run.delivery);
     }
-    if (!this.#isStarted(run, alone) && !(await this.#announce(run, alone))) return ABORTED;
+    // What is only gathered is in no step's hands.
+    if (!this.#isGathered(run) && !this.#isStarted(run, alone) && !(await this.#announce(run, alone)))
+      return ABORTED;
     return run.delivery.go();
+  }
+
+  /** Whether it is to wait for others: a run that has begun by itself goes on so. */
+  #isGathered({ key, together, resume }: Run): boolean {
+    return (
+      this.#gathering !== undefined &&
+      together === undefined &&
+      key.replay === 0 &&
+      !(resume !== undefined && hasBegun(resume))
+    );
+  }
+
+  /** The run of a schedule over items is through: what it has brought is run, but for what waits to be decided. */
+  async #endSchedule({ key }: Run): Promise<Paused> {
+    const { gatherer, intake } = this.#deps;
+    if (!intake().isThrough(key.seq - 1, this.#waits())) return EARLY;
+    return (await gatherer.closeBefore(key.seq)) ? REPEAT : ABORTED;
+  }
+
+  async #gather(slot: Slot<Run>): Promise<Paused> {
+    const { event, key, parkedId } = slot.value;
+    const { intake, rule } = this.#deps;
+    if (this.#gathering === undefined) return REPEAT;
+    const gathered = {
+      key,
+      ...gatheringOf(this.#gathering, event, rule.timezone),
+      ...(parkedId !== undefined && { parkedId }),
+    };
+    const written = await this.#held?.gather(gathered, intake().cursor(slot));
+    return written === undefined ? ABORTED : { kind: 'joined', waitMs: written.value };
   }
 
   /** Whether the disk knows already that the run may be in hand from now on. */
@@ -318,14 +457,19 @@ export class Runner implements Taker {
   }
 
   #begin(run: Run): Delivery {
-    const { key, only, resume } = run;
+    const { key, only, resume, together, events } = run;
     const event: PodioEvent = key.replay > 0 ? { ...run.event, source: 'replay' } : run.event;
+    const bundle = together && events && bundleOf(together.mode, events);
+    const isGathered = this.#isGathered(run);
     return new Delivery(
       this.#deps.context,
       {
         event,
+        ...(bundle && { bundle }),
         replay: key.replay,
-        conditions: [...this.#conditions(run, event)],
+        conditions: [...this.#conditions(run, event, bundle, isGathered)],
+        ...(isGathered && { admit: async () => GATHERED }),
+        ...(this.#throttle && { admit: () => this.#admit() }),
         checkpoint: async checkpoint => (await this.#held?.checkpoint(key, checkpoint)) ?? false,
         ...(only && { only }),
         tried: async tries => (await this.#held?.tried(key, tries)) ?? false,
@@ -335,10 +479,37 @@ export class Runner implements Taker {
     );
   }
 
-  *#conditions({ asks, event: journaled }: Run, event: PodioEvent): Generator<RunCondition> {
+  async #admit(): Promise<Pause | undefined> {
+    const { mode } = this.#deps.rule;
+    if (mode?.kind !== 'throttle') return undefined;
+    const waitMs = await this.#held?.admit(mode);
+    if (waitMs === undefined) return ABORTED;
+    if (waitMs > 0) return { kind: 'throttled', ms: waitMs };
+    this.#throttle?.next();
+    return undefined;
+  }
+
+  /** What settles is judged when it has settled, by what changed from first to last; all else when it comes. */
+  *#conditions(
+    run: Run,
+    event: PodioEvent,
+    bundle: Bundle | undefined,
+    isGathered: boolean,
+  ): Generator<RunCondition> {
     const { matcher, reader, rule, context } = this.#deps;
+    const { asks, event: journaled, together } = run;
+    const isSettling = isGathered && this.#gathering?.kind === 'settle';
+    if (together && together.mode !== 'settle') return;
+    if (bundle && bundle.events.length > 1) {
+      yield* spanConditions(bundle.events, matcher, reader);
+      const { where } = rule;
+      if (where !== undefined) {
+        yield { name: WHERE, judge: () => where.judge(context.view(event, NO_DATA, bundle)) };
+      }
+      return;
+    }
     const leftOut = isLeftOut(journaled, rule);
-    if (leftOut || asks) {
+    if (leftOut || (asks && !isSettling)) {
       yield {
         name: ON_FIELDS,
         judge: async () => {
@@ -351,21 +522,24 @@ export class Runner implements Taker {
       };
     }
     const { where } = rule;
-    if (where !== undefined) yield { name: WHERE, judge: () => where.judge(context.view(event, NO_DATA)) };
+    if (where === undefined || isSettling) return;
+    yield { name: WHERE, judge: () => where.judge(context.view(event, NO_DATA, bundle)) };
   }
 
   /** True when the end of the run is on disk. */
   async #record(slot: Slot<Run>, pause: Pause & { kind: 'ended' }): Promise<boolean> {
-    const { key, only, parkedId } = slot.value;
+    const { key, only, parkedId, together, event, events } = slot.value;
     const { outcome, steps, error, park, rest } = pause;
+    const shadow = this.#deps.rule.shadow && ({ shadow: true } as const);
     const finished: Finished = {
       record: {
         ...key,
         outcome,
-        steps,
+        steps: together && events && !only ? [leadVerdict(together.mode, events), ...steps] : steps,
         ...(error !== undefined && { error }),
-        ...(this.#deps.rule.shadow && { shadow: true }),
+        ...shadow,
       },
+      ...(together && { others: { ...othersRecord(together.mode, event, pause), ...shadow } }),
       ...(park && { park }),
       ...(parkedId !== undefined && { parkedId }),
       ...(only && { branch: only.branch }),

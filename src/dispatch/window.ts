@@ -53,6 +53,11 @@ export class Window<T> {
     return this.#runnable.length;
   }
 
+  /** Order keys of work that waits for nothing live to be runnable. */
+  get behind(): number {
+    return this.#behind.size;
+  }
+
   /** An entry that is too large for the bytes alone is let in when there is no other. */
   get hasRoom(): boolean {
     return this.#entries === 0 || (this.#entries < this.#limits.entries && this.#bytes < this.#limits.bytes);
@@ -140,6 +145,14 @@ export class Window<T> {
   cursor(upTo: number, without?: Slot<T>): number {
     const lowest = this.#first === without ? this.#first?.after : this.#first;
     return lowest?.seq === undefined ? upTo : lowest.seq - 1;
+  }
+
+  /** Whether an entry of the journal at or below `seq` is in hand, those left out of account. */
+  isOpenBelow(seq: number, without: (slot: Slot<T>) => boolean): boolean {
+    for (let slot = this.#first; slot?.seq !== undefined && slot.seq <= seq; slot = slot.after) {
+      if (!without(slot)) return true;
+    }
+    return false;
   }
 
   /** True: it is the first. */

@@ -3,6 +3,7 @@ import { whenAborted } from '../core/abort.ts';
 import type { Clock } from '../core/clock.ts';
 import { PluginError } from '../core/errors.ts';
 import type { PodioEvent } from '../core/event.ts';
+import type { Bundle } from '../core/gather.ts';
 import type { Log } from '../core/log.ts';
 import type { Would } from '../core/would.ts';
 import type { Attribution, PluginScope } from './attribution.ts';
@@ -20,6 +21,8 @@ import {
 /** One event for one step. */
 export interface StepTask {
   readonly event: PodioEvent;
+  /** Where the message is for several events: this one is the last of them. */
+  readonly bundle?: Bundle | undefined;
   /** What the steps before added. Frozen by the host. */
   readonly data: Data;
   readonly deliveryKey: string;
@@ -48,14 +51,16 @@ const OVER = new DOMException('the try is over', 'AbortError');
 class TryOrigin implements Origin {
   readonly step: string;
   readonly event: PodioEvent;
+  readonly bundle: Bundle | undefined;
   readonly deliveryKey: string;
   readonly world: MessageWorld;
   #controller: AbortController | undefined;
   #ended: unknown;
 
-  constructor(step: string, task: Pick<StepTask, 'event' | 'deliveryKey'>, world: MessageWorld) {
+  constructor(step: string, task: Pick<StepTask, 'event' | 'bundle' | 'deliveryKey'>, world: MessageWorld) {
     this.step = step;
     this.event = task.event;
+    this.bundle = task.bundle;
     this.deliveryKey = task.deliveryKey;
     this.world = world;
   }

@@ -29,16 +29,18 @@ export type Changes = ReadonlyMap<string, FieldChanged>;
 /** What flows through the steps of a rule. Frozen. */
 export interface Message {
   readonly event: PodioEvent;
-  /** One event, or the batch's. */
+  /** One event, or all that are run together (`mode: { batch }`, `{ settle }`): `event` is the last of them. */
   readonly events: readonly PodioEvent[];
-  /** `{rule}/{event id}/{step}[/{branch}]`: the same over retries and restarts. */
+  /** `{rule}/{event id}/{step}[/{branch}]`, of a batch `{rule}/{first seq}-{last seq}/...`: the same over retries and restarts. */
   readonly deliveryKey: string;
   readonly data: Data;
   /** Aborted at the step's deadline, on unsubscribe and on stop. */
   readonly signal: AbortSignal;
   /** The event's item, fetched once per item and revision; the last known or an empty one when it is gone. */
   item(): Promise<Item>;
-  /** What the event changed. For a creation every field counts as changed from empty. */
+  /**
+   * What the event changed; after `mode: { settle }`, what all of them changed, from before the first to after the last. For a creation every field counts as changed from empty.
+   */
   changes(): Promise<Changes>;
   /** What the event changed in one field, named by alias, external id or field id; undefined: nothing. */
   change(field: string | number): Promise<FieldChanged | undefined>;

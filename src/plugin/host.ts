@@ -1,6 +1,7 @@
 import { type Clock, sleep } from '../core/clock.ts';
 import { PluginError } from '../core/errors.ts';
 import type { PodioEvent } from '../core/event.ts';
+import type { Bundle } from '../core/gather.ts';
 import type { Log } from '../core/log.ts';
 import type { Rule, Step } from '../core/rule.ts';
 import { keyOf } from '../core/rule-key.ts';
@@ -45,7 +46,7 @@ export interface PluginHost {
   /** Begins to set the step up. `once`: what fails then is not tried again, and `ready` rejects with it. */
   prepare(rule: Rule, step: Step, once?: boolean): PreparedStep;
   /** What conditions of a rule see of an event, and of what its steps have added. */
-  view(rule: Rule, event: PodioEvent, data: Data): View;
+  view(rule: Rule, event: PodioEvent, data: Data, bundle?: Bundle): View;
   /** Disposes of the steps of this rule, as `dispose` does of all. */
   release(rule: Rule): Promise<void>;
   /** In reverse order, each with a deadline. Set-ups in hand are given up. Never rejects. */
@@ -115,13 +116,13 @@ export function makePluginHost(deps: HostDeps): PluginHost {
       steps.push(prepared);
       return prepared;
     },
-    view(rule, event, data) {
+    view(rule, event, data, bundle) {
       let fields = fieldChecks.get(rule);
       if (fields === undefined) {
         fields = makeFieldCheck(deps, deps.log.child({ rule: rule.name }));
         fieldChecks.set(rule, fields);
       }
-      return viewOf(messageWorld(deps, rule, fields), event, data);
+      return viewOf(messageWorld(deps, rule, fields), event, data, bundle);
     },
     async release(rule) {
       fieldChecks.delete(rule);

@@ -1,5 +1,6 @@
 import { PodiodError } from '../core/errors.ts';
 import type { PodioEvent } from '../core/event.ts';
+import type { Bundle } from '../core/gather.ts';
 import type { Item } from '../core/podio.ts';
 import type { Rule } from '../core/rule.ts';
 import type { ItemReader } from '../podio/contract.ts';
@@ -26,6 +27,7 @@ export interface MessageWorld {
 export interface Origin {
   readonly step: string;
   readonly event: PodioEvent;
+  readonly bundle?: Bundle | undefined;
   readonly deliveryKey: string;
   readonly world: MessageWorld;
   /** Made when first asked for: most filters never do. */
@@ -57,7 +59,7 @@ class StepMessage implements Message {
     this.#origin = origin;
     this.#key = key;
     this.event = origin.event;
-    this.events = Object.freeze([origin.event]);
+    this.events = origin.bundle?.events ?? Object.freeze([origin.event]);
     this.deliveryKey = origin.deliveryKey;
     this.data = data;
     Object.freeze(this);
@@ -68,7 +70,8 @@ class StepMessage implements Message {
   }
 
   get view(): View {
-    return makeView(this, viewWorld(this.#origin.world, this.#app));
+    const { bundle, world } = this.#origin;
+    return makeView(this, viewWorld(world, this.#app), batchOf(world, bundle, this.data));
   }
 
   get #app(): AppNames | undefined {
@@ -83,8 +86,8 @@ class StepMessage implements Message {
   }
 
   async changes(): Promise<Changes> {
-    const { event, world } = this.#origin;
-    const changes = new Map(await world.reader.changes(event));
+    const { event, bundle, world } = this.#origin;
+    const changes = new Map(await changesOf(world, event, bundle));
     for (const change of changes.values()) deepFreeze(change);
     return changes;
   }
@@ -136,16 +139,26 @@ export const viewWorld = (
 });
 
 /** What conditions see of an event that is in no step's hands. */
-export function viewOf(world: MessageWorld, event: PodioEvent, data: Data): View {
+export function viewOf(world: MessageWorld, event: PodioEvent, data: Data, bundle?: Bundle): View {
   const { reader } = world;
   const item = async () => deepFreeze(await reader.item(event));
   const app = event.app === undefined ? undefined : world.apps(event.app);
-  return makeView({ event, data, item, changes: () => reader.changes(event) }, viewWorld(world, app));
+  const changes = () => changesOf(world, event, bundle);
+  return makeView({ event, data, item, changes }, viewWorld(world, app), batchOf(world, bundle, data));
 }
+
+/** What is not known any more is not known to have changed. */
+const changesOf = async ({ reader }: MessageWorld, event: PodioEvent, bundle?: Bundle): Promise<Changes> =>
+  bundle?.mode === 'settle' ? ((await reader.spanned(bundle.events)) ?? new Map()) : reader.changes(event);
+
+/** Of a batch: each of its events as if it were alone. */
+const batchOf = (world: MessageWorld, bundle: Bundle | undefined, data: Data) =>
+  bundle?.mode === 'batch' ? () => bundle.events.map(event => viewOf(world, event, data)) : undefined;
 
 /** The message a try begins with. Freezes what it is given. */
 export function makeMessage(origin: Origin, data: Data): Message {
   deepFreeze(origin.event);
+  if (origin.bundle) deepFreeze(origin.bundle.events);
   return new StepMessage(origin, deepFreeze(data));
 }
 

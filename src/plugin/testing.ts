@@ -102,6 +102,7 @@ export async function testPlugin(plugin: PluginDefinition, bench: TestBench = {}
         reader: {
           item: async () => itemOf(event, given.item),
           changes: async () => changesOf(given.changes),
+          spanned: async () => changesOf(given.changes),
           actor: async () => given.actor,
           comment: async () => given.comment,
           files: async () => given.files ?? [],

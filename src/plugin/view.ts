@@ -65,6 +65,7 @@ export interface ViewWorld {
 export function makeView(
   message: Pick<Message, 'event' | 'item' | 'changes' | 'data'>,
   world: ViewWorld,
+  batch?: () => readonly View[],
 ): View {
   const { event } = message;
   const { app, reader } = world;
@@ -115,7 +116,7 @@ export function makeView(
     app: () => ({ name: event.app, id: app?.id ?? appIdOf(event) }),
     alarm: () => alarmOf(event),
     now: () => new Date(world.now()),
-    batch: () => [view],
+    batch: batch ?? (() => [view]),
     timezone: () => world.timezone,
     ...(world.mentions && {
       mentions: (name: string) => world.mentions?.(event, name),

@@ -168,6 +168,11 @@ export interface FieldDirectory {
 export interface ItemReader {
   item(event: PodioEvent): Promise<Item>;
   changes(event: PodioEvent): Promise<Changes>;
+  /**
+   * What changed from before the first of these events of one item to after the last: what went there and back again is left
+   * out. Undefined where Podio can't tell any more.
+   */
+  spanned(events: readonly PodioEvent[]): Promise<Changes | undefined>;
   /** Podio's byline of who made the change; undefined where Podio does not tell. */
   actor(event: PodioEvent): Promise<PodioObject | undefined>;
   /** The comment that the event is about. */

@@ -1,5 +1,6 @@
+import { isDeepStrictEqual } from 'node:util';
 import { PodioError } from '../core/errors.ts';
-import { isHookRefType, type PodioEvent, refKey } from '../core/event.ts';
+import { isHookRefType, type PodioEvent, refKey, revisionOf } from '../core/event.ts';
 import type { Log } from '../core/log.ts';
 import type { FieldDifference, Item, ItemField, Revision } from '../core/podio.ts';
 import type { Changes, FieldChanged } from '../plugin/contract.ts';
@@ -52,6 +53,7 @@ export function makeItemReader(options: {
   const read = makeRecent<string, Promise<Item>>(KEPT);
   const listed = makeRecent<string, Item>(KEPT_LISTED);
   const changed = makeRecent<string, Promise<Changes>>(KEPT);
+  const spans = makeRecent<string, Promise<Changes | undefined>>(KEPT);
   const newest = makeRecent<number, Item>(KEPT);
   const bylines = makeRecent<string, Promise<PodioObject | undefined>>(KEPT);
   const things = makeRecent<string, Promise<PodioObject | undefined>>(KEPT);
@@ -113,17 +115,43 @@ export function makeItemReader(options: {
     return new Map(differences.map(each => [each.external_id, toChanged(each, each.from, each.to)]));
   };
 
-  /** The item may have gone on since: the difference from its creation to now leads back to what it was created with. */
-  const created = async (event: PodioEvent, itemId: number): Promise<Changes> => {
+  /**
+   * From empty to what the item was at a revision. It may have gone on since: the difference from there to now leads back.
+   * Undefined where Podio can't tell it any more.
+   */
+  const filled = async (
+    event: PodioEvent,
+    itemId: number,
+    revision: number,
+  ): Promise<Changes | undefined> => {
     const now = await item(event);
-    const initial = new Map<string, ItemField>(now.fields.map(field => [field.external_id, field]));
-    if (now.revision !== undefined && now.revision > 0) {
-      for (const each of (await difference(event, itemId, 0, now.revision)) ?? []) {
-        initial.set(each.external_id, { ...each, values: each.from });
-      }
-    }
-    const filled = Array.from(initial.values()).filter(({ values }) => values.length > 0);
-    return new Map(filled.map(field => [field.external_id, toChanged(field, [], field.values)]));
+    const then = new Map<string, ItemField>(now.fields.map(field => [field.external_id, field]));
+    const isPast = now.revision !== undefined && now.revision > revision;
+    const since = isPast ? await difference(event, itemId, revision, now.revision) : [];
+    for (const each of since ?? []) then.set(each.external_id, { ...each, values: each.from });
+    const fields = Array.from(then.values()).filter(({ values }) => values.length > 0);
+    const changes = new Map(fields.map(field => [field.external_id, toChanged(field, [], field.values)]));
+    return since === undefined && revision > 0 ? undefined : changes;
+  };
+
+  const created = async (event: PodioEvent, itemId: number): Promise<Changes> =>
+    (await filled(event, itemId, 0)) ?? new Map();
+
+  /** From one revision to another. What is the same at both ends has not changed, whether Podio lists it or not. */
+  const between = async (event: PodioEvent, itemId: number, from: number, to: number) => {
+    const differences = await difference(event, itemId, from, to);
+    const different = differences?.filter(each => !isDeepStrictEqual(each.from, each.to));
+    return (
+      different && new Map(different.map(each => [each.external_id, toChanged(each, each.from, each.to)]))
+    );
+  };
+
+  const changes = async (event: PodioEvent): Promise<Changes> => {
+    const { itemId, revision } = event;
+    if (itemId === undefined) return new Map();
+    if (event.type === 'item.create') return once(changed, `${itemId}/0`, () => created(event, itemId));
+    if (event.type !== 'item.update' || revision === undefined || revision < 1) return new Map();
+    return once(changed, `${itemId}/${revision}`, () => updated(event, itemId, revision));
   };
 
   /** Undefined when it is gone. Comments and tasks change without a revision, so each event has a reading of its own. */
@@ -204,12 +232,15 @@ export function makeItemReader(options: {
         const byline = await madeBy(event);
         return isRecord(byline) ? byline : undefined;
       }),
-    async changes(event) {
-      const { itemId, revision } = event;
-      if (itemId === undefined) return new Map();
-      if (event.type === 'item.create') return once(changed, `${itemId}/0`, () => created(event, itemId));
-      if (event.type !== 'item.update' || revision === undefined || revision < 1) return new Map();
-      return once(changed, `${itemId}/${revision}`, () => updated(event, itemId, revision));
+    changes,
+    async spanned(events) {
+      const span = spanOf(events);
+      if (span === undefined) return new Map();
+      const { last, itemId, from, to } = span;
+      if (from === to - 1) return changes(last);
+      return once(spans, `${itemId}/${from}-${to}`, () =>
+        from < 0 ? filled(last, itemId, to) : between(last, itemId, from, to),
+      );
     },
     learn: ({ id }, found) => listed.set(id, found),
     appOfItem: itemId => newest.get(itemId)?.app?.app_id,
@@ -224,6 +255,22 @@ function once<T>(kept: Recent<string, Promise<T>>, key: string, work: () => Prom
   kept.set(key, result);
   result.catch(() => kept.delete(key));
   return result;
+}
+
+/** The revisions that events of an item lead through: from the one before the first, -1 for none, to the last. */
+function spanOf(events: readonly PodioEvent[]) {
+  const revised = events
+    .filter(({ type }) => type !== 'item.delete')
+    .flatMap(event => {
+      const revision = revisionOf(event);
+      return revision === undefined ? [] : [{ event, revision }];
+    })
+    .sort((a, b) => a.revision - b.revision);
+  const [first] = revised;
+  const last = revised.at(-1);
+  const itemId = last?.event.itemId;
+  if (first === undefined || last === undefined || itemId === undefined) return undefined;
+  return { last: last.event, itemId, from: first.revision - 1, to: last.revision };
 }
 
 /** What was missed gives way to what happens now. */

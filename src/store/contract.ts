@@ -333,6 +333,8 @@ export interface LaneState {
   readonly unclean?: Unclean;
   /** Asked for by `parked retry`, the first page. Each resumes at its failed step. */
   readonly requested: readonly RequestedRun[];
+  /** Events wait to be run together. */
+  readonly gathered?: true;
 }
 
 /** What a lane's owner may have had in hand when it ended without `release`. */
@@ -372,7 +374,8 @@ export interface Together {
 export interface ClosedGroup extends Together {
   /** In which order groups became complete. */
   readonly place: number;
-  readonly lead: RunKey;
+  /** The last of its events, under which it is run. */
+  readonly lead: PodioEvent;
 }
 
 /** An event that is to wait for others in place of a run of its own. */

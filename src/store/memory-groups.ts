@@ -91,15 +91,10 @@ export class MemoryGroups {
       )
       .sort((a, b) => (a.place ?? 0) - (b.place ?? 0))
       .slice(0, limit)
-      .map(stored => ({
-        place: stored.place ?? 0,
-        lead: {
-          seq: stored.group.last,
-          eventId: this.#world.eventAt(stored.group.last)?.id ?? '',
-          replay: 0,
-        },
-        ...togetherOf(stored),
-      }));
+      .flatMap(stored => {
+        const lead = this.#world.eventAt(stored.group.last);
+        return lead ? [{ place: stored.place ?? 0, lead, ...togetherOf(stored) }] : [];
+      });
   }
 
   members(rule: string, lead: RunKey): readonly PodioEvent[] {

@@ -422,6 +422,7 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
         .map(run => openRun(run)),
       ...((reach > 0 || suspects.length > 0) && { unclean: { reach, suspects } }),
       requested: requested(rule),
+      ...(gatheredOf(rule).gathered !== undefined && { gathered: true as const }),
     };
   };
 
@@ -539,7 +540,8 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
     if (others === undefined) return;
     for (const seq of groups.others(rule, record.seq)) {
       const key = { seq, eventId: entryAt(seq).event.id, replay: record.replay };
-      const became = branch === '' && rest === undefined ? others.outcome : outcome;
+      // What was replaced stays so, whatever becomes of the run.
+      const became = others.outcome === record.outcome ? outcome : others.outcome;
       const other: RunRecord = copy({ ...key, ...others, outcome: became, rule, endedAt: now() });
       data.records.set(runId(rule, key), other);
       data.lastRuns.set(rule, other);

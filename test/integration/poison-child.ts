@@ -38,7 +38,7 @@ const dispatcher = makeDispatcher({
       }),
     view: (_rule, event, data) => viewOf(event, data),
   },
-  reader: { changes: async () => new Map() },
+  reader: { changes: async () => new Map(), spanned: async () => new Map() },
   known,
   clock,
   log: silentLog,

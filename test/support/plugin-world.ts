@@ -126,6 +126,7 @@ export const readerOf = (
 ): ItemReader => ({
   item,
   changes,
+  spanned: async events => changes(events.at(-1) ?? event()),
   actor: async () => undefined,
   comment: async () => undefined,
   files: async () => [],

@@ -16,7 +16,7 @@ export async function readText({ io }: Cli, file: string): Promise<string> {
 }
 
 /** A saved delivery comes with no comment, files or task. */
-const NOTHING_ELSE: Omit<ItemReader, 'item' | 'changes'> = {
+const NOTHING_ELSE: Omit<ItemReader, 'item' | 'changes' | 'spanned'> = {
   actor: async () => undefined,
   comment: async () => undefined,
   files: async () => [],
@@ -29,6 +29,7 @@ export async function itemFile(cli: Cli, file: string | undefined): Promise<Item
     return {
       item: async ({ itemId }) => ({ item_id: itemId ?? 0, title: '', fields: [] }),
       changes: async () => new Map(),
+      spanned: async () => new Map(),
       ...NOTHING_ELSE,
     };
   }
@@ -39,7 +40,12 @@ export async function itemFile(cli: Cli, file: string | undefined): Promise<Item
       { fieldId, type, label, from, to, ...(config && { config }) },
     ]),
   );
-  return { item: async () => item, changes: async () => changed, ...NOTHING_ELSE };
+  return {
+    item: async () => item,
+    changes: async () => changed,
+    spanned: async () => changed,
+    ...NOTHING_ELSE,
+  };
 }
 
 /** An item as Podio answers it, or one together with a revision difference. */

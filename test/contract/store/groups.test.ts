@@ -37,7 +37,7 @@ const seqsOf = (events: readonly PodioEvent[]) => events.map(({ seq }) => seq);
 /** Of every complete group. */
 const complete = async (store: Store, lease: Lease) => {
   const groups = await store.lanes.closed(lease, { after: 0, limit: 10 });
-  return Promise.all(groups.map(async ({ lead }) => seqsOf(await store.lanes.members(lease, lead))));
+  return Promise.all(groups.map(async ({ lead }) => seqsOf(await store.lanes.members(lease, keyOf(lead)))));
 };
 const together = (event: PodioEvent): Finished => ({
   ...settled(event),
@@ -191,7 +191,7 @@ for (const { name, make } of WORLDS) {
       expect(page.map(({ lead }) => lead.seq)).to.deep.equal([4, 3, 2]);
       const last = await store.lanes.closed(lease, { after: page.at(-1)?.place ?? 0, limit: 3 });
       expect(last.map(({ lead, mode, count }) => ({ lead, mode, count }))).to.deep.equal([
-        { lead: keyOf(events[0] as PodioEvent), mode: 'settle', count: 1 },
+        { lead: events[0], mode: 'settle', count: 1 },
       ]);
     });
 

@@ -144,7 +144,8 @@ export interface WorldOptions {
   rules: readonly Rule[];
   /** By step name. */
   work?: Record<string, Work>;
-  changes?: () => Promise<Changes>;
+  changes?: (event: PodioEvent) => Promise<Changes>;
+  spanned?: (events: readonly PodioEvent[]) => Promise<Changes | undefined>;
   ready?: Promise<void>;
   log?: Log;
   limits?: WindowLimits;
@@ -199,7 +200,7 @@ export class World {
   }
 
   #make(): Dispatcher {
-    const { rules, work = {}, changes, ready, log, limits, wrap, mask } = this.options;
+    const { rules, work = {}, changes, spanned, ready, log, limits, wrap, mask } = this.options;
     return makeDispatcher({
       rules,
       store: { pauses: this.store.pauses, ...(wrap?.(this.store) ?? this.store) },
@@ -207,7 +208,7 @@ export class World {
         prepare: (rule, step) => fakeStep(rule.name, step, work[step.name] ?? pass, ready),
         view: (_rule, event, data) => viewOf(event, data),
       },
-      reader: { changes: changes ?? (async () => new Map()) },
+      reader: { changes: changes ?? (async () => new Map()), spanned: spanned ?? (async () => new Map()) },
       known,
       clock: this.clock satisfies Clock,
       log: log ?? silentLog,

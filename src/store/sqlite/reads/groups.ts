@@ -19,7 +19,7 @@ export function makeGroupReads(db: DatabaseSync, names: Names, ruleNames: Names)
   const isParked = `(EXISTS (SELECT 1 FROM parked WHERE parked.rule = gathering.rule AND parked.seq = gathering.last AND parked.replay = 0)
       AND EXISTS (SELECT 1 FROM run WHERE run.rule = gathering.rule AND run.seq = gathering.last AND run.replay = 0))`;
   const selectClosed = db.prepare(
-    `SELECT gathering.*, event.id AS event_id FROM gathering JOIN event ON event.seq = gathering.last
+    `SELECT event.*, place, mode, name, count FROM gathering CROSS JOIN event ON event.seq = gathering.last
      WHERE rule = ? AND place > ? AND NOT ${isParked} ORDER BY place LIMIT ?`,
   );
   const selectMembers = db.prepare(
@@ -38,7 +38,7 @@ export function makeGroupReads(db: DatabaseSync, names: Names, ruleNames: Names)
     closed: (rule, { after, limit }) =>
       selectClosed.all(ruleNames.find(rule) ?? NO_NAME, after, limit).map(row => ({
         place: Number(row.place),
-        lead: { seq: Number(row.last), eventId: String(row.event_id), replay: 0 },
+        lead: eventOf(row, names),
         mode: String(row.mode) as GatherMode,
         group: String(row.name),
         count: Number(row.count),

@@ -286,6 +286,7 @@ export function makeLaneReads(db: DatabaseSync, names: Names, ruleNames: Names):
         }),
         ...(left && { unclean: left }),
         requested: requested(rule, {}, now),
+        ...(groups.count(rule).gathered !== undefined && { gathered: true as const }),
       };
     },
     requested: (rule, page, now) =>

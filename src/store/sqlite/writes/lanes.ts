@@ -263,7 +263,8 @@ export function makeLaneWrites(db: DatabaseSync, parts: LaneWriteParts): LaneWri
       record(rule, { seq, replay }, outcome, steps, error, at);
       if (others === undefined) return;
       const [theirs, ...more] = others;
-      const became = branch === undefined && rest === undefined ? theirs : outcome;
+      // What was replaced stays so, whatever becomes of the run.
+      const became = theirs === given ? outcome : theirs;
       for (const other of groups.others(rule, seq)) record(rule, { seq: other, replay }, became, ...more, at);
       if (!park && left === 0) groups.end(rule, seq);
     },

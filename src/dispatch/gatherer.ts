@@ -1,0 +1,157 @@
+import type { Cancel, Clock } from '../core/clock.ts';
+import type { GatherMode } from '../core/gather.ts';
+import type { ClosedGroup } from '../store/contract.ts';
+import type { HeldLane } from './held-lane.ts';
+import { makeWake } from './wake.ts';
+
+export interface GathererDeps {
+  readonly clock: Clock;
+  /** The rule's now; undefined: it runs each event by itself, and what waits is from before. */
+  readonly mode: GatherMode | undefined;
+  /** Whether every group is due by itself. */
+  readonly timed: boolean;
+  /** How many runs could be started now. */
+  readonly room: () => number;
+  /** The highest seq given so far. */
+  readonly head: () => number;
+  /** Whether all up to there has been gathered, but for what waits to try again. */
+  readonly isThrough: (seq: number) => boolean;
+  readonly add: (group: ClosedGroup) => void;
+}
+
+/** So many groups lie ready or are in hand at most. */
+const MAX_GROUPS = 256;
+/** Batches are large, and one at a time is run. */
+const MAX_BATCHES = 2;
+
+/**
+ * Looks after the groups of a lane: completes those that are due, and hands out those that are complete as there is room for
+ * them. When that is, the store knows; the timer here only wakes.
+ */
+export class Gatherer {
+  readonly #deps: GathererDeps;
+  readonly #max: number;
+  readonly #look = makeWake(() => this.#feed());
+  #held: HeldLane | undefined;
+  #inHand = 0;
+  /** Of the last group handed out. */
+  #place = 0;
+  /** When to ask the store again whether a group is due, on the monotonic clock. */
+  #dueAt = Number.NEGATIVE_INFINITY;
+  #timer: Cancel | undefined;
+  /** There is more than there was room for. */
+  #hasMore = false;
+  /** A group is due, and what had come by then is to be gathered first. */
+  #until: number | undefined;
+
+  constructor(deps: GathererDeps) {
+    this.#deps = deps;
+    this.#max = deps.mode === 'batch' ? MAX_BATCHES : MAX_GROUPS;
+  }
+
+  /** Begins with what was left from before. */
+  async start(held: HeldLane): Promise<void> {
+    const { mode, timed } = this.#deps;
+    // What waits for the time of a mode that the rule has no more would wait for ever.
+    for (let limit = MAX_GROUPS, closed = limit; closed === limit; ) {
+      const closing = await held.close({ limit, unlike: { mode, timed } });
+      if (closing === undefined) return;
+      closed = closing.closed;
+    }
+    this.#held = held;
+    this.#look();
+  }
+
+  /** An event was gathered. @param waitMs until its group is due; undefined: it is not by itself */
+  joined(waitMs: number | undefined): void {
+    if (waitMs !== undefined) this.#lookAt(waitMs);
+    this.progressed();
+  }
+
+  /** An entry was dealt with. */
+  progressed(): void {
+    if (this.#until !== undefined) this.#look();
+  }
+
+  /** A run has left its slot. */
+  freed(): void {
+    if (this.#hasMore) this.#look();
+  }
+
+  /** A group was run. */
+  settle(): void {
+    this.#inHand--;
+    // What came for the same item meanwhile waited for this.
+    if (this.#deps.mode === 'latest') this.#lookAt(0);
+    else this.freed();
+  }
+
+  /** What their run of a schedule has brought is all there. False: the lane was let go. */
+  async closeBefore(seq: number): Promise<boolean> {
+    for (let limit = MAX_GROUPS, closed = limit; closed === limit; ) {
+      const closing = await this.#held?.close({ limit, before: seq });
+      if (closing === undefined) return false;
+      closed = closing.closed;
+    }
+    this.#lookAt(0);
+    return true;
+  }
+
+  end(): void {
+    this.#held = undefined;
+    this.#timer?.();
+    this.#timer = undefined;
+  }
+
+  #lookAt(ms: number): void {
+    if (this.#held === undefined) return;
+    const { clock } = this.#deps;
+    const at = clock.monotonic() + Math.max(0, Math.ceil(ms));
+    if (at >= this.#dueAt && ms > 0) return;
+    this.#dueAt = at;
+    this.#timer?.();
+    this.#timer = undefined;
+    if (ms <= 0) this.#look();
+    else this.#timer = clock.after(Math.ceil(ms), this.#look);
+  }
+
+  async #feed(): Promise<void> {
+    const { clock, add } = this.#deps;
+    while (this.#held !== undefined) {
+      const room = this.#room;
+      this.#hasMore = room <= 0;
+      if (room <= 0) return;
+      if (this.#dueAt <= clock.monotonic()) {
+        if (!this.#mayClose()) return;
+        this.#dueAt = Number.POSITIVE_INFINITY;
+        const closing = await this.#held.close({ limit: room });
+        if (closing === undefined) return;
+        if (closing.closed === room) this.#dueAt = Number.NEGATIVE_INFINITY;
+        else if (closing.nextMs !== undefined) this.#lookAt(closing.nextMs);
+      }
+      const page = await this.#held?.closed({ after: this.#place, limit: room });
+      if (page === undefined) return;
+      for (const group of page) {
+        this.#place = group.place;
+        this.#inHand++;
+        add(group);
+      }
+      if (page.length < room && this.#dueAt > clock.monotonic()) return;
+    }
+  }
+
+  get #room(): number {
+    return Math.min(this.#deps.room(), this.#max - this.#inHand);
+  }
+
+  /** A group is what had come when it was due, however far behind with the journal the lane is. */
+  #mayClose(): boolean {
+    const { head, isThrough, mode } = this.#deps;
+    if (mode !== 'latest') {
+      this.#until ??= head();
+      if (!isThrough(this.#until)) return false;
+    }
+    this.#until = undefined;
+    return true;
+  }
+}

@@ -1,0 +1,57 @@
+/** Edits of one item that have settled, judged by what they changed together. */
+import type { PodioEvent } from '../core/event.ts';
+import type { ItemReader } from '../podio/contract.ts';
+import { MODE, ON_FIELDS, type RunCondition } from './deliver.ts';
+import type { Matcher } from './match.ts';
+
+type Reader = Pick<ItemReader, 'changes' | 'spanned'>;
+
+const EDITS = new Set(['item.create', 'item.update', 'item.delete']);
+
+/** Whose changes are looked at one by one: more would cost more calls than a run that was not needed. */
+const MAX_LOOKS = 10;
+
+/**
+ * Whether edits of an item come to nothing: what they changed was changed back, or they made the item and deleted it. Edits
+ * of something that differences do not show, such as tags, do not.
+ */
+export async function cancelOut(events: readonly PodioEvent[], reader: Reader): Promise<boolean> {
+  if (events.length < 2 || !events.every(({ type }) => EDITS.has(type))) return false;
+  if (events.at(-1)?.type === 'item.delete') return events.some(({ type }) => type === 'item.create');
+  if (events.some(({ type }) => type === 'item.create')) return false;
+  if ((await reader.spanned(events))?.size !== 0) return false;
+  for (const event of events.slice(0, MAX_LOOKS)) if ((await reader.changes(event)).size > 0) return true;
+  return false;
+}
+
+/** What decides, before `where`, whether several events of an item come to a run. */
+export function* spanConditions(
+  events: readonly PodioEvent[],
+  matcher: Pick<Matcher, 'match' | 'isOnFields' | 'decide' | 'checks'>,
+  reader: Reader,
+): Generator<RunCondition> {
+  yield {
+    name: MODE,
+    judge: async () => {
+      if (!(await cancelOut(events, reader))) return { holds: true, checks: [] };
+      const seen = `${events.length} edits that cancel each other out`;
+      return { holds: false, checks: [{ path: 'changes', test: 'exists', seen, holds: false }] };
+    },
+  };
+  // One that came on account of something else than fields is a reason by itself.
+  if (!events.every(matcher.isOnFields)) return;
+  yield {
+    name: ON_FIELDS,
+    judge: async () => {
+      const changes = await reader.spanned(events);
+      // Podio has forgotten what it was: its own word that a field changed stands, and what was asked for can't be told.
+      if (changes === undefined && events.some(event => matcher.match(event) === 'yes')) {
+        return { holds: true, checks: [] };
+      }
+      const known = changes ?? new Map();
+      const holds = events.some(event => matcher.decide(event, known));
+      const [last] = events.slice(-1);
+      return { holds, checks: holds || last === undefined ? [] : matcher.checks(last, known) };
+    },
+  };
+}

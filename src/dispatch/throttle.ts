@@ -1,0 +1,72 @@
+import type { Cancel, Clock } from '../core/clock.ts';
+
+/**
+ * Keeps runs from beginning faster than they may: in the order in which they came, they wait here until one may begin. When
+ * that is, the store says: what has begun is on disk.
+ */
+export class Throttle<T extends object> {
+  readonly #clock: Clock;
+  readonly #release: (one: T) => void;
+  /** When each came, by count. */
+  readonly #places = new WeakMap<T, number>();
+  readonly #waiting: T[] = [];
+  readonly #released = new Set<T>();
+  #count = 0;
+  /** Set while none may begin. */
+  #timer: Cancel | undefined;
+  #isOver = false;
+
+  /** @param release hands back what may ask again */
+  constructor(clock: Clock, release: (one: T) => void) {
+    this.#clock = clock;
+    this.#release = release;
+  }
+
+  /** How many wait. */
+  get size(): number {
+    return this.#waiting.length;
+  }
+
+  /** False: it waits for its turn. */
+  mayAsk(one: T): boolean {
+    if (!this.#places.has(one)) this.#places.set(one, ++this.#count);
+    if (this.#released.delete(one)) return true;
+    if (this.#timer === undefined && this.#waiting.length === 0) return true;
+    this.#wait(one);
+    return false;
+  }
+
+  /** It asked, and none may begin before `ms` have passed. */
+  refused(one: T, ms: number): void {
+    if (this.#isOver) return;
+    this.#wait(one);
+    this.#timer ??= this.#clock.after(ms, () => {
+      this.#timer = undefined;
+      this.next();
+    });
+  }
+
+  /** One has begun, or will not. */
+  next(): void {
+    if (this.#timer !== undefined || this.#isOver) return;
+    const one = this.#waiting.shift();
+    if (one === undefined) return;
+    this.#released.add(one);
+    this.#release(one);
+  }
+
+  /** Releases nothing any more. */
+  end(): void {
+    this.#isOver = true;
+    this.#timer?.();
+    this.#timer = undefined;
+    this.#waiting.length = 0;
+  }
+
+  #wait(one: T): void {
+    const place = this.#places.get(one) ?? ++this.#count;
+    this.#places.set(one, place);
+    const before = this.#waiting.findIndex(other => (this.#places.get(other) ?? 0) > place);
+    this.#waiting.splice(before < 0 ? this.#waiting.length : before, 0, one);
+  }
+}

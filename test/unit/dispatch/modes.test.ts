@@ -1,0 +1,522 @@
+import { expect } from 'chai';
+import type { PodioEvent } from '../../../src/core/event.ts';
+import type { Mode, Rule } from '../../../src/core/rule.ts';
+import type { Changes, FieldChanged } from '../../../src/plugin/contract.ts';
+import type { StepTask } from '../../../src/plugin/host.ts';
+import { PermanentError } from '../../../src/plugin/index.ts';
+import { itemUpdate, makeRule, makeStep, POLICY, World, type WorldOptions } from './support.ts';
+
+const MINUTE = 60_000;
+
+const SETTLE: Mode = { kind: 'settle', quietMs: 2 * MINUTE, atMostMs: 60 * MINUTE };
+const LATEST: Mode = { kind: 'latest' };
+const batchOf = (max: number, ms = 10 * MINUTE): Mode => ({
+  kind: 'batch',
+  max,
+  closes: { kind: 'within', ms },
+});
+
+/** What the step was given, one entry a run: the seqs of its events. */
+function told() {
+  const runs: { seqs: number[]; key: string; event: string }[] = [];
+  return {
+    runs,
+    get seqs() {
+      return runs.map(({ seqs }) => seqs);
+    },
+    note({ event, bundle, deliveryKey }: StepTask) {
+      const events = bundle?.events ?? [event];
+      runs.push({ seqs: events.map(({ seq }) => seq), key: deliveryKey, event: event.id });
+    },
+  };
+}
+
+const ruleOf = (mode: Mode, rule: Partial<Rule> = {}) => makeRule('r', { mode, ...rule });
+
+const changed = (from: string | undefined, to: string | undefined): FieldChanged => ({
+  fieldId: 11,
+  type: 'text',
+  label: 'Status',
+  from: from === undefined ? [] : [{ value: from }],
+  to: to === undefined ? [] : [{ value: to }],
+});
+const statusChange = (from: string | undefined, to: string | undefined): Changes =>
+  new Map(from === to ? [] : [['status', changed(from, to)]]);
+
+describe('mode settle', () => {
+  it('runs once when an item has been quiet for so long', async () => {
+    const seen = told();
+    const world = await new World({
+      rules: [ruleOf(SETTLE)],
+      work: { work: task => void seen.note(task) },
+    }).start();
+    await world.append(itemUpdate(1, 1), itemUpdate(2, 1));
+    await world.clock.advance(MINUTE);
+    await world.append(itemUpdate(1, 2));
+    await world.clock.advance(MINUTE);
+    expect(seen.seqs).to.deep.equal([[2]]);
+    await world.clock.advance(MINUTE - 1);
+    expect(seen.seqs).to.have.length(1);
+    await world.clock.advance(1);
+    expect(seen.runs[1]).to.deep.equal({
+      seqs: [1, 3],
+      key: 'r/item.update:1:2/work',
+      event: 'item.update:1:2',
+    });
+    expect(await world.runs()).to.deep.equal([
+      ['r', 1, 'settled'],
+      ['r', 2, 'settled'],
+      ['r', 3, 'settled'],
+    ]);
+    expect(await world.cursor('r')).to.equal(3);
+  });
+
+  it('does not wait for ever for edits that never stop', async () => {
+    const seen = told();
+    const world = await new World({
+      rules: [ruleOf({ ...SETTLE, atMostMs: 5 * MINUTE })],
+      work: { work: task => void seen.note(task) },
+    }).start();
+    for (let edit = 1; edit <= 8; edit++) {
+      await world.append(itemUpdate(1, edit));
+      await world.clock.advance(MINUTE);
+    }
+    expect(seen.seqs).to.deep.equal([[1, 2, 3, 4, 5]]);
+    await world.clock.advance(2 * MINUTE);
+    expect(seen.seqs).to.deep.equal([
+      [1, 2, 3, 4, 5],
+      [6, 7, 8],
+    ]);
+  });
+
+  it('goes on after kill -9 as if nothing had been', async () => {
+    const seen = told();
+    const world = await new World({
+      rules: [ruleOf(SETTLE)],
+      work: { work: task => void seen.note(task) },
+    }).start();
+    await world.append(itemUpdate(1, 1));
+    await world.clock.advance(MINUTE);
+    await world.crash();
+    await world.append(itemUpdate(1, 2));
+    await world.crash();
+    await world.clock.advance(2 * MINUTE);
+    await world.crash();
+    await world.clock.advance(10 * MINUTE);
+    expect(seen.seqs).to.deep.equal([[1, 2]]);
+  });
+
+  it('makes no difference of what came while podiod was down', async () => {
+    const seen = told();
+    const world = new World({ rules: [ruleOf(SETTLE)], work: { work: task => void seen.note(task) } });
+    for (const [edit, pause] of [
+      [1, MINUTE],
+      [2, 3 * MINUTE],
+      [3, MINUTE],
+      [4, 0],
+    ] as const) {
+      await world.store.journal.append([itemUpdate(1, edit)]);
+      await world.clock.advance(pause);
+    }
+    await world.start();
+    expect(seen.seqs).to.deep.equal([[1, 2]]);
+    await world.clock.advance(2 * MINUTE);
+    expect(seen.seqs).to.deep.equal([
+      [1, 2],
+      [3, 4],
+    ]);
+  });
+
+  it('edits that cancel out give no run, and why says so', async () => {
+    const seen = told();
+    const states = [undefined, 'a', 'b', 'a', 'c'];
+    const at = (revision: number) => statusChange(states[revision - 1], states[revision]);
+    const world = await new World({
+      rules: [ruleOf(SETTLE)],
+      work: { work: task => void seen.note(task) },
+      changes: async ({ revision = 0 }) => at(revision),
+      spanned: async events =>
+        statusChange(states[(events[0]?.revision ?? 0) - 1], states[events.at(-1)?.revision ?? 0]),
+    }).start();
+    await world.append(itemUpdate(1, 2), itemUpdate(1, 3));
+    await world.clock.advance(2 * MINUTE);
+    expect(seen.seqs).to.deep.equal([]);
+    const [, last] = await world.store.journal.list({});
+    expect(last?.runs[0]).to.deep.include({ outcome: 'filtered' });
+    expect(last?.runs[0]?.steps[1]?.checks).to.deep.equal([
+      { path: 'changes', test: 'exists', seen: '2 edits that cancel each other out', holds: false },
+    ]);
+    await world.append(itemUpdate(1, 4));
+    await world.clock.advance(2 * MINUTE);
+    expect(seen.seqs).to.deep.equal([[3]]);
+  });
+
+  it('what changes nothing that Podio tells of does not cancel out', async () => {
+    const seen = told();
+    const world = await new World({
+      rules: [ruleOf(SETTLE)],
+      work: { work: task => void seen.note(task) },
+    }).start();
+    await world.append(itemUpdate(1, 2), itemUpdate(1, 3));
+    await world.clock.advance(2 * MINUTE);
+    expect(seen.seqs).to.deep.equal([[1, 2]]);
+  });
+
+  it('fields of the trigger, and where, are judged by what came of it', async () => {
+    const seen = told();
+    const where = { judge: async () => ({ holds: true, checks: [] }) };
+    const states = ['Open', 'Won', 'Open', 'Lost', 'Won', 'Won'];
+    const spans: [number, number][] = [];
+    const trigger = {
+      kind: 'app',
+      apps: ['leads'],
+      events: ['item.update'],
+      fields: [{ field: 'status', to: ['Won'] }],
+    } as const;
+    const world = await new World({
+      rules: [ruleOf(SETTLE, { triggers: [trigger], where })],
+      work: { work: task => void seen.note(task) },
+      changes: async ({ revision = 0 }) => statusChange(states[revision - 1], states[revision]),
+      spanned: async events => {
+        const [from, to] = [(events[0]?.revision ?? 0) - 1, events.at(-1)?.revision ?? 0];
+        spans.push([from, to]);
+        return statusChange(states[from], states[to]);
+      },
+    }).start();
+    const edit = (revision: number) => itemUpdate(1, revision, { type: 'app_field', id: 11 });
+    // Won for a moment only.
+    await world.append(edit(1), edit(2));
+    await world.clock.advance(2 * MINUTE);
+    expect(seen.seqs).to.deep.equal([]);
+    // Lost for a moment only: from Open to Won in the end.
+    await world.append(edit(3), edit(4));
+    await world.clock.advance(2 * MINUTE);
+    expect(seen.seqs).to.deep.equal([[3, 4]]);
+    expect(spans).to.deep.include.members([
+      [0, 2],
+      [2, 4],
+    ]);
+  });
+
+  it('a later edit waits for the run in hand, and runs after it', async () => {
+    const seen = told();
+    let fails = true;
+    const world = await new World({
+      rules: [ruleOf(SETTLE)],
+      work: {
+        work: task => {
+          seen.note(task);
+          if (task.event.seq === 1 && fails) throw new Error('not now');
+          return undefined;
+        },
+      },
+    }).start();
+    await world.append(itemUpdate(1, 1));
+    await world.clock.advance(2 * MINUTE);
+    await world.append(itemUpdate(1, 2), itemUpdate(2, 1));
+    await world.clock.advance(2 * MINUTE);
+    expect(new Set(seen.seqs.map(String))).to.deep.equal(new Set(['1', '3']));
+    fails = false;
+    await world.clock.advance(2 * MINUTE);
+    expect(seen.seqs.slice(-2)).to.deep.equal([[1], [2]]);
+  });
+});
+
+describe('mode latest', () => {
+  it('runs the newest of what waits for a run in hand, and says what it replaced', async () => {
+    const seen = told();
+    let open = () => {};
+    const gate = new Promise<void>(resolve => {
+      open = resolve;
+    });
+    const world = await new World({
+      rules: [ruleOf(LATEST)],
+      work: {
+        work: async task => {
+          seen.note(task);
+          if (task.event.seq === 1) await gate;
+          return undefined;
+        },
+      },
+    }).start();
+    await world.append(itemUpdate(1, 1));
+    expect(seen.seqs).to.deep.equal([[1]]);
+    await world.append(itemUpdate(1, 2), itemUpdate(2, 1));
+    for (let edit = 3; edit < 200; edit++) await world.append(itemUpdate(1, edit));
+    expect(seen.seqs).to.deep.equal([[1], [3]]);
+    open();
+    await world.clock.advance(0);
+    expect(seen.seqs).to.deep.equal([[1], [3], [200]]);
+    const listed = await world.store.journal.list({});
+    expect(listed[1]?.runs[0]).to.deep.include({ outcome: 'filtered' });
+    expect(listed[1]?.runs[0]?.steps[0]?.checks?.[0]?.seen).to.equal('a newer event came: item.update:1:199');
+    expect(listed[199]?.runs[0]).to.deep.include({ outcome: 'settled' });
+    expect(await world.cursor('r')).to.equal(200);
+  });
+
+  it('only what the rule wants replaces', async () => {
+    const seen = told();
+    const world = new World({
+      rules: [
+        ruleOf(LATEST, {
+          where: {
+            judge: async view => {
+              const { revision } = (view as { event(): PodioEvent }).event();
+              return { holds: revision !== 3, checks: [] };
+            },
+          },
+        }),
+      ],
+      work: { work: task => void seen.note(task) },
+    });
+    await world.store.journal.append([itemUpdate(1, 1), itemUpdate(1, 2), itemUpdate(1, 3)]);
+    await world.start();
+    expect(seen.seqs.at(-1)).to.deep.equal([2]);
+  });
+});
+
+describe('mode batch', () => {
+  it('runs so many as one message, or those that came within a time', async () => {
+    const seen = told();
+    const world = await new World({
+      rules: [ruleOf(batchOf(3))],
+      work: { work: task => void seen.note(task) },
+    }).start();
+    for (let item = 1; item <= 5; item++) await world.append(itemUpdate(item, 1));
+    expect(seen.seqs).to.deep.equal([[1, 2, 3]]);
+    expect(seen.runs[0]?.key).to.equal('r/1-3/work');
+    await world.clock.advance(10 * MINUTE);
+    expect(seen.seqs).to.deep.equal([
+      [1, 2, 3],
+      [4, 5],
+    ]);
+    expect((await world.runs()).map(([, seq, outcome]) => [seq, outcome])).to.deep.equal(
+      [1, 2, 3, 4, 5].map(seq => [seq, 'settled']),
+    );
+  });
+
+  it('decides on each event before it joins', async () => {
+    const seen = told();
+    const where = {
+      judge: async (view: object) => {
+        const { itemId = 0 } = (view as { event(): PodioEvent }).event();
+        return { holds: itemId % 2 === 0, checks: [] };
+      },
+    };
+    const world = await new World({
+      rules: [ruleOf(batchOf(3), { where })],
+      work: { work: task => void seen.note(task) },
+    }).start();
+    for (let item = 1; item <= 6; item++) await world.append(itemUpdate(item, 1));
+    expect(seen.seqs).to.deep.equal([[2, 4, 6]]);
+  });
+
+  it('at a time of the day, in the time zone of the rule', async () => {
+    const seen = told();
+    // 00:00 UTC is 01:00 in Copenhagen.
+    const mode: Mode = { kind: 'batch', max: 100, closes: { kind: 'at', minutes: [120, 540] } };
+    const world = await new World({
+      rules: [ruleOf(mode, { timezone: 'Europe/Copenhagen' })],
+      work: { work: task => void seen.note(task) },
+    }).start();
+    await world.append(itemUpdate(1, 1));
+    await world.clock.advance(59 * MINUTE);
+    await world.append(itemUpdate(2, 1));
+    expect(seen.seqs).to.deep.equal([]);
+    await world.clock.advance(MINUTE);
+    expect(seen.seqs).to.deep.equal([[1, 2]]);
+    await world.append(itemUpdate(3, 1));
+    await world.clock.advance(7 * 60 * MINUTE);
+    expect(seen.seqs.at(-1)).to.deep.equal([3]);
+  });
+
+  it('when the run of a schedule is through, but for what can not be decided yet', async () => {
+    const seen = told();
+    const mode: Mode = { kind: 'batch', max: 100, closes: { kind: 'run' } };
+    let canDecide = false;
+    const where = {
+      judge: async (view: object) => {
+        const { itemId } = (view as { event(): PodioEvent }).event();
+        if (itemId === 2 && !canDecide) throw new Error('Podio is away');
+        return { holds: itemId !== 3, checks: [] };
+      },
+    };
+    const world = await new World({
+      rules: [ruleOf(mode, { where })],
+      work: { work: task => void seen.note(task) },
+    }).start();
+    const found = (minute: string, itemId: number) => ({
+      ...itemUpdate(itemId, 1),
+      id: `schedule.item:r:${minute}:${itemId}`,
+      type: 'schedule.item',
+      source: 'schedule' as const,
+      params: { rule: 'r' },
+    });
+    const end = (minute: string) => ({
+      id: `schedule.end:r:${minute}`,
+      type: 'schedule.end',
+      source: 'schedule' as const,
+      ref: { type: 'schedule' as const, id: 'r' },
+      params: { rule: 'r' },
+    });
+    await world.append(found('a', 1), found('a', 2), found('a', 3), found('a', 4));
+    await world.clock.advance(0);
+    expect(seen.seqs).to.deep.equal([]);
+    await world.append(end('a'));
+    expect(seen.seqs).to.deep.equal([[1, 4]]);
+    canDecide = true;
+    await world.clock.advance(10 * MINUTE);
+    await world.append(found('b', 1), end('b'));
+    expect(seen.seqs).to.deep.equal([
+      [1, 4],
+      [2, 6],
+    ]);
+    expect(await world.cursor('r')).to.equal(7);
+  });
+
+  it('is parked as one, and retried as one, over a restart', async () => {
+    const seen = told();
+    let works = false;
+    const world = await new World({
+      rules: [ruleOf(batchOf(2))],
+      work: {
+        work: task => {
+          seen.note(task);
+          if (!works) throw new PermanentError('no');
+          return undefined;
+        },
+      },
+    }).start();
+    await world.append(itemUpdate(1, 1), itemUpdate(2, 1), itemUpdate(1, 2), itemUpdate(2, 2));
+    expect(seen.seqs).to.deep.equal([
+      [1, 2],
+      [3, 4],
+    ]);
+    expect((await world.runs()).map(([, , outcome]) => outcome)).to.deep.equal(Array(4).fill('parked'));
+    await world.crash();
+    works = true;
+    const [first] = await world.store.parking.list();
+    await world.store.parking.retry({ ids: [first?.id ?? ''] });
+    await world.clock.advance(0);
+    expect(seen.runs.at(-1)).to.deep.equal({ seqs: [1, 2], key: 'r/1-2/work', event: 'item.update:2:1' });
+    expect((await world.runs()).map(([, , outcome]) => outcome)).to.deep.equal([
+      'settled',
+      'settled',
+      'parked',
+      'parked',
+    ]);
+  });
+
+  it('a finished step is not run again when the next one fails, or podiod is killed', async () => {
+    const seen = told();
+    let fails = true;
+    const world = await new World({
+      rules: [
+        ruleOf(batchOf(2), {
+          steps: [makeStep('first'), makeStep('second', { delivery: { ...POLICY } })],
+        }),
+      ],
+      work: {
+        first: task => void seen.note(task),
+        second: () => {
+          if (fails) throw new Error('not now');
+          return undefined;
+        },
+      },
+    }).start();
+    await world.append(itemUpdate(1, 1), itemUpdate(2, 1));
+    await world.crash();
+    await world.clock.advance(1);
+    fails = false;
+    await world.crash();
+    await world.clock.advance(10 * MINUTE);
+    expect(seen.seqs).to.deep.equal([[1, 2]]);
+    expect((await world.runs()).map(([, , outcome]) => outcome)).to.deep.equal(['settled', 'settled']);
+  });
+
+  it('what waits when the mode changes is run as it was meant, at once', async () => {
+    const seen = told();
+    const world = await new World({
+      rules: [ruleOf(batchOf(100))],
+      work: { work: task => void seen.note(task) },
+    }).start();
+    await world.append(itemUpdate(1, 1), itemUpdate(2, 1));
+    await world.crash({ rules: [makeRule('r')] });
+    expect(seen.seqs).to.deep.equal([[1, 2]]);
+    await world.append(itemUpdate(1, 2));
+    expect(seen.seqs).to.deep.equal([[1, 2], [3]]);
+  });
+
+  it('nothing begins while the rule is paused', async () => {
+    const seen = told();
+    const world = await new World({
+      rules: [ruleOf(batchOf(2))],
+      work: { work: task => void seen.note(task) },
+    }).start();
+    await world.append(itemUpdate(1, 1));
+    await world.store.pauses.pause({ kind: 'rule', name: 'r' });
+    await world.clock.advance(0);
+    await world.append(itemUpdate(2, 1));
+    await world.clock.advance(20 * MINUTE);
+    expect(seen.seqs).to.deep.equal([]);
+    await world.store.pauses.resume({ kind: 'rule', name: 'r' });
+    await world.clock.advance(0);
+    expect(seen.seqs).to.deep.equal([[1, 2]]);
+  });
+});
+
+describe('mode throttle', () => {
+  const throttle: Mode = { kind: 'throttle', max: 2, perMs: MINUTE };
+
+  it('begins so many within a time, in order, and drops none', async () => {
+    const seen: [seq: number, minute: number][] = [];
+    const options: WorldOptions = {
+      rules: [ruleOf(throttle)],
+      work: {
+        work: ({ event }) => void seen.push([event.seq, Math.floor(world.clock.monotonic() / MINUTE)]),
+      },
+    };
+    const world = await new World(options).start();
+    const start = Math.floor(world.clock.monotonic() / MINUTE);
+    for (let item = 1; item <= 7; item++) await world.append(itemUpdate(item, 1));
+    await world.crash();
+    expect(seen).to.have.length(2);
+    await world.clock.advance(MINUTE);
+    await world.crash();
+    for (let n = 0; n < 4; n++) await world.clock.advance(MINUTE);
+    expect(seen.map(([seq, minute]) => [seq, minute - start])).to.deep.equal([
+      [1, 0],
+      [2, 0],
+      [3, 1],
+      [4, 1],
+      [5, 2],
+      [6, 2],
+      [7, 3],
+    ]);
+  });
+
+  it('what is filtered and what is tried again begins nothing', async () => {
+    const seen: number[] = [];
+    let fails = 3;
+    const where = {
+      judge: async (view: object) => ({
+        holds: ((view as { event(): PodioEvent }).event().itemId ?? 0) > 5,
+        checks: [],
+      }),
+    };
+    const world = await new World({
+      rules: [ruleOf(throttle, { where })],
+      work: {
+        work: ({ event }) => {
+          seen.push(event.seq);
+          if (event.seq === 6 && fails-- > 0) throw new Error('not now');
+          return undefined;
+        },
+      },
+    }).start();
+    for (let item = 1; item <= 7; item++) await world.append(itemUpdate(item, 1));
+    expect(seen).to.deep.equal([6, 7]);
+    await world.clock.advance(30_000);
+    expect(seen).to.deep.equal([6, 7, 6, 6, 6]);
+  });
+});
