@@ -82,6 +82,7 @@ export function makeMetrics(): MetricsRegistry {
   const alarms = gauge('podiod_alarms', 'Alarms that were raised and are not over.', ['alarm']);
   const memory = gauge('podiod_resident_memory_bytes', 'Memory of the process.', []);
   const startTime = gauge('podiod_start_time_seconds', 'When the process started.', []);
+  const gathered = gauge('podiod_gathered_events', 'Events that wait to be run together.', ['rule']);
   const build = gauge('podiod_build_info', '1, with the version.', ['version']);
   const loopDelay = gauge(
     'podiod_event_loop_delay_seconds',
@@ -94,6 +95,7 @@ export function makeMetrics(): MetricsRegistry {
     for (const one of [
       parked,
       lag,
+      gathered,
       remaining,
       hooks,
       running,
@@ -110,6 +112,7 @@ export function makeMetrics(): MetricsRegistry {
       if (rule.lastRunAt !== undefined) lastRun.set({ rule: rule.rule }, Date.parse(rule.lastRunAt) / 1000);
       if (rule.state === 'gone') continue;
       lag.set({ rule: rule.rule }, rule.lag);
+      if (rule.gathered !== undefined) gathered.set({ rule: rule.rule }, rule.gathered);
       running.set({ rule: rule.rule }, rule.state === 'running' || rule.state === 'paused' ? 1 : 0);
       rulePaused.set({ rule: rule.rule }, rule.pausedSince === undefined ? 0 : 1);
     }

@@ -105,7 +105,17 @@ function rules(all: readonly RuleStatus[], width: number, now: number, paint: Pa
   const errors = all
     .filter(rule => rule.error !== undefined)
     .map(rule => indented(`${rule.rule}: ${rule.error}`, width, text => paint('red', text)));
-  return [...lines, ...errors];
+  const gathered = all.flatMap(({ rule, gathered = 0 }) =>
+    gathered > 0
+      ? [
+          clip(
+            `${plain(rule)}: ${gathered} ${gathered === 1 ? 'event waits' : 'events wait'} to be run together`,
+            width,
+          ),
+        ]
+      : [],
+  );
+  return [...lines, ...gathered, ...errors];
 }
 
 function replays(all: readonly ReplayStatus[], width: number, now: number): string[] {

@@ -55,6 +55,8 @@ export interface RuleStatus {
   readonly inHand: number;
   /** Runs that wait to try a step again. */
   readonly waiting: number;
+  /** Events that wait to be run together, and those that are so just now; absent: none. */
+  readonly gathered?: number;
   readonly parked: number;
   /** ISO 8601, UTC. */
   readonly lastRunAt?: string;
@@ -300,6 +302,7 @@ function ruleOf(
     cursor: lane?.cursor ?? 0,
     inHand: report?.inHand ?? 0,
     waiting: report?.waiting ?? 0,
+    ...(lane?.gathered === undefined ? {} : { gathered: lane.gathered }),
     parked: parked.get(rule) ?? 0,
     ...(lane?.lastRunAt === undefined ? {} : { lastRunAt: new Date(lane.lastRunAt).toISOString() }),
     ...(lane?.lastOutcome === undefined ? {} : { lastOutcome: lane.lastOutcome }),

@@ -1,7 +1,7 @@
 import type { Diagnostic } from '../core/diagnostic.ts';
 import type { Path } from './node.ts';
 
-const RULE = new Set(['mode', 'includeOwn']);
+const RULE = new Set(['includeOwn']);
 const TRIGGER = new Set(['date', 'at']);
 
 /** Keys that later versions will give a meaning to. Silence about one would let a rule run without its condition. */

@@ -6,6 +6,7 @@ import { type Context, complain } from './context.ts';
 import { definitionOf } from './definition.ts';
 import { checkGraph } from './graph.ts';
 import { countHooks } from './hook-limit.ts';
+import { resolveMode } from './mode.ts';
 import { type ConfigNode, child, type Path, section, showPath } from './node.ts';
 import { makePluginTable, type PluginTable } from './plugins.ts';
 import { reservedKey } from './reserved.ts';
@@ -52,7 +53,7 @@ async function resolveRule(
   const head = await check(RuleHeadSchema, node, {
     ...context,
     path,
-    ignore: new Set(['on', 'steps', 'tests']),
+    ignore: new Set(['on', 'steps', 'mode', 'tests']),
     onUnknownKey: reservedKey,
   });
   const timezone = resolveTimezone(context, node, [...path, 'timezone']) ?? fallbackZone;
@@ -75,14 +76,17 @@ async function resolveRule(
   const apps = appsOf(triggers ?? []);
   const whereNode = child(node, 'where');
   const where = whereNode && resolveCondition(context, whereNode, [...path, 'where'], apps);
+  const modeNode = child(node, 'mode');
+  const mode = modeNode && (await resolveMode(context, modeNode, [...path, 'mode'], triggers));
   const steps =
     stepsNode && (await resolveSteps(context, plugins, stepsNode, [...path, 'steps'], policy, apps));
-  if (!head || !triggers || !steps || (whereNode && !where)) return undefined;
+  if (!head || !triggers || !steps || (whereNode && !where) || (modeNode && !mode)) return undefined;
   if (!head.enabled) return 'disabled';
   const rule: Rule = {
     name,
     triggers,
     ...(where && { where }),
+    ...(mode !== undefined && mode !== 'each' && { mode }),
     steps: steps.steps,
     concurrency: ruleDelivery.concurrency ?? defaults.concurrency ?? DELIVERY_DEFAULTS.concurrency,
     startAt: head.startAt,

@@ -370,6 +370,45 @@ export const StepSchema = z.union([
   z.object(StepHeadSchema.shape).catchall(z.union([PluginOptionsSchema, z.null()])),
 ]);
 
+/** What may wait together is held in memory when it is run. */
+const MAX_TOGETHER = 10_000;
+const TIME_WORDS = 'must be a time of the day like "09:00", or run';
+const timeOfDay = () => z.string(TIME_WORDS).regex(/^([01]\d|2[0-3]):[0-5]\d$/, TIME_WORDS);
+
+export const SettleSchema = z.strictObject({
+  settle: duration('1s').describe(
+    'One run when an item has had no event for so long; edits that cancel out give none. A duration.',
+  ),
+  atMost: duration('1s')
+    .optional()
+    .describe('How long edits that do not stop are waited for in all. Default: 30 times `settle`.'),
+});
+export const BatchSchema = z.strictObject({
+  batch: z
+    .strictObject({
+      max: z.int().min(1).max(MAX_TOGETHER).default(500).describe('A batch of so many is run at once.'),
+      within: duration('1s')
+        .optional()
+        .describe('How long the first one of a batch waits at most. A duration.'),
+      at: z
+        .union([z.literal('run'), timeOfDay(), z.array(timeOfDay()).min(1)], TIME_WORDS)
+        .optional()
+        .describe(
+          "When it is run: at a time of the day in the rule's time zone, a list of them, or `run`: when the run of a schedule with `items` is through.",
+        ),
+    })
+    .describe('One run for many events, with all of them as `message.events` and `batch`.'),
+});
+export const ThrottleSchema = z.strictObject({
+  throttle: z
+    .strictObject({
+      max: z.int().min(1).max(MAX_TOGETHER).describe('So many runs begin ...'),
+      per: duration('1s').describe('... within any stretch of time of this length. A duration.'),
+    })
+    .describe('Runs of their own that begin no faster than this; the others wait, in order.'),
+});
+const ModeSchema = z.union([z.enum(['each', 'latest']), SettleSchema, BatchSchema, ThrottleSchema]);
+
 /** A rule without its triggers and steps, which are checked one by one. */
 export const RuleHeadSchema = z.strictObject({
   enabled: z
@@ -422,6 +461,9 @@ export const RuleSchema = z.strictObject({
     .union([TriggerSchema, z.array(TriggerSchema).min(1)])
     .describe('What starts the rule: one trigger or a list of them.'),
   steps: z.array(StepSchema).min(1).describe('Plugins, in order. What one lets through goes on to the next.'),
+  mode: ModeSchema.optional().describe(
+    'How events come together into runs. `each` (the default): each is a run. `latest`: of those of an item that wait, only the newest. See docs/modes.md.',
+  ),
   ...RuleHeadSchema.shape,
   tests: z.array(RuleTestSchema).optional().describe(RULE_TESTS),
 });

@@ -6,7 +6,7 @@ import type { AppTrigger, FieldChange, Rule, Trigger } from '../core/rule.ts';
 import { keyOf } from '../core/rule-key.ts';
 import type { StepVerdict } from '../core/run.ts';
 import type { LaneStatus, Paused, TracedEntry, TracedRun } from '../store/contract.ts';
-import { ON_FIELDS, WHERE } from './deliver.ts';
+import { MODE, ON_FIELDS, WHERE } from './deliver.ts';
 import type { RuleStatus } from './lane.ts';
 import { type Known, makeMatcher, showWanted } from './match.ts';
 import { isBefore, isLeftOut } from './recovered.ts';
@@ -162,6 +162,7 @@ function whyRan(rule: Rule | string, runs: readonly TracedRun[], events: readonl
 function missesOf(steps: readonly StepVerdict[]): number {
   const last = steps.at(-1);
   if (last === undefined || last.step === ON_FIELDS) return 2000 + failuresOf(last);
+  if (last.step === MODE) return 0;
   if (last.step === WHERE) return 1000 + failuresOf(last);
   return 1000 / (1 + steps.length);
 }
@@ -169,7 +170,17 @@ function missesOf(steps: readonly StepVerdict[]): number {
 const failuresOf = (verdict: StepVerdict | undefined): number =>
   verdict?.checks?.filter(({ holds }) => !holds).length ?? 0;
 
-function sentenceOf({ outcome, steps, error, tries, parked, branches, replay, shadow }: TracedRun): string {
+function sentenceOf({
+  outcome,
+  steps,
+  error,
+  tries,
+  parked,
+  branches,
+  replay,
+  shadow,
+  gathered,
+}: TracedRun): string {
   const again = replay > 0 ? ` (replay ${replay})` : '';
   if (shadow)
     return `in shadow: ${shadowOf({ outcome, steps, ...(error !== undefined && { error }) })}${again}`;
@@ -185,15 +196,16 @@ function sentenceOf({ outcome, steps, error, tries, parked, branches, replay, sh
   }
   switch (outcome) {
     case 'settled':
-      return `it ran${again}`;
+      return `it ran${togetherOf(steps)}${again}`;
     case 'filtered':
       return `${filteredBy(steps)}${again}`;
     case 'dropped':
       return `it was parked and then dropped by a person${error === undefined ? '' : `: ${error}`}${again}`;
     case 'parked':
-      return `it was parked${error === undefined ? '' : `: ${error}`}${again}`;
+      return `it was parked${togetherOf(steps)}${error === undefined ? '' : `: ${error}`}${again}`;
     case 'open': {
       const failing = tries?.at(-1);
+      if (gathered !== undefined && failing === undefined) return gatheredSentence(gathered);
       if (failing === undefined) return `it is under way${again}`;
       const wait = Math.max(0, Math.ceil(failing.waitMs / 1000));
       const when = wait > 0 ? `next try in ${wait} s` : 'next try now';
@@ -201,6 +213,25 @@ function sentenceOf({ outcome, steps, error, tries, parked, branches, replay, sh
       return `${failing.step}${of} has failed ${times(failing.attempts)}, ${when}: ${failing.error}${again}`;
     }
   }
+}
+
+/** Of what was run with others: how, and under which event. */
+function togetherOf(steps: readonly StepVerdict[]): string {
+  const [check] = steps.find(({ step }) => step === MODE)?.checks ?? [];
+  return check ? `, ${check.seen} (mode ${check.test})` : '';
+}
+
+function gatheredSentence({ mode, count, since, waitMs, lead }: NonNullable<TracedRun['gathered']>): string {
+  const came = `${count === 1 ? '1 event' : `${count} events`} since ${new Date(since).toISOString()}`;
+  if (lead !== undefined) return `it waits for its turn with ${came}, to be run as ${lead} (mode ${mode})`;
+  if (waitMs === undefined) return `it waits for the end of its schedule's run: ${came} (mode ${mode})`;
+  const left = Math.max(0, Math.ceil(waitMs / 1000));
+  const what = {
+    settle: 'for the edits of its item to stop',
+    batch: 'to be run with others',
+    latest: 'for the run before it of its item',
+  }[mode];
+  return `it waits ${what}: ${came}, ${left > 0 ? `${left} s more` : 'due now'} (mode ${mode})`;
 }
 
 const shadowOf = ({ outcome, steps, error }: Pick<TracedRun, 'outcome' | 'steps' | 'error'>): string => {
@@ -213,12 +244,16 @@ function filteredBy(steps: readonly StepVerdict[]): string {
   if (last === undefined || last.step === ON_FIELDS)
     return 'the fields of its trigger did not change as `on` asks for';
   if (last.step === WHERE) return 'its `where` does not hold';
+  if (last.step === MODE) return last.checks?.[0]?.seen ?? 'its mode let nothing through';
   return `${last.step} let nothing through`;
 }
 
 type TracedBranch = NonNullable<TracedRun['branches']>[number];
 
-function nextOf({ outcome, parked, branches = [], shadow }: TracedRun): string | undefined {
+function nextOf({ outcome, parked, branches = [], shadow, gathered }: TracedRun): string | undefined {
+  if (outcome === 'parked' && !parked && branches.length === 0 && gathered?.lead !== undefined) {
+    return `It is parked with others: podiod why --event ${gathered.lead} says under which number.`;
+  }
   const left = [...(parked ? [parked] : []), ...branches].filter(({ requested }) => !requested);
   if (left.length > 0) {
     const ids = left.slice(0, MAX_IDS).map(({ id }) => id);

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { PodioEvent } from '../../../src/core/event.ts';
-import type { Mode, Rule } from '../../../src/core/rule.ts';
+import type { Mode, Rule, ScheduleTrigger } from '../../../src/core/rule.ts';
 import type { Changes, FieldChanged } from '../../../src/plugin/contract.ts';
 import type { StepTask } from '../../../src/plugin/host.ts';
 import { PermanentError } from '../../../src/plugin/index.ts';
@@ -15,6 +15,14 @@ const batchOf = (max: number, ms = 10 * MINUTE): Mode => ({
   max,
   closes: { kind: 'within', ms },
 });
+
+const NIGHTLY: ScheduleTrigger = {
+  kind: 'schedule',
+  cron: '15 2 * * *',
+  timezone: 'UTC',
+  missed: 'skip',
+  items: { app: 'leads' },
+};
 
 /** What the step was given, one entry a run: the seqs of its events. */
 function told() {
@@ -342,7 +350,7 @@ describe('mode batch', () => {
       },
     };
     const world = await new World({
-      rules: [ruleOf(mode, { where })],
+      rules: [ruleOf(mode, { where, triggers: [NIGHTLY] })],
       work: { work: task => void seen.note(task) },
     }).start();
     const found = (minute: string, itemId: number) => ({
