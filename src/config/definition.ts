@@ -1,6 +1,6 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { dirname } from 'node:path';
-import type { Rule } from '../core/rule.ts';
+import { appsOf, type Rule } from '../core/rule.ts';
 import { type ConfigNode, child, section, toPlain } from './node.ts';
 import type { ResolveContext } from './sections.ts';
 
@@ -53,13 +53,10 @@ export function definitionOf(
 
 /** What the names in its triggers stand for. Whoever calls for them may be exchanged under a lane. */
 function named(entries: ConfigNode | undefined, { triggers }: Rule, kind: 'apps' | 'spaces'): unknown {
-  const names = triggers.flatMap(trigger =>
-    kind === 'apps' && trigger.kind === 'app'
-      ? trigger.apps
-      : kind === 'spaces' && trigger.kind === 'space'
-        ? trigger.spaces
-        : [],
-  );
+  const names =
+    kind === 'apps'
+      ? appsOf(triggers)
+      : triggers.flatMap(trigger => (trigger.kind === 'space' ? trigger.spaces : []));
   return [...new Set(names)].map(name => {
     const entry = child(entries, name);
     const part = (key: string) => {

@@ -59,7 +59,13 @@ export function revisionOf({ type, revision }: Pick<PodioEvent, 'type' | 'revisi
 }
 
 /** What podiod makes for one rule alone, which its `params.rule` names. No delivery can be one: hooks are of other types. */
-const FOR_ONE_RULE: ReadonlySet<string> = new Set(['item.fire', 'schedule.item', 'schedule.end']);
+const FOR_ONE_RULE: ReadonlySet<string> = new Set([
+  'item.fire',
+  'item.date',
+  'item.lasted',
+  'schedule.item',
+  'schedule.end',
+]);
 
 /** The rule that an event was made for; undefined for what any rule may want. */
 export const onlyFor = ({ type, params }: Pick<PodioEvent, 'type' | 'params'>): string | undefined =>
