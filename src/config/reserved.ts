@@ -2,12 +2,19 @@ import type { Diagnostic } from '../core/diagnostic.ts';
 import type { Path } from './node.ts';
 
 const RULE = new Set(['includeOwn']);
+const TRIGGER = new Set(['date', 'at']);
 
 /** Keys that later versions will give a meaning to. Silence about one would let a rule run without its condition. */
 function isReserved(path: Path): boolean {
   const key = String(path.at(-1));
   if (path[0] === 'server') return path.length === 2 && key === 'confirm';
-  return path[0] === 'rules' && path.length === 3 && RULE.has(key);
+  if (path[0] !== 'rules') return false;
+  if (path.length === 3) return RULE.has(key);
+  const inTrigger = path[2] === 'on' ? path.slice(3).filter(step => typeof step !== 'number') : undefined;
+  if (inTrigger === undefined) return false;
+  return inTrigger.length === 1
+    ? TRIGGER.has(key)
+    : inTrigger[0] === 'fields' && inTrigger.length === 3 && key === 'for';
 }
 
 /** For {@link CheckOptions.onUnknownKey}. */

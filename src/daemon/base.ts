@@ -143,10 +143,9 @@ export async function openFront(
     journal: store.journal,
     verify: verifier.verified,
     resolve: (ref, params) => {
-      const { app, space } = placeOf(ref, params, names);
-      if (params.type === 'app.update' && app !== undefined) onAppUpdate(app);
-      const { following, baseline } = recovery.following(ref, app);
-      return { app, space, following, baseline };
+      const place = placeOf(ref, params, names);
+      if (params.type === 'app.update' && place.app !== undefined) onAppUpdate(place.app);
+      return { ...place, ...recovery.following(ref, place.app) };
     },
     maxBody: server.maxBody,
     maxWaiting: server.maxWaiting,

@@ -32,6 +32,7 @@ import { makeGenerations } from './generations.ts';
 import { forgetWhenReplaced } from './hook-secrets.ts';
 import { boundHeap, restWhenQuiet } from './memory.ts';
 import { makeOwnWrites } from './own-writes.ts';
+import { makePluginFiles } from './plugin-files.ts';
 import { makeReadiness } from './readiness.ts';
 import { type LoadedConfig, makeReloads, type ReloadAnswer, type ReloadRequest } from './reload.ts';
 import { tapLanes } from './tap.ts';
@@ -177,6 +178,8 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
   const lanesUp = readiness.wait('the lanes are starting');
 
   const begun = Promise.withResolvers<void>();
+  const pluginFiles = makePluginFiles();
+  await pluginFiles.changed(config);
   const reloads = makeReloads({
     world,
     front,
@@ -186,6 +189,7 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
     started: config,
     load: options.load ?? noFile,
     begun: begun.promise,
+    pluginFiles,
     drainMs: () => lanesStopMs(live.config),
     reconciles: options.reconcile !== 'asked',
     onBegin: options.onReload ?? (async () => {}),
@@ -203,7 +207,6 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
     alarms,
     readiness,
     itemRuns: () => generations.current.itemRuns(),
-    timers: () => generations.current.timers(),
     metrics,
     version,
     startedAt,

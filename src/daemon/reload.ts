@@ -17,6 +17,7 @@ import type { Definitions } from './definitions.ts';
 import { makeGeneration, type RuleWorld } from './generation.ts';
 import type { Generations } from './generations.ts';
 import type { Terms } from './live.ts';
+import type { PluginFiles } from './plugin-files.ts';
 import { answerOf, type ReconcileAnswer, reconcile } from './reconcile.ts';
 import { diffRules, type RuleDiff } from './rule-diff.ts';
 import { settle } from './settled.ts';
@@ -62,6 +63,7 @@ export interface ReloadParts {
   /** The config that the process was started with. */
   readonly started: Config;
   readonly load: () => Promise<LoadedConfig>;
+  readonly pluginFiles: PluginFiles;
   /** Resolves when the daemon has started: nothing is exchanged before. */
   readonly begun: Promise<void>;
   /** How long what is in hand may take to end. */
@@ -108,7 +110,9 @@ export function makeReloads(parts: ReloadParts): Reloads {
     const { live, store, fields, options } = world;
     const loaded = await load();
     options.log.addSecrets?.(loaded.secrets);
-    const { config, needsRestart } = settle(parts.started, loaded.config);
+    const { config, needsRestart: settled } = settle(parts.started, loaded.config);
+    const code = await parts.pluginFiles.changed(config);
+    const needsRestart = [...settled, ...code.map(file => `the code of ${file}`)];
     const rules = withKeys(config.rules, await store.rules.keys());
     const next = await termsOf({ ...config, rules }, { settings: store.settings, fields });
     const diff = diffRules(live.config.rules, rules);

@@ -151,15 +151,13 @@ export class Lane {
       onLost: () => this.#lose(),
     };
     this.#runner = new Runner({ ...parts, window: behind, concurrency: rule.concurrency });
-    const inOrder = gathering !== undefined && !isJudged(rule);
-    const concurrency = inOrder ? MAX_GATHERING : rule.concurrency;
-    this.#collector = gathering && new Runner({ ...parts, window, concurrency, inOrder });
+    const concurrency = gathering && !isJudged(rule) ? MAX_GATHERING : rule.concurrency;
+    this.#collector = gathering && new Runner({ ...parts, window, concurrency });
     this.#intake = new Intake({
       ...deps,
       window,
       behind,
       concurrency,
-      inOrder,
       chain: limits.chain,
       signal,
       taker: this.#collector ? both(this.#collector, this.#runner) : this.#runner,

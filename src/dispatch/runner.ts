@@ -53,8 +53,6 @@ export interface RunnerDeps {
   readonly window: Window<Run>;
   /** How many runs hold a slot at most. */
   readonly concurrency: number;
-  /** Its runs are gathered in the order of the journal: they make no chains. */
-  readonly inOrder?: boolean;
   readonly context: DeliveryContext;
   readonly intake: () => Pick<
     Intake,
@@ -94,8 +92,8 @@ export class Runner implements Taker {
   /** Held back while no run may begin. */
   readonly #throttle: Throttle<Slot<Run>> | undefined;
   readonly #gathering: GatheringMode | undefined;
-  /** Wait until what came before them has been gathered. */
-  readonly #early: Slot<Run>[] = [];
+  /** Ends of runs of a schedule that wait until what came before them has been gathered. */
+  readonly #ends: Slot<Run>[] = [];
 
   #held: HeldLane | undefined;
   /** While it is not known what ended the process. */
@@ -185,7 +183,7 @@ export class Runner implements Taker {
 
   /** Order keys of what waits to try again. */
   get waitingOrders(): ReadonlySet<string> {
-    return new Set([...this.#timers.keys(), ...this.#haltedRuns, ...this.#early].map(({ order }) => order));
+    return new Set([...this.#timers.keys(), ...this.#haltedRuns, ...this.#ends].map(({ order }) => order));
   }
 
   isSuspect(key: RunKey): boolean {
@@ -323,7 +321,7 @@ export class Runner implements Taker {
         this.#deps.gatherer.joined(pause.waitMs);
         break;
       case 'early':
-        this.#early.push(slot);
+        this.#ends.push(slot);
         break;
       case 'throttled':
         this.#throttle?.refused(slot, pause.ms);
@@ -361,13 +359,10 @@ export class Runner implements Taker {
     const { gatherer, intake } = this.#deps;
     gatherer.progressed();
     gatherer.freed();
-    if (this.#early.length === 0) return;
-    const waits = this.#waits();
-    for (const slot of [...this.#early]) {
-      if (!intake().isThrough(slot.value.key.seq - 1, waits)) continue;
-      this.#early.splice(this.#early.indexOf(slot), 1);
-      this.#again(slot);
-    }
+    const [end] = this.#ends;
+    if (end === undefined || !intake().isThrough(end.value.key.seq - 1, this.#waits())) return;
+    this.#ends.shift();
+    this.#again(end);
   }
 
   #waits(): (order: string) => boolean {
@@ -393,9 +388,6 @@ export class Runner implements Taker {
     }
     if (run.delivery === undefined) {
       if (run.twin) {
-        // What is only gathered is in no chain with its twin.
-        const mayCome = this.#deps.inOrder && !this.#deps.intake().isThrough(run.key.seq - 1, this.#waits());
-        if (mayCome) return EARLY;
         const ran = await this.#deps.intake().hasRun(run);
         if (ran === undefined) return ABORTED;
         if (ran) return REPEAT;

@@ -257,8 +257,18 @@ describe('podiod reload', function () {
     expect(answer.rules.added).to.deep.equal(['two']);
     await update(site, 1);
     await site.untilRun(1, 'one', 'two');
+    site.write('gated.ts', `${site.read('gated.ts')}\n// edited`);
+    site.configure({ plugins: PLUGINS, rules: { one: audited, three: gated } });
+    expect((await reload(site)).needsRestart).to.deep.equal([]);
+    site.write('gated.ts', `${site.read('gated.ts')}\n// edited again`);
+    site.configure({
+      plugins: PLUGINS,
+      rules: { one: audited, three: gated },
+      server: { ...config.server, port: config.server.port + 1 },
+    });
     const { stdout } = await site.podiod(['reload']);
     expect(stdout).to.include('Needs a restart: server.port');
+    expect(stdout).to.include('Needs a restart: the code of gated.ts');
   });
 
   it('reads the file of a SIGHUP that comes while it starts, and does two at once one after the other', async () => {

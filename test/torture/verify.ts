@@ -261,8 +261,6 @@ function wantedRuns(
       ? [
           ['count', 'settled'],
           ['pair', 'settled'],
-          // As far as it was there.
-          ['extra', 'either'],
         ]
       : [['count', 'settled']];
   }

@@ -23,6 +23,40 @@ const statusWith = (replace: number): ReconcileStatus => ({
   pace: [],
 });
 
+describe('secrets of hooks in another config', () => {
+  it('hold once they are taken, and one of dataDir is read where the config has none any more', async () => {
+    using folder = temporaryFolder();
+    const dataDir = folder.path;
+    const own = await ensureSecretFile(dataDir, 'secret');
+    const hidden: string[] = [];
+    const secrets = await makeHookSecrets({
+      dataDir,
+      server: { secret: 'first-of-the-config', previousSecrets: [] },
+      secret: 'first-of-the-config',
+      log: silentLog,
+      hide: all => hidden.push(...all),
+    });
+    const use = await secrets.prepare({
+      secret: 'second-of-the-config',
+      previousSecrets: ['first-of-the-config'],
+    });
+    expect(secrets.all()).to.deep.equal(['first-of-the-config']);
+    use();
+    expect(secrets.all()).to.deep.equal(['second-of-the-config', 'first-of-the-config']);
+    (await secrets.prepare({ secret: undefined, previousSecrets: ['second-of-the-config'] }))();
+    expect(secrets.all()).to.deep.equal([own, 'second-of-the-config']);
+    await secrets.rotate();
+    expect(secrets.isRotating()).to.equal(true);
+    // The same again loses nothing of a rotation.
+    (await secrets.prepare({ secret: undefined, previousSecrets: [] }))();
+    const [current, ...previous] = secrets.all();
+    expect(previous).to.deep.equal([own]);
+    (await secrets.prepare({ secret: 'third-of-the-config', previousSecrets: [] }))();
+    expect(secrets.all()).to.deep.equal(['third-of-the-config']);
+    expect(hidden).to.include.members([own, current ?? '', 'third-of-the-config']);
+  });
+});
+
 describe('old secrets of hooks', () => {
   it('are accepted until ten minutes after no hook has one, and a restart forgets nothing', async () => {
     using folder = temporaryFolder();

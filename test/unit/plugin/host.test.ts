@@ -100,6 +100,19 @@ describe('plugin host', () => {
       expect(prepared.state.state).to.equal('ready');
     });
 
+    it('is tried once where that is wanted, and what it failed with is told', async () => {
+      const clock = makeVirtualClock();
+      const { plugin, calls } = failing(new Error('not today'));
+      const { host, log } = pluginWorld(plugin, { clock });
+      hosts.push(host);
+      const one = step();
+      const prepared = host.prepare(rule([one]), one, true);
+      const told = prepared.ready().catch(error => error);
+      await clock.advance(3_600_000);
+      expect((await told).message).to.equal('not today');
+      expect([calls(), prepared.state.state, log.lines]).to.deep.equal([1, 'failing', []]);
+    });
+
     it('has a deadline, and disposes of what comes after it', async () => {
       const clock = makeVirtualClock();
       const late = Promise.withResolvers<void>();
@@ -177,6 +190,34 @@ describe('plugin host', () => {
   });
 
   describe('disposing', () => {
+    it('of one rule leaves the others alone, and gives up its set-ups', async () => {
+      const clock = makeVirtualClock();
+      const order: string[] = [];
+      const { host } = pluginWorld(
+        define({
+          setup: async (_options, { step: name }) => {
+            if (name === 'slow') await new Promise(() => {});
+            return { ...passing, dispose: () => void order.push(name) };
+          },
+        }),
+        { clock },
+      );
+      hosts.push(host);
+      const steps = ['a', 'b', 'slow'].map(name => step({ name }));
+      const leaving = rule(steps);
+      const staying = rule([step({ name: 'c' })]);
+      const prepared = steps.map(one => host.prepare(leaving, one));
+      const kept = host.prepare(staying, step({ name: 'c' }));
+      const waiting = prepared[2]?.ready().catch(error => error);
+      await Promise.all([kept.ready(), prepared[0]?.ready(), prepared[1]?.ready()]);
+      await host.release(leaving);
+      expect(order).to.deep.equal(['b', 'a']);
+      expect((await waiting).message).to.equal('the plugin is disposed of');
+      expect(await kept.run(task())).to.have.length(1);
+      await host.dispose();
+      expect(order).to.deep.equal(['b', 'a', 'c']);
+    });
+
     it('goes in reverse order and survives what fails or hangs', async () => {
       const clock = makeVirtualClock();
       const order: string[] = [];

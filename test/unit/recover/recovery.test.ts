@@ -35,12 +35,20 @@ async function setUp(apps: number, calls: number) {
     name,
     { name, id: n + 1, token: undefined, login: 'bot', fields: {} },
   ];
+  const config = {
+    rules: [all] as readonly Rule[],
+    apps: new Map(names.map(appOf)),
+    catchUp: { everyMs: HOUR, overlapMs: 5 * MINUTE, onStart: true, unhooked: 'run' as const },
+  };
+  /** Its rules want changes of these apps now. */
+  const follow = (...wanted: readonly number[]) => {
+    const apps = wanted.map(n => `app-${n}`);
+    config.rules = [{ ...all, triggers: [{ kind: 'app', apps, events: ['item.update'] }] }];
+    config.apps = new Map(apps.map((name, at) => appOf(name, wanted[at] ?? 0)));
+    return recovery.follow();
+  };
   const recovery = await makeRecovery({
-    config: () => ({
-      rules: [all],
-      apps: new Map(names.map(appOf)),
-      catchUp: { everyMs: HOUR, overlapMs: 5 * MINUTE, onStart: true, unhooked: 'run' },
-    }),
+    config: () => config,
     store,
     items: {
       filter: async (_as, appId) => {
@@ -61,7 +69,7 @@ async function setUp(apps: number, calls: number) {
   });
   await recovery.start();
   await clock.advance(0);
-  return { clock, looks, podio, recovery, store };
+  return { clock, looks, podio, recovery, store, config, follow };
 }
 
 describe('looking for missed changes in time', () => {
@@ -99,6 +107,30 @@ describe('looking for missed changes in time', () => {
     const { entries } = await store.journal.read({ after: 0, limit: 10 });
     expect(entries.map(({ event }) => event.params.changed_at)).to.deep.equal(['2026-01-01T00:30:00.000Z']);
     await recovery.stop();
+  });
+
+  it('follows the apps of another config: what is followed still keeps its time', async () => {
+    const { clock, looks, recovery, follow, config } = await setUp(2, 75);
+    await clock.advance(20 * MINUTE);
+    await follow(1, 2);
+    await clock.advance(0);
+    expect(looks).to.deep.equal(['app-0 at 0', 'app-1 at 0', 'app-2 at 20']);
+    expect(recovery.following({ type: 'app', id: 1 }, 'app-0')).to.deep.equal({});
+    expect(recovery.following({ type: 'app', id: 3 }, 'app-2')).to.deep.equal({ following: 'jumps' });
+    await clock.advance(HOUR);
+    expect(looks.slice(3)).to.deep.equal(['app-1 at 60', 'app-2 at 80']);
+    // How often is asked for each time.
+    config.catchUp = { ...config.catchUp, everyMs: 10 * MINUTE };
+    await clock.advance(HOUR);
+    expect(looks.filter(look => look.startsWith('app-1')).length).to.be.above(3);
+    // One that comes back is looked at from where it was left, as at a start.
+    await follow(0);
+    await clock.advance(0);
+    expect(looks.at(-1)).to.equal('app-0 at 140');
+    expect(recovery.status().map(({ app }) => app)).to.deep.equal(['app-0']);
+    await recovery.stop();
+    await clock.advance(HOUR);
+    expect(looks.at(-1)).to.equal('app-0 at 140');
   });
 
   it('waits for its budget without calling that a failure', async () => {

@@ -40,7 +40,7 @@ function makeWorld(...rules: Rule[]) {
     rules,
     /** In place of the journal's own. */
     append: store.journal.append,
-    async start() {
+    async start(goesOn?: boolean) {
       running = makeScheduler({
         rules: world.rules,
         journal: { append: batch => world.append(batch) },
@@ -49,7 +49,7 @@ function makeWorld(...rules: Rule[]) {
         clock,
         log: silentLog,
       });
-      await running.start();
+      await running.start(goesOn);
     },
     stop: async () => running?.stop(),
     /** Forgets the scheduler without a stop. */
@@ -110,6 +110,17 @@ describe('scheduler', () => {
     await world.down(10 * MINUTE);
     await world.start();
     expect(await world.ticks()).to.have.length(1);
+  });
+
+  it('fires what came due while one took over from another, also where the rule skips what it missed', async () => {
+    const world = makeWorld(makeRule('skip', schedule('0 * * * *')));
+    await world.start();
+    await world.clock.advance(HOUR / 2 - 1);
+    await world.down(2);
+    await world.start(true);
+    await world.down(10);
+    await world.start(true);
+    expect(await world.ticks()).to.deep.equal(['skip 06-01T09:00Z']);
   });
 
   it('has missed nothing the first time, nor after the schedule was changed', async () => {

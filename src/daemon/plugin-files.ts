@@ -1,0 +1,32 @@
+import { stat } from 'node:fs/promises';
+import { isAbsolute, relative } from 'node:path';
+import type { Config } from '../config/model.ts';
+
+/** Code that is loaded once in a process's life, of plugins that stand in files. What they import is not looked at. */
+export interface PluginFiles {
+  /** Those that were changed since they were first looked at, as seen from the config. */
+  changed(config: Pick<Config, 'rules' | 'dir'>): Promise<readonly string[]>;
+}
+
+export function makePluginFiles(): PluginFiles {
+  const loaded = new Map<string, string>();
+  return {
+    async changed({ rules, dir }) {
+      const files = new Set(rules.flatMap(({ steps }) => steps.map(({ use }) => use)).filter(isAbsolute));
+      const found: string[] = [];
+      for (const file of files) {
+        const now = await stampOf(file);
+        const first = loaded.get(file) ?? now;
+        loaded.set(file, first);
+        if (first !== now) found.push(relative(dir, file));
+      }
+      return found.sort();
+    },
+  };
+}
+
+/** A folder may be an installed package, and nothing is said of that. */
+const stampOf = async (file: string): Promise<string> => {
+  const found = await stat(file).catch(() => undefined);
+  return found?.isFile() ? `${found.mtimeMs} ${found.size}` : '';
+};

@@ -1,0 +1,198 @@
+import { expect } from 'chai';
+import type { Rule } from '../../../src/core/rule.ts';
+import {
+  fakeStep,
+  itemUpdate,
+  known,
+  makeRule,
+  makeStep,
+  pass,
+  rest,
+  viewOf,
+  type Work,
+  World,
+} from './support.ts';
+
+/** Other rules in place of those that run; steps do what the world's do. */
+function succeed(world: World, rules: readonly Rule[], kept: readonly string[], ready?: Promise<void>) {
+  const { work = {} } = world.options;
+  return world.dispatcher.succeed(
+    {
+      rules,
+      plugins: {
+        prepare: (rule, step) => fakeStep(rule.name, step, work[step.name] ?? pass, ready),
+        view: (_rule, event, data) => viewOf(event, data),
+      },
+      known,
+    },
+    new Set(kept),
+  );
+}
+
+async function exchange(world: World, rules: readonly Rule[], ...kept: readonly string[]): Promise<number> {
+  const succession = succeed(world, rules, kept);
+  await world.clock.until(succession.ready(new AbortController().signal));
+  const left = await world.clock.until(succession.drain(1000));
+  expect(await world.clock.until(succession.takeOver())).to.equal(true);
+  await world.clock.advance(0);
+  return left;
+}
+
+describe('rules in place of others', () => {
+  it('leave a kept rule alone: what it has in hand goes on', async () => {
+    const gate = Promise.withResolvers<void>();
+    const begun: string[] = [];
+    const work: Work = async (task, rule) => {
+      begun.push(`${rule} ${task.event.seq}`);
+      await gate.promise;
+      return undefined;
+    };
+    const kept = makeRule('kept');
+    const world = await new World({ rules: [kept, makeRule('edited')], work: { work } }).start();
+    await world.append(itemUpdate(1));
+    expect(begun).to.deep.equal(['kept 1', 'edited 1']);
+    // What the edited one has in hand is cut off, and begun again.
+    expect(await exchange(world, [kept, makeRule('edited', { fingerprint: 'f2' })], 'kept')).to.equal(1);
+    expect(begun).to.deep.equal(['kept 1', 'edited 1', 'edited 1']);
+    gate.resolve();
+    await world.clock.advance(0);
+    expect(await world.runs()).to.deep.equal([
+      ['edited', 1, 'settled'],
+      ['kept', 1, 'settled'],
+    ]);
+  });
+
+  it('go on with runs that wait: by the tries that were made, or from the beginning with other steps', async () => {
+    for (const [fingerprint, attempts] of [
+      ['f1', 2],
+      ['f2', 1],
+    ] as const) {
+      let fails = true;
+      const tried: number[] = [];
+      const work: Work = async () => {
+        tried.push(1);
+        if (fails) throw new Error('not now');
+        return undefined;
+      };
+      const world = await new World({ rules: [makeRule('r')], work: { work } }).start();
+      await world.append(itemUpdate(1));
+      fails = false;
+      await exchange(world, [makeRule('r', { fingerprint, concurrency: 2 })]);
+      await world.clock.advance(60_000);
+      const [listed] = await world.store.journal.list({});
+      expect(listed?.runs.map(({ outcome, steps }) => [outcome, steps[0]?.attempts])).to.deep.equal([
+        ['settled', attempts],
+      ]);
+      expect(tried).to.have.length(2);
+    }
+  });
+
+  it('begin at the same place where they are new, and run nothing any more where they are gone', async () => {
+    const world = await new World({ rules: [makeRule('gone')] }).start();
+    await world.append(itemUpdate(1), itemUpdate(2));
+    await exchange(world, [makeRule('a', { startAt: 'head' }), makeRule('b', { startAt: 'head' })]);
+    await world.append(itemUpdate(3));
+    expect(await world.runs()).to.deep.equal([
+      ['gone', 1, 'settled'],
+      ['gone', 2, 'settled'],
+      ['a', 3, 'settled'],
+      ['b', 3, 'settled'],
+    ]);
+    expect(world.dispatcher.status().map(({ rule }) => rule)).to.deep.equal(['a', 'b']);
+    expect(await world.dispatcher.replay({ rule: 'gone', from: { seq: 1 }, dryRun: true })).to.equal(
+      undefined,
+    );
+    expect((await world.dispatcher.replay({ rule: 'a', from: { seq: 1 }, dryRun: true }))?.events).to.equal(
+      3,
+    );
+  });
+
+  it('halt no more for what was mended', async () => {
+    let fails = true;
+    const work: Work = async () => {
+      if (fails) throw new Error('broken');
+      return undefined;
+    };
+    const halting = (attempts: number) =>
+      makeStep('work', {
+        delivery: {
+          attempts,
+          retryForMs: 1000,
+          backoff: { fromMs: 1, toMs: 1 },
+          deadlineMs: 1000,
+          whenExhausted: 'halt',
+        },
+      });
+    const world = await new World({
+      rules: [makeRule('r', { steps: [halting(1)] })],
+      work: { work },
+    }).start();
+    await world.append(itemUpdate(1));
+    expect(world.dispatcher.status()[0]?.state).to.equal('halted');
+    fails = false;
+    await exchange(world, [makeRule('r', { steps: [halting(1)], fingerprint: 'f2' })]);
+    expect(await world.runs()).to.deep.equal([['r', 1, 'settled']]);
+  });
+
+  it('try a plugin anew that no kept rule uses, and wait for one that others know to fail', async () => {
+    let fails = true;
+    const tried: string[] = [];
+    const work: Work = async (_task, rule) => {
+      tried.push(rule);
+      if (fails) throw new Error('away');
+      return undefined;
+    };
+    const rules = [makeRule('a'), makeRule('b')];
+    const world = await new World({ rules, work: { work } }).start();
+    for (let item = 1; item <= 6; item++) await world.append(itemUpdate(item));
+    const state = () => world.dispatcher.breakers().map(one => `${one.plugin} ${one.state}`);
+    expect(state()).to.deep.equal(['work open']);
+    await exchange(world, [makeRule('a'), makeRule('b', { fingerprint: 'f2' })], 'a');
+    expect(state()).to.deep.equal(['work open']);
+    fails = false;
+    tried.length = 0;
+    await exchange(world, [makeRule('a', { fingerprint: 'f3' })]);
+    expect(state()).to.deep.equal(['work closed']);
+    expect(tried).to.deep.equal(Array(6).fill('a'));
+    await exchange(world, [makeRule('c', { steps: [makeStep('other')] })]);
+    expect(state()).to.deep.equal(['other closed']);
+  });
+
+  it('stay paused, and those that are new too', async () => {
+    const world = await new World({ rules: [makeRule('r')] }).start();
+    await world.store.pauses.pause({ kind: 'rule', name: 'r' });
+    await world.store.pauses.pause({ kind: 'rule', name: 'new' });
+    await world.clock.advance(0);
+    const rules = [makeRule('r', { fingerprint: 'f2' }), makeRule('new')];
+    await exchange(world, rules);
+    await world.append(itemUpdate(1));
+    expect(await world.runs()).to.deep.equal([]);
+    expect(world.dispatcher.status().map(({ state }) => state)).to.deep.equal(['paused', 'paused']);
+    await world.store.pauses.resume({ kind: 'rule', name: 'new' });
+    await world.clock.advance(0);
+    expect(await world.runs()).to.deep.equal([['new', 1, 'settled']]);
+  });
+
+  it('do not come where their plugins can not be set up, or somebody stops waiting for that', async () => {
+    const world = await new World({ rules: [makeRule('r')] }).start();
+    const failing = Promise.reject(new Error('no'));
+    failing.catch(() => {});
+    const refused = succeed(world, [makeRule('r', { fingerprint: 'f2' })], [], failing);
+    expect(await refused.ready(new AbortController().signal).catch(error => error.message)).to.equal('no');
+    await world.append(itemUpdate(1));
+    expect(await world.runs()).to.deep.equal([['r', 1, 'settled']]);
+  });
+
+  it('do not begin where the dispatcher is stopped in between, and the next start goes on', async () => {
+    const world = await new World({ rules: [makeRule('r')] }).start();
+    const succession = succeed(world, [makeRule('r', { fingerprint: 'f2' })], []);
+    await world.clock.until(succession.drain(1000));
+    await world.store.journal.append([itemUpdate(1)]);
+    await world.clock.until(world.dispatcher.stop(1000));
+    expect(await world.clock.until(succession.takeOver())).to.equal(false);
+    await rest();
+    expect(await world.runs()).to.deep.equal([]);
+    await world.crash();
+    expect(await world.runs()).to.deep.equal([['r', 1, 'settled']]);
+  });
+});
