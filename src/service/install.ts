@@ -10,8 +10,8 @@ export interface InstallOptions {
   readonly dir: string;
   /** Also over units that say something else. */
   readonly force: boolean;
-  /** Whether `dir` is this machine's own: systemd must run, and reads the units then. */
-  readonly isSystem: boolean;
+  /** Whose folder `dir` is, of this machine's managers: it must run, and reads the units then. */
+  readonly manager?: 'system' | 'user';
 }
 
 /** What became of each unit. */
@@ -26,18 +26,19 @@ const SYSTEMD = '/run/systemd/system';
 /** Writes all or none. Rejects with SERVICE_INSTALL. */
 export async function installUnits(
   units: readonly Unit[],
-  { dir, force, isSystem }: InstallOptions,
+  { dir, force, manager }: InstallOptions,
 ): Promise<readonly Installed[]> {
-  if (isSystem && !existsSync(SYSTEMD)) {
+  if (manager !== undefined && !existsSync(SYSTEMD)) {
     throw refusal(
       'this machine was not started by systemd',
       'podiod service print shows the units; --dir writes them elsewhere.',
     );
   }
+  const hint = manager === 'user' ? 'Look at whose it is.' : 'Run it as root: sudo podiod service install';
   const wanted = await Promise.all(
     units.map(async ({ name, text }) => {
       const path = join(dir, name);
-      return { path, text, is: await contentOf(path) };
+      return { path, text, is: await contentOf(path, hint) };
     }),
   );
   const other = wanted.find(({ is, text }) => is !== undefined && is !== text);
@@ -54,39 +55,32 @@ export async function installUnits(
       await writeFile(path, text);
     } catch (thrown) {
       const cause = coerceError(thrown);
-      throw refusal(
-        `${path} can't be written: ${cause.message}`,
-        'Run it as root: sudo podiod service install',
-        cause,
-      );
+      throw refusal(`${path} can't be written: ${cause.message}`, hint, cause);
     }
   }
-  if (isSystem) await reloadSystemd();
+  if (manager !== undefined) await reloadSystemd(manager);
   return wanted.map(({ path, text, is }) => ({ path, isNew: is !== text }));
 }
 
-async function contentOf(path: string): Promise<string | undefined> {
+async function contentOf(path: string, hint: string): Promise<string | undefined> {
   try {
     return await readFile(path, 'utf8');
   } catch (thrown) {
     if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     const cause = coerceError(thrown);
-    throw refusal(
-      `${path} can't be read: ${cause.message}`,
-      'Run it as root: sudo podiod service install',
-      cause,
-    );
+    throw refusal(`${path} can't be read: ${cause.message}`, hint, cause);
   }
 }
 
-async function reloadSystemd(): Promise<void> {
+async function reloadSystemd(manager: 'system' | 'user'): Promise<void> {
+  const command = [...(manager === 'user' ? ['--user'] : []), 'daemon-reload'];
   try {
-    await promisify(execFile)('systemctl', ['daemon-reload']);
+    await promisify(execFile)('systemctl', command);
   } catch (thrown) {
     const cause = coerceError(thrown);
     throw refusal(
       `systemd did not read the units: ${cause.message}`,
-      'They are written. Run: systemctl daemon-reload',
+      `They are written. Run: systemctl ${command.join(' ')}`,
       cause,
     );
   }

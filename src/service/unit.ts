@@ -21,6 +21,8 @@ export interface UnitOptions {
   readonly credentials: readonly string[];
   /** One of several: a client's own key, budget and data. */
   readonly instance?: string;
+  /** For the service manager of one user, in place of the machine's. */
+  readonly user?: boolean;
 }
 
 /** The folder that everything of podiod's is in. */
@@ -30,17 +32,27 @@ const HOME = '/etc/podiod';
 export const instanceConfig = (name: string): string => `${HOME}/${name}/podiorc.yml`;
 
 export function unitsOf(options: UnitOptions): readonly Unit[] {
-  const { instance, config, node, script, credentials, listen } = options;
+  const { instance, config, node, script, credentials, listen, user = false } = options;
   const podiod = [node, script].map(word => quoted(word)).join(' ');
   const command = (name: string): string =>
     `${podiod} ${name} --config ${quoted(config, instance !== undefined)}`;
-  const base = instance === undefined ? options.service : instanceUnit(options.service);
-  const loads = credentials.map(name => loadCredential(name, instance !== undefined));
+  const base = user
+    ? userUnit(options.service)
+    : instance === undefined
+      ? options.service
+      : instanceUnit(options.service);
+  const loads = credentials.map(name =>
+    user
+      ? `LoadCredential=${name}:%E/podiod/credentials/${name}`
+      : loadCredential(name, instance !== undefined),
+  );
   const service = base
     .replace(/^# npm puts podiod.*\n/m, '')
     .replace(/^ExecStart=.*$/m, () => `ExecStart=${command('run')}`)
     .replace(/^ExecReload=.*$/m, () => `ExecReload=${command('reload')}`)
-    .replace(/^# \$\{credential:.*\nLoadCredential=.*\n/m, () => credentialLines(loads))
+    .replace(/^# \$\{credential:.*\nLoadCredential=.*\n/m, () =>
+      credentialLines(loads, user ? '~/.config/podiod/credentials' : '/etc/credstore'),
+    )
     .replace(/^ProtectHome=yes$/m, isAtHome([node, script, config]) ? 'ProtectHome=read-only' : '$&');
   const { host, port } = listen;
   const address = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
@@ -70,10 +82,25 @@ export const instanceUnit = (service: string): string =>
 const loadCredential = (name: string, isInstance: boolean): string =>
   isInstance ? `LoadCredential=${name}:podiod.%i.${name}` : `LoadCredential=${name}`;
 
-const credentialLines = (loads: readonly string[]): string =>
+const credentialLines = (loads: readonly string[], place: string): string =>
   loads.length === 0
     ? ''
-    : [`# \${credential:...} in the config; looked for in /etc/credstore.`, ...loads, ''].join('\n');
+    : [`# \${credential:...} in the config; looked for in ${place}.`, ...loads, ''].join('\n');
+
+/** What only the machine's service manager can do, or knows of: users, namespaces, devices, the network's targets. */
+const OF_THE_SYSTEM =
+  /^(Wants|After|DynamicUser|StateDirectory|StateDirectoryMode|CacheDirectory|CacheDirectoryMode|ProtectSystem|ProtectHome|PrivateTmp|RemoveIPC|CapabilityBoundingSet|AmbientCapabilities|PrivateDevices|DevicePolicy|PrivateUsers|ProtectClock|ProtectControlGroups|ProtectHostname|ProtectKernelLogs|ProtectKernelModules|ProtectKernelTunables|ProtectProc|ProcSubset)=.*\n/gm;
+
+/** As one user: in that user's own places, with what of the fence needs no rights. */
+const userUnit = (service: string): string =>
+  service
+    .replace(OF_THE_SYSTEM, '')
+    .replace(/^# A user of its own.*\n/m, '# What it makes is closed to others.\n')
+    .replace(/^# No rights.*$/m, '# No more rights than it has.')
+    .replaceAll(`${HOME}/`, '%E/podiod/')
+    .replace(/^WantedBy=multi-user\.target$/m, 'WantedBy=default.target')
+    // What is behind a colon above has gone.
+    .replace(/\n{3,}/g, '\n\n');
 
 /** Folders that ProtectHome=yes hides. */
 const isAtHome = (paths: readonly string[]): boolean =>

@@ -7,8 +7,9 @@ import { wholeNumber } from '../values.ts';
 interface ServiceOptions extends CommonOptions {
   readonly instance?: string;
   readonly port?: number;
-  readonly dir: string;
+  readonly dir?: string;
   readonly force?: boolean;
+  readonly user?: boolean;
 }
 
 /** Where systemd looks for what an administrator adds. */
@@ -28,6 +29,9 @@ export function defineService(context: CommandContext): void {
         new Option('--instance <name>', 'one of several, each with a config, data and port of its own'),
       )
       .addOption(
+        new Option('--user', "for the user who runs this, without root: the user's own service manager"),
+      )
+      .addOption(
         new Option('--port <port>', "to take events in on; else the config's").argParser(text =>
           wholeNumber('--port', text, 1, 65_535),
         ),
@@ -37,11 +41,12 @@ export function defineService(context: CommandContext): void {
     .description('Shows the units, one after the other, each under its path.')
     .action(async (given: ServiceOptions) => {
       const units = await unitsHere(cli, given);
-      if (given.json) cli.printJson({ units: units.map(unit => ({ path: `${DIR}/${unit.name}`, ...unit })) });
+      const dir = dirOf(cli, given);
+      if (given.json) cli.printJson({ units: units.map(unit => ({ path: `${dir}/${unit.name}`, ...unit })) });
       else
         cli.print(
           units
-            .map(({ name, text }) => `# ${DIR}/${name}\n${text}`)
+            .map(({ name, text }) => `# ${dir}/${name}\n${text}`)
             .join('\n')
             .trimEnd(),
         );
@@ -51,20 +56,28 @@ export function defineService(context: CommandContext): void {
     .description(
       'Writes the units and has systemd read them. Starts nothing. A unit that is there and says something else is left alone, unless --force is given.',
     )
-    .option('--dir <folder>', 'where to write', DIR)
+    .option('--dir <folder>', `where to write (default: ${DIR}, or the user's own folder)`)
     .option('--force', 'also over units that are there and say something else')
     .action(async (given: ServiceOptions) => {
       const { installUnits } = await import('../../service/install.ts');
-      const { dir, force = false } = given;
+      const { force = false, user = false } = given;
+      const dir = given.dir ?? dirOf(cli, given);
       const units = await unitsHere(cli, given);
-      const written = await installUnits(units, { dir, force, isSystem: dir === DIR });
+      const written = await installUnits(units, {
+        dir,
+        force,
+        ...(dir === dirOf(cli, given) && { manager: user ? 'user' : 'system' }),
+      });
       if (given.json) return cli.printJson({ units: written });
       for (const { path, isNew } of written) cli.print(`${isNew ? 'written  ' : 'unchanged'} ${path}`);
-      cli.print(`\nNext: systemctl enable --now ${startable(units, given.instance).join(' ')}`);
+      const next = `systemctl ${user ? '--user ' : ''}enable --now ${startable(units, given.instance).join(' ')}`;
+      cli.print(`\nNext: ${next}`);
+      if (user) cli.print('      loginctl enable-linger   # it runs while you are not logged in, too');
     });
   withExamples(service, [
     ['podiod service print', 'what it would be'],
     ['sudo podiod service install', 'write it'],
+    ['podiod service install --user', 'without root, for yourself'],
   ]);
   withExamples(
     print,
@@ -87,9 +100,17 @@ export function defineService(context: CommandContext): void {
   );
 }
 
+/** Where the units belong. */
+function dirOf({ io: { env } }: Cli, { user = false }: ServiceOptions): string {
+  return user ? `${configHome(env)}/systemd/user` : DIR;
+}
+
+const configHome = ({ XDG_CONFIG_HOME, HOME }: Cli['io']['env']): string =>
+  XDG_CONFIG_HOME || `${HOME ?? ''}/.config`;
+
 async function unitsHere(
   cli: Cli,
-  { config: file, instance, port }: ServiceOptions,
+  { config: file, instance, port, user = false }: ServiceOptions,
 ): Promise<readonly Unit[]> {
   const [
     { readServiceFacts },
@@ -109,6 +130,9 @@ async function unitsHere(
   if (instance !== undefined && !/^[a-z0-9][a-z0-9_-]*$/.test(instance)) {
     throw new UsageError(`--instance must be a name of small letters, digits, - and _, got ${instance}`);
   }
+  if (user && instance !== undefined) {
+    throw new UsageError("--instance and --user don't go together");
+  }
   const { env, cwd } = cli.io;
   const usual = file ?? (instance === undefined ? undefined : instanceConfig(instance));
   const facts = await readServiceFacts({
@@ -116,11 +140,11 @@ async function unitsHere(
     env,
     ...(usual !== undefined && { file: resolve(cwd, usual) }),
   });
-  const place = facts?.file ?? resolve(cwd, usual ?? '/etc/podiod/podiorc.yml');
+  const place = facts?.file ?? resolve(cwd, usual ?? `${user ? configHome(env) : '/etc'}/podiod/podiorc.yml`);
   if (!facts)
     cli.note(`There is no config at ${place} yet; the port and the credentials are the usual ones.`);
   const data = `/var/lib/podiod${instance === undefined ? '' : `/${instance}`}`;
-  if (facts && facts.dataDir !== data) {
+  if (facts && !user && facts.dataDir !== data) {
     cli.note(
       facts.dataDir === undefined
         ? `Write dataDir: ${data} into ${place}: the service keeps its data there, and commands in a shell then find it.`
@@ -129,7 +153,7 @@ async function unitsHere(
   }
   const script = realpathSync(packageFile('bin/podiod.js'));
   for (const path of [process.execPath, script, place]) {
-    if (path.startsWith('/root/')) {
+    if (path.startsWith('/root/') && !user) {
       cli.note(`The service runs as a user of its own, who can't read ${path}: put it where all can.`);
     }
   }
@@ -140,7 +164,9 @@ async function unitsHere(
     script,
     config: instance !== undefined && file === undefined ? instanceConfig('%i') : place,
     listen: { host: facts?.host ?? '127.0.0.1', port: port ?? facts?.port ?? 8080 },
-    credentials: facts?.credentials ?? ['podio-client-secret'],
+    // One that is not there would stop a user's service: only those that are asked for.
+    credentials: facts?.credentials ?? (user ? [] : ['podio-client-secret']),
+    user,
     ...(instance !== undefined && { instance }),
   });
 }

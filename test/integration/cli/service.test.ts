@@ -1,7 +1,7 @@
 // `podiod service`: units for this machine, which systemd itself has to understand.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { expect } from 'chai';
 import { podiodHere } from '../../support/cli.ts';
 import { temporaryFolder } from '../../support/folder.ts';
@@ -106,6 +106,50 @@ describe('podiod service', function () {
     const { complaints, exposure } = systemd(folder.path, 'podiod@.service', 'podiod@acme.socket');
     expect(complaints).to.equal('');
     expect(exposure).to.be.at.most(2);
+  });
+
+  it('makes them for one user, in places of that user, with what needs no rights', async () => {
+    using folder = temporaryFolder();
+    const home = folder.path;
+    const config = join(home, '.config', 'podiod', 'podiorc.yml');
+    const env = { HOME: home, XDG_CONFIG_HOME: join(home, '.config') };
+    mkdirSync(dirname(config), { recursive: true });
+    writeFileSync(config, CONFIG.replace('/var/lib/podiod', './data'));
+    const given = ['--user', '--config', config];
+    const shown = await podiodHere(['service', 'print', ...given, '--json'], { env });
+    expect(shown.stderr).to.equal('');
+    const { units } = JSON.parse(shown.stdout) as { units: { path: string; text: string }[] };
+    const dir = join(home, '.config', 'systemd', 'user');
+    expect(units.map(({ path }) => path)).to.deep.equal([
+      join(dir, 'podiod.service'),
+      join(dir, 'podiod.socket'),
+    ]);
+
+    const units2 = join(home, 'units');
+    const installed = await podiodHere(['service', 'install', ...given, '--dir', units2], { env });
+    expect(installed.stdout).to.include('systemctl --user enable --now podiod.socket podiod.service');
+    expect(installed.stdout).to.include('loginctl enable-linger');
+    const service = readFileSync(join(units2, 'podiod.service'), 'utf8');
+    for (const line of [
+      'EnvironmentFile=-%E/podiod/podiod.env',
+      'LoadCredential=hook-secret:%E/podiod/credentials/hook-secret',
+      'NoNewPrivileges=yes',
+      'WantedBy=default.target',
+    ])
+      expect(service.split('\n')).to.include(line);
+    expect(service).to.match(new RegExp(`^ExecStart=.* run --config ${config}$`, 'm'));
+    expect(service).to.not.match(/^(DynamicUser|StateDirectory|CapabilityBoundingSet|Protect\w+)=/m);
+    const { status, stdout, stderr } = spawnSync(
+      'systemd-analyze',
+      ['--user', 'verify', join(units2, 'podiod.service'), join(units2, 'podiod.socket')],
+      { encoding: 'utf8', env: { ...process.env, ...env, XDG_RUNTIME_DIR: home } },
+    );
+    expect(`${stdout}${stderr}`.split('\n').filter(line => line.includes('podiod'))).to.deep.equal([]);
+    expect(status).to.equal(0);
+
+    const both = await podiodHere(['service', 'print', '--user', '--instance', 'acme'], { env });
+    expect(both.code).to.equal(2);
+    expect(both.stderr).to.include("--instance and --user don't go together");
   });
 
   it('says what would not work', async () => {
