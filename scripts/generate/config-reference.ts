@@ -107,6 +107,7 @@ const sections = (): readonly Section[] => {
       text: 'Under `fields`, a map has for each field:',
       schema: of(config.FieldConditionSchema),
     },
+    { title: '', text: 'A date of items in apps:', schema: of(config.DateTriggerSchema) },
     { title: '', text: 'Changes in spaces:', schema: of(config.SpaceTriggerSchema) },
     { title: '', text: 'The clock:', schema: of(config.ScheduleTriggerSchema) },
     { title: '', text: '`items` of a schedule:', schema: of(config.ItemSelectionSchema) },

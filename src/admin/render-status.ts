@@ -4,7 +4,7 @@ import { showDuration } from '../core/duration.ts';
 import { showSize } from '../core/units.ts';
 import type { BudgetStatus } from '../podio/contract.ts';
 import type { ItemRunStatus } from '../schedule/item-runs.ts';
-import type { AlarmStatus, PausedStatus, ReplayStatus, RuleStatus, Status } from './status.ts';
+import type { AlarmStatus, PausedStatus, ReplayStatus, RuleStatus, Status, WaitingStatus } from './status.ts';
 
 export interface RenderOptions {
   /** Columns of the terminal. Default: 80. */
@@ -35,6 +35,7 @@ export function renderStatus(status: Status, { width = 80, colours = false, now 
     replays(status.replays, width, now),
     paused(status.paused, width, now, paint),
     itemRuns(status.itemRuns, width, now, paint),
+    timers(status.timers, width, now, paint),
     hooks(status, width, now, paint),
     completeness(status, width, now, paint),
     alarms(status.alarms, width, now, paint),
@@ -148,6 +149,18 @@ function itemRuns(all: readonly ItemRunStatus[], width: number, now: number, pai
       ...(error === undefined
         ? []
         : [indented(`not read: ${error}${next}`, width, text => paint('red', text))]),
+    ];
+  });
+}
+
+function timers(all: readonly WaitingStatus[], width: number, now: number, paint: Paint): string[] {
+  return all.flatMap(({ rule, app, armed, lastSweepAt, error }) => {
+    const looked = lastSweepAt ? `looked at ${age(lastSweepAt, now)}` : 'not looked at yet';
+    return [
+      clip(`timers of ${plain(rule)}: ${armed} armed, ${plain(app)} ${looked}`, width),
+      ...(error === undefined
+        ? []
+        : [indented(`${app} can not be looked at: ${error}`, width, text => paint('red', text))]),
     ];
   });
 }

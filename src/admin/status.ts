@@ -11,6 +11,7 @@ import type { HookStatus, Leftover, ReconcileStatus } from '../reconcile/status.
 import type { SweepStatus } from '../recover/recovery.ts';
 import type { RetentionStatus } from '../retention/retention.ts';
 import type { ItemRunStatus } from '../schedule/item-runs.ts';
+import type { TimersStatus } from '../schedule/timers.ts';
 import type { Completeness, LaneStatus, Pausable, Paused, Replay } from '../store/contract.ts';
 import { type AppStatus, appsOf, UNRECOVERABLE } from './completeness.ts';
 
@@ -88,6 +89,11 @@ export interface AlarmStatus extends Omit<Outage, 'since'> {
   readonly since: string;
 }
 
+export interface WaitingStatus extends Omit<TimersStatus, 'key'> {
+  /** Items that the rule will look at when their time has come, of all its apps. */
+  readonly armed: number;
+}
+
 export interface HookCounts {
   readonly active: number;
   readonly inactive: number;
@@ -138,6 +144,8 @@ export interface Status {
   readonly paused: readonly PausedStatus[];
   /** Ticks of schedules whose items are still being read. */
   readonly itemRuns: readonly ItemRunStatus[];
+  /** What rules wait for that time brings: a date that comes, a state that lasts. */
+  readonly timers: readonly WaitingStatus[];
   readonly hooks: HookCounts;
   readonly degraded: readonly DegradedRef[];
   /** Those that were raised and are not over, oldest first. */
@@ -188,6 +196,9 @@ export interface StatusFacts {
   readonly replays: readonly Replay[];
   readonly paused: readonly Paused[];
   readonly itemRuns: readonly ItemRunStatus[];
+  readonly timers: readonly TimersStatus[];
+  /** How many items each rule waits for, by its key. */
+  readonly armed: ReadonlyMap<string, number>;
   /** By rule. */
   readonly parked: ReadonlyMap<string, number>;
   readonly reconcile: ReconcileStatus;
@@ -228,6 +239,7 @@ export function statusOf(facts: StatusFacts): Status {
     })),
     paused: facts.paused.map(({ since, ...what }) => ({ ...what, since: iso(since) })),
     itemRuns: facts.itemRuns,
+    timers: facts.timers.map(({ key, ...timers }) => ({ ...timers, armed: facts.armed.get(key) ?? 0 })),
     hooks: countHooks(reconcile),
     degraded: readiness.degraded,
     alarms: facts.alarms.map(({ since, raisedAt, ...alarm }) => ({ ...alarm, since: iso(since) })),

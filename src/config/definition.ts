@@ -46,19 +46,17 @@ export function definitionOf(
   put('server.confirm', server && toPlain(server));
   const outbound = section(root, 'outbound');
   put('outbound', outbound && toPlain(outbound));
-  put('apps', named(section(root, 'apps'), appsOf(rule.triggers)));
-  put(
-    'spaces',
-    named(
-      section(root, 'spaces'),
-      rule.triggers.flatMap(trigger => (trigger.kind === 'space' ? trigger.spaces : [])),
-    ),
-  );
+  put('apps', named(section(root, 'apps'), rule, 'apps'));
+  put('spaces', named(section(root, 'spaces'), rule, 'spaces'));
   return found;
 }
 
 /** What the names in its triggers stand for. Whoever calls for them may be exchanged under a lane. */
-function named(entries: ConfigNode | undefined, names: readonly string[]): unknown {
+function named(entries: ConfigNode | undefined, { triggers }: Rule, kind: 'apps' | 'spaces'): unknown {
+  const names =
+    kind === 'apps'
+      ? appsOf(triggers)
+      : triggers.flatMap(trigger => (trigger.kind === 'space' ? trigger.spaces : []));
   return [...new Set(names)].map(name => {
     const entry = child(entries, name);
     const part = (key: string) => {

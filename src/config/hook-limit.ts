@@ -1,4 +1,4 @@
-import type { Trigger } from '../core/rule.ts';
+import { hookedBy, type Trigger } from '../core/rule.ts';
 import { type Context, complain } from './context.ts';
 import { type ConfigNode, child, nodeAt, type Path, section } from './node.ts';
 
@@ -11,8 +11,9 @@ export function countHooks(context: Context) {
   return {
     add(triggers: readonly Trigger[], path: Path) {
       const isList = nodeAt(context.root, path)?.kind === 'list';
-      for (const [index, trigger] of triggers.entries()) {
-        if (trigger.kind !== 'app') continue;
+      for (const [index, one] of triggers.entries()) {
+        const trigger = hookedBy(one);
+        if (trigger === undefined) continue;
         for (const app of trigger.apps) {
           for (const event of trigger.events) {
             const objects = seen.get(`${app} ${event}`) ?? new Set();

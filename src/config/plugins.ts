@@ -27,6 +27,7 @@ export interface PluginInfo {
   readonly name: string;
   readonly options: ZodType;
   writes?(options: unknown): readonly StepWrite[];
+  names?(options: unknown): readonly string[];
 }
 
 /**
@@ -136,6 +137,16 @@ export function makePluginTable(context: PluginContext): PluginTable {
 
 const NO_NAMES: ReadonlySet<string> = new Set();
 
+export interface CheckedOptions {
+  /** As the plugin's schema gives them. */
+  readonly parsed: unknown;
+  /** As they stand in the file. */
+  readonly written: unknown;
+  readonly writes: readonly StepWrite[];
+  /** What the step gives names to, for those after it, and where each name stands. */
+  readonly names: ReadonlyMap<string, Path>;
+}
+
 /** The step's options over those of `plugins`, checked with the plugin's schema; each keeps its own place. */
 export async function checkOptions(
   context: PluginContext,
@@ -147,7 +158,7 @@ export async function checkOptions(
   apps: readonly string[] = [],
   /** What templates may name beside the usual: what a step before calls its elements. */
   names: ReadonlySet<string> = NO_NAMES,
-): Promise<{ parsed: unknown; written: unknown; writes: readonly StepWrite[] } | undefined> {
+): Promise<CheckedOptions | undefined> {
   const paths = new Map<string, Path>();
   const merged = new Map<string, MapEntry>();
   const add = (node: ConfigNode | undefined, base: Path) => {
@@ -193,7 +204,17 @@ export async function checkOptions(
     key,
     ...rest,
   ]);
-  return { parsed, written: asWritten(options), writes };
+  const given = givenNames(plugin, toPlain(options));
+  const placeOf = (name: string): Path => {
+    const [key] = [...merged].find(([, { value }]) => value.kind === 'scalar' && value.value === name) ?? [];
+    return key === undefined ? path : [...(paths.get(key) ?? path), key];
+  };
+  return {
+    parsed,
+    written: asWritten(options),
+    writes,
+    names: new Map(given.map(name => [name, placeOf(name)])),
+  };
 }
 
 /**
@@ -220,6 +241,14 @@ function absolutePaths(
 function writesOf(plugin: PluginInfo, options: unknown): readonly StepWrite[] {
   try {
     return plugin.writes?.(options) ?? [];
+  } catch {
+    return [];
+  }
+}
+
+function givenNames(plugin: PluginInfo, options: unknown): readonly string[] {
+  try {
+    return plugin.names?.(options) ?? [];
   } catch {
     return [];
   }

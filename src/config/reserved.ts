@@ -2,19 +2,12 @@ import type { Diagnostic } from '../core/diagnostic.ts';
 import type { Path } from './node.ts';
 
 const RULE = new Set(['includeOwn']);
-const TRIGGER = new Set(['date', 'at']);
 
 /** Keys that later versions will give a meaning to. Silence about one would let a rule run without its condition. */
 function isReserved(path: Path): boolean {
   const key = String(path.at(-1));
   if (path[0] === 'server') return path.length === 2 && key === 'confirm';
-  if (path[0] !== 'rules') return false;
-  if (path.length === 3) return RULE.has(key);
-  const inTrigger = path[2] === 'on' ? path.slice(3).filter(step => typeof step !== 'number') : undefined;
-  if (inTrigger === undefined) return false;
-  return inTrigger.length === 1
-    ? TRIGGER.has(key)
-    : inTrigger[0] === 'fields' && inTrigger.length === 3 && key === 'for';
+  return path[0] === 'rules' && path.length === 3 && RULE.has(key);
 }
 
 /** For {@link CheckOptions.onUnknownKey}. */

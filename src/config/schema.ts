@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import { ALARM_NAMES } from '../core/alarm.ts';
+import { DATE_OFFSET, parseDateOffset } from '../core/date-offset.ts';
 import {
   BACKOFF,
   DURATION,
@@ -251,6 +252,11 @@ export const FieldConditionSchema = z.strictObject({
   to: fieldValues()
     .optional()
     .describe('The value after: one, or a list of which any will do; null is empty.'),
+  for: duration('1s')
+    .optional()
+    .describe(
+      'The field has been at `to` for so long: the rule runs then, and not for the change. A duration. See docs/triggers.md.',
+    ),
 });
 
 const names = (what: string) => oneOrMore(text(), `must be ${what} or a list of them`);
@@ -276,6 +282,31 @@ export const AppTriggerSchema = z.strictObject({
     .describe(
       'Fields of which one must have changed, by alias, external id or field id; with `from` and `to` in a map.',
     ),
+});
+
+const DATE_OFFSET_WORDS =
+  'must say how long before or after the date, and at what time: `-30d 09:00`, `+2h`, `-1w`, `09:00`';
+
+export const DateTriggerSchema = z.strictObject({
+  app: names('the name of an app, a pattern with *').describe(
+    'A key of `apps`, a list, or a pattern with `*` over their names.',
+  ),
+  date: z
+    .union([text(), podioId()], 'must name a date field')
+    .describe('A date field of these apps, by alias, external id or field id.'),
+  at: z
+    .string(DATE_OFFSET_WORDS)
+    .refine(value => parseDateOffset(value) !== undefined, DATE_OFFSET_WORDS)
+    .optional()
+    .meta({ pattern: DATE_OFFSET.source })
+    .describe(
+      'How long before (`-`) or after the date, in days, weeks or hours, and for days and weeks at what time of the day. Left out: the date itself.',
+    ),
+  timezone: timezone("the rule's"),
+  missed: z
+    .enum(['skip', 'run'])
+    .default('run')
+    .describe('`skip`: what became due while podiod was down does not fire at its start.'),
 });
 
 export const SpaceTriggerSchema = z.strictObject({
@@ -346,6 +377,7 @@ export const PodiodTriggerSchema = z.strictObject({
 
 const TriggerSchema = z.union([
   AppTriggerSchema,
+  DateTriggerSchema,
   SpaceTriggerSchema,
   ScheduleTriggerSchema,
   PodiodTriggerSchema,

@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import type { z } from 'zod';
 import type { DeliveryPolicy, Step } from '../core/rule.ts';
 import { didYouMean } from '../core/suggest.ts';
+import { isName } from '../language/names.ts';
+import { within } from '../language/surroundings.ts';
 import { check } from './check.ts';
 import { resolveCondition } from './conditions.ts';
 import { type Context, complain, namesOf } from './context.ts';
@@ -41,10 +43,27 @@ export async function resolveSteps(
     return undefined;
   }
   const found: (Draft | undefined)[] = [];
+  /** What steps have given names to, for those after them. */
+  const given = new Map<string, Path>();
+  let isClear = true;
   for (const [index, item] of node.items.entries()) {
-    found.push(await resolveStep(context, plugins, item, [...path, index], policy, apps));
+    const known = new Set(given.keys());
+    const draft = await resolveStep(context, plugins, item, [...path, index], policy, apps, known);
+    found.push(draft);
+    for (const [name, at] of draft?.names ?? []) {
+      if (!checkGivenName(context, name, at, given)) isClear = false;
+      given.set(name, at);
+    }
   }
   const names = nameSteps(context, found, node.items, path);
+  for (const [name, at] of given) {
+    if (!names?.includes(name)) continue;
+    isClear = false;
+    complain(context, 'CONFIG_DUPLICATE_NAME', at, `\`${name}\` is the name of a step as well`, {
+      hint: 'what steps add stands under both names: choose another one, or give that step an `id`',
+    });
+  }
+  if (!isClear) return undefined;
   const drafts = found.filter(draft => draft !== undefined);
   if (drafts.length < found.length || names === undefined) return undefined;
   const steps = drafts.map(({ step }, index) => ({ ...step, name: names[index] as string }));
@@ -59,8 +78,36 @@ export async function resolveSteps(
   return { steps, fingerprint };
 }
 
+/** False when templates could not tell what is meant by it. */
+function checkGivenName(context: Context, name: string, at: Path, given: ReadonlyMap<string, Path>): boolean {
+  const isTaken = isName(name) || LIQUIDS.has(name);
+  if (!isTaken && !given.has(name)) return true;
+  const why = isTaken ? 'means something else in templates' : 'is given by a step before as well';
+  complain(context, 'CONFIG_DUPLICATE_NAME', at, `the name \`${name}\` ${why}`, {
+    hint: 'choose another one',
+  });
+  return false;
+}
+
+/** What Liquid takes for itself. */
+const LIQUIDS = new Set([
+  'true',
+  'false',
+  'nil',
+  'null',
+  'empty',
+  'blank',
+  'and',
+  'or',
+  'not',
+  'contains',
+  'forloop',
+]);
+
 interface Draft {
   readonly id: string | undefined;
+  /** What it gives names to, and where these stand. */
+  readonly names: ReadonlyMap<string, Path>;
   readonly step: Omit<Step, 'name'>;
   /** The options as they stand in the file: a changed secret does not make another step of it, nor is it hashed. */
   readonly written: unknown;
@@ -75,15 +122,19 @@ async function resolveStep(
   path: Path,
   policy: (step: StepPolicy) => DeliveryPolicy,
   apps: readonly string[],
+  /** What the steps before have given names to. */
+  known: ReadonlySet<string>,
 ): Promise<Draft | undefined> {
   if (node.kind === 'unknown') return undefined;
   if (node.kind === 'scalar' && typeof node.value === 'string') {
     const resolved = await plugins.find(node.value, path, node.text);
     const options =
-      resolved && (await checkOptions(context, resolved, undefined, [...path, node.value], false, apps));
+      resolved &&
+      (await checkOptions(context, resolved, undefined, [...path, node.value], false, apps, known));
     if (!options) return undefined;
     return {
       id: undefined,
+      names: options.names,
       step: {
         plugin: node.value,
         use: resolved.use,
@@ -91,6 +142,7 @@ async function resolveStep(
         onError: 'park',
         delivery: policy({}),
         ...(options.writes.length > 0 && { writes: options.writes }),
+        ...(known.size > 0 && { names: [...known] }),
       },
       written: options.written,
     };
@@ -112,7 +164,11 @@ async function resolveStep(
     onUnknownKey: reservedKey,
   });
   const whenNode = child(node, 'when');
-  const when = whenNode && resolveCondition(context, whenNode, [...path, 'when'], apps);
+  const when =
+    whenNode &&
+    within({ names: known, fieldProblem: () => undefined }, () =>
+      resolveCondition(context, whenNode, [...path, 'when'], apps),
+    );
   const plugin = await onePlugin(context, node, keys, path);
   if (plugin === undefined) return undefined;
 
@@ -132,10 +188,11 @@ async function resolveStep(
     );
     return undefined;
   }
-  const options = await checkOptions(context, resolved, own, [...path, plugin], false, apps);
+  const options = await checkOptions(context, resolved, own, [...path, plugin], false, apps, known);
   if (!options || !head || (whenNode && !when)) return undefined;
   return {
     id: head.id,
+    names: options.names,
     step: {
       plugin,
       use: resolved.use,
@@ -143,6 +200,7 @@ async function resolveStep(
       onError: head.onError,
       delivery: policy(head.delivery ?? {}),
       ...(options.writes.length > 0 && { writes: options.writes }),
+      ...(known.size > 0 && { names: [...known] }),
       ...(when && { when }),
     },
     written: options.written,

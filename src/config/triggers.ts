@@ -1,11 +1,14 @@
 import { validateDetailed } from 'node-cron';
 import { ALARM_NAMES, alarmType } from '../core/alarm.ts';
+import { NO_OFFSET, parseDateOffset } from '../core/date-offset.ts';
 import { HOOK_EVENTS } from '../core/event.ts';
 import type {
   AppTrigger,
+  DateTrigger,
   FieldChange,
   FieldValue,
   ItemSelection,
+  LastedTrigger,
   PodiodTrigger,
   ScheduleTrigger,
   SpaceTrigger,
@@ -16,11 +19,13 @@ import { check } from './check.ts';
 import { resolveItemWhere } from './conditions.ts';
 import { type Context, complain, each, namesOf, wildcard } from './context.ts';
 import { showGiven } from './explain.ts';
-import { type FieldCheck, fieldNameOf } from './field-check.ts';
+import { type FieldCheck, type FieldName, fieldNameOf } from './field-check.ts';
+import { nameOf } from './field-values.ts';
 import { type ConfigNode, child, isInterpolated, type Path, showPath } from './node.ts';
 import { reservedKey } from './reserved.ts';
 import {
   AppTriggerSchema,
+  DateTriggerSchema,
   PodiodTriggerSchema,
   ScheduleTriggerSchema,
   SpaceTriggerSchema,
@@ -43,21 +48,23 @@ export async function resolveTriggers(
   if (node.kind === 'list' && node.items.length === 0) {
     complain(context, 'CONFIG_TRIGGER', path, `\`${showPath(path)}\` has no trigger`, { hint: WHAT_STARTS });
   }
-  const triggers: (Trigger | undefined)[] = [];
+  const triggers: (readonly Trigger[] | undefined)[] = [];
   for (const trigger of each(node, path))
     triggers.push(await resolveTrigger(context, trigger.node, trigger.path, timezone));
-  return triggers.length > 0 && triggers.every(trigger => trigger !== undefined) ? triggers : undefined;
+  return triggers.length > 0 && triggers.every(trigger => trigger !== undefined)
+    ? triggers.flat()
+    : undefined;
 }
 
 const WHAT_STARTS =
-  'say what starts the rule: `app` with `events` or `fields`, `space` with `events`, `schedule`, or `podiod`';
+  'say what starts the rule: `app` with `events`, `fields` or `date`, `space` with `events`, `schedule`, or `podiod`';
 
 async function resolveTrigger(
   context: TriggerContext,
   node: ConfigNode,
   path: Path,
   timezone: string,
-): Promise<Trigger | undefined> {
+): Promise<readonly Trigger[] | undefined> {
   if (node.kind === 'unknown') return undefined;
   if (node.kind !== 'map') {
     const said = `\`${showPath(path)}\` must be a map, given ${showGiven(node)}`;
@@ -82,39 +89,40 @@ async function resolveTrigger(
     });
     return undefined;
   }
-  switch (kind) {
-    case 'app':
-      return resolveApp(context, node, path);
-    case 'space':
-      return resolveSpace(context, node, path);
-    case 'schedule':
-      return resolveSchedule(context, node, path, timezone);
-    case 'podiod':
-      return resolvePodiod(context, node, path);
-  }
+  if (kind === 'app' && !node.entries.has('date')) return resolveApp(context, node, path);
+  const trigger = await (async (): Promise<Trigger | undefined> => {
+    switch (kind) {
+      case 'app':
+        return resolveDate(context, node, path, timezone);
+      case 'space':
+        return resolveSpace(context, node, path);
+      case 'schedule':
+        return resolveSchedule(context, node, path, timezone);
+      case 'podiod':
+        return resolvePodiod(context, node, path);
+    }
+  })();
+  return trigger && [trigger];
 }
 
 async function resolveApp(
   context: TriggerContext,
   node: ConfigNode,
   path: Path,
-): Promise<AppTrigger | undefined> {
+): Promise<readonly (AppTrigger | LastedTrigger)[] | undefined> {
   const parsed = await check(AppTriggerSchema, node, { ...context, path, onUnknownKey: reservedKey });
   const apps = resolveNames(context, 'apps', child(node, 'app'), [...path, 'app']);
   const withFields = child(node, 'fields') !== undefined;
   const known = Object.keys(withFields ? HOOK_EVENTS.app_field : HOOK_EVENTS.app);
   const written = child(node, 'events');
-  const isReserved = [...(node.kind === 'map' ? node.entries.keys() : [])].some(key =>
-    reservedKey([...path, key]),
-  );
-  if (parsed && !written && !withFields && !isReserved) {
+  if (parsed && !written && !withFields) {
     complain(
       context,
       'CONFIG_TRIGGER',
       path,
       `\`${showPath(path)}\` does not say which changes of the app start the rule`,
       {
-        hint: 'add `events: item.update` or `fields: [...]`',
+        hint: 'add `events: item.update`, `fields: [...]` or `date: ...`',
       },
     );
     return undefined;
@@ -123,13 +131,99 @@ async function resolveApp(
     ? resolveEvents(context, written, [...path, 'events'], known, withFields ? ' of fields' : ' of apps')
     : ['item.create', 'item.update'];
   if (apps) checkFields(context, child(node, 'fields'), [...path, 'fields'], apps);
-  if (!parsed || !apps || !events) return undefined;
+  const isSound = checkDurations(context, child(node, 'fields'), written, path);
+  if (!parsed || !apps || !events || !isSound) return undefined;
+  if (parsed.fields === undefined) return [{ kind: 'app', apps, events }];
+  const changes = fieldChanges(parsed.fields);
+  const fields = changes.filter(({ forMs }) => forMs === undefined).map(({ forMs: _, ...change }) => change);
+  const lasted = changes.flatMap(({ field, from, to, forMs }): LastedTrigger[] =>
+    forMs === undefined || to === undefined
+      ? []
+      : [{ kind: 'lasted', apps, field, ...(from && { from }), to, forMs }],
+  );
+  return [...(fields.length > 0 ? [{ kind: 'app' as const, apps, events, fields }] : []), ...lasted];
+}
+
+/** `for` says how long a field has been at something, and nothing of changes. */
+function checkDurations(
+  context: TriggerContext,
+  fields: ConfigNode | undefined,
+  events: ConfigNode | undefined,
+  path: Path,
+): boolean {
+  if (fields?.kind !== 'map') return true;
+  let isSound = true;
+  const all = [...fields.entries].map(([name, { value }]) => ({ name, value, lasts: child(value, 'for') }));
+  for (const { name, value, lasts } of all) {
+    if (lasts === undefined || child(value, 'to') !== undefined) continue;
+    isSound = false;
+    complain(
+      context,
+      'CONFIG_TRIGGER',
+      [...path, 'fields', name, 'for'],
+      '`for` without `to`: what is it that lasts?',
+      {
+        hint: 'write `{ to: Waiting, for: 3d }`; several values are one state, and null is empty',
+        atKey: true,
+      },
+    );
+  }
+  if (events && all.length > 0 && all.every(({ lasts }) => lasts !== undefined)) {
+    isSound = false;
+    complain(
+      context,
+      'CONFIG_TRIGGER',
+      [...path, 'events'],
+      '`events` says nothing where every field has a `for`',
+      {
+        hint: 'remove it: the rule runs when the time is over, for no change',
+        atKey: true,
+      },
+    );
+  }
+  return isSound;
+}
+
+async function resolveDate(
+  context: TriggerContext,
+  node: ConfigNode,
+  path: Path,
+  timezone: string,
+): Promise<DateTrigger | undefined> {
+  const parsed = await check(DateTriggerSchema, node, { ...context, path, onUnknownKey: reservedKey });
+  const apps = resolveNames(context, 'apps', child(node, 'app'), [...path, 'app']);
+  const written = child(node, 'date');
+  const name = written && fieldNameOf(written);
+  const isDate = !apps || !name || checkDateField(context, name, [...path, 'date'], apps);
+  const own = child(node, 'timezone');
+  const zone =
+    own?.kind === 'scalar' && typeof own.value === 'string' && own.value !== ''
+      ? checkTimezone(context, own.value, own, [...path, 'timezone'])
+      : timezone;
+  if (!parsed || !apps || !isDate || zone === undefined) return undefined;
   return {
-    kind: 'app',
+    kind: 'date',
     apps,
-    events,
-    ...(parsed.fields === undefined ? {} : { fields: fieldChanges(parsed.fields) }),
+    field: String(parsed.date),
+    at: (parsed.at === undefined ? undefined : parseDateOffset(parsed.at)) ?? NO_OFFSET,
+    timezone: zone,
+    missed: parsed.missed,
   };
+}
+
+function checkDateField(
+  context: TriggerContext,
+  name: FieldName,
+  path: Path,
+  apps: readonly string[],
+): boolean {
+  const found = context.fields.field(name, path, apps, { rule: String(path[1]), values: [] });
+  const other = found.find(({ type }) => type !== 'date');
+  if (other === undefined) return true;
+  complain(context, 'CONFIG_FIELD_VALUE', path, `${nameOf(other)} is of type ${other.type}, and no date`, {
+    hint: 'name a field of type date',
+  });
+  return false;
 }
 
 function checkFields(
@@ -156,18 +250,19 @@ function checkFields(
 
 type WrittenFields =
   | readonly (string | number)[]
-  | Readonly<Record<string, { from?: unknown; to?: unknown } | null>>;
+  | Readonly<Record<string, { from?: unknown; to?: unknown; for?: number | undefined } | null>>;
 
-function fieldChanges(fields: WrittenFields): readonly FieldChange[] {
+function fieldChanges(fields: WrittenFields): readonly (FieldChange & { readonly forMs?: number })[] {
   if (Array.isArray(fields)) return fields.map(field => ({ field: String(field) }));
   const list = (values: unknown) => (Array.isArray(values) ? values : [values]) as readonly FieldValue[];
-  return Object.entries(fields as Record<string, { from?: unknown; to?: unknown } | null>).map(
-    ([field, condition]) => ({
-      field,
-      ...(condition?.from === undefined ? {} : { from: list(condition.from) }),
-      ...(condition?.to === undefined ? {} : { to: list(condition.to) }),
-    }),
-  );
+  return Object.entries(
+    fields as Record<string, { from?: unknown; to?: unknown; for?: number | undefined } | null>,
+  ).map(([field, condition]) => ({
+    field,
+    ...(condition?.from === undefined ? {} : { from: list(condition.from) }),
+    ...(condition?.to === undefined ? {} : { to: list(condition.to) }),
+    ...(condition?.for === undefined ? {} : { forMs: condition.for }),
+  }));
 }
 
 async function resolveSpace(

@@ -59,7 +59,13 @@ export function revisionOf({ type, revision }: Pick<PodioEvent, 'type' | 'revisi
 }
 
 /** What podiod makes for one rule alone, which its `params.rule` names. No delivery can be one: hooks are of other types. */
-const FOR_ONE_RULE: ReadonlySet<string> = new Set(['item.fire', 'schedule.item', 'schedule.end']);
+const FOR_ONE_RULE: ReadonlySet<string> = new Set([
+  'item.fire',
+  'item.date',
+  'item.lasted',
+  'schedule.item',
+  'schedule.end',
+]);
 
 /** The rule that an event was made for; undefined for what any rule may want. */
 export const onlyFor = ({ type, params }: Pick<PodioEvent, 'type' | 'params'>): string | undefined =>
@@ -102,7 +108,7 @@ export type HookRefType = keyof typeof HOOK_EVENTS;
 export const isHookRefType = (type: string): type is HookRefType => Object.hasOwn(HOOK_EVENTS, type);
 
 /** An id as Podio writes it: `0077` is 77. */
-const plainId = (id: string): string => id.replace(/^0+(?=\d)/, '');
+const plainId = (id: string): string => (id.startsWith('0') ? id.replace(/^0+(?=\d)/, '') : id);
 
 /** In the order of the numbers; longer ones may be more than a JavaScript number holds. */
 const fileIds = (list: string): string =>
@@ -168,9 +174,12 @@ export function idPrefixOf(type: string, params: Readonly<Record<string, string>
   return type === 'file.change' && item && action === REPLACED && files ? filesOf(item, action, files) : type;
 }
 
+/** The {@link orderKey} of all that is about an item. */
+export const itemKey = (itemId: number): string => `item:${itemId}`;
+
 /** Events with the same key are handled one after another: the item, else task, app, schedule's rule, ref. */
 export function orderKey(event: Pick<PodioEvent, 'itemId' | 'params' | 'ref'>): string {
-  if (event.itemId !== undefined) return `item:${event.itemId}`;
+  if (event.itemId !== undefined) return itemKey(event.itemId);
   const { task_id: task, app_id: app } = event.params;
   if (task) return `task:${plainId(task)}`;
   if (app) return `app:${plainId(app)}`;

@@ -1,5 +1,5 @@
 /** Which rules write what other rules watch, as far as the config tells. Pure. */
-import { type AppTrigger, appsOf, type Rule } from './rule.ts';
+import { type AppTrigger, appsOf, type DateTrigger, isTimed, type LastedTrigger, type Rule } from './rule.ts';
 
 /** One step of a rule writes what another rule (or the same one) watches. */
 export interface RuleEdge {
@@ -15,6 +15,8 @@ export interface RuleEdge {
   readonly told: boolean;
   /** The config says itself that hooks are not told: nobody has to be told of that. */
   readonly meant: boolean;
+  /** Only a `for` or a date waits for it: with or without hooks it is found, and time passes, so it makes no loop. */
+  readonly later?: true;
 }
 
 export interface RuleGraph {
@@ -36,6 +38,12 @@ export function ruleGraph(rules: readonly GraphRule[], apps: Apps): RuleGraph {
           rules.flatMap((to): RuleEdge[] => {
             const fields = watched(to, app, write.event, write.fields, apps);
             const told = write.hook === true;
+            const waited = fields === 'none' ? waitedFor(to, app, write.event, write.fields, apps) : 'none';
+            if (waited !== 'none') {
+              const { event } = write;
+              const how = { told: true, meant: true, later: true } as const;
+              return [{ from: from.name, step: step.name, to: to.name, app, event, fields: waited, ...how }];
+            }
             if (fields === 'none' || (!told && to.name === from.name)) return [];
             const { event } = write;
             const meant = write.hook === false;
@@ -47,6 +55,19 @@ export function ruleGraph(rules: readonly GraphRule[], apps: Apps): RuleGraph {
   );
   return { rules: rules.map(({ name }) => name), edges };
 }
+
+/** The same for what waits until a state has lasted or a date has come. */
+const waitedFor = ({ triggers }: GraphRule, ...where: Tail<Parameters<typeof watched>>) =>
+  watched({ name: '', triggers: triggers.filter(isTimed).map(asWatched), steps: [] }, ...where);
+
+const asWatched = (trigger: DateTrigger | LastedTrigger): AppTrigger => ({
+  kind: 'app',
+  apps: trigger.apps,
+  events: ['item.create', 'item.update'],
+  fields: [{ field: trigger.field }],
+});
+
+type Tail<T extends readonly unknown[]> = T extends readonly [unknown, ...infer Rest] ? Rest : never;
 
 /** The fields that meet, undefined for whatever changes, `none` where the rule does not watch this. */
 function watched(
@@ -83,7 +104,9 @@ export function loopsOf(
   { edges }: RuleGraph,
 ): readonly (readonly RuleEdge[])[] {
   const allowed = new Set(rules.filter(({ loop }) => loop === 'allowed').map(({ name }) => name));
-  const live = edges.filter(({ told, from, to }) => told && !allowed.has(from) && !allowed.has(to));
+  const live = edges.filter(
+    ({ told, later, from, to }) => told && !later && !allowed.has(from) && !allowed.has(to),
+  );
   const loops: (readonly RuleEdge[])[] = [];
   const seen = new Set<string>();
   for (const { name } of rules) {

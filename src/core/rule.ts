@@ -1,4 +1,5 @@
 import type { ItemWhere, RuleCondition } from './condition.ts';
+import type { DateOffset } from './date-offset.ts';
 
 /** What a field is compared with: a scalar, `{ value, currency }` for money, or null for empty. */
 export type FieldValue =
@@ -7,6 +8,31 @@ export type FieldValue =
   | boolean
   | null
   | { readonly value: string | number; readonly currency?: string };
+
+/** A date of items, and when they are due by it. */
+export interface DateTrigger {
+  readonly kind: 'date';
+  /** Names from the config, patterns expanded. */
+  readonly apps: readonly string[];
+  /** As written: alias, external id or (digits) field id. */
+  readonly field: string;
+  readonly at: DateOffset;
+  /** IANA name. */
+  readonly timezone: string;
+  /** Whether what became due while podiod was down fires at its start. */
+  readonly missed: 'skip' | 'run';
+}
+
+/** A field that has been what it is for some time. */
+export interface LastedTrigger {
+  readonly kind: 'lasted';
+  readonly apps: readonly string[];
+  readonly field: string;
+  /** What it was before, where that matters. */
+  readonly from?: readonly FieldValue[];
+  readonly to: readonly FieldValue[];
+  readonly forMs: number;
+}
 
 /** A condition on one field of a trigger. Both lists absent: any change of the field. */
 export interface FieldChange {
@@ -61,10 +87,28 @@ export interface PodiodTrigger {
   readonly events: readonly string[];
 }
 
-export type Trigger = AppTrigger | SpaceTrigger | ScheduleTrigger | PodiodTrigger;
+export type Trigger =
+  | AppTrigger
+  | SpaceTrigger
+  | ScheduleTrigger
+  | PodiodTrigger
+  | DateTrigger
+  | LastedTrigger;
+
+/** Those that go by the time that passes, and by what Podio has of an item then. */
+export const isTimed = (trigger: Trigger): trigger is DateTrigger | LastedTrigger =>
+  trigger.kind === 'date' || trigger.kind === 'lasted';
+
+/** What of a trigger hooks on apps and fields tell; undefined for a trigger that needs none there. */
+export function hookedBy(trigger: Trigger): Omit<AppTrigger, 'kind'> | undefined {
+  if (trigger.kind === 'app') return trigger;
+  if (!isTimed(trigger)) return undefined;
+  const { apps, field } = trigger;
+  return { apps, events: ['item.create', 'item.update'], fields: [{ field }] };
+}
 
 const appsIn = (trigger: Trigger): readonly string[] => {
-  if (trigger.kind === 'app') return trigger.apps;
+  if (trigger.kind === 'app' || isTimed(trigger)) return trigger.apps;
   return trigger.kind === 'schedule' && trigger.items ? [trigger.items.app] : [];
 };
 

@@ -7,6 +7,7 @@ import type { Dispatcher } from '../dispatch/dispatcher.ts';
 import type { Address, HttpServer } from '../http/server.ts';
 import type { Retention } from '../retention/retention.ts';
 import type { ItemRunStatus } from '../schedule/item-runs.ts';
+import type { TimersStatus } from '../schedule/timers.ts';
 import { ensureSecretFile, keepSecretFile } from '../store/files.ts';
 import type { Base, Front } from './base.ts';
 import type { Definitions } from './definitions.ts';
@@ -29,6 +30,7 @@ export interface ApiParts extends Pick<Reloads, 'reload'> {
   readonly readiness: { status(): Readiness };
   /** Ticks whose items are being read. */
   readonly itemRuns: () => readonly ItemRunStatus[];
+  readonly timers: () => readonly TimersStatus[];
   readonly metrics: MetricsRegistry;
   readonly version: string;
   /** UTC milliseconds. */
@@ -113,6 +115,7 @@ async function factsOf(
     alarms,
     readiness,
     itemRuns,
+    timers,
     version,
     startedAt,
   }: ApiParts,
@@ -137,6 +140,8 @@ async function factsOf(
     replays: await store.replays.list(),
     paused: await store.pauses.list(),
     itemRuns: itemRuns(),
+    timers: timers(),
+    armed: await store.timers.counts(),
     parked: await store.parking.counts(),
     reconcile: front.reconciler.status(),
     budgets: podio.budgets(),

@@ -143,9 +143,10 @@ export async function openFront(
     journal: store.journal,
     verify: verifier.verified,
     resolve: (ref, params) => {
-      const place = placeOf(ref, params, names);
-      if (params.type === 'app.update' && place.app !== undefined) onAppUpdate(place.app);
-      return { ...place, ...recovery.following(ref, place.app) };
+      const { app, space } = placeOf(ref, params, names);
+      if (params.type === 'app.update' && app !== undefined) onAppUpdate(app);
+      const { following, baseline } = recovery.following(ref, app);
+      return { app, space, following, baseline };
     },
     maxBody: server.maxBody,
     maxWaiting: server.maxWaiting,

@@ -207,6 +207,7 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
     alarms,
     readiness,
     itemRuns: () => generations.current.itemRuns(),
+    timers: () => generations.current.timers(),
     metrics,
     version,
     startedAt,

@@ -12,6 +12,7 @@ import { findApp } from '../plugin/view.ts';
 import { type LearningItemReader, makePluginPodio, type PluginPodioOptions } from '../podio/index.ts';
 import { type ItemRunStatus, makeItemRuns } from '../schedule/item-runs.ts';
 import { makeScheduler } from '../schedule/scheduler.ts';
+import { makeRuleTimers, type RuleTimers, type TimersStatus } from '../schedule/timers.ts';
 import type { Base } from './base.ts';
 import { confirmed } from './confirm.ts';
 import type { Terms } from './live.ts';
@@ -50,6 +51,8 @@ export interface Generation {
   stopping(): readonly string[];
   /** Ticks whose items are being read. */
   itemRuns(): readonly ItemRunStatus[];
+  /** What rules wait for that time brings. */
+  timers(): readonly TimersStatus[];
   /** Disposes of the plugins of one of its rules. Never rejects. */
   release(rule: string): Promise<void>;
   /** Of the plugins, in reverse, each with a deadline. Never rejects. */
@@ -64,6 +67,7 @@ export function makeGeneration(world: RuleWorld, terms: Terms): Generation {
   const { config } = terms;
   const rules = config.server.confirm ? config.rules.map(confirmed) : config.rules;
   const seen = world.live.seenBy(terms);
+  let ruleTimers: RuleTimers | undefined;
   const pluginPodio = makePluginPodio({
     client: podio,
     identities: seen.identities,
@@ -73,7 +77,10 @@ export function makeGeneration(world: RuleWorld, terms: Terms): Generation {
     },
     appOfItem: reader.appOfItem,
     current: attribution.current,
-    onWrite: world.onWrite,
+    onWrite: (itemId, revision, appId) => {
+      world.onWrite(itemId, revision, appId);
+      ruleTimers?.wrote(itemId, appId);
+    },
     onDelete: world.onDelete,
   });
   const plugins = makePluginHost({
@@ -115,6 +122,18 @@ export function makeGeneration(world: RuleWorld, terms: Terms): Generation {
     clock,
     log,
   });
+  ruleTimers = makeRuleTimers({
+    rules,
+    config: () => seen.config,
+    store,
+    podio,
+    identities: seen.identities,
+    fields,
+    learn: reader.learn,
+    podioAheadMs: podio.clock.aheadMs,
+    clock,
+    log,
+  });
   const scheduler = makeScheduler({
     rules,
     journal: store.journal,
@@ -129,8 +148,10 @@ export function makeGeneration(world: RuleWorld, terms: Terms): Generation {
     ...running([
       { name: 'the items of schedules', ...itemRuns },
       { name: 'the schedules', ...scheduler },
+      { name: 'the timers', start: ruleTimers.start, stop: ruleTimers.stop },
     ]),
     itemRuns: itemRuns.status,
+    timers: ruleTimers.status,
     async release(name) {
       const rule = rules.find(one => one.name === name);
       if (rule) await plugins.release(rule);

@@ -6,8 +6,8 @@ export function placeOf(
   ref: HookRef,
   params: Readonly<Record<string, string>>,
   names: Names,
-): { app?: string; space?: string } {
+): { readonly app: string | undefined; readonly space: string | undefined } {
   const space = ref.type === 'space' ? names.space(ref.id) : undefined;
   const app = ref.type === 'space' ? names.app(Number(params.app_id)) : names.appOfRef(ref);
-  return { ...(app !== undefined && { app }), ...(space !== undefined && { space }) };
+  return { app, space };
 }

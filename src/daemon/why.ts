@@ -7,6 +7,8 @@ import { isIn, type Range } from '../core/ledger.ts';
 import { type ChangeWhy, type RulesWorld, silentRevisions, whyChange } from '../dispatch/why.ts';
 import { makeFieldDirectory } from '../podio/index.ts';
 import type { ReconcileStatus } from '../reconcile/status.ts';
+import type { Note } from '../schedule/look.ts';
+import { timerKey, watchesOf } from '../schedule/watches.ts';
 import type { StoreReader } from '../store/contract.ts';
 import { findItem, parseItemName } from './find-item.ts';
 
@@ -43,10 +45,28 @@ export interface AppSight {
   readonly degraded: string | null;
 }
 
+/** What a rule waits for of an item: a date that comes, a state that lasts. Times are ISO 8601, UTC. */
+export interface Armed {
+  readonly rule: string;
+  readonly kind: 'date' | 'lasted';
+  readonly app: string;
+  /** As the rule names it. */
+  readonly field: string;
+  /** When it is due; null: it has been told, or it was over when the rule began to wait. */
+  readonly due: string | null;
+  /** Of a state: since when it lasts, and the revision at which it began. */
+  readonly since?: string;
+  readonly revision?: number;
+  /** How often looking at it has failed since it is due. */
+  readonly tries?: number;
+}
+
 export interface WhyAnswer {
   /** Oldest first. */
   readonly changes: readonly ChangeWhy[];
   readonly absent: readonly Absent[];
+  /** Of an item that was asked for. */
+  readonly armed: readonly Armed[];
   /** Where what was asked for could have come from; empty where it has come. */
   readonly apps: readonly AppSight[];
 }
@@ -54,7 +74,7 @@ export interface WhyAnswer {
 export interface WhyWorld {
   readonly config: Pick<Config, 'apps' | 'spaces' | 'rules' | 'disabledRules' | 'catchUp'>;
   readonly fields: RulesWorld['known']['fields'];
-  readonly store: Pick<StoreReader, 'journal' | 'gaps' | 'lanes' | 'pauses'> & {
+  readonly store: Pick<StoreReader, 'journal' | 'gaps' | 'lanes' | 'pauses' | 'rules' | 'timers'> & {
     readonly retention: Pick<StoreReader['retention'], 'usage'>;
   };
   /** Undefined where no daemon runs. */
@@ -102,7 +122,35 @@ export async function why(world: WhyWorld, query: WhyQuery): Promise<WhyAnswer> 
   }
   const absent = await missingOf(world, query, revisions, changes.length > 0);
   const sights = changes.length > 0 ? [] : await sightsOf(world, query.app);
-  return { changes, absent, apps: sights };
+  return { changes, absent, armed: await armedOf(world, query), apps: sights };
+}
+
+async function armedOf({ config, store }: WhyWorld, { itemId, rule }: WhyQuery): Promise<readonly Armed[]> {
+  if (itemId === undefined) return [];
+  const keys = await store.rules.keys();
+  const armed: Armed[] = [];
+  for (const watch of watchesOf(config.rules, config.apps)) {
+    const { name } = watch.rule;
+    if (rule !== undefined && name !== rule) continue;
+    const [timer] = await store.timers.get(keys.get(name) ?? name, [timerKey(watch, itemId)]);
+    if (timer === undefined) continue;
+    const { at, began, due, tries, told } = timer.value as Note;
+    const dueAt =
+      watch.trigger.kind === 'date' ? due : at === undefined ? undefined : at + watch.trigger.forMs;
+    // A state that is over leaves only how far it was looked at.
+    if (dueAt === undefined) continue;
+    armed.push({
+      rule: name,
+      kind: watch.trigger.kind,
+      app: watch.app.name,
+      field: watch.trigger.field,
+      due: told ? null : new Date(dueAt).toISOString(),
+      ...(at !== undefined && { since: new Date(at).toISOString() }),
+      ...(began !== undefined && { revision: began }),
+      ...(tries !== undefined && { tries }),
+    });
+  }
+  return armed;
 }
 
 /** In a running daemon, which asks Podio for an item that is not named by its id. */

@@ -48,6 +48,8 @@ export interface IntakeDeps {
   readonly behind: Window<Run>;
   /** How many of what stands there may be in hand. */
   readonly concurrency: number;
+  /** What is in hand makes no chains: nothing is to be decided on, so all go on in the order of the journal. */
+  readonly inOrder: boolean;
   /** How many events of one item lie in memory. */
   readonly chain: number;
   /** Aborted when the work in hand is let go. */
@@ -236,7 +238,8 @@ export class Intake {
     for (let at = firstAbove(chunk, this.#upTo); at < entries.length; at++) {
       const entry = entries[at];
       if (entry === undefined || !this.#canTake) return;
-      const { event, twin, order, bytes } = entry;
+      const { event, twin, bytes } = entry;
+      const order = this.#deps.inOrder ? `${event.seq}` : entry.order;
       this.#upTo = event.seq;
       if (this.#done.delete(event.seq)) continue;
       const run = this.#toRun(event, twin);

@@ -151,13 +151,15 @@ export class Lane {
       onLost: () => this.#lose(),
     };
     this.#runner = new Runner({ ...parts, window: behind, concurrency: rule.concurrency });
-    const concurrency = gathering && !isJudged(rule) ? MAX_GATHERING : rule.concurrency;
-    this.#collector = gathering && new Runner({ ...parts, window, concurrency });
+    const inOrder = gathering !== undefined && !isJudged(rule);
+    const concurrency = inOrder ? MAX_GATHERING : rule.concurrency;
+    this.#collector = gathering && new Runner({ ...parts, window, concurrency, inOrder });
     this.#intake = new Intake({
       ...deps,
       window,
       behind,
       concurrency,
+      inOrder,
       chain: limits.chain,
       signal,
       taker: this.#collector ? both(this.#collector, this.#runner) : this.#runner,

@@ -68,6 +68,12 @@ export function makeMatcher(rule: Rule, { apps, spaces, fields }: Known): Matche
         if (trigger.items === undefined) scheduled = true;
         else made.add('schedule.item');
         break;
+      case 'date':
+        made.add('item.date');
+        break;
+      case 'lasted':
+        made.add('item.lasted');
+        break;
       case 'podiod':
         for (const type of trigger.events) alarmTypes.add(type);
         break;

@@ -53,6 +53,8 @@ export interface RunnerDeps {
   readonly window: Window<Run>;
   /** How many runs hold a slot at most. */
   readonly concurrency: number;
+  /** Its runs are gathered in the order of the journal: they make no chains. */
+  readonly inOrder?: boolean;
   readonly context: DeliveryContext;
   readonly intake: () => Pick<
     Intake,
@@ -92,8 +94,8 @@ export class Runner implements Taker {
   /** Held back while no run may begin. */
   readonly #throttle: Throttle<Slot<Run>> | undefined;
   readonly #gathering: GatheringMode | undefined;
-  /** Ends of runs of a schedule that wait until what came before them has been gathered. */
-  readonly #ends: Slot<Run>[] = [];
+  /** Wait until what came before them has been gathered. */
+  readonly #early: Slot<Run>[] = [];
 
   #held: HeldLane | undefined;
   /** While it is not known what ended the process. */
@@ -183,7 +185,7 @@ export class Runner implements Taker {
 
   /** Order keys of what waits to try again. */
   get waitingOrders(): ReadonlySet<string> {
-    return new Set([...this.#timers.keys(), ...this.#haltedRuns, ...this.#ends].map(({ order }) => order));
+    return new Set([...this.#timers.keys(), ...this.#haltedRuns, ...this.#early].map(({ order }) => order));
   }
 
   isSuspect(key: RunKey): boolean {
@@ -321,7 +323,7 @@ export class Runner implements Taker {
         this.#deps.gatherer.joined(pause.waitMs);
         break;
       case 'early':
-        this.#ends.push(slot);
+        this.#early.push(slot);
         break;
       case 'throttled':
         this.#throttle?.refused(slot, pause.ms);
@@ -359,10 +361,13 @@ export class Runner implements Taker {
     const { gatherer, intake } = this.#deps;
     gatherer.progressed();
     gatherer.freed();
-    const [end] = this.#ends;
-    if (end === undefined || !intake().isThrough(end.value.key.seq - 1, this.#waits())) return;
-    this.#ends.shift();
-    this.#again(end);
+    if (this.#early.length === 0) return;
+    const waits = this.#waits();
+    for (const slot of [...this.#early]) {
+      if (!intake().isThrough(slot.value.key.seq - 1, waits)) continue;
+      this.#early.splice(this.#early.indexOf(slot), 1);
+      this.#again(slot);
+    }
   }
 
   #waits(): (order: string) => boolean {
@@ -388,6 +393,9 @@ export class Runner implements Taker {
     }
     if (run.delivery === undefined) {
       if (run.twin) {
+        // What is only gathered is in no chain with its twin.
+        const mayCome = this.#deps.inOrder && !this.#deps.intake().isThrough(run.key.seq - 1, this.#waits());
+        if (mayCome) return EARLY;
         const ran = await this.#deps.intake().hasRun(run);
         if (ran === undefined) return ABORTED;
         if (ran) return REPEAT;

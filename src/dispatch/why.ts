@@ -394,6 +394,13 @@ function partsOf(rule: Rule, trigger: Trigger, event: PodioEvent, known: Known):
       const seen = space === undefined ? placeOf(event, known) : (event.space ?? `space/${space}`);
       return [{ path: 'on.space', test: trigger.spaces.join(', '), seen, holds }, typePart(trigger, event)];
     }
+    case 'date':
+    case 'lasted': {
+      const appId = appIdOf(event, known);
+      const holds = trigger.apps.some(name => known.apps.get(name)?.id === appId);
+      const part = { path: 'on.app', test: trigger.apps.join(', '), seen: placeOf(event, known), holds };
+      return [part, typePart({ events: [`item.${trigger.kind}`] }, event)];
+    }
     case 'app': {
       const appId = appIdOf(event, known);
       const app = trigger.apps.flatMap(name => known.apps.get(name) ?? []).find(({ id }) => id === appId);

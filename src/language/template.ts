@@ -1,5 +1,6 @@
 import type * as liquidjs from 'liquidjs';
 import { PodiodError } from '../core/errors.ts';
+import { batchRoot, mentionedOfEach } from './batch.ts';
 import { textOf } from './compare.ts';
 import { reviveFields } from './field-view.ts';
 import { addFilters, ZONE } from './filters.ts';
@@ -25,6 +26,8 @@ export interface Template {
 
 /** Filling in one text must not take the process with it. */
 const LIMITS = { renderLimit: 1000, memoryLimit: 10_000_000 } as const;
+/** What each message of a batch adds to the first one; milliseconds. */
+const RENDER_EACH = 5;
 
 const wrong = (message: string, hint?: string, cause?: unknown) =>
   new PodiodError('PLUGIN_OPTIONS', message, { retry: 'never', hint, cause });
@@ -59,9 +62,15 @@ export function compileTemplate(text: string, options: TemplateOptions = {}): Te
   }
   const expression = soleExpression(parsed, text);
 
+  const ofEach = names.includes('batch')
+    ? mentionedOfEach(engine.variableSegmentsSync(parsed, { partials: false }))
+    : [];
+  const behind = (view: View, name: Name): Promise<unknown> =>
+    name === 'batch' ? batchRoot(view.batch(), ofEach, rootOf) : rootOf(view, name);
+
   const scope = async (view: View): Promise<object> => {
     for (const field of fields) view.mentions?.(field);
-    const values = await Promise.all(names.map(async name => [name, await rootOf(view, name)] as const));
+    const values = await Promise.all(names.map(async name => [name, await behind(view, name)] as const));
     const data = others.length > 0 ? dataOf(view) : {};
     return Object.fromEntries([...values, ...others.map(name => [name, data[name]] as const)]);
   };
@@ -71,9 +80,16 @@ export function compileTemplate(text: string, options: TemplateOptions = {}): Te
       return view.timezone();
     },
   });
+  /** The time begins when all is there that is known to be needed. */
+  const settings = (view: View) => ({
+    globals: globals(view),
+    ...(names.includes('batch') && { renderLimit: LIMITS.renderLimit + RENDER_EACH * view.batch().length }),
+  });
 
-  const render = async (view: View): Promise<string> =>
-    String(await engine.render(parsed, await scope(view), { globals: globals(view) }));
+  const render = async (view: View): Promise<string> => {
+    const values = await scope(view);
+    return String(await engine.render(parsed, values, settings(view)));
+  };
   return {
     names,
     isConstant: false,
@@ -81,12 +97,8 @@ export function compileTemplate(text: string, options: TemplateOptions = {}): Te
     async value(view) {
       if (expression === undefined) return render(view);
       const { Context } = liquid();
-      const context = new Context(
-        await scope(view),
-        engine.options,
-        { globals: globals(view) },
-        { liquid: engine },
-      );
+      const values = await scope(view);
+      const context = new Context(values, engine.options, settings(view), { liquid: engine });
       return engine.evalValue(expression, context);
     },
   };
@@ -141,21 +153,8 @@ const OF_LIQUID = new Set(['size', 'first', 'last']);
 /** The value behind a name, as a template is to see it. */
 async function rootOf(view: View, name: Name): Promise<unknown> {
   if (name === 'data') return dataOf(view);
-  if (name === 'batch') return view.batch().map(one => lazily(one));
   return view[name]();
 }
 
 const dataOf = (view: View): Readonly<Record<string, unknown>> =>
   reviveFields(view.data()) as Readonly<Record<string, unknown>>;
-
-/** One message of a batch: what is read of it is fetched when it is read. */
-function lazily(view: View): object {
-  const { Drop } = liquid();
-  class Message extends Drop {
-    override liquidMethodMissing(key: string | number): unknown {
-      const name = String(key);
-      return isName(name) && name !== 'batch' ? rootOf(view, name) : undefined;
-    }
-  }
-  return new Message();
-}

@@ -153,7 +153,42 @@ const changesOf = async ({ reader }: MessageWorld, event: PodioEvent, bundle?: B
 
 /** Of a batch: each of its events as if it were alone. */
 const batchOf = (world: MessageWorld, bundle: Bundle | undefined, data: Data) =>
-  bundle?.mode === 'batch' ? () => bundle.events.map(event => viewOf(world, event, data)) : undefined;
+  bundle?.mode === 'batch'
+    ? () => {
+        const kept = { ...world, reader: keptFor(bundle, world.reader) };
+        return bundle.events.map(event => viewOf(kept, event, data));
+      }
+    : undefined;
+
+/** Of more than these what was read is not kept together: with app references embedded an item can be some 50 kB. */
+const MAX_KEPT = 1000;
+
+const readers = new WeakMap<Bundle, ItemReader>();
+
+/** Keeps what was read for as long as the batch is in hand, so that a try goes on where the one before ran out of time. */
+function keptFor(bundle: Bundle, reader: ItemReader): ItemReader {
+  if (bundle.events.length > MAX_KEPT) return reader;
+  let kept = readers.get(bundle);
+  if (kept === undefined) {
+    kept = { ...reader, item: keeping(reader.item), changes: keeping(reader.changes) };
+    readers.set(bundle, kept);
+  }
+  return kept;
+}
+
+/** A failure is not kept. */
+function keeping<T>(read: (event: PodioEvent) => Promise<T>): (event: PodioEvent) => Promise<T> {
+  const known = new Map<number, Promise<T>>();
+  return event => {
+    let reading = known.get(event.seq);
+    if (reading === undefined) {
+      reading = read(event);
+      known.set(event.seq, reading);
+      reading.catch(() => known.delete(event.seq));
+    }
+    return reading;
+  };
+}
 
 /** The message a try begins with. Freezes what it is given. */
 export function makeMessage(origin: Origin, data: Data): Message {

@@ -2,7 +2,10 @@ import type { AppConfig, SpaceConfig } from '../config/model.ts';
 import { coerceError, PodioError } from '../core/errors.ts';
 import { type HookRefType, refKey } from '../core/event.ts';
 import { type HookRef, type HookSpec, hookUrl, PODIOD_ITSELF } from '../core/hook.ts';
-import type { AppTrigger, Rule } from '../core/rule.ts';
+import { type AppTrigger, hookedBy, type Rule } from '../core/rule.ts';
+
+type Hooked = Omit<AppTrigger, 'kind'>;
+
 import type { FieldDirectory, Identities, Priority } from '../podio/contract.ts';
 import { identityFor } from './identity.ts';
 import type { Limit } from './limit.ts';
@@ -40,7 +43,7 @@ const fieldKey = (appId: number, field: string): string => `${appId}/${field}`;
 /** Only these fire on fields (reference, 4.2); a trigger's other events always come from the app. */
 const isItemEvent = (event: string): boolean => event.startsWith('item.');
 
-const isFieldTrigger = (trigger: AppTrigger): boolean => (trigger.fields?.length ?? 0) > 0;
+const isFieldTrigger = (trigger: Hooked): boolean => (trigger.fields?.length ?? 0) > 0;
 
 /** An alias's external id; external ids and field ids stand for themselves. */
 const fieldOf = (app: AppConfig, written: string): string =>
@@ -56,8 +59,9 @@ export interface WantedField {
 export function wantedFields(rules: readonly Rule[], apps: Apps): readonly WantedField[] {
   const wanted = new Map<string, WantedField>();
   for (const rule of rules) {
-    for (const trigger of rule.triggers) {
-      if (trigger.kind !== 'app') continue;
+    for (const one of rule.triggers) {
+      const trigger = hookedBy(one);
+      if (trigger === undefined) continue;
       for (const app of appsOf(trigger, apps)) {
         for (const { field: written } of trigger.fields ?? []) {
           const field = fieldOf(app, written);
@@ -69,7 +73,7 @@ export function wantedFields(rules: readonly Rule[], apps: Apps): readonly Wante
   return [...wanted.values()];
 }
 
-const appsOf = (trigger: AppTrigger, apps: Apps): readonly AppConfig[] =>
+const appsOf = (trigger: Hooked, apps: Apps): readonly AppConfig[] =>
   trigger.apps.flatMap(name => apps.get(name) ?? []);
 
 /**
@@ -140,7 +144,7 @@ export function declareHooks(
     else if (!spec.rules.includes(rule)) spec.rules.push(rule);
   };
 
-  const needOfApp = (rule: string, trigger: AppTrigger, app: AppConfig) => {
+  const needOfApp = (rule: string, trigger: Hooked, app: AppConfig) => {
     const onFields = isFieldTrigger(trigger);
     for (const event of trigger.events) {
       if (!onFields || !isItemEvent(event)) need(rule, 'app', app.id, event);
@@ -161,8 +165,9 @@ export function declareHooks(
 
   for (const rule of rules) {
     for (const trigger of rule.triggers) {
-      if (trigger.kind === 'app') {
-        for (const app of appsOf(trigger, apps)) needOfApp(rule.name, trigger, app);
+      const hooked = hookedBy(trigger);
+      if (hooked) {
+        for (const app of appsOf(hooked, apps)) needOfApp(rule.name, hooked, app);
       } else if (trigger.kind === 'space') {
         for (const name of trigger.spaces) {
           const space = spaces.get(name);

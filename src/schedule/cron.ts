@@ -5,6 +5,7 @@
  */
 import { createTask, parse, type ScheduledTask } from 'node-cron';
 import type { ScheduleTrigger } from '../core/rule.ts';
+import { DAY_MS, makeOffset, modulo, toInstant } from './zone.ts';
 
 /** A schedule, ready to be asked. Instants are UTC milliseconds, always at the start of a minute. */
 export interface Cron {
@@ -15,7 +16,6 @@ export interface Cron {
 }
 
 const MINUTE_MS = 60_000;
-const DAY_MS = 24 * 60 * MINUTE_MS;
 /** The longest way to a day that exists: 29 February, over a year 2100 that has none. */
 const MAX_DAYS = 8 * 366;
 /** The days around now are asked for again and again. */
@@ -107,37 +107,3 @@ function makeDayTest(cron: string): (day: number) => boolean {
   void task.destroy();
   return day => task.match(new Date(day));
 }
-
-/** The zone's offset from UTC at an instant, milliseconds. */
-function makeOffset(timezone: string): (instant: number) => number {
-  const format = new Intl.DateTimeFormat('en-US', {
-    timeZone: timezone,
-    hourCycle: 'h23',
-    year: 'numeric',
-    month: 'numeric',
-    day: 'numeric',
-    hour: 'numeric',
-    minute: 'numeric',
-    second: 'numeric',
-  });
-  return instant => {
-    const part: Partial<Record<Intl.DateTimeFormatPartTypes, number>> = {};
-    for (const { type, value } of format.formatToParts(instant)) part[type] = Number(value);
-    const { year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0 } = part;
-    return Date.UTC(year, month - 1, day, hour, minute, second) - (instant - modulo(instant, 1000));
-  };
-}
-
-/**
- * The instant at which a zone's clocks show a local time: the first one where they show it twice, undefined where they
- * skip it.
- */
-function toInstant(local: number, offsetAt: (instant: number) => number): number | undefined {
-  // The offsets in force some time before and after: a change between the two is the case to look at.
-  const earlier = local - offsetAt(local - DAY_MS);
-  const later = local - offsetAt(local + DAY_MS);
-  const instants = [earlier, later].filter(instant => instant + offsetAt(instant) === local);
-  return instants.length > 0 ? Math.min(...instants) : undefined;
-}
-
-const modulo = (a: number, n: number): number => ((a % n) + n) % n;

@@ -1,9 +1,12 @@
-/** The events that schedules become. Their identity makes each of them safe to append again. */
+/** The events that time brings. Their identity makes each of them safe to append again. */
 import type { NewEvent } from '../core/event.ts';
 import type { Item } from '../core/podio.ts';
 import type { Rule } from '../core/rule.ts';
 import { keyOf } from '../core/rule-key.ts';
 import { makeCron } from './cron.ts';
+import type { Due } from './due.ts';
+import type { State } from './lasted.ts';
+import type { Watch } from './watches.ts';
 
 type KeyedRule = Pick<Rule, 'name' | 'key'>;
 
@@ -70,5 +73,42 @@ export function endEvent(
       looked: String(looked),
       complete: String(complete),
     },
+  };
+}
+
+/** An item is due by one of its dates. */
+export const dateEvent = (watch: Watch, item: Pick<Item, 'item_id' | 'external_id'>, due: Due): NewEvent =>
+  timedEvent(watch, item, 'item.date', secondOf(due.at), { date: due.date, due: iso(due.at) });
+
+/** A field has been for so long what the rule waits for. */
+export const lastedEvent = (
+  watch: Watch,
+  item: Pick<Item, 'item_id' | 'external_id'>,
+  { began, at }: State,
+): NewEvent =>
+  timedEvent(watch, item, 'item.lasted', String(began), { revision: String(began), since: iso(at) });
+
+const iso = (ms: number): string => new Date(ms).toISOString();
+
+/** `2026-01-31T08:00:00Z` */
+const secondOf = (ms: number): string => `${iso(ms).slice(0, 19)}Z`;
+
+function timedEvent(
+  { rule, app, field }: Watch,
+  { item_id: itemId, external_id: externalId }: Pick<Item, 'item_id' | 'external_id'>,
+  type: 'item.date' | 'item.lasted',
+  what: string,
+  params: Readonly<Record<string, string>>,
+): NewEvent {
+  const key = keyOf(rule);
+  return {
+    id: `${type}:${key}:${itemId}:${what}`,
+    type,
+    source: 'daemon',
+    ref: { type: 'app', id: app.id },
+    app: app.name,
+    itemId,
+    ...(typeof externalId === 'string' && { externalId }),
+    params: { rule: key, item_id: String(itemId), field, ...params },
   };
 }

@@ -13,7 +13,7 @@ import { peek } from '../torture/peek.ts';
 import { type People, startPeople } from '../torture/people.ts';
 import { freePort } from '../torture/port.ts';
 import { beginToWatch, bringToRest } from '../torture/rest.ts';
-import { bulkOf, makeSite, RULE_NAMES, type Site } from '../torture/site.ts';
+import { bulkOf, EXTRA, makeSite, RULE_NAMES, type Site } from '../torture/site.ts';
 import { type Storm, startStorm } from '../torture/storm.ts';
 import { type Findings, type Lived, verify } from '../torture/verify.ts';
 
@@ -30,11 +30,23 @@ export interface SoakOptions {
   readonly say: (line: string) => void;
 }
 
-/** `kill`: in full work. `restart`: asked to stop, started again. Both disks for some seconds. */
-const KINDS = ['kill', 'restart', 'full disk', 'slow disk'] as const;
+/**
+ * `kill`: in full work. `restart`: asked to stop, started again. `reload`: another config, edited rules and ones that come and
+ * go. `wrong config`: one that must be refused. `kill in a reload`: as it says. The disks for some seconds.
+ */
+const KINDS = [
+  'kill',
+  'restart',
+  'reload',
+  'wrong config',
+  'kill in a reload',
+  'full disk',
+  'slow disk',
+] as const;
 type Disturbance = (typeof KINDS)[number];
 
-const endsLife = (kind: Disturbance): boolean => kind === 'kill' || kind === 'restart';
+const endsLife = (kind: Disturbance): boolean =>
+  kind === 'kill' || kind === 'restart' || kind === 'kill in a reload';
 
 export interface SoakResult extends Findings {
   readonly seed: number;
@@ -85,7 +97,8 @@ class Soak {
   readonly #problems: string[] = [];
   readonly #samples: Sample[] = [];
   readonly #bag: Disturbance[] = [];
-  readonly #counts: Record<Disturbance, number> = { kill: 0, restart: 0, 'full disk': 0, 'slow disk': 0 };
+  readonly #counts = Object.fromEntries(KINDS.map(kind => [kind, 0])) as Record<Disturbance, number>;
+  #configs = 0;
   #storm: Storm | undefined;
   #ticker: NodeJS.Timeout | undefined;
   #daemon: Daemon;
@@ -170,14 +183,30 @@ class Soak {
     this.#counts[kind] += 1;
     switch (kind) {
       case 'kill':
-        this.#daemon.signal('SIGKILL');
-        await this.#daemon.ended;
-        await this.#note(this.#daemon);
-        this.#daemon = this.#start();
+        await this.#kill();
         break;
       case 'restart':
         await this.#stop(this.#daemon);
         this.#daemon = this.#start();
+        break;
+      case 'reload': {
+        this.#configure();
+        const status = await this.#daemon.reload();
+        if (status !== 200) this.#problems.push(`a reload was answered ${status}`);
+        break;
+      }
+      case 'wrong config': {
+        this.#site.configure({ wrong: { on: { app: 'nobody' }, steps: ['nothing'] } });
+        const status = await this.#daemon.reload();
+        if (status < 400) this.#problems.push(`a config that is wrong was answered ${status}`);
+        this.#configure();
+        break;
+      }
+      case 'kill in a reload':
+        this.#configure();
+        this.#daemon.signal('SIGHUP');
+        await this.#live(this.#random() * 600);
+        await this.#kill();
         break;
       case 'full disk': {
         const refused = (): number => storm.progress().statuses[503] ?? 0;
@@ -195,6 +224,24 @@ class Soak {
         break;
     }
     await this.#answers(storm, kind);
+  }
+
+  async #kill(): Promise<void> {
+    this.#daemon.signal('SIGKILL');
+    await this.#daemon.ended;
+    await this.#note(this.#daemon);
+    this.#daemon = this.#start();
+  }
+
+  /** Another config each time: two rules are edited, and one comes or goes. */
+  #configure(): void {
+    this.#configs += 1;
+    const fails = 300 + (this.#configs % 3) * 100;
+    this.#site.configure({
+      count: { on: { app: 'bulk', events: ['item.*', 'comment.create'] }, steps: [{ effects: { fails } }] },
+      audit: { on: { app: 'leads', events: 'item.*' }, steps: [{ effects: { slow: 5, fails } }] },
+      ...(this.#configs % 2 === 1 && { extra: EXTRA }),
+    });
   }
 
   /** It takes events in again. */

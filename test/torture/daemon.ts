@@ -17,6 +17,8 @@ export interface Daemon {
   /** Rejects when it has ended, or is not ready in time. */
   ready(timeoutMs?: number): Promise<void>;
   status(): Promise<Status>;
+  /** Has it read its config again. Answers the status of the answer: 200 when it goes on with that. */
+  reload(): Promise<number>;
 }
 
 export interface DaemonPlace {
@@ -47,17 +49,20 @@ export function startDaemon({ configFile, dataDir, logFile, env }: DaemonPlace):
   });
   const isAlive = (): boolean => child.exitCode === null && child.signalCode === null;
 
-  const admin = async <T>(path: string): Promise<T> => {
+  const ask = (path: string, init: RequestInit): Promise<Response> => {
     const run = JSON.parse(readFileSync(join(dataDir, 'run.json'), 'utf8')) as {
       pid: number;
       admin: { host: string; port: number };
     };
     if (run.pid !== child.pid) throw new Error('run.json is of a process before');
     const token = readFileSync(join(dataDir, 'admin-token'), 'utf8').trim();
-    const response = await fetch(`http://${run.admin.host}:${run.admin.port}${path}`, {
-      headers: { authorization: `Bearer ${token}` },
-      signal: AbortSignal.timeout(10_000),
+    return fetch(`http://${run.admin.host}:${run.admin.port}${path}`, {
+      ...init,
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
     });
+  };
+  const admin = async <T>(path: string): Promise<T> => {
+    const response = await ask(path, { signal: AbortSignal.timeout(10_000) });
     return (await response.json()) as T;
   };
 
@@ -75,5 +80,10 @@ export function startDaemon({ configFile, dataDir, logFile, env }: DaemonPlace):
       if (!isAlive()) throw new Error(`the daemon has ended with ${child.signalCode ?? child.exitCode}`);
     },
     status: () => admin<Status>('/api/status'),
+    async reload() {
+      const response = await ask('/api/reload', { method: 'POST', body: '{}' });
+      await response.arrayBuffer();
+      return response.status;
+    },
   };
 }

@@ -26,11 +26,15 @@ export const RULES = {
   count: ['effects'],
   pair: ['first', 'second'],
   alarms: ['effects'],
+  extra: ['effects'],
 } as const;
 export type RuleName = keyof typeof RULES;
 export const RULE_NAMES = Object.keys(RULES) as readonly RuleName[];
 
-const rules: Readonly<Record<RuleName, object>> = {
+/** Comes and goes by reloads, in a soak. */
+export const EXTRA = { on: { app: 'bulk', events: 'comment.create' }, steps: ['effects'] };
+
+const rules: Readonly<Record<Exclude<RuleName, 'extra'>, object>> = {
   audit: { on: { app: 'leads', events: 'item.*' }, steps: [{ effects: { slow: 5, fails: 40 } }] },
   won: { on: { app: 'leads', fields: { status: { to: 'Won' } } }, steps: [{ effects: { slow: 5 } }] },
   answer: { on: { app: 'leads', events: 'item.create' }, steps: ['answers', 'effects'] },

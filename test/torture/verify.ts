@@ -261,6 +261,8 @@ function wantedRuns(
       ? [
           ['count', 'settled'],
           ['pair', 'settled'],
+          // As far as it was there.
+          ['extra', 'either'],
         ]
       : [['count', 'settled']];
   }

@@ -1,5 +1,5 @@
 import type { AppConfig, Config } from '../../config/model.ts';
-import type { FieldValue } from '../../core/rule.ts';
+import { type FieldValue, hookedBy } from '../../core/rule.ts';
 import {
   buildWorld,
   type EmulatorOptions,
@@ -78,9 +78,10 @@ export function fieldsMentioned(config: Config, app: AppConfig): Record<string, 
   };
   for (const externalId of Object.values(app.fields)) mention(externalId);
   for (const { triggers, steps } of config.rules) {
-    const watches = triggers.filter(trigger => trigger.kind === 'app' && trigger.apps.includes(app.name));
+    const watches = triggers.filter(trigger => hookedBy(trigger)?.apps.includes(app.name));
     if (watches.length === 0) continue;
     for (const trigger of watches) {
+      if (trigger.kind === 'lasted') mention(trigger.field, [...(trigger.from ?? []), ...trigger.to]);
       if (trigger.kind !== 'app') continue;
       for (const { field, from, to } of trigger.fields ?? [])
         mention(field, [...(from ?? []), ...(to ?? [])]);

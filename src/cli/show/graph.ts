@@ -20,7 +20,7 @@ export function graphText({ edges }: RuleGraph): string {
       ...own.map(
         edge =>
           `  └ ${edge.step.padEnd(steps)} ${edge.told ? '→' : '⇢'} ${edge.to.padEnd(names)}  ${showWhat(edge)}${
-            edge.told ? '' : ' (not told: written without hooks)'
+            edge.later ? ' (later)' : edge.told ? '' : ' (not told: written without hooks)'
           }`,
       ),
     ],

@@ -21,7 +21,7 @@ const LOOK: Readonly<Record<WhyVerdict, { mark: string; color: 'green' | 'gray' 
 };
 
 /** For people: each change, each rule, each condition and step. */
-export function* showWhy(cli: Cli, { changes, absent, apps }: WhyAnswer): Generator<string> {
+export function* showWhy(cli: Cli, { changes, absent, armed, apps }: WhyAnswer): Generator<string> {
   const room = cli.terminal ? Math.max(cli.width, 40) : Infinity;
   for (const change of changes) {
     yield headOf(cli, change);
@@ -30,6 +30,7 @@ export function* showWhy(cli: Cli, { changes, absent, apps }: WhyAnswer): Genera
     for (const rule of change.rules) yield* showRule(cli, rule, room);
   }
   for (const { why } of absent) yield `${cli.style('yellow', '?')} ${plain(why)}`;
+  for (const one of armed) yield armedLine(cli, one);
   for (const { app, lastEvent, hooks, degraded } of apps) {
     const last = lastEvent
       ? `its last event is ${lastEvent.seq}, ${plain(lastEvent.type)} of ${lastEvent.receivedAt}`
@@ -39,6 +40,21 @@ export function* showWhy(cli: Cli, { changes, absent, apps }: WhyAnswer): Genera
       : 'no daemon is running that knows its hooks';
     yield `  ${cli.style('bold', plain(app))}: ${last}; ${seen}${degraded === null ? '' : `; ${plain(degraded)}`}`;
   }
+}
+
+/** What a rule waits for. */
+function armedLine(
+  cli: Cli,
+  { rule, kind, field, due, since, revision, tries }: WhyAnswer['armed'][number],
+): string {
+  const what =
+    kind === 'date'
+      ? `the date ${plain(field)}`
+      : `${plain(field)} to last: so since ${since ?? ''}, revision ${revision ?? ''}`;
+  const when = due === null ? 'told already, or over when the rule began to wait' : `due ${due}`;
+  const failing = tries === undefined ? '' : `; ${tries} ${tries === 1 ? 'look' : 'looks'} at it failed`;
+  const mark = cli.style(due === null ? 'gray' : 'yellow', due === null ? '·' : '…');
+  return `${mark} ${cli.style('bold', plain(rule))} waits for ${what}; ${when}${failing}`;
 }
 
 function headOf(cli: Cli, { event, seqs }: ChangeWhy): string {

@@ -201,8 +201,8 @@ function released(event: NewEvent, seq: number, receivedAt: string): PodioEvent 
     id,
     type,
     source,
-    ref: Object.freeze({ type: ref.type, id: ref.id }),
     // What came by a hook is frozen already.
+    ref: Object.isFrozen(ref) ? ref : Object.freeze({ type: ref.type, id: ref.id }),
     params: Object.isFrozen(params) ? params : Object.freeze({ ...params }),
     receivedAt,
   };

@@ -2,7 +2,7 @@
  * How events and ended runs cross the thread: there are so many of them that the names of their properties would be most of
  * what is copied.
  */
-import { type NewEvent, orderKey, partOf } from '../../core/event.ts';
+import { itemKey, type NewEvent, orderKey, partOf } from '../../core/event.ts';
 import type { Finished, ParkRequest } from '../contract.ts';
 import { outcomeNumber, stepsText } from './rows.ts';
 import type { Applied, NewRow } from './writes/journal.ts';
@@ -20,7 +20,7 @@ export interface PackedRows {
   readonly cells: readonly Cell[];
 }
 
-/** Kind, id, itemId, revision, externalId, params (JSON), part. */
+/** Kind, id, itemId, revision, externalId, params (JSON), part (of what is about an item: worked out on the other side). */
 const CELLS = 7;
 
 const isOf = (kind: Kind, { type, source, ref, app, space, following, baseline }: NewEvent): boolean =>
@@ -57,7 +57,8 @@ export function packRows(events: readonly NewEvent[]): PackedRows {
         });
       }
     }
-    cells.push(at, id, itemId, revision, externalId, JSON.stringify(event.params), partOf(orderKey(event)));
+    const part = itemId === undefined ? partOf(orderKey(event)) : undefined;
+    cells.push(at, id, itemId, revision, externalId, JSON.stringify(event.params), part);
   }
   return { kinds, cells };
 }
@@ -75,7 +76,7 @@ export function unpackRows({ kinds, cells }: PackedRows, receivedAt: number): re
       source,
       ref,
       params: cells[at + 5] as string,
-      part: cells[at + 6] as number,
+      part: itemId === undefined ? (cells[at + 6] as number) : partOf(itemKey(itemId)),
       receivedAt,
     };
     if (app !== undefined) row.app = app;

@@ -74,6 +74,50 @@ for (const { name, make } of WORLDS) {
       expect(first?.event.receivedAt).to.equal('2026-01-01T00:00:00.000Z');
     });
 
+    it('knows a repeat by its id, whatever an id holds', async () => {
+      await using world = make();
+      const store = await world.open();
+      const ids = ['é', '日本', '"', '\\', '\\"', 'a\nb', 'nul\u0000l', 'half \ud800', "'", '[1]', '1', ''];
+      const events = ids.map((id, n) => ({
+        id: `app.update:${id}`,
+        type: 'app.update',
+        source: 'webhook' as const,
+        ref: { type: 'app' as const, id: n % 2 },
+        params: {},
+      }));
+      const places = (status: 'released' | 'repeat') =>
+        events.map(({ id }, n) => ({ id, status, seq: n + 1 }));
+      expect(await store.journal.append(events)).to.deep.equal(places('released'));
+      expect(await store.journal.append(events)).to.deep.equal(places('repeat'));
+      // One by one, so that those that are plain text are not asked for beside those that are not.
+      for (const [n, event] of events.entries())
+        expect(await store.journal.append([event])).to.deep.equal([places('repeat')[n]]);
+    });
+
+    it('tells news, repeats and twins apart in a batch of hundreds', async () => {
+      await using world = make();
+      const store = await world.open();
+      const field = { ref: { type: 'app_field', id: 7 } } as const;
+      const before = Array.from({ length: 100 }, (_, n) => itemEvent(3 * n, 1));
+      await store.journal.append(before);
+      const batch = Array.from({ length: 303 }, (_, n) => itemEvent(n, 1, n % 9 === 0 ? field : {}));
+      let seq = before.length;
+      expect(await store.journal.append(batch)).to.deep.equal(
+        batch.map(({ id }, n) =>
+          n % 3 === 0 && n % 9 !== 0 && n < 300
+            ? { id, status: 'repeat', seq: n / 3 + 1 }
+            : { id, status: 'released', seq: ++seq },
+        ),
+      );
+      const { entries } = await store.journal.read({ after: before.length, limit: 1000 });
+      expect(entries.map(({ event: { itemId } }) => itemId)).to.deep.equal(
+        batch.map(({ itemId }) => itemId).filter((_, n) => n % 3 !== 0 || n % 9 === 0 || n >= 300),
+      );
+      expect(entries.filter(({ twin }) => twin).map(({ event }) => event.itemId)).to.deep.equal(
+        Array.from({ length: 34 }, (_, n) => 9 * n).filter(item => item < 300),
+      );
+    });
+
     it('keeps the same change from another ref, and says that it is a twin', async () => {
       await using world = make();
       const store = await world.open();

@@ -52,6 +52,8 @@ export function makeFacts(but: Partial<StatusFacts> = {}): StatusFacts {
     replays: [{ id: '3', rule: 'won-leads', from: 10, to: 900, cursor: 255, askedAt: now - 60_000 }],
     paused: [],
     itemRuns: [],
+    timers: [],
+    armed: new Map(),
     breakers: [
       { plugin: 'audit', state: 'closed' },
       {

@@ -1,8 +1,10 @@
 import { definePlugin, z } from 'podiod/plugin';
 import fieldChangeFilter from '../../../plugins/field-change-filter/index.ts';
 import fileLogger from '../../../plugins/file-logger/index.ts';
+import httpRequest from '../../../plugins/http-request/index.ts';
 import podioItem from '../../../plugins/podio-item/index.ts';
 import slackNotifier from '../../../plugins/slack-notifier/index.ts';
+import split from '../../../plugins/split/index.ts';
 import type { LoadPlugin, PluginInfo } from '../../../src/config/load.ts';
 
 export const builtIns = ['field-change-filter', 'file-logger', 'slack-notifier'];
@@ -37,6 +39,8 @@ const known = new Map<string, PluginInfo>([
   ['file-logger', fileLogger],
   ['slack-notifier', slackNotifier],
   ['podio-item', podioItem],
+  ['http-request', httpRequest],
+  ['split', split],
   ['acme-invoice', invoice],
   ['acme-writer', writer],
 ]);

@@ -68,6 +68,24 @@ describe('the graph of rules', () => {
   });
 });
 
+describe('what waits for time in the graph of rules', () => {
+  const waits: Trigger = { kind: 'lasted', apps: ['leads'], field: 'worth', to: ['x'], forMs: 1000 };
+
+  it('is told with or without hooks, later, and makes no loop', () => {
+    const rules = [
+      rule('a', [on(['stage'])], update(['deal-value'])),
+      rule('b', [waits], update(['worth'], { hook: true })),
+      rule('c', [on(), waits], update(['owner'])),
+    ];
+    const graph = ruleGraph(rules, APPS);
+    expect(graph.edges.filter(({ later }) => later).map(show)).to.deep.equal([
+      'a -> b leads: deal-value',
+      'b -> b leads: deal-value',
+    ]);
+    expect(loopsOf(rules, graph)).to.deep.equal([]);
+  });
+});
+
 describe('loops of rules', () => {
   const hook = { hook: true };
   const ring = (names: readonly string[]) =>

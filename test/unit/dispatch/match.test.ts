@@ -85,6 +85,44 @@ describe('match', () => {
     expect(matcher(all).match(alarm('podiod.parked'))).to.equal('no');
   });
 
+  it('takes what time brought to its rule, where it waits for that', () => {
+    const lasted: Trigger = { kind: 'lasted', apps: ['leads'], field: 'status', to: ['Won'], forMs: 1 };
+    const dated: Trigger = {
+      kind: 'date',
+      apps: ['leads'],
+      field: 'due',
+      at: { days: 0, ms: 0 },
+      timezone: 'UTC',
+      missed: 'run',
+    };
+    const items: Trigger = {
+      kind: 'schedule',
+      cron: '* * * * *',
+      timezone: 'UTC',
+      missed: 'skip',
+      items: { app: 'leads' },
+    };
+    const made = (type: string, params = {}) =>
+      event({ type, source: 'daemon', params: { rule: 'r', ...params } });
+    const takes = (trigger: Trigger) =>
+      ['item.lasted', 'item.date', 'schedule.item', 'schedule.end'].filter(
+        type => matcher(trigger).match(made(type)) === 'yes',
+      );
+    expect([takes(lasted), takes(dated), takes(items)]).to.deep.equal([
+      ['item.lasted'],
+      ['item.date'],
+      ['schedule.item'],
+    ]);
+    expect(matcher(lasted).match(made('item.lasted', { rule: 'other' }))).to.equal('no');
+    // The change itself is none that it runs for, nor a tick that only brings items.
+    expect(matcher(lasted).match(fieldEvent(11))).to.equal('no');
+    const tick = { type: 'schedule.fire', ref: { type: 'schedule', id: 'r' } } as const;
+    expect(matcher(items).match(event({ ...tick, params: { items: 'leads' } }))).to.equal('no');
+    const both = matcher(items, { kind: 'schedule', cron: '* * * * *', timezone: 'UTC', missed: 'skip' });
+    expect(both.match(event({ ...tick, params: { items: 'leads' } }))).to.equal('no');
+    expect(both.match(event(tick))).to.equal('yes');
+  });
+
   it("takes what a field's own hook delivers, by external id, alias or field id", () => {
     for (const field of ['deal-value', 'value', '12']) {
       const { match } = matcher(onFields({ field }));

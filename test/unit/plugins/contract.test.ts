@@ -78,6 +78,7 @@ const benches: Record<string, (folder: string) => Bench> = {
       },
     },
   }),
+  split: () => ({ options: { in: ['a'], as: 'letter' } }),
   email: () => ({
     options: { smtp: mailServer?.url, from: 'bot@example.com', to: 'a@example.com', subject: 's', text: 't' },
   }),
@@ -138,10 +139,12 @@ for (const name of loader.builtIns) {
       const output = await tested.run(passes);
       expect(output).to.have.lengthOf(1);
       expect(output[0]).to.deep.include(passes.data);
-      // A plugin adds nothing but under its step's name.
+      // A plugin adds nothing but under its step's name, and what it gives names to.
+      const { names } = await loader.load(name);
       expect(Object.keys(output[0] ?? {})).to.have.members([
         'before',
         ...(name in (output[0] ?? {}) ? [name] : []),
+        ...(names?.(bench(folder.path).options as never) ?? []),
       ]);
     });
 

@@ -73,6 +73,26 @@ describe('declareHooks', () => {
     expect(shown(declaration)).to.deep.equal(['app_field/202 item.update: a, b, c']);
   });
 
+  it('needs the hooks of the field that a rule waits for', async () => {
+    const declaration = await declare([
+      rule('a', { kind: 'lasted', apps: ['leads'], field: 'status', to: ['Waiting'], forMs: 1000 }),
+      rule('b', {
+        kind: 'date',
+        apps: ['leads'],
+        field: 'value',
+        at: { days: 0, ms: 0 },
+        timezone: 'UTC',
+        missed: 'run',
+      }),
+    ]);
+    expect(shown(declaration)).to.deep.equal([
+      'app_field/201 item.create: a',
+      'app_field/201 item.update: a',
+      'app_field/202 item.create: b',
+      'app_field/202 item.update: b',
+    ]);
+  });
+
   it('needs nothing for schedules', async () => {
     const declaration = await declare([
       rule('a', { kind: 'schedule', cron: '0 9 * * *', timezone: 'UTC', missed: 'skip' }),

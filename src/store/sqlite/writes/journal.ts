@@ -1,4 +1,4 @@
-import type { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync, SQLInputValue, SQLOutputValue } from 'node:sqlite';
 import {
   type Candidate,
   type Decision,
@@ -13,6 +13,7 @@ import { candidateOf } from '../../candidate.ts';
 import { refText } from '../../refs.ts';
 import type { Names } from '../names.ts';
 import { sourceNumber } from '../rows.ts';
+import { makeBulkInsert } from './bulk.ts';
 import type { CompletenessWrites } from './completeness.ts';
 import type { HeldWrites } from './held.ts';
 import type { LedgerWrites } from './ledger.ts';
@@ -64,39 +65,60 @@ export function makeJournalWrites(
     'SELECT max(coalesce((SELECT max(seq) FROM event), 0), coalesce((SELECT max(cursor) FROM lane), 0)) AS head',
   );
   const selectStandings = db.prepare('SELECT ref, seq FROM event WHERE id = ? ORDER BY seq');
-  const insert = db.prepare(
-    `INSERT INTO event (seq, id, ref, type, source, app, space, item, revision, external_id, params, received_at, part, twin)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  // Nearly all of a batch is news: one statement finds that out.
+  const selectAllStandings = db.prepare(
+    `SELECT DISTINCT event.id, event.ref, event.seq
+     FROM json_each(?) AS wanted CROSS JOIN event ON event.id = wanted.value
+     ORDER BY event.seq`,
+  );
+  const insert = makeBulkInsert(
+    db,
+    `INSERT INTO event (seq, id, ref, type, source, app, space, item, revision, external_id, params, received_at, part, twin)`,
+    14,
   );
   const readHead = (): number => Number(selectHead.get()?.head);
   let head = readHead();
 
-  const standingsOf = (id: string): readonly Standing[] =>
-    selectStandings.all(id).map(row => ({ ref: names.textOf(Number(row.ref)), seq: Number(row.seq) }));
+  const standingOf = (row: Record<string, SQLOutputValue>): Standing => ({
+    ref: names.textOf(Number(row.ref)),
+    seq: Number(row.seq),
+  });
 
   const known = (
     candidates: readonly (Candidate | Mark)[],
     waiting: ReadonlyMap<number, readonly HeldEvent[]>,
   ): ReadonlyMap<string, readonly Standing[]> => {
-    const found = new Map<string, readonly Standing[]>();
-    const look = (id: string): void => {
-      const standings = standingsOf(id);
-      if (standings.length > 0) found.set(id, standings);
-    };
-    for (const what of candidates) if (!('mark' in what)) look(what.id);
-    for (const queue of waiting.values()) for (const { id } of queue) look(id);
+    const ids: string[] = [];
+    for (const what of candidates) if (!('mark' in what)) ids.push(what.id);
+    for (const queue of waiting.values()) for (const { id } of queue) ids.push(id);
+    const found = new Map<string, Standing[]>();
+    const wanted = JSON.stringify(ids);
+    // What JSON has to escape (half a character, NUL) is not the same to SQLite when it comes out of it again.
+    if (wanted.includes('\\')) {
+      for (const id of ids) {
+        const standings = selectStandings.all(id).map(standingOf);
+        if (standings.length > 0) found.set(id, standings);
+      }
+      return found;
+    }
+    for (const row of selectAllStandings.all(wanted)) {
+      const id = String(row.id);
+      const standings = found.get(id);
+      if (standings) standings.push(standingOf(row));
+      else found.set(id, [standingOf(row)]);
+    }
     return found;
   };
 
-  const write = (row: NewRow, seq: number, twin: boolean, at: number): void => {
-    const app = row.app === undefined ? null : names.idOf(row.app);
-    insert.run(
+  /** Adds the row's values, for `insert`. */
+  const add = (values: SQLInputValue[], row: NewRow, seq: number, twin: boolean, at: number): void => {
+    values.push(
       seq,
       row.id,
       names.idOf(refText(row.ref)),
       names.idOf(row.type),
       sourceNumber(row.source),
-      app,
+      row.app === undefined ? null : names.idOf(row.app),
       row.space === undefined ? null : names.idOf(row.space),
       row.itemId ?? null,
       row.revision ?? null,
@@ -106,10 +128,14 @@ export function makeJournalWrites(
       row.part,
       twin ? 1 : 0,
     );
-    if (row.type === 'item.delete' && row.itemId !== undefined) completeness.deletionTold(row.itemId);
-    if (app !== null && !twin && row.itemId !== undefined && revisionOf(row) !== undefined) {
-      completeness.count(app, row.source === 'recovered' ? 'recovered' : 'delivered');
-    }
+  };
+
+  /** What `status` tells of the app's completeness. */
+  const count = (row: NewRow, twin: boolean): void => {
+    if (row.itemId === undefined) return;
+    if (row.type === 'item.delete') completeness.deletionTold(row.itemId);
+    if (row.app === undefined || twin || revisionOf(row) === undefined) return;
+    completeness.count(names.idOf(row.app), row.source === 'recovered' ? 'recovered' : 'delivered');
   };
 
   return {
@@ -128,14 +154,17 @@ export function makeJournalWrites(
         head,
       };
       const { decisions, releases, ledger: changed } = decide(situation);
+      const values: SQLInputValue[] = [];
       const rows = releases.map((release): ReleasedRow => {
         const { seq, twin } = release;
         const row = 'at' in release ? batch[release.at] : held.take(release.key);
         if (!row || isMark(row)) throw new Error('only events are released');
-        write(row, seq, twin, at);
+        add(values, row, seq, twin, at);
+        count(row, twin);
         head = seq;
         return 'at' in release ? release : { seq, twin, row };
       });
+      insert(values);
       decisions.forEach((decision, i) => {
         const row = batch[i];
         if (decision.status === 'held' && row && !isMark(row) && row.itemId !== undefined)

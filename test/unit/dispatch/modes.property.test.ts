@@ -1,0 +1,216 @@
+// Run modes against a model: whatever the sequence of edits, waits, pauses, failures and crashes, what comes to one run is
+// decided by when the events came, and by nothing else.
+import { expect } from 'chai';
+import fc from 'fast-check';
+import type { Mode } from '../../../src/core/rule.ts';
+import type { StepTask } from '../../../src/plugin/host.ts';
+import { itemUpdate, makeRule, World } from './support.ts';
+
+const SECOND = 1000;
+
+type Act =
+  | { readonly kind: 'edit'; readonly item: number }
+  | { readonly kind: 'wait'; readonly ms: number }
+  | { readonly kind: 'crash' }
+  | { readonly kind: 'pause' }
+  | { readonly kind: 'resume' }
+  /** The step fails from now on, or does so no more. */
+  | { readonly kind: 'fail'; readonly fails: boolean };
+
+const act: fc.Arbitrary<Act> = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({ kind: fc.constant('edit' as const), item: fc.integer({ min: 1, max: 3 }) }),
+  },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      kind: fc.constant('wait' as const),
+      ms: fc.integer({ min: 1, max: 25 * SECOND }),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('crash' as const) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom('pause' as const, 'resume' as const) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('fail' as const), fails: fc.boolean() }) },
+);
+const acts = fc.array(act, { minLength: 1, maxLength: 60 });
+
+interface Came {
+  readonly seq: number;
+  readonly item: number;
+  readonly at: number;
+}
+
+interface Outcome {
+  readonly came: readonly Came[];
+  /** Tries that did not fail, in order; a crash may have one done twice. */
+  readonly runs: readonly { readonly seqs: readonly number[]; readonly key: string; readonly at: number }[];
+  readonly records: readonly [seq: number, outcome: string][];
+  readonly world: World;
+}
+
+async function play(mode: Mode, sequence: readonly Act[]): Promise<Outcome> {
+  const came: Came[] = [];
+  const runs: { seqs: number[]; key: string; at: number }[] = [];
+  let fails = false;
+  const world = new World({
+    rules: [makeRule('r', { mode, concurrency: 2 })],
+    work: {
+      work: ({ event, bundle, deliveryKey }: StepTask) => {
+        if (fails) throw new Error('not now');
+        const seqs = (bundle?.events ?? [event]).map(({ seq }) => seq);
+        runs.push({ seqs, key: deliveryKey, at: world.clock.monotonic() });
+        return undefined;
+      },
+    },
+  });
+  await world.start();
+  const revisions = new Map<number, number>();
+  const pauses = (name: 'pause' | 'resume') => world.store.pauses[name]({ kind: 'rule', name: 'r' });
+  for (const one of [...sequence, { kind: 'resume' }, { kind: 'fail', fails: false }] as Act[]) {
+    switch (one.kind) {
+      case 'edit': {
+        const revision = (revisions.get(one.item) ?? 0) + 1;
+        revisions.set(one.item, revision);
+        came.push({ seq: came.length + 1, item: one.item, at: world.clock.now() });
+        await world.append(itemUpdate(one.item, revision));
+        break;
+      }
+      case 'wait':
+        await world.clock.advance(one.ms);
+        break;
+      case 'crash':
+        await world.crash();
+        break;
+      case 'fail':
+        fails = one.fails;
+        break;
+      default:
+        await pauses(one.kind);
+        await world.clock.advance(0);
+    }
+  }
+  // Longer than any wait, backoff and throttle.
+  for (let n = 0; n < 60; n++) await world.clock.advance(60 * SECOND);
+  const records = (await world.runs()).map(([, seq, outcome]): [number, string] => [seq, outcome]);
+  return { came, runs, records, world };
+}
+
+/** Each once, by the first time it was done. */
+const distinct = (runs: Outcome['runs']) =>
+  [...new Map([...runs].reverse().map(run => [run.key, run])).values()].reverse();
+
+/** How events come into groups: `joins` says whether the next one may. */
+function grouped(
+  events: readonly Came[],
+  joins: (group: readonly [Came, ...Came[]], next: Came) => boolean,
+): number[][] {
+  const groups: [Came, ...Came[]][] = [];
+  for (const next of events) {
+    const last = groups.at(-1);
+    if (last && joins(last, next)) last.push(next);
+    else groups.push([next]);
+  }
+  return groups.map(group => group.map(({ seq }) => seq));
+}
+
+const itemsOf = (came: readonly Came[]) => Map.groupBy(came, ({ item }) => item);
+
+async function check(mode: Mode, sequence: readonly Act[], judge: (outcome: Outcome) => void): Promise<void> {
+  const outcome = await play(mode, sequence);
+  // A record for each event, and nothing waits.
+  expect(outcome.records.map(([seq]) => seq)).to.deep.equal(outcome.came.map(({ seq }) => seq));
+  const [status] = await outcome.world.store.lanes.status();
+  expect(status).not.to.have.property('gathered');
+  expect(status?.cursor).to.equal(outcome.came.length);
+  judge(outcome);
+  await outcome.world.dispatcher.stop(0);
+}
+
+describe('run modes, whatever happens', function () {
+  this.timeout(120_000);
+
+  it('settle: groups are what came without a pause, each is run once, in order', () =>
+    fc.assert(
+      fc.asyncProperty(acts, async sequence => {
+        const [quietMs, atMostMs] = [10 * SECOND, 40 * SECOND];
+        await check({ kind: 'settle', quietMs, atMostMs }, sequence, ({ came, runs, records }) => {
+          const done = distinct(runs);
+          for (const [item, events] of itemsOf(came)) {
+            const expected = grouped(
+              events,
+              (group, next) => next.at < Math.min((group.at(-1)?.at ?? 0) + quietMs, group[0].at + atMostMs),
+            );
+            const own = done.filter(({ seqs }) => events.some(({ seq }) => seq === seqs[0]));
+            expect(
+              own.map(({ seqs }) => seqs),
+              `item ${item}`,
+            ).to.deep.equal(expected);
+          }
+          expect(records.every(([, outcome]) => outcome === 'settled')).to.equal(true);
+        });
+      }),
+      { numRuns: 150 },
+    ));
+
+  it('batch: nothing is lost, nothing is run in two batches, and the order is kept', () =>
+    fc.assert(
+      fc.asyncProperty(acts, fc.integer({ min: 1, max: 6 }), async (sequence, max) => {
+        const ms = 30 * SECOND;
+        await check({ kind: 'batch', max, closes: { kind: 'within', ms } }, sequence, ({ came, runs }) => {
+          const expected = grouped(came, (group, next) => group.length < max && next.at < group[0].at + ms);
+          const done = distinct(runs);
+          expect(done.map(({ seqs }) => seqs)).to.deep.equal(expected);
+          expect(done.map(({ key }) => key)).to.deep.equal(
+            expected.map(seqs => `r/${seqs[0]}-${seqs.at(-1)}/work`),
+          );
+        });
+      }),
+      { numRuns: 150 },
+    ));
+
+  it('latest: what is run comes in order, the newest at the end, and all else was replaced by it', () =>
+    fc.assert(
+      fc.asyncProperty(acts, async sequence => {
+        await check({ kind: 'latest' }, sequence, ({ came, runs, records }) => {
+          const outcomes = new Map(records);
+          const done = distinct(runs).map(({ seqs }) => seqs[0] ?? 0);
+          for (const events of itemsOf(came).values()) {
+            const own = done.filter(seq => events.some(event => event.seq === seq));
+            expect(own).to.deep.equal(own.toSorted((a, b) => a - b));
+            expect(own.at(-1)).to.equal(events.at(-1)?.seq);
+          }
+          for (const { seq } of came) {
+            expect(outcomes.get(seq)).to.equal(done.includes(seq) ? 'settled' : 'filtered');
+          }
+        });
+      }),
+      { numRuns: 150 },
+    ));
+
+  it('throttle: none is dropped, and within no stretch of time do more begin', () =>
+    fc.assert(
+      fc.asyncProperty(acts, fc.integer({ min: 1, max: 3 }), async (sequence, max) => {
+        const perMs = 20 * SECOND;
+        await check({ kind: 'throttle', max, perMs }, sequence, ({ came, runs, records }) => {
+          const done = distinct(runs);
+          expect(done.map(({ seqs }) => seqs[0]).toSorted((a = 0, b = 0) => a - b)).to.deep.equal(
+            came.map(({ seq }) => seq),
+          );
+          expect(records.every(([, outcome]) => outcome === 'settled')).to.equal(true);
+          for (const events of itemsOf(came).values()) {
+            const own = done
+              .map(({ seqs }) => seqs[0] ?? 0)
+              .filter(seq => events.some(event => event.seq === seq));
+            expect(own).to.deep.equal(events.map(({ seq }) => seq));
+          }
+          // A run that failed began earlier than it was done: only where none did can it be seen from outside.
+          if (sequence.some(({ kind }) => kind === 'fail' || kind === 'crash')) return;
+          for (let n = max; n < done.length; n++) {
+            expect((done[n]?.at ?? 0) - (done[n - max]?.at ?? 0)).to.be.at.least(perMs);
+          }
+        });
+      }),
+      { numRuns: 100 },
+    ));
+});

@@ -1,0 +1,256 @@
+// A Podio with one app under a virtual clock, a store that outlives daemons, and of a daemon what waits for time.
+import type { AppConfig } from '../../../src/config/model.ts';
+import { PodioError } from '../../../src/core/errors.ts';
+import type { NewEvent } from '../../../src/core/event.ts';
+import { silentLog } from '../../../src/core/log.ts';
+import type {
+  App,
+  FieldDifference,
+  FieldValueJson,
+  Item,
+  ItemField,
+  Revision,
+} from '../../../src/core/podio.ts';
+import { msOf, stampOf } from '../../../src/core/podio-time.ts';
+import type { DateTrigger, LastedTrigger, Rule } from '../../../src/core/rule.ts';
+import { makeRuleTimers, type RuleTimers } from '../../../src/schedule/timers.ts';
+import { makeMemoryStore } from '../../../src/store/memory.ts';
+import { makeVirtualClock } from '../../support/virtual-clock.ts';
+
+export const START = Date.UTC(2026, 5, 1);
+export const MINUTE = 60_000;
+export const HOUR = 60 * MINUTE;
+export const DAY = 24 * HOUR;
+
+const OPTIONS = ['Open', 'Waiting', 'Stuck', 'Done'].map((text, index) => ({ id: index + 1, text }));
+const FIELDS = [
+  { field_id: 11, external_id: 'status', type: 'category', label: 'Status', settings: { options: OPTIONS } },
+  { field_id: 12, external_id: 'due', type: 'date', label: 'Due', settings: {} },
+  { field_id: 13, external_id: 'title', type: 'text', label: 'Title', settings: {} },
+];
+const APP: App = {
+  app_id: 101,
+  status: 'active',
+  config: { name: 'Tickets' },
+  fields: FIELDS.map(({ settings, ...field }) => ({ ...field, status: 'active', config: { settings } })),
+};
+const TICKETS: AppConfig = {
+  name: 'tickets',
+  id: 101,
+  token: 't',
+  login: undefined,
+  fields: { phase: 'status' },
+};
+
+/** What the fields of a revision hold; a date as `2026-06-05` or `2026-06-05 12:00:00` in UTC. */
+export type Values = Readonly<Record<string, string>>;
+
+interface Past {
+  readonly at: number;
+  readonly values: Values;
+}
+
+const valuesAs = (field: string, value: string | undefined): readonly FieldValueJson[] => {
+  if (value === undefined || value === '') return [];
+  if (field === 'status') return [{ value: OPTIONS.find(({ text }) => text === value) }];
+  if (field === 'title') return [{ value }];
+  const [day, time = null] = value.split(' ');
+  return [
+    {
+      start: `${day} ${time ?? '00:00:00'}`,
+      start_date: day,
+      start_time: time,
+      start_utc: `${day} ${time ?? '00:00:00'}`,
+      start_date_utc: day,
+      start_time_utc: time,
+    },
+  ];
+};
+
+const fieldOf = (name: string, value: string | undefined): ItemField => {
+  const field = FIELDS.find(({ external_id: id }) => id === name);
+  if (!field) throw new Error(name);
+  const { settings, ...head } = field;
+  return { ...head, config: { settings }, values: valuesAs(name, value) };
+};
+
+export const ruleOf = (...triggers: (DateTrigger | LastedTrigger)[]): Rule => ({
+  name: 'sla',
+  triggers,
+  steps: [],
+  concurrency: 1,
+  startAt: 'head',
+  timezone: 'UTC',
+  fingerprint: '',
+});
+
+export function makeTimedWorld(rule: Rule) {
+  const clock = makeVirtualClock(START);
+  const store = makeMemoryStore({ clock });
+  const pasts = new Map<number, Past[]>();
+  const learned = new Set<string>();
+  let running: RuleTimers | undefined;
+  let rules = [rule];
+
+  const need = (id: number): readonly Past[] => {
+    const past = pasts.get(id);
+    if (past) return past;
+    throw new PodioError('PODIO_NOT_FOUND', `no item ${id}`, { retry: 'never' });
+  };
+  const show = (id: number, past: readonly Past[]): Item => {
+    const last = past.at(-1) as Past;
+    return {
+      item_id: id,
+      title: `Ticket ${id}`,
+      revision: past.length - 1,
+      created_on: stampOf(past[0]?.at ?? 0),
+      last_edit_on: stampOf(last.at),
+      tags: [],
+      files: [],
+      fields: Object.keys(last.values)
+        .map(name => fieldOf(name, last.values[name]))
+        .filter(({ values }) => values.length > 0),
+    };
+  };
+  const items = {
+    async filter(_as: unknown, _app: number, body: object) {
+      world.calls.push('items.filter');
+      const { filters, limit, offset } = body as {
+        filters: {
+          item_id?: number[];
+          last_edit_on?: { from: string };
+          11?: number[];
+          12?: { from?: string };
+        };
+        limit: number;
+        offset: number;
+      };
+      const from = filters.last_edit_on && msOf(filters.last_edit_on.from);
+      const all = [...pasts]
+        .map(([id, past]) => show(id, past))
+        .filter(({ item_id: id }) => filters.item_id?.includes(id) ?? true)
+        .filter(item => from === undefined || (msOf(item.last_edit_on) ?? 0) >= from)
+        .filter(({ fields }) => {
+          const [status] = fields.find(({ field_id: id }) => id === 11)?.values ?? [];
+          return filters[11]?.includes((status?.value as { id: number } | undefined)?.id ?? 0) ?? true;
+        })
+        .filter(({ fields }) => {
+          const [due] = fields.find(({ field_id: id }) => id === 12)?.values ?? [];
+          const day = due?.start_date as string | undefined;
+          return filters[12]?.from === undefined || (day !== undefined && day >= filters[12].from);
+        })
+        .sort((a, b) => a.item_id - b.item_id);
+      return { total: pasts.size, filtered: all.length, items: all.slice(offset, offset + limit) };
+    },
+    async get(_as: unknown, id: number) {
+      world.calls.push('items.get');
+      await world.before();
+      return show(id, need(id));
+    },
+    async revisions(_as: unknown, id: number): Promise<readonly Revision[]> {
+      world.calls.push('items.revisions');
+      return need(id)
+        .map(({ at }, revision) => ({
+          revision,
+          type: revision === 0 ? 'creation' : 'update',
+          created_on: stampOf(at),
+        }))
+        .slice(-world.kept);
+    },
+    async difference(
+      _as: unknown,
+      id: number,
+      from: number,
+      to: number,
+    ): Promise<readonly FieldDifference[]> {
+      world.calls.push('items.difference');
+      const past = need(id);
+      if (from < past.length - world.kept)
+        throw new PodioError('PODIO_INVALID', 'forgotten', { retry: 'never' });
+      const [before, after] = [past[from]?.values ?? {}, past[to]?.values ?? {}];
+      return FIELDS.flatMap(({ external_id: name }) => {
+        if ((before[name] ?? '') === (after[name] ?? '')) return [];
+        const { values: _, ...field } = fieldOf(name, undefined);
+        return [{ ...field, from: valuesAs(name, before[name]), to: valuesAs(name, after[name]) }];
+      });
+    },
+  };
+
+  const world = {
+    clock,
+    store,
+    pasts,
+    learned,
+    calls: [] as string[],
+    /** Revisions that Podio remembers. */
+    kept: 1000,
+    before: async (): Promise<void> => {},
+    /** Changes an item (or makes it) now; a hook tells of it, if one does. */
+    async edit(id: number, values: Values, isTold = true): Promise<void> {
+      const past = pasts.get(id) ?? [];
+      pasts.set(id, [...past, { at: clock.now(), values: { ...past.at(-1)?.values, ...values } }]);
+      if (!isTold || running === undefined) return;
+      const revision = past.length;
+      const type = revision === 0 ? 'item.create' : 'item.update';
+      const touched = FIELDS.filter(({ external_id: name }) => name in values);
+      await store.journal.append(
+        touched.map(
+          ({ field_id: fieldId }): NewEvent => ({
+            id: `${type}:${id}:${revision}`,
+            type,
+            source: 'webhook',
+            ref: { type: 'app_field', id: fieldId },
+            app: 'tickets',
+            itemId: id,
+            revision,
+            params: {},
+          }),
+        ),
+      );
+    },
+    remove: (id: number) => void pasts.delete(id),
+    async up(): Promise<void> {
+      running = makeRuleTimers({
+        rules,
+        config: () => ({
+          apps: new Map([['tickets', TICKETS]]),
+          catchUp: { everyMs: HOUR, overlapMs: 5 * MINUTE, onStart: true, unhooked: 'run' },
+        }),
+        store,
+        podio: {
+          items,
+          apps: { get: async () => APP },
+          share: () => ({ general: 1_000_000, limited: 1_000_000 }),
+        },
+        identities: { forApp: () => ({ kind: 'app', appId: 101, token: 't' }), forRef: () => undefined },
+        fields: {
+          byId: id => {
+            const field = FIELDS.find(({ field_id: one }) => one === id);
+            return (
+              field && { appId: 101, fieldId: id, externalId: field.external_id, type: field.type, label: '' }
+            );
+          },
+        },
+        learn: ({ id }) => void learned.add(id),
+        podioAheadMs: () => 0,
+        clock,
+        log: silentLog,
+      });
+      await running.start();
+    },
+    async down(): Promise<void> {
+      await running?.stop();
+      running = undefined;
+    },
+    timers: () => running,
+    become(next: Rule): void {
+      rules = [next];
+    },
+    /** What was told, oldest first. */
+    async told() {
+      const events = (await store.journal.list({ limit: 100_000 })).map(({ event }) => event);
+      return events.filter(({ source }) => source === 'daemon');
+    },
+  };
+  return world;
+}

@@ -1,0 +1,393 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { PodioError } from '../../../src/core/errors.ts';
+import type { DateTrigger, LastedTrigger } from '../../../src/core/rule.ts';
+import { DAY, HOUR, MINUTE, makeTimedWorld, ruleOf, START } from './timed-world.ts';
+
+const LASTED: LastedTrigger = {
+  kind: 'lasted',
+  apps: ['tickets'],
+  field: 'phase',
+  to: ['Waiting'],
+  forMs: 3 * DAY,
+};
+const DATED: DateTrigger = {
+  kind: 'date',
+  apps: ['tickets'],
+  field: 'due',
+  at: { days: -2, ms: 0, minutes: 9 * 60 },
+  timezone: 'UTC',
+  missed: 'run',
+};
+
+describe('a state that lasts', () => {
+  it('is told when its time is over, once, with where it began', async () => {
+    const world = makeTimedWorld(ruleOf(LASTED));
+    await world.up();
+    await world.clock.advance(HOUR);
+    await world.edit(1, { status: 'Open', title: 'a' });
+    await world.clock.advance(HOUR);
+    await world.edit(1, { status: 'Waiting' });
+    await world.clock.advance(DAY);
+    await world.edit(1, { title: 'b' });
+    await world.clock.advance(2 * DAY - 1000);
+    expect(await world.told()).to.deep.equal([]);
+    await world.clock.advance(1000);
+    const [event, ...more] = await world.told();
+    expect(more).to.deep.equal([]);
+    expect(event).to.deep.include({
+      id: 'item.lasted:sla:1:1',
+      type: 'item.lasted',
+      source: 'daemon',
+      ref: { type: 'app', id: 101 },
+      app: 'tickets',
+      itemId: 1,
+      params: {
+        rule: 'sla',
+        item_id: '1',
+        field: 'status',
+        revision: '1',
+        since: new Date(START + 2 * HOUR).toISOString(),
+      },
+      receivedAt: new Date(START + 2 * HOUR + 3 * DAY).toISOString(),
+    });
+    expect(world.learned.has('item.lasted:sla:1:1')).to.equal(true);
+    await world.clock.advance(30 * DAY);
+    expect(await world.told()).to.have.length(1);
+    await world.down();
+  });
+
+  it('begins anew with every change away and back', async () => {
+    const world = makeTimedWorld(ruleOf(LASTED));
+    await world.up();
+    await world.edit(1, { status: 'Waiting' });
+    await world.clock.advance(2 * DAY);
+    await world.edit(1, { status: 'Open' });
+    await world.edit(1, { status: 'Waiting' });
+    await world.clock.advance(2 * DAY);
+    expect(await world.told()).to.deep.equal([]);
+    await world.clock.advance(DAY);
+    expect((await world.told()).map(({ id }) => id)).to.deep.equal(['item.lasted:sla:1:2']);
+    await world.down();
+  });
+
+  it('takes several values for one state, and asks what was before', async () => {
+    const trigger: LastedTrigger = { ...LASTED, from: ['Open'], to: ['Waiting', 'Stuck'] };
+    const world = makeTimedWorld(ruleOf(trigger));
+    await world.up();
+    await world.edit(1, { status: 'Open' });
+    await world.edit(2, { status: 'Done' });
+    await world.clock.advance(HOUR);
+    await world.edit(1, { status: 'Waiting' });
+    await world.edit(2, { status: 'Waiting' });
+    await world.clock.advance(DAY);
+    await world.edit(1, { status: 'Stuck' });
+    await world.clock.advance(2 * DAY);
+    expect((await world.told()).map(({ id }) => id)).to.deep.equal(['item.lasted:sla:1:1']);
+    await world.clock.advance(30 * DAY);
+    expect(await world.told()).to.have.length(1);
+    await world.down();
+  });
+
+  it('that began before the rule was first loaded is told in its time, but not if it had lasted by then', async () => {
+    const world = makeTimedWorld(ruleOf(LASTED));
+    await world.edit(1, { status: 'Waiting' });
+    await world.clock.advance(2 * DAY);
+    await world.edit(2, { status: 'Waiting' });
+    await world.clock.advance(DAY);
+    await world.edit(2, { title: 'edited since' });
+    await world.clock.advance(HOUR);
+    await world.up();
+    await world.clock.advance(2 * DAY - HOUR - 1000);
+    expect(await world.told()).to.deep.equal([]);
+    await world.clock.advance(1000);
+    expect((await world.told()).map(({ id }) => id)).to.deep.equal(['item.lasted:sla:2:0']);
+    await world.clock.advance(10 * DAY);
+    expect(await world.told()).to.have.length(1);
+    await world.down();
+  });
+
+  it('is not told of an item that is gone, and waits for a Podio that does not answer', async () => {
+    const world = makeTimedWorld(ruleOf(LASTED));
+    await world.up();
+    await world.edit(1, { status: 'Waiting' });
+    await world.edit(2, { status: 'Waiting' });
+    await world.clock.advance(3 * DAY - 1000);
+    world.remove(1);
+    let isAway = true;
+    world.before = async () => {
+      if (isAway) throw new PodioError('PODIO_UNAVAILABLE', 'away');
+    };
+    await world.clock.advance(HOUR);
+    expect(await world.told()).to.deep.equal([]);
+    isAway = false;
+    await world.clock.advance(HOUR);
+    expect((await world.told()).map(({ itemId }) => itemId)).to.deep.equal([2]);
+    await world.clock.advance(HOUR);
+    expect(new Map(await world.store.timers.counts())).to.deep.equal(new Map());
+    await world.down();
+  });
+
+  it('is as long as Podio remembers where it has forgotten the beginning', async () => {
+    const world = makeTimedWorld(ruleOf(LASTED));
+    world.kept = 3;
+    await world.up();
+    await world.edit(1, { status: 'Waiting' }, false);
+    for (let n = 0; n < 5; n++) {
+      await world.clock.advance(5 * MINUTE);
+      await world.edit(1, { title: String(n) }, false);
+    }
+    await world.clock.advance(3 * DAY + HOUR);
+    expect((await world.told()).map(({ id }) => id)).to.deep.equal(['item.lasted:sla:1:3']);
+    await world.down();
+  });
+
+  it('is told with few calls: nothing is read again that has not changed', async () => {
+    const world = makeTimedWorld(ruleOf(LASTED));
+    await world.up();
+    for (let id = 1; id <= 50; id++) await world.edit(id, { status: 'Waiting' });
+    await world.clock.advance(2 * DAY);
+    const count = (name: string) => world.calls.filter(call => call === name).length;
+    expect([count('items.revisions'), count('items.difference')]).to.deep.equal([50, 0]);
+    // The first of them may be read by themselves, the others come in lists.
+    expect(count('items.get')).to.be.below(6);
+    world.calls.length = 0;
+    await world.clock.advance(DAY);
+    expect(await world.told()).to.have.length(50);
+    expect([count('items.revisions'), count('items.difference'), count('items.get')]).to.deep.equal([
+      0, 0, 0,
+    ]);
+    await world.down();
+  });
+
+  it('whatever is edited, told or not, and whenever podiod is down: each that lasted is told once, when it had', async () => {
+    // Half a minute more: no edit comes at the very moment.
+    const forMs = 6 * HOUR + 30_000;
+    const step = fc.oneof(
+      {
+        weight: 4,
+        arbitrary: fc.record({
+          kind: fc.constant('wait' as const),
+          minutes: fc.integer({ min: 1, max: 500 }),
+        }),
+      },
+      {
+        weight: 4,
+        arbitrary: fc.record({
+          kind: fc.constant('edit' as const),
+          item: fc.integer({ min: 1, max: 2 }),
+          status: fc.constantFrom('Open', 'Waiting', 'Waiting', 'Stuck', ''),
+          told: fc.boolean(),
+        }),
+      },
+      {
+        weight: 1,
+        arbitrary: fc.record({ kind: fc.constant('title' as const), item: fc.integer({ min: 1, max: 2 }) }),
+      },
+      { weight: 1, arbitrary: fc.record({ kind: fc.constant('down' as const) }) },
+      { weight: 1, arbitrary: fc.record({ kind: fc.constant('up' as const) }) },
+    );
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(step, { minLength: 1, maxLength: 30 }),
+        fc.integer({ min: 0, max: 5 }),
+        async (steps, late) => {
+          const trigger: LastedTrigger = { ...LASTED, to: ['Waiting', 'Stuck'], forMs };
+          const world = makeTimedWorld(ruleOf(trigger));
+          let isUp = false;
+          let since: number | undefined;
+          let wasDown = false;
+          const up = async () => {
+            if (isUp) return;
+            await world.up();
+            since ??= world.clock.now();
+            isUp = true;
+          };
+          for (const [index, one] of steps.entries()) {
+            if (index === late) await up();
+            switch (one.kind) {
+              case 'wait':
+                await world.clock.advance(one.minutes * MINUTE);
+                break;
+              case 'edit':
+                // Two edits in one second can't be told apart in time.
+                await world.clock.advance(MINUTE);
+                await world.edit(one.item, { status: one.status }, one.told);
+                break;
+              case 'title':
+                await world.clock.advance(MINUTE);
+                await world.edit(one.item, { title: String(index) }, false);
+                break;
+              case 'down':
+                if (isUp) wasDown = true;
+                if (isUp) await world.down();
+                isUp = false;
+                break;
+              case 'up':
+                await up();
+                break;
+            }
+          }
+          await up();
+          await world.clock.advance(forMs + 2 * HOUR);
+          await world.down();
+          const end = world.clock.now();
+
+          const isIn = (status: string | undefined) => status === 'Waiting' || status === 'Stuck';
+          const expected = new Map<string, number>();
+          for (const [item, past] of world.pasts) {
+            let began: { revision: number; at: number } | undefined;
+            const close = (at: number) => {
+              if (began && at - began.at >= forMs && began.at + forMs > (since ?? 0))
+                expected.set(`item.lasted:sla:${item}:${began.revision}`, began.at + forMs);
+              began = undefined;
+            };
+            for (const [revision, { at, values }] of past.entries()) {
+              if (!isIn(values.status)) close(at);
+              else began ??= { revision, at };
+            }
+            close(end);
+          }
+          const told = await world.told();
+          expect(told.map(({ id }) => id)).to.have.members([...expected.keys()]);
+          for (const { id, receivedAt } of told) {
+            const lateMs = Date.parse(receivedAt) - (expected.get(id) ?? 0);
+            expect(lateMs, id).to.be.at.least(0);
+            // While it runs, a missed delivery is found by the next look at the app.
+            if (!wasDown) expect(lateMs, id).to.be.at.most(HOUR + MINUTE);
+          }
+        },
+      ),
+      { numRuns: 150 },
+    );
+  }).timeout(120_000);
+});
+
+describe('a date that comes', () => {
+  const at = (iso: string) => Date.parse(iso) - START;
+
+  it('is told so long before, at the time of the day, once for each value', async () => {
+    const world = makeTimedWorld(ruleOf(DATED));
+    await world.up();
+    await world.edit(1, { due: '2026-06-10' });
+    await world.clock.advance(at('2026-06-08T08:59:59Z'));
+    expect(await world.told()).to.deep.equal([]);
+    await world.clock.advance(1000);
+    const [event, ...more] = await world.told();
+    expect(more).to.deep.equal([]);
+    expect(event).to.deep.include({
+      id: 'item.date:sla:1:2026-06-08T09:00:00Z',
+      type: 'item.date',
+      source: 'daemon',
+      ref: { type: 'app', id: 101 },
+      app: 'tickets',
+      itemId: 1,
+      params: {
+        rule: 'sla',
+        item_id: '1',
+        field: 'due',
+        date: '2026-06-10',
+        due: '2026-06-08T09:00:00.000Z',
+      },
+    });
+    await world.edit(1, { due: '2026-06-20' });
+    await world.clock.advance(20 * DAY);
+    expect((await world.told()).map(({ id }) => id)).to.deep.equal([
+      'item.date:sla:1:2026-06-08T09:00:00Z',
+      'item.date:sla:1:2026-06-18T09:00:00Z',
+    ]);
+    await world.down();
+  });
+
+  it('is moved by an edit, told or not, and taken back with the field or the item', async () => {
+    const world = makeTimedWorld(ruleOf(DATED));
+    await world.up();
+    for (const id of [1, 2, 3, 4]) await world.edit(id, { due: '2026-06-10' });
+    await world.clock.advance(DAY);
+    await world.edit(1, { due: '2026-06-12' }, false);
+    await world.edit(2, { due: '' });
+    world.remove(3);
+    await world.clock.advance(30 * DAY);
+    expect((await world.told()).map(({ id }) => id)).to.deep.equal([
+      'item.date:sla:4:2026-06-08T09:00:00Z',
+      'item.date:sla:1:2026-06-10T09:00:00Z',
+    ]);
+    await world.down();
+  });
+
+  it('that came while nothing ran is told at the start, or not, as the rule says', async () => {
+    for (const missed of ['run', 'skip'] as const) {
+      const world = makeTimedWorld(ruleOf({ ...DATED, missed }));
+      await world.up();
+      await world.edit(1, { due: '2026-06-10' });
+      await world.edit(2, { due: '2026-06-20' });
+      await world.clock.advance(HOUR);
+      await world.down();
+      await world.edit(3, { due: '2026-06-09' });
+      await world.clock.advance(at('2026-06-12T00:00:00Z') - HOUR);
+      await world.up();
+      await world.clock.advance(HOUR);
+      const early =
+        missed === 'run'
+          ? ['item.date:sla:1:2026-06-08T09:00:00Z', 'item.date:sla:3:2026-06-07T09:00:00Z']
+          : [];
+      expect(
+        (await world.told()).map(({ id }) => id),
+        missed,
+      ).to.have.members(early);
+      await world.clock.advance(30 * DAY);
+      expect(
+        (await world.told()).map(({ id }) => id),
+        missed,
+      ).to.have.members([...early, 'item.date:sla:2:2026-06-18T09:00:00Z']);
+      await world.down();
+    }
+  });
+
+  it('is not told where it was past when the rule was first loaded, or when it was written', async () => {
+    const world = makeTimedWorld(ruleOf(DATED));
+    await world.edit(1, { due: '2026-06-05' });
+    await world.edit(2, { due: '2026-06-08' });
+    await world.clock.advance(4 * DAY);
+    await world.up();
+    await world.clock.advance(HOUR);
+    // Its reminder would have been this morning or earlier.
+    await world.edit(3, { due: '2026-06-06' });
+    await world.clock.advance(30 * DAY);
+    expect((await world.told()).map(({ itemId }) => itemId)).to.deep.equal([2]);
+    await world.down();
+  });
+
+  it('tells nothing again of what it has told, however much is edited later', async () => {
+    const world = makeTimedWorld(ruleOf(DATED));
+    await world.up();
+    await world.edit(1, { due: '2026-06-10' });
+    await world.clock.advance(20 * DAY);
+    for (let n = 0; n < 5; n++) {
+      await world.edit(1, { title: String(n) }, n % 2 === 0);
+      await world.down();
+      await world.clock.advance(DAY);
+      await world.up();
+      await world.clock.advance(2 * HOUR);
+    }
+    expect(await world.told()).to.have.length(1);
+    await world.down();
+  });
+
+  it('waits anew where it is to come at another time, for what comes from then on', async () => {
+    const world = makeTimedWorld(ruleOf(DATED));
+    await world.up();
+    await world.edit(1, { due: '2026-06-10' });
+    await world.edit(2, { due: '2026-06-30' });
+    await world.clock.advance(12 * DAY);
+    await world.down();
+    world.become(ruleOf({ ...DATED, at: { days: -4, ms: 0, minutes: 0 } }));
+    await world.up();
+    await world.clock.advance(30 * DAY);
+    expect((await world.told()).map(({ id }) => id)).to.deep.equal([
+      'item.date:sla:1:2026-06-08T09:00:00Z',
+      'item.date:sla:2:2026-06-26T00:00:00Z',
+    ]);
+    await world.down();
+  });
+});
