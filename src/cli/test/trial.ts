@@ -12,6 +12,7 @@ import type { HttpAnswer, RuleTest } from '../../core/rule-test.ts';
 import type { Outcome } from '../../core/run.ts';
 import type { Would } from '../../core/would.ts';
 import { connect } from '../../daemon/connect.ts';
+import { MODE } from '../../dispatch/deliver.ts';
 import { makeDispatcher } from '../../dispatch/dispatcher.ts';
 import { type RuleWhy, whyChange } from '../../dispatch/why.ts';
 import { checkUrl } from '../../http/outbound.ts';
@@ -247,7 +248,7 @@ export async function runTrial(options: TrialOptions, test: RuleTest): Promise<T
     const error = runs.findLast(run => run.error !== undefined)?.error;
     return {
       rule: name,
-      fired: runs.filter(({ outcome }) => outcome !== 'filtered').length,
+      fired: runs.filter(run => run.outcome !== 'filtered' && !isRunWithOthers(run)).length,
       outcomes: runs.map(({ outcome }) => outcome),
       ...(error !== undefined && { error }),
       why: answers.flatMap(({ rules: told }) => told.filter(({ rule }) => rule === name)),
@@ -256,6 +257,10 @@ export async function runTrial(options: TrialOptions, test: RuleTest): Promise<T
   });
   return { rules: results, ...(problem !== undefined && { problem }) };
 }
+
+/** Of events that are run together each has a record, and the last one's tells of the run. */
+const isRunWithOthers = ({ steps }: { readonly steps: readonly { readonly step: string }[] }): boolean =>
+  steps.length > 0 && steps.every(({ step }) => step === MODE);
 
 const ruleOf = ({ rules }: Config, { rule }: RuleTest): Rule | undefined =>
   rules.find(({ name }) => name === rule);
