@@ -210,7 +210,8 @@ export function makeItemRuns(deps: ItemRunsDeps): ItemRuns {
           given = page.given;
           return next;
         });
-        if (!isLast) await pace(rule.name, signal);
+        // A batch is run when it is full or all have come: nothing is worked off before.
+        if (!isLast && rule.mode?.kind !== 'batch') await pace(rule.name, signal);
       }
     }
     const { tick, items, looked, unsure } = progress;

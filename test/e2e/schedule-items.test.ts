@@ -2,7 +2,7 @@
 // comes by while the test runs.
 import { expect } from 'chai';
 import { until } from '../support/wait.ts';
-import { letTimePass, makeSite, type Site } from './site.ts';
+import { letTimePass, makeSite, type Site, startReceiver } from './site.ts';
 
 const YEARLY = { schedule: '0 12 1 6 *', missed: 'run' };
 const TWO_YEARS = 2 * 366 * 24 * 60 * 60 * 1000;
@@ -80,6 +80,33 @@ describe('a schedule with items', function () {
     const tick = others.find(({ event }) => event.ref.id === 'checked');
     const why = await site.podiod(['why', '--event', String(tick?.event.seq)]);
     expect(why.stdout).to.include('the rule runs for each item of deals, not for the tick');
+  });
+
+  it('comes as one message for all where the rule gathers them until the tick has ended', async () => {
+    const site = await makeSite({ rules: {} });
+    const open = await fill(site, 60);
+    const sent = await startReceiver();
+    site.configure({
+      plugins: { tell: { use: 'slack-notifier', webhookUrl: sent.url } },
+      rules: {
+        drift: {
+          on: { ...YEARLY, items: { app: 'deals', where: { 'fields.status': 'Open' } } },
+          where: { 'item.title': { matches: '[05]$' } },
+          mode: { batch: { max: 500, at: 'run' } },
+          steps: [{ tell: { text: '{{ batch.size }}:{% for m in batch %} {{ m.item.title }}{% endfor %}' } }],
+        },
+      },
+    });
+    const daemon = await bootAtTick(site);
+    await until(async () => (await ranFor(site, 'drift', 'settled')).length > 0, 'the message');
+    const [text, ...more] = sent.received.map(body => JSON.parse(body).text);
+    expect(more).to.deep.equal([]);
+    const titles = open
+      .map((_, n) => `Deal ${Math.floor(n / 2) * 3 + (n % 2) + 1}`)
+      .filter(title => /[05]$/.test(title));
+    expect(text).to.equal(`${titles.length}: ${titles.join(' ')}`);
+    const metrics = await (await daemon.admin('/metrics')).text();
+    expect(metrics).not.to.match(/podiod_api_calls_total\{operation="items.get"/);
   });
 
   it('goes on after a kill where it was, and tells of a Podio that does not answer', async () => {
