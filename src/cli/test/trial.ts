@@ -7,7 +7,7 @@ import { coerceError } from '../../core/errors.ts';
 import type { NewEvent, PodioEvent } from '../../core/event.ts';
 import { silentLog } from '../../core/log.ts';
 import { noMetrics } from '../../core/metrics.ts';
-import type { Rule, Step } from '../../core/rule.ts';
+import { hookedBy, type Rule, type Step } from '../../core/rule.ts';
 import type { HttpAnswer, RuleTest } from '../../core/rule-test.ts';
 import type { Outcome } from '../../core/run.ts';
 import type { Would } from '../../core/would.ts';
@@ -28,6 +28,7 @@ import { makeItemReader, makePluginPodio } from '../../podio/index.ts';
 import { makeCron } from '../../schedule/cron.ts';
 import { makeItemRuns } from '../../schedule/item-runs.ts';
 import { makeScheduler } from '../../schedule/scheduler.ts';
+import { makeRuleTimers } from '../../schedule/timers.ts';
 import { makeMemoryStore } from '../../store/memory.ts';
 import { makeTurnedClock } from './clock.ts';
 import { startTestWorld, type WorldDeed } from './world.ts';
@@ -173,7 +174,19 @@ export async function runTrial(options: TrialOptions, test: RuleTest): Promise<T
     log: silentLog,
   });
   const scheduler = makeScheduler({ ...store, rules, itemRuns, clock, log: silentLog });
-  for (const part of [itemRuns, scheduler]) {
+  const ruleTimers = makeRuleTimers({
+    rules,
+    config: () => config,
+    store,
+    podio,
+    identities,
+    fields,
+    learn: reader.learn,
+    podioAheadMs: podio.clock.aheadMs,
+    clock,
+    log: silentLog,
+  });
+  for (const part of [itemRuns, scheduler, ruleTimers]) {
     await part.start();
     ending.defer(() => void part.stop());
   }
@@ -267,9 +280,7 @@ const ruleOf = ({ rules }: Config, { rule }: RuleTest): Rule | undefined =>
 
 const mentionsFields = (rules: readonly Rule[], app: string): boolean =>
   rules.some(({ triggers }) =>
-    triggers.some(
-      trigger => trigger.kind === 'app' && trigger.apps.includes(app) && trigger.fields !== undefined,
-    ),
+    triggers.map(hookedBy).some(hooked => hooked?.apps.includes(app) && hooked.fields !== undefined),
   );
 
 /** One try a step, and nothing is held up: what fails is what the test is to show. Recovered or not makes no difference. */

@@ -303,6 +303,47 @@ describe('podiod test', function () {
       );
     });
 
+    it('lets states last and dates come', async () => {
+      const waits = {
+        on: { app: 'leads', fields: { status: { to: 'Open', for: '3d' } } },
+        where: { not: { 'item.tags': { contains: 'quiet' } } },
+        steps: [tell('{{ item.title }} since {{ event.params.since }}')],
+      };
+      const given = { a: { app: 'leads', fields: { title: 'A', status: 'Won' } } };
+      const open = { update: 'a', fields: { status: 'Open' } };
+      await passes(waits, [
+        {
+          given,
+          when: [open, { after: '3d' }],
+          expect: { sends: [says('A since 2026-01-15T11:00:00.000Z')] },
+        },
+        { given, when: [open, { after: '2d' }], expect: false },
+        {
+          given,
+          when: [open, { after: '2d' }, { update: 'a', fields: { status: 'Won' } }, { after: '3d' }],
+          expect: false,
+        },
+        {
+          given,
+          when: [open, { after: '1d' }, { update: 'a', tags: ['quiet'] }, { after: '3d' }],
+          expect: { why: 'does not hold' },
+        },
+      ]);
+      const reminds = {
+        on: { app: 'leads', date: 'due', at: '-2d 09:00' },
+        steps: [tell('{{ item.title }}: {{ event.params.date }}')],
+      };
+      const due = { create: 'leads', fields: { title: 'B', due: '2026-01-20' }, as: 'b' };
+      await passes(reminds, [
+        { when: [due, { at: '2026-01-18 08:59' }], expect: false },
+        { when: [due, { at: '2026-01-18 09:00' }], expect: { sends: [says('B: 2026-01-20')] } },
+        {
+          when: [due, { update: 'b', fields: { due: '2026-01-30' } }, { at: '2026-01-28 10:00' }],
+          expect: 1,
+        },
+      ]);
+    });
+
     it('time: schedules as they fall due, and what is said of now', () =>
       passes({ on: { schedule: '0 9 * * 1-5' }, steps: [tell('{{ now | date: "%A %H:%M" }}')] }, [
         { when: { tick: 'r' }, expect: { sends: [says('Friday 09:00')] } },
