@@ -27,7 +27,7 @@ import { Closing } from './closing.ts';
 import { makeDefinitions } from './definitions.ts';
 import { makeDeletions } from './deletions.ts';
 import { fieldAudit } from './field-audit.ts';
-import { makeGeneration, type RuleWorld } from './generation.ts';
+import { type Generation, makeGeneration, type RuleWorld } from './generation.ts';
 import { makeGenerations } from './generations.ts';
 import { forgetWhenReplaced } from './hook-secrets.ts';
 import { boundHeap, restWhenQuiet } from './memory.ts';
@@ -118,7 +118,9 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
   starting.defer('the stream of runs', () => runs$.complete());
   const attribution = options.attribution ?? makeAttribution(log);
   options.log.correlate?.(() => workOf(attribution.current()));
-  const world = makeRuleWorld(base, attribution, starting);
+  const world = makeRuleWorld(base, attribution, starting, (itemId, appId) =>
+    generations.current.wrote(itemId, appId),
+  );
   const first = makeGeneration(world, live);
   const generations = makeGenerations(first);
   starting.defer('the plugins', () => generations.dispose(), generations.disposing);
@@ -301,17 +303,27 @@ const workOf = (scope: PluginScope | undefined): LogFields | undefined =>
   };
 
 /** What rules need that outlives them: items are read once for all, and whose a write is, is known. */
-function makeRuleWorld(base: Base, attribution: Attribution, closing: Closing): RuleWorld {
+function makeRuleWorld(
+  base: Base,
+  attribution: Attribution,
+  closing: Closing,
+  /** Told of items that plugins have written. */
+  wrote: Generation['wrote'],
+): RuleWorld {
   const { podio, identities, names, store, log, clock, live } = base;
   const stopping = new AbortController();
   closing.defer('own writes', () => stopping.abort());
   const reliably = makeReliably({ clock, log: log.child({ module: 'podio' }) });
+  const ownWrites = makeOwnWrites({ gaps: store.gaps, names, reliably, signal: stopping.signal, log });
   const deletions = makeDeletions({ gaps: store.gaps, config: () => live.config, log });
   return {
     ...base,
     attribution,
     reader: makeItemReader({ client: podio, identities, log, onGone: deletions.proved }),
-    onWrite: makeOwnWrites({ gaps: store.gaps, names, reliably, signal: stopping.signal, log }),
+    onWrite(itemId, revision, appId) {
+      ownWrites(itemId, revision, appId);
+      wrote(itemId, appId);
+    },
     onDelete: deletions.own,
   };
 }

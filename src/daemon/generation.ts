@@ -53,6 +53,8 @@ export interface Generation {
   itemRuns(): readonly ItemRunStatus[];
   /** What rules wait for that time brings. */
   timers(): readonly TimersStatus[];
+  /** podiod has written an item itself, whichever generation's plugin it was. */
+  readonly wrote: RuleTimers['wrote'];
   /** Disposes of the plugins of one of its rules. Never rejects. */
   release(rule: string): Promise<void>;
   /** Of the plugins, in reverse, each with a deadline. Never rejects. */
@@ -67,7 +69,6 @@ export function makeGeneration(world: RuleWorld, terms: Terms): Generation {
   const { config } = terms;
   const rules = config.server.confirm ? config.rules.map(confirmed) : config.rules;
   const seen = world.live.seenBy(terms);
-  let ruleTimers: RuleTimers | undefined;
   const pluginPodio = makePluginPodio({
     client: podio,
     identities: seen.identities,
@@ -77,10 +78,7 @@ export function makeGeneration(world: RuleWorld, terms: Terms): Generation {
     },
     appOfItem: reader.appOfItem,
     current: attribution.current,
-    onWrite: (itemId, revision, appId) => {
-      world.onWrite(itemId, revision, appId);
-      ruleTimers?.wrote(itemId, appId);
-    },
+    onWrite: world.onWrite,
     onDelete: world.onDelete,
   });
   const plugins = makePluginHost({
@@ -122,7 +120,7 @@ export function makeGeneration(world: RuleWorld, terms: Terms): Generation {
     clock,
     log,
   });
-  ruleTimers = makeRuleTimers({
+  const ruleTimers = makeRuleTimers({
     rules,
     config: () => seen.config,
     store,
@@ -152,6 +150,7 @@ export function makeGeneration(world: RuleWorld, terms: Terms): Generation {
     ]),
     itemRuns: itemRuns.status,
     timers: ruleTimers.status,
+    wrote: ruleTimers.wrote,
     async release(name) {
       const rule = rules.find(one => one.name === name);
       if (rule) await plugins.release(rule);

@@ -7,8 +7,10 @@ export interface Generations {
   add(next: Generation): void;
   /** Disposes of it and all its plugins. */
   drop(generation: Generation): Promise<void>;
-  /** `next` is the current one, and its rules' plugins are its own, but for those of `kept`: what no rule uses goes. */
-  advance(next: Generation, kept: ReadonlySet<string>): Promise<void>;
+  /** From now on `next` is the current one. Answers the one before. */
+  enter(next: Generation): Generation;
+  /** The rules' plugins are the current one's, but for those of `kept`: what no rule uses goes. */
+  settle(kept: ReadonlySet<string>): Promise<void>;
   dispose(): Promise<void>;
   disposing(): readonly string[];
 }
@@ -30,8 +32,13 @@ export function makeGenerations(first: Generation): Generations {
     },
     add: next => void all.add(next),
     drop,
-    async advance(next, kept) {
+    enter(next) {
+      const before = current;
       current = next;
+      return before;
+    },
+    async settle(kept) {
+      const next = current;
       for (const [rule, owner] of [...owners]) {
         if (kept.has(rule)) continue;
         owners.delete(rule);

@@ -160,7 +160,7 @@ export function makeReloads(parts: ReloadParts): Reloads {
     stopping.signal.throwIfAborted();
 
     const switched = (async () => {
-      await generations.current.stop();
+      await generations.enter(generation).stop();
       const position = world.store.journal.head();
       world.live.become(next);
       useSecrets();
@@ -169,7 +169,7 @@ export function makeReloads(parts: ReloadParts): Reloads {
       await always(() => parts.front.recovery.follow());
       await always(() => parts.definitions.start());
       await generation.start(true, always);
-      await generations.advance(generation, kept);
+      await generations.settle(kept);
       return position;
     })();
     switching = switched.catch(() => {});

@@ -20,16 +20,19 @@ describe('generations', () => {
     const generations = makeGenerations(first);
     const second = generation('second', 'a', 'b', 'c');
     generations.add(second);
-    await generations.advance(second, new Set(['a']));
+    generations.enter(second);
+    await generations.settle(new Set(['a']));
     expect(generations.current).to.equal(second);
     expect(told).to.deep.equal(['first lets b go']);
     const third = generation('third', 'a', 'c');
     generations.add(third);
-    await generations.advance(third, new Set(['a', 'c']));
+    generations.enter(third);
+    await generations.settle(new Set(['a', 'c']));
     expect(told.slice(1)).to.deep.equal(['second lets b go']);
     const fourth = generation('fourth', 'c');
     generations.add(fourth);
-    await generations.advance(fourth, new Set(['c']));
+    generations.enter(fourth);
+    await generations.settle(new Set(['c']));
     // Of the third one nothing ever ran.
     expect(told.slice(2)).to.deep.equal(['first lets a go', 'first is gone', 'third is gone']);
     await generations.dispose();
