@@ -14,12 +14,14 @@ const EXAMPLES = join(ROOT, 'config/examples');
 const NAMES = [
   'comment-to-ticket',
   'digest',
+  'erp-sync',
   'file-to-mail',
   'legacy-php',
   'margin-drift',
   'mirror',
   'onboarding',
   'paired',
+  'sla-breach',
   'won-deal',
 ];
 
