@@ -56,6 +56,12 @@ async function isBorneOut(podio: Podio, event: Event): Promise<boolean> {
   }
 }
 
+/** Each of several was asked about when it came; what is gone since then does not take the others with it. */
+async function isAnyBorneOut(podio: Podio, events: readonly Event[]): Promise<boolean> {
+  for (const event of events) if (event.source !== 'webhook' || (await isBorneOut(podio, event))) return true;
+  return false;
+}
+
 /** Passes on what Podio itself bears out. What podiod has read from Podio or made itself needs none of that. */
 export default definePlugin({
   name: 'confirm',
@@ -65,8 +71,8 @@ export default definePlugin({
     operator: messages$ =>
       messages$.pipe(
         concatMap(async message => {
-          const { event } = message;
-          const passes = event.source !== 'webhook' || (await isBorneOut(podio, event));
+          const { event, events } = message;
+          const passes = await isAnyBorneOut(podio, events);
           if (!passes) log.warn('not borne out by Podio, not run', { event: event.id, type: event.type });
           return passes ? of(message) : EMPTY;
         }),

@@ -118,8 +118,11 @@ export const ON_FIELDS = 'on.fields';
 export const WHERE = 'rule.where';
 /** Name of what the rule's run mode has decided. */
 export const MODE = 'rule.mode';
+/** Name of what Podio is asked about an event before it may wait with others. */
+export const CONFIRM = 'rule.confirm';
 
-const isCondition = (step: string): boolean => step === ON_FIELDS || step === WHERE || step === MODE;
+const CONDITIONS: ReadonlySet<string> = new Set([ON_FIELDS, WHERE, MODE, CONFIRM]);
+const isCondition = (step: string): boolean => CONDITIONS.has(step);
 
 /** Whether a step was reached: such a run goes on as what it is. */
 export const hasBegun = ({ checkpoints, tries }: Resume): boolean =>

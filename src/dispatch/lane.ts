@@ -19,7 +19,7 @@ import { Outages } from './outages.ts';
 import type { Reliably } from './reliably.ts';
 import type { Run } from './run.ts';
 import { Runner } from './runner.ts';
-import { gatheringMode } from './together.ts';
+import { gatheringMode, isConfirmed } from './together.ts';
 import type { Turn } from './turn.ts';
 import { Window, type WindowLimits } from './window.ts';
 
@@ -344,9 +344,14 @@ export class Lane {
 }
 
 /** Whether events are decided on before they are gathered. */
-const isJudged = ({ mode, where, triggers }: Rule): boolean =>
-  mode?.kind !== 'settle' &&
-  (where !== undefined || triggers.some(trigger => trigger.kind === 'app' && trigger.fields !== undefined));
+const isJudged = (rule: Rule): boolean => {
+  const { mode, where, triggers } = rule;
+  if (isConfirmed(rule)) return true;
+  if (mode?.kind === 'settle') return false;
+  return (
+    where !== undefined || triggers.some(trigger => trigger.kind === 'app' && trigger.fields !== undefined)
+  );
+};
 
 const both = (collector: Taker, runner: Taker): Taker => ({
   isSuspect: key => runner.isSuspect(key),

@@ -4,12 +4,14 @@ import type { Bundle } from '../core/gather.ts';
 import type { Log } from '../core/log.ts';
 import type { Metrics } from '../core/metrics.ts';
 import type { Rule } from '../core/rule.ts';
+import { keyOf } from '../core/rule-key.ts';
 import type { Outcome } from '../core/run.ts';
 import type { Data } from '../plugin/contract.ts';
 import type { ItemReader } from '../podio/contract.ts';
 import type { Finished, RunKey } from '../store/contract.ts';
 import { type Caution, POISON_ENDS } from './caution.ts';
 import {
+  CONFIRM,
   Delivery,
   type DeliveryContext,
   hasBegun,
@@ -33,9 +35,11 @@ import {
   type GatheringMode,
   gatheringMode,
   gatheringOf,
+  isConfirmed,
   leadVerdict,
   othersRecord,
 } from './together.ts';
+import { deliveryKey } from './trying.ts';
 import type { Turn } from './turn.ts';
 import type { Slot, Window } from './window.ts';
 
@@ -507,6 +511,7 @@ export class Runner implements Taker {
     const { matcher, reader, rule, context } = this.#deps;
     const { asks, event: journaled, together } = run;
     const isSettling = isGathered && this.#gathering?.kind === 'settle';
+    if (isGathered && isConfirmed(rule)) yield this.#confirmed(event);
     if (together && together.mode !== 'settle') return;
     if (bundle && bundle.events.length > 1) {
       yield* spanConditions(bundle.events, matcher, reader);
@@ -532,6 +537,29 @@ export class Runner implements Taker {
     const { where } = rule;
     if (where === undefined || isSettling) return;
     yield { name: WHERE, judge: () => where.judge(context.view(event, NO_DATA, bundle)) };
+  }
+
+  /** What nobody at Podio has made may not come among what is run together. */
+  #confirmed(event: PodioEvent): RunCondition {
+    const { context, rule } = this.#deps;
+    return {
+      name: CONFIRM,
+      judge: async () => {
+        const [first] = context.steps;
+        if (first === undefined) return { holds: true, checks: [] };
+        const { name, delivery } = first.step;
+        const output = await first.run({
+          event,
+          data: NO_DATA,
+          deliveryKey: deliveryKey(keyOf(rule), event.id, name, ''),
+          deadlineMs: delivery.deadlineMs,
+          signal: context.signal,
+        });
+        const holds = output.length > 0;
+        const check = { path: 'event', test: 'confirm', seen: 'Podio does not bear it out', holds };
+        return { holds, checks: holds ? [] : [check] };
+      },
+    };
   }
 
   /** True when the end of the run is on disk. */

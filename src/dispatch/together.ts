@@ -13,6 +13,9 @@ export type GatheringMode = Extract<Mode, { kind: GatherMode }>;
 export const gatheringMode = ({ mode }: Rule): GatheringMode | undefined =>
   mode === undefined || mode.kind === 'throttle' ? undefined : mode;
 
+/** Whether Podio is asked about each event before all else: then before it waits with others too. */
+export const isConfirmed = ({ steps }: Pick<Rule, 'steps'>): boolean => steps[0]?.use === 'confirm';
+
 /** One batch of a rule is in hand at a time, so that no item is in two of them. */
 const BATCH = 'batch';
 

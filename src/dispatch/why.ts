@@ -6,7 +6,7 @@ import type { AppTrigger, FieldChange, Rule, Trigger } from '../core/rule.ts';
 import { keyOf } from '../core/rule-key.ts';
 import type { StepVerdict } from '../core/run.ts';
 import type { LaneStatus, Paused, TracedEntry, TracedRun } from '../store/contract.ts';
-import { MODE, ON_FIELDS, WHERE } from './deliver.ts';
+import { CONFIRM, MODE, ON_FIELDS, WHERE } from './deliver.ts';
 import type { RuleStatus } from './lane.ts';
 import { type Known, makeMatcher, showWanted } from './match.ts';
 import { isBefore, isLeftOut } from './recovered.ts';
@@ -162,7 +162,7 @@ function whyRan(rule: Rule | string, runs: readonly TracedRun[], events: readonl
 function missesOf(steps: readonly StepVerdict[]): number {
   const last = steps.at(-1);
   if (last === undefined || last.step === ON_FIELDS) return 2000 + failuresOf(last);
-  if (last.step === MODE) return 0;
+  if (last.step === CONFIRM || last.step === MODE) return 0;
   if (last.step === WHERE) return 1000 + failuresOf(last);
   return 1000 / (1 + steps.length);
 }

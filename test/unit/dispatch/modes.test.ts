@@ -319,6 +319,25 @@ describe('mode batch', () => {
     expect(seen.seqs).to.deep.equal([[2, 4, 6]]);
   });
 
+  it('what Podio does not bear out comes into none', async () => {
+    const seen = told();
+    const asked: number[] = [];
+    const world = await new World({
+      rules: [ruleOf(batchOf(2), { steps: [makeStep('confirm', { use: 'confirm' }), makeStep('work')] })],
+      work: {
+        confirm: ({ event, bundle }) => {
+          asked.push(event.seq);
+          return bundle === undefined && event.itemId === 2 ? [] : undefined;
+        },
+        work: task => void seen.note(task),
+      },
+    }).start();
+    for (let item = 1; item <= 3; item++) await world.append(itemUpdate(item, 1));
+    expect(asked).to.deep.equal([1, 2, 3, 3]);
+    expect(seen.seqs).to.deep.equal([[1, 3]]);
+    expect(await world.runs()).to.deep.include(['r', 2, 'filtered']);
+  });
+
   it('at a time of the day, in the time zone of the rule', async () => {
     const seen = told();
     // 00:00 UTC is 01:00 in Copenhagen.

@@ -182,6 +182,42 @@ describe('template', () => {
     }
   });
 
+  it('fetches what it mentions of a batch before it is filled in, some at a time, and the rest as it comes up', async () => {
+    let reading = 0;
+    let most = 0;
+    const read: string[] = [];
+    const views = Array.from(
+      { length: 40 },
+      (_, n): View => ({
+        ...view,
+        async item() {
+          read.push(`item ${n}`);
+          most = Math.max(most, ++reading);
+          await new Promise(resolve => setImmediate(resolve));
+          reading--;
+          return { id: n };
+        },
+        async comment() {
+          read.push(`comment ${n}`);
+          return { text: 'x' };
+        },
+      }),
+    );
+    const all: View = { ...view, batch: () => views };
+    const filled = compileTemplate(
+      '{% for m in batch %}{{ m.item.id }}{% unless forloop.last %},{% endunless %}{% endfor %} {{ batch[3].item.id }}',
+    );
+    expect(await filled.render(all)).to.equal(`${views.map((_, n) => n)} 3`);
+    expect(read).to.have.members(views.map((_, n) => `item ${n}`));
+    expect(most).to.equal(4);
+    read.length = 0;
+    expect(await compileTemplate('{{ batch.size }}').render(all)).to.equal('40');
+    expect(read).to.deep.equal([]);
+    const named = compileTemplate('{% assign name = "comment" %}{{ batch[1][name].text }}');
+    expect(await named.render(all)).to.equal('x');
+    expect(read).to.deep.equal(['comment 1']);
+  });
+
   it('escapes values and nothing else', async () => {
     const encode = (text: string) =>
       text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');

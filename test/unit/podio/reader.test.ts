@@ -144,6 +144,52 @@ describe('podio item reader', () => {
     expect(podio.asked).to.have.length(2);
   });
 
+  describe('what several events have changed together', () => {
+    const edits = (...revisions: readonly number[]) =>
+      revisions.map(revision => event(revision === 0 ? 'item.create' : 'item.update', revision));
+
+    it('is from before the first to after the last, without what is the same at both ends', async () => {
+      const { podio, reader } = setUp();
+      podio.differences.set('2/5', [changed('title', ['a'], ['d']), changed('status', ['x'], ['x'])]);
+      // Whatever order they come in, and with what makes no revision among them.
+      const events = [...edits(3, 5, 4), event('comment.create')];
+      expect(shown((await reader.spanned(events)) ?? new Map())).to.deep.equal({ title: 'a -> d' });
+      await reader.spanned(events);
+      expect(podio.asked).to.deep.equal(['difference 7 2 5']);
+    });
+
+    it('is that of the one where there is one', async () => {
+      const { podio, reader } = setUp();
+      podio.differences.set('2/3', [changed('title', ['a'], ['b'])]);
+      expect(await reader.spanned(edits(3))).to.deep.equal(await reader.changes(event('item.update', 3)));
+      expect(podio.asked).to.deep.equal(['difference 7 2 3']);
+    });
+
+    it('with the creation among them, is from empty, also where the item has gone on since', async () => {
+      const { podio, reader } = setUp();
+      podio.now = item(4, field('title', 'z'), field('status', 'Won'));
+      podio.differences.set('2/4', [changed('title', ['b'], ['z'])]);
+      const changes = await reader.spanned(edits(0, 1, 2));
+      expect(shown(changes ?? new Map())).to.deep.equal({ title: ' -> b', status: ' -> Won' });
+    });
+
+    it('is not known where Podio has forgotten, and nothing where no event made a revision', async () => {
+      const { reader } = setUp();
+      expect(await reader.spanned(edits(3, 4))).to.equal(undefined);
+      expect(await reader.spanned([event('comment.create'), event('item.delete', 5)])).to.deep.equal(
+        new Map(),
+      );
+    });
+
+    it('rejects while Podio does not answer', async () => {
+      const { podio, reader } = setUp();
+      podio.differences.set('2/4', error('PODIO_UNAVAILABLE'));
+      expect(await reader.spanned(edits(3, 4)).catch(({ code }) => code)).to.equal('PODIO_UNAVAILABLE');
+      podio.differences.set('2/4', []);
+      expect(await reader.spanned(edits(3, 4))).to.deep.equal(new Map());
+    });
+  });
+
   it('reads anew for each event that makes no revision', async () => {
     const { podio, reader } = setUp();
     const comment = (id: string) => event('comment.create', undefined, { id });
