@@ -15,6 +15,8 @@ import type { MetricsRegistry } from './metrics.ts';
 import {
   type FireAnswer,
   type FireRequest,
+  type PodioReadAnswer,
+  type PodioReadRequest,
   parseEventQuery,
   parseFireRequest,
   parseHandshakeRequest,
@@ -23,6 +25,7 @@ import {
   parseParkedQuery,
   parseParkedSelection,
   parsePauseRequest,
+  parsePodioReadRequest,
   parseReconcileRequest,
   parseReloadRequest,
   parseReplayRequest,
@@ -68,6 +71,8 @@ export interface AdminDeps {
   replay(wish: ReplayWish): Promise<ReplayAnswer | undefined>;
   /** Has a rule run for an item. Rejects with USAGE for a rule or an item that is not there. */
   fire(request: FireRequest): Promise<FireAnswer>;
+  /** Reads from Podio for a command, as background work. Rejects with USAGE for what is not read for others. */
+  readPodio(request: PodioReadRequest): Promise<PodioReadAnswer>;
   /** Has Podio ping this hook of ours. Undefined where there is none of this id. */
   handshake(hookId: number): Promise<HandshakeAnswer | undefined>;
   /** Both reject with ADMIN_REQUEST for what there is not. */
@@ -212,6 +217,9 @@ export function makeAdmin({ token, deps, metrics, log: parent, mask }: AdminOpti
   });
   api.post('/api/fire', async ctx => {
     ctx.body = await deps.fire(parseFireRequest(ctx.request.body));
+  });
+  api.post('/api/podio/read', async ctx => {
+    ctx.body = await deps.readPodio(parsePodioReadRequest(ctx.request.body));
   });
   api.post('/api/pause', async ctx => {
     ctx.body = await deps.pause(parsePauseRequest(ctx.request.body));

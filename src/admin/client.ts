@@ -16,6 +16,8 @@ import type {
   FireAnswer,
   FireRequest,
   ParkedQuery,
+  PodioReadAnswer,
+  PodioReadRequest,
   ReconcileRequest,
   ReloadWish,
   ReplayRequest,
@@ -46,6 +48,8 @@ export interface AdminClient {
   replay(request: ReplayRequest): Promise<ReplayAnswer>;
   /** Takes as long as Podio takes to tell of the item. */
   fire(request: FireRequest): Promise<FireAnswer>;
+  /** What the daemon's budget has to spare. */
+  readPodio(request: PodioReadRequest, signal?: AbortSignal): Promise<PodioReadAnswer>;
   pause(what: Pausable): Promise<PauseAnswer>;
   resume(what: Pausable): Promise<PauseAnswer>;
   /** With `wait` (the default) this takes as long as the hooks need to become active. */
@@ -158,6 +162,11 @@ export function adminClient({ dataDir, admin, fetch = globalThis.fetch }: AdminC
       (await post('/api/replay', request, { signal: AbortSignal.timeout(COUNT_TIMEOUT_MS) })) as ReplayAnswer,
     fire: async request =>
       (await post('/api/fire', request, { signal: AbortSignal.timeout(PING_TIMEOUT_MS) })) as FireAnswer,
+    readPodio: async (request, signal) => {
+      const timeout = AbortSignal.timeout(PING_TIMEOUT_MS);
+      const init = { signal: signal ? AbortSignal.any([signal, timeout]) : timeout };
+      return (await post('/api/podio/read', request, init)) as PodioReadAnswer;
+    },
     pause: async ({ kind, name }) => (await post('/api/pause', { [kind]: name })) as PauseAnswer,
     resume: async ({ kind, name }) => (await post('/api/resume', { [kind]: name })) as PauseAnswer,
     rotateSecret: () => post('/api/secret/rotate', {}, { signal: null }),

@@ -1,5 +1,6 @@
 /** What the admin API is asked for: queries and bodies, checked. */
 import { z } from 'zod';
+import type { ErrorCode } from '../core/errors.ts';
 import type { ReplayWish } from '../dispatch/replay-desk.ts';
 import type { LevelChange } from '../log/levels.ts';
 import type { EventQuery, ParkedSelection, Pausable } from '../store/contract.ts';
@@ -113,6 +114,30 @@ const reconcileRequest = z.strictObject({
   wait: z.boolean().default(true),
 });
 
+const podioReadRequest = z.strictObject({
+  /** `app/101`, `login/bot@example.com` */
+  as: z.string().max(200),
+  operation: z.string().max(50),
+  path: z.string().max(200),
+  query: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).optional(),
+  body: z.record(z.string(), z.unknown()).optional(),
+});
+
+/** Something that a command wants to have read from Podio. */
+export type PodioReadRequest = z.output<typeof podioReadRequest>;
+
+export type PodioReadAnswer =
+  | { readonly answer: unknown }
+  | {
+      readonly failed: {
+        readonly code: ErrorCode;
+        readonly message: string;
+        readonly hint?: string;
+        /** When it may be asked again, ms. */
+        readonly afterMs?: number;
+      };
+    };
+
 export interface ParkedQuery {
   readonly rule?: string;
   readonly limit?: number;
@@ -156,6 +181,8 @@ export const parseReplayRequest = (body: unknown): ReplayWish => {
   return { ...wish, ...(to && { to }) };
 };
 export const parseFireRequest = (body: unknown): FireRequest => check(fireRequest, body, 'body');
+export const parsePodioReadRequest = (body: unknown): PodioReadRequest =>
+  check(podioReadRequest, body, 'body');
 export const parseHandshakeRequest = (body: unknown): number => check(handshakeRequest, body, 'body').hookId;
 export const parsePauseRequest = (body: unknown): Pausable => {
   const what = check(pauseRequest, body, 'body');

@@ -17,6 +17,7 @@ import {
   withExamples,
 } from './command.ts';
 import { defineApply } from './commands/apply.ts';
+import { defineBacktest } from './commands/backtest.ts';
 import { defineBackup, defineRestore } from './commands/backup.ts';
 import { defineCheck } from './commands/check.ts';
 import { defineDemo } from './commands/demo.ts';
@@ -47,7 +48,7 @@ import { processIo } from './process.ts';
 /** Each adds its commands; what they need is imported when they run, so that `--help` is quick. */
 const GROUPS: readonly (readonly [title: string, define: readonly ((context: CommandContext) => void)[]])[] =
   [
-    ['Try it:', [defineTest, defineReceive, defineDemo, defineEmulator]],
+    ['Try it:', [defineTest, defineBacktest, defineReceive, defineDemo, defineEmulator]],
     ['Begin:', [defineInit]],
     ['Look before you leap:', [definePull, defineCheck, definePlan, defineApply]],
     [
@@ -72,7 +73,7 @@ const GROUPS: readonly (readonly [title: string, define: readonly ((context: Com
   ];
 
 /** Names that the contract keeps for commands of later versions. */
-const RESERVED: ReadonlySet<string> = new Set('backtest schema plugin'.split(' '));
+const RESERVED: ReadonlySet<string> = new Set('schema plugin'.split(' '));
 
 /** Lines of help that are wider than this are hard to read, however wide the terminal. */
 const HELP_WIDTH = 100;

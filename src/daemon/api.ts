@@ -16,6 +16,7 @@ import { findItem, parseItemName } from './find-item.ts';
 import { fireByHand } from './fire.ts';
 import { retryParked } from './parked.ts';
 import { makePauseDesk } from './pauses.ts';
+import { readForCommand } from './podio-read.ts';
 import { reconcile } from './reconcile.ts';
 import type { Reloads } from './reload.ts';
 import { whyInDaemon } from './why.ts';
@@ -74,6 +75,7 @@ export async function openApi(parts: ApiParts): Promise<HttpServer> {
           request,
         ),
       replay: dispatcher.replay,
+      readPodio: request => readForCommand(base.podio, live.config, request),
       fire: request => fireByHand(base, live.config, store.journal, request),
       ...makePauseDesk({
         pauses: store.pauses,

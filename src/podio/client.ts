@@ -4,7 +4,6 @@ import type { Log } from '../core/log.ts';
 import type { Metrics } from '../core/metrics.ts';
 import type { Settings } from '../store/contract.ts';
 import { abortable } from './abortable.ts';
-import { makeApps } from './apps.ts';
 import { makeAuth } from './auth.ts';
 import { makeBudget } from './budget.ts';
 import { makeBudgetKeep } from './budget-keep.ts';
@@ -12,13 +11,11 @@ import { type Call, type Identity, identityKey, type PodioClient } from './contr
 import { errorOf, isRateLimit, unexpectedAnswer, waitOf } from './errors.ts';
 import { makeGate } from './gate.ts';
 import { makeGrants, type Token } from './grants.ts';
-import { makeHooks } from './hooks.ts';
 import { type Answer, type HttpRequest, makeHttp } from './http.ts';
-import { makeItems } from './items.ts';
 import { makeLoginPace } from './login-pace.ts';
 import { makeOutageGuard } from './outage.ts';
 import { makePodioClock, type PodioClock } from './podio-clock.ts';
-import { makeTalk } from './talk.ts';
+import { callsOver } from './reads.ts';
 import { makeTokenKeep } from './token-keep.ts';
 
 /** Calls on their way at the same time, over all identities. */
@@ -190,11 +187,7 @@ export function makePodioClient(options: PodioClientOptions): PodioClient & { re
   };
 
   return {
-    request,
-    hooks: makeHooks(request),
-    items: makeItems(request),
-    apps: makeApps(request),
-    ...makeTalk(request),
+    ...callsOver(request),
     share: as => budget.share(identityKey(as)),
     budgets: budget.status,
     clock: podioClock,

@@ -8,3 +8,4 @@ export { makeNames } from './names.ts';
 export { makePluginPodio, type PluginCallScope, type PluginPodioOptions } from './plugin-podio.ts';
 export type { PodioClock } from './podio-clock.ts';
 export { type LearningItemReader, makeItemReader } from './reader.ts';
+export { callsOver } from './reads.ts';

@@ -52,6 +52,7 @@ function makeDeps() {
       },
     },
     handshake: async () => undefined,
+    readPodio: async () => ({ answer: {} }),
     findItem: async name => {
       if (name === 'leads/42') return 4711;
       throw name === 'leads/43'

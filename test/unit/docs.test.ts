@@ -58,6 +58,7 @@ describe('documents', () => {
       'docs/why.md',
       'docs/triggers.md',
       'docs/testing.md',
+      'docs/backtest.md',
     ]) {
       for (const [, target = ''] of read(file).matchAll(/\]\(((?!https?:|#)[^)#]+)/g)) {
         expect(

@@ -1,7 +1,8 @@
 /** What was expected against what came: nothing but differences, each with the way to it. Pure. */
 import type { Part, RuleExpectation, RuleTest, StepExpectation } from '../../core/rule-test.ts';
 import { showWould } from '../../core/would.ts';
-import type { RuleResult, StepRun, TrialResult } from './trial.ts';
+import type { StepRun } from '../stage/stage.ts';
+import type { RuleResult, TrialResult } from './trial.ts';
 
 export interface Difference {
   /** `won-deal › sales-slack › sends › body › text` */

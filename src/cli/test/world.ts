@@ -8,7 +8,7 @@ import { buildWorld, type Emulator, type Item, startEmulator, type World } from 
 import { type Params, randomId, toEvent } from '../../ingress/parse.ts';
 import { findApp } from '../../plugin/view.ts';
 import { declareHooks, type FieldLookup, wantedFields } from '../../reconcile/declare.ts';
-import type { TurnedClock } from './clock.ts';
+import type { TurnedClock } from '../stage/clock.ts';
 import { plannedApp } from './fields.ts';
 
 /** One that changes Podio. */

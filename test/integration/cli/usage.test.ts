@@ -44,7 +44,7 @@ const READING = [
   'log-level',
   'doctor',
 ];
-const RESERVED = 'backtest schema plugin';
+const RESERVED = 'schema plugin';
 
 const words = (line: string): string[] => line.split(' ').filter(Boolean);
 

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
+import type { StepRun } from '../../../src/cli/stage/stage.ts';
 import { compare, comparePart } from '../../../src/cli/test/compare.ts';
-import type { StepRun, TrialResult } from '../../../src/cli/test/trial.ts';
+import type { TrialResult } from '../../../src/cli/test/trial.ts';
 import type { RuleExpectation, RuleTest } from '../../../src/core/rule-test.ts';
 
 const off = (expected: unknown, actual: unknown) =>

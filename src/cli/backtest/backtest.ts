@@ -1,0 +1,342 @@
+/** Runs a rule over what has happened: how often would it have fired, for which items, and what would it have sent? */
+import type { Config } from '../../config/model.ts';
+import type { PodioEvent } from '../../core/event.ts';
+import { silentLog } from '../../core/log.ts';
+import { stampOf } from '../../core/podio-time.ts';
+import type { Rule } from '../../core/rule.ts';
+import type { Outcome, RunRecord, StepVerdict } from '../../core/run.ts';
+import { makeMatcher } from '../../dispatch/match.ts';
+import type { PluginLoader } from '../../plugin/load.ts';
+import type { Identities, Identity, Names, PodioClient } from '../../podio/contract.ts';
+import type { LearningFieldDirectory } from '../../podio/fields.ts';
+import { makeItemReader } from '../../podio/index.ts';
+import { seenOf } from '../../recover/missed.ts';
+import { PAGE_LIMIT } from '../../recover/pages.ts';
+import type { Journal } from '../../store/contract.ts';
+import { makeMemoryStore } from '../../store/memory.ts';
+import { makeTurnedClock } from '../stage/clock.ts';
+import { asTried, isRunWithOthers, openStage } from '../stage/stage.ts';
+import {
+  type Change,
+  changesOf,
+  inOrder,
+  journaled,
+  outlookOf,
+  type Past,
+  type Span,
+  ticksOf,
+  type WatchedApp,
+} from './history.ts';
+import { readerOfThePast } from './past.ts';
+
+export interface BacktestDeps {
+  readonly config: Config;
+  readonly rule: Rule;
+  readonly span: Span;
+  /** Its end is the present: all that came after a change is looked at as well. */
+  readonly untilNow: boolean;
+  readonly loader: PluginLoader;
+  /** Reads as background work, and waits as long as it has to. */
+  readonly podio: PodioClient;
+  readonly identities: Identities;
+  readonly names: Names;
+  readonly fields: LearningFieldDirectory;
+  /** Undefined where no daemon has run yet. */
+  readonly journal: Pick<Journal, 'list'> | undefined;
+  /** Nothing but the journal: items as they are now. */
+  readonly journalOnly: boolean;
+  /** Calls under way. */
+  readonly inFlight: () => number;
+  readonly signal: AbortSignal;
+  /** How many runs are told of one by one. */
+  readonly limit: number;
+  readonly onProgress: (words: string) => void;
+}
+
+/** Calls that are needed: so many at least, and no more than. `limited`: of the class that Podio allows few of. */
+export interface Cost {
+  readonly general: readonly [least: number, most: number];
+  readonly limited: number;
+}
+
+export interface AppPlan {
+  readonly app: string;
+  /** Edited within the time. */
+  readonly items: number;
+  readonly cost: Cost;
+  /** At what podiod leaves to background work, ms. */
+  readonly leastMs: number;
+  readonly mostMs: number;
+}
+
+export interface Hit {
+  /** ISO 8601, UTC. */
+  readonly at: string;
+  readonly event: string;
+  readonly type: string;
+  readonly app?: string;
+  readonly itemId?: number;
+  readonly title?: string;
+  readonly outcome: Outcome;
+  readonly error?: string;
+  readonly steps: readonly StepVerdict[];
+}
+
+export interface BacktestResult {
+  readonly rule: string;
+  readonly since: string;
+  readonly until: string;
+  /** Asked to stop before it was through: what is told is of what was run. */
+  readonly interrupted: boolean;
+  readonly events: number;
+  /** How many of them were run. */
+  readonly ran: number;
+  /** Runs that were not filtered out, and the items they were about. */
+  readonly fired: number;
+  readonly items: number;
+  readonly failed: number;
+  readonly filtered: number;
+  /** Runs that were filtered out, by what stopped them: `where`, `fields`, a step. */
+  readonly stoppedBy: Readonly<Record<string, number>>;
+  /** Changes that Podio no longer tells of. */
+  readonly unprovable: number;
+  readonly notes: readonly string[];
+  readonly hits: readonly Hit[];
+}
+
+export interface Backtest {
+  readonly apps: readonly AppPlan[];
+  run(): Promise<BacktestResult>;
+}
+
+const HOUR_MS = 3_600_000;
+
+/** Looks how much there is, at a call an app; nothing more is read before `run`. */
+export async function planBacktest(deps: BacktestDeps): Promise<Backtest> {
+  const { config, rule, podio, identities, fields } = deps;
+  const past: Past = { items: new Map(), revisions: new Map() };
+  const asks = asksFor(rule);
+  const apps = deps.journalOnly ? [] : watchedApps(config, rule, identities);
+  const plans: AppPlan[] = [];
+  for (const app of apps) {
+    if (asks) await fields.take(await podio.apps.get(app.as, app.id));
+    plans.push(await planApp(app, deps, asks));
+  }
+  return { apps: plans, run: () => run(deps, apps, past) };
+}
+
+/** Whether what a change has changed is read for every one of them. */
+const asksFor = ({ triggers }: Rule): boolean =>
+  triggers.some(trigger => trigger.kind === 'app' && trigger.fields !== undefined);
+
+function watchedApps({ apps }: Config, { triggers }: Rule, identities: Identities): readonly WatchedApp[] {
+  const wanted = new Map<string, Set<string>>();
+  for (const trigger of triggers) {
+    if (trigger.kind !== 'app') continue;
+    const items = trigger.events.filter(type => type === 'item.create' || type === 'item.update');
+    for (const name of items.length > 0 ? trigger.apps : []) {
+      const types = wanted.get(name) ?? new Set();
+      for (const type of items) types.add(type);
+      wanted.set(name, types);
+    }
+  }
+  return [...wanted].flatMap(([name, wants]) => {
+    const app = apps.get(name);
+    const as: Identity | undefined = identities.forApp(name);
+    return app && as ? [{ name, id: app.id, as, wants }] : [];
+  });
+}
+
+/** From the first page, which is the one that listing begins with: what is asked for is kept. */
+async function planApp(
+  app: WatchedApp,
+  { podio, span, untilNow }: BacktestDeps,
+  asks: boolean,
+): Promise<AppPlan> {
+  const body = {
+    sort_by: 'last_edit_on',
+    sort_desc: false,
+    limit: PAGE_LIMIT,
+    offset: 0,
+    remember: false,
+    filters: { last_edit_on: { from: stampOf(span.since) } },
+  };
+  const page = await podio.items.filter(app.as, app.id, body);
+  const outlooks = page.items.flatMap(item => {
+    const seen = seenOf(item);
+    return seen ? [outlookOf(seen, app, span)] : [];
+  });
+  const items = page.filtered;
+  const scale = outlooks.length > 0 ? items / outlooks.length : 0;
+  const histories = Math.ceil(outlooks.filter(({ needsHistory }) => needsHistory).length * scale);
+  // What each update has changed, where that is asked for; and the item as it was, where the rule looks at it.
+  const looks = outlooks.reduce(
+    (sum, { updates, outdated }) => sum + (asks ? updates : 0) + (asks && untilNow ? 0 : outdated),
+    0,
+  );
+  const most = histories + Math.ceil(looks * scale);
+  const limited = Math.max(0, Math.ceil(items / (PAGE_LIMIT - 1)) - 1);
+  const share = podio.share(app.as);
+  const msFor = (general: number): number =>
+    Math.max(general / Math.max(share.general, 1), limited / Math.max(share.limited, 1)) * HOUR_MS;
+  return {
+    app: app.name,
+    items,
+    cost: { general: [histories, most], limited },
+    leastMs: msFor(histories),
+    mostMs: msFor(most),
+  };
+}
+
+async function run(deps: BacktestDeps, apps: readonly WatchedApp[], past: Past): Promise<BacktestResult> {
+  const { config, rule, podio, identities, fields, span, signal, journal, onProgress } = deps;
+  const notes: string[] = [];
+  const changes: Change[] = [];
+  let unprovable = 0;
+  let interrupted = false;
+  try {
+    for (const app of apps) {
+      const onItem = (count: number) => onProgress(`${app.name}: the history of ${count} items`);
+      const found = await changesOf(app, { podio, past, span, signal, onItem });
+      for (const change of found.changes) changes.push(change);
+      unprovable += found.unprovable;
+      if (found.unsure) notes.push(`items of ${app.name} moved while they were listed: some may be left out`);
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    interrupted = true;
+  }
+  const known = { apps: config.apps, spaces: config.spaces, fields };
+  const { match } = makeMatcher(rule, known);
+  const read = new Set(apps.map(({ name }) => name));
+  const isTold = ({ app, type, revision }: PodioEvent): boolean =>
+    app !== undefined &&
+    read.has(app) &&
+    revision !== undefined &&
+    (type === 'item.create' || type === 'item.update');
+  const isTick = ({ type }: PodioEvent): boolean => type === 'schedule.fire';
+  if (journal && !interrupted)
+    changes.push(
+      ...(await journaled(journal, event => match(event) !== 'no' && !isTick(event), isTold, span)),
+    );
+  changes.push(...ticksOf(rule, span));
+  notes.push(...notesOn(rule, deps, apps));
+
+  const clock = makeTurnedClock(span.since);
+  const store = makeMemoryStore({ clock });
+  const counts = { ran: 0, fired: 0, failed: 0, filtered: 0 };
+  const fired = new Set<number>();
+  const stoppedBy: Record<string, number> = {};
+  const hits: Hit[] = [];
+  const events = new Map(changes.map(change => [change.event.id, change]));
+  const onRun = (record: RunRecord): void => {
+    // What was cut off says nothing.
+    if (signal.aborted || isRunWithOthers(record)) return;
+    if (record.outcome === 'filtered') {
+      counts.filtered++;
+      const by = stopperOf(record);
+      stoppedBy[by] = (stoppedBy[by] ?? 0) + 1;
+      return;
+    }
+    counts.fired++;
+    if (record.outcome === 'parked') counts.failed++;
+    const change = events.get(record.eventId);
+    if (change?.event.itemId !== undefined) fired.add(change.event.itemId);
+    if (hits.length < deps.limit) hits.push(hitOf(record, change, past, clock.now()));
+  };
+  const reader = makeItemReader({ client: podio, identities, log: silentLog });
+  {
+    await using stage = await openStage({
+      ...deps,
+      rules: [asTried(rule)],
+      reader: readerOfThePast(reader, { past, podio, identities, stepwise: asksFor(rule) && deps.untilNow }),
+      appOfItem: itemId => past.items.get(itemId)?.app?.app_id ?? reader.appOfItem(itemId),
+      store,
+      clock,
+      isBusy: () => deps.inFlight() > 0,
+      onRun,
+    });
+    try {
+      for (const { at, event } of interrupted ? [] : inOrder(changes)) {
+        if (signal.aborted) break;
+        await stage.goTo(at);
+        await stage.append([event]);
+        if (signal.aborted) break;
+        counts.ran++;
+        if (counts.ran % 50 === 0)
+          onProgress(`${counts.ran} of ${changes.length} events, ${counts.fired} fired`);
+      }
+      if (!signal.aborted) await stage.goTo(span.until);
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+  }
+  return {
+    rule: rule.name,
+    since: iso(span.since),
+    until: iso(span.until),
+    interrupted: interrupted || signal.aborted,
+    events: changes.length,
+    ...counts,
+    items: fired.size,
+    stoppedBy,
+    unprovable,
+    notes,
+    hits,
+  };
+}
+
+/** What can't be told, whatever is read. */
+function notesOn(
+  rule: Rule,
+  { journal, journalOnly }: BacktestDeps,
+  apps: readonly WatchedApp[],
+): readonly string[] {
+  const types = new Set(
+    rule.triggers.flatMap(trigger => {
+      if (trigger.kind === 'date') return 'item.date';
+      if (trigger.kind === 'lasted') return 'item.lasted';
+      return 'events' in trigger ? trigger.events : [];
+    }),
+  );
+  const others = [...types].filter(type => type !== 'item.create' && type !== 'item.update');
+  const notes: string[] = [];
+  if (others.length > 0) {
+    const from = journal ? 'are those that the journal has' : 'are not known: no daemon has run here yet';
+    notes.push(`events of ${others.join(', ')} ${from}`);
+  }
+  if (rule.triggers.some(trigger => trigger.kind === 'schedule' && trigger.items !== undefined))
+    notes.push('which items a schedule would have found is not known');
+  if (!journalOnly && apps.length > 0) notes.push('items that were deleted since are not seen');
+  return notes;
+}
+
+const CALLED: Readonly<Record<string, string>> = { 'rule.where': 'where', 'on.fields': 'fields' };
+
+function stopperOf({ steps }: RunRecord): string {
+  const last = steps.at(-1)?.step ?? 'on.fields';
+  return CALLED[last] ?? last;
+}
+
+function hitOf(
+  { eventId, outcome, error, steps }: RunRecord,
+  change: Change | undefined,
+  past: Past,
+  now: number,
+): Hit {
+  const { type = '', app, itemId } = change?.event ?? {};
+  const title = itemId === undefined ? undefined : past.items.get(itemId)?.title;
+  return {
+    at: iso(change?.at ?? now),
+    event: eventId,
+    type,
+    ...(app !== undefined && { app }),
+    ...(itemId !== undefined && { itemId }),
+    ...(title !== undefined && { title }),
+    outcome,
+    ...(error !== undefined && { error }),
+    steps,
+  };
+}
+
+const iso = (ms: number): string => new Date(ms).toISOString();

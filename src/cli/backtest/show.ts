@@ -1,0 +1,70 @@
+import { showDuration } from '../../core/duration.ts';
+import type { Cli } from '../io.ts';
+import { wouldLines } from '../show/would.ts';
+import { clip, plain } from '../text.ts';
+import type { AppPlan } from './backtest.ts';
+import type { BacktestReport } from './command.ts';
+import type { Span } from './history.ts';
+
+const day = (ms: number): string => new Date(ms).toISOString().slice(0, 16).replace('T', ' ');
+
+/** What it costs, before anything is spent. */
+export function* showPlan(
+  apps: readonly AppPlan[],
+  { since, until }: Span,
+  where: string,
+): Generator<string> {
+  yield `From ${day(since)} to ${day(until)} UTC:`;
+  if (apps.length === 0) return void (yield '  no history of items is read from Podio');
+  for (const { app, items, cost, leastMs, mostMs } of apps) {
+    const [least, most] = cost.general;
+    const general = least === most ? `${most}` : `${least} to ${most}`;
+    const time = mostMs < 60_000 ? 'at once' : `${roughly(leastMs)} to ${roughly(mostMs)}`;
+    yield `  ${plain(app)}: ${items} items were edited; about ${general} calls and ${cost.limited} rate limited ones, ${time} at what is spare`;
+  }
+  yield `  Podio is asked with spare budget only, ${where}. It can be stopped and gone on with.`;
+}
+
+const roughly = (ms: number): string =>
+  ms < 60_000 ? 'under a minute' : showDuration(Math.ceil(ms / 60_000) * 60_000);
+
+/** How often it would have fired, for which items, and with what. */
+export function* showBacktest(cli: Cli, report: BacktestReport): Generator<string> {
+  const {
+    rule,
+    since,
+    until,
+    fired,
+    failed,
+    items,
+    events,
+    ran,
+    filtered,
+    stoppedBy,
+    unprovable,
+    notes,
+    hits,
+    calls,
+  } = report;
+  const room = cli.terminal ? Math.max(cli.width, 40) : Infinity;
+  for (const { at, type, app, itemId, title, outcome, error, steps } of hits) {
+    const item = itemId === undefined ? '' : ` item ${itemId}`;
+    const called = title ? ` ${title}` : '';
+    const failedWith = outcome === 'settled' ? '' : `: ${outcome}${error === undefined ? '' : `: ${error}`}`;
+    yield `${cli.style('gray', at.slice(0, 16).replace('T', ' '))}  ${clip(plain(`${type} ${app ?? ''}${item}${called}${failedWith}`), room - 18)}`;
+    for (const line of wouldLines(steps, room - 4)) yield `    ${line}`;
+  }
+  if (fired > hits.length) yield cli.style('gray', `... and ${fired - hits.length} more (--limit, --json)`);
+  if (hits.length > 0) yield '';
+  const span = `${since.slice(0, 10)} to ${until.slice(0, 10)}`;
+  yield `${cli.style('bold', plain(rule))} would have fired ${times(fired)}, for ${count(items, 'item')}, ${span}${failed > 0 ? `; ${failed} failed` : ''}`;
+  const stopped = Object.entries(stoppedBy).map(([by, n]) => `${n} by ${by}`);
+  yield `${count(events, 'event')} looked at${ran < events ? `, ${ran} run` : ''}, ${filtered} filtered out${stopped.length > 0 ? ` (${stopped.join(', ')})` : ''}`;
+  yield `${count(calls.made, 'call')} to Podio${calls.kept > 0 ? `, ${calls.kept} answers from before` : ''}`;
+  if (unprovable > 0) yield `${unprovable} changes are too old for Podio to tell of`;
+  for (const note of notes) yield `note: ${plain(note)}`;
+  if (report.interrupted) yield cli.style('yellow', 'It was stopped; the same command goes on where it was.');
+}
+
+const times = (n: number): string => (n === 1 ? 'once' : `${n} times`);
+const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;

@@ -1,0 +1,241 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import type { BacktestReport } from '../../../src/cli/backtest/command.ts';
+import { until } from '../../support/wait.ts';
+import { makeSite, type Site } from './site.ts';
+
+const slack = { use: 'slack-notifier', webhookUrl: 'https://hooks.slack.example/x' };
+const RULES = {
+  won: {
+    on: { app: 'leads', fields: { status: { from: 'Open', to: 'Won' } } },
+    where: { 'fields.value': { gte: 100 } },
+    steps: [{ slack: { text: '{{ actor.name }} won {{ item.title }} of {{ fields.value }}' } }],
+  },
+  all: { on: { app: 'leads', events: ['item.create', 'item.update'] }, steps: ['audit'] },
+  morning: { on: { schedule: '0 9 * * *', timezone: 'UTC' }, steps: ['audit'] },
+};
+
+const site = () =>
+  makeSite({ plugins: { slack, audit: { use: 'file-logger', path: './audit.ndjson' } }, rules: RULES });
+
+/** Three leads: one large one that is won and then changed again, a small one, and one that is open. */
+function fill({ podio }: Site): readonly number[] {
+  const make = (title: string, value: number) =>
+    podio.createItem(101, { fields: { title, value, status: 'Open' } }, { by: 'Ada' }).itemId;
+  const [large, small, open] = [make('Fjord', 120), make('Brook', 5), make('Lake', 500)] as const;
+  podio.updateItem(large, { fields: { status: 'Won' } }, { by: 'Bob' });
+  podio.updateItem(small, { fields: { status: 'Won' } }, { by: 'Bob' });
+  // What it is now is not what it was then.
+  podio.updateItem(large, { fields: { value: 7, title: 'Fjord II' } }, { by: 'Cy' });
+  return [large, small, open];
+}
+
+const report = async (of: Site, ...argv: string[]): Promise<BacktestReport> => {
+  const { code, stdout, stderr } = await of.podiod(['backtest', '--since', '1h', '--yes', '--json', ...argv]);
+  expect(code, stderr).to.equal(0);
+  return JSON.parse(stdout) as BacktestReport;
+};
+
+const operations = ({ podio }: Site) =>
+  podio.requests.map(({ operation }) => operation).filter(name => name !== 'oauth.token');
+
+describe('podiod backtest', function () {
+  this.timeout(30_000);
+
+  it('runs a rule over the revisions that Podio has, with items as they were, and sends nothing', async () => {
+    await using place = await site();
+    const [large] = fill(place);
+    const { hits, calls, ...rest } = await report(place, '--rule', 'won');
+    expect(rest).to.deep.include({
+      rule: 'won',
+      interrupted: false,
+      events: 6,
+      ran: 6,
+      fired: 1,
+      items: 1,
+      failed: 0,
+      filtered: 5,
+      stoppedBy: { fields: 4, where: 1 },
+      unprovable: 0,
+    });
+    expect(hits.map(({ event, itemId, outcome }) => [event, itemId, outcome])).to.deep.equal([
+      [`item.update:${large}:1`, large, 'settled'],
+    ]);
+    expect(hits[0]?.steps[0]?.would?.text).to.equal('posts to Slack: Bob won Fjord of €120.00');
+    expect(hits[0]?.steps[0]?.would?.sends?.[0]).to.deep.include({
+      http: 'POST',
+      body: { text: 'Bob won Fjord of €120.00' },
+    });
+    expect(calls.made).to.equal(operations(place).length);
+    expect(new Set(operations(place))).to.deep.equal(
+      new Set(['apps.get', 'items.filter', 'items.revisions', 'items.difference']),
+    );
+    expect(readdirSync(place.folder).sort()).to.deep.equal(['.podiorc.yml', 'data']);
+    expect(readdirSync(place.dataDir)).to.deep.equal([]);
+  });
+
+  it('says what it costs before it begins, and asks', async () => {
+    await using place = await site();
+    fill(place);
+    const argv = ['backtest', '--rule', 'won', '--since', '1h'];
+    const refused = await place.podiod(argv);
+    expect(refused.code).to.equal(2);
+    expect(refused.stderr).to.include('Say --yes');
+    expect(place.podio.requests).to.have.length(0);
+
+    const no = await place.podiod(argv, { terminal: 120, input: 'n\n' });
+    expect(no.code).to.equal(1);
+    expect(no.stderr).to.match(/leads: 3 items were edited; about 1 to \d+ calls and 0 rate limited ones/);
+    expect(no.stderr).to.include('no daemon runs here').and.to.include('Nothing is read.');
+    // To know what there is.
+    expect(operations(place)).to.deep.equal(['apps.get', 'items.filter']);
+
+    const yes = await place.podiod(argv, { terminal: 120, input: 'yes\n' });
+    expect(yes.code).to.equal(0);
+    expect(yes.stdout).to.include('would have fired once, for 1 item');
+    expect(yes.stdout).to.include('slack: posts to Slack: Bob won Fjord of €120.00');
+    expect(yes.stdout).to.include('5 filtered out (4 by fields, 1 by where)');
+  });
+
+  it('goes on where it was stopped, and asks for nothing twice', async () => {
+    await using place = await site();
+    const { podio } = place;
+    for (let n = 0; n < 30; n++) {
+      const { itemId } = podio.createItem(101, {
+        fields: { title: `lead ${n}`, value: 120, status: 'Open' },
+      });
+      podio.updateItem(itemId, { fields: { status: 'Won' } });
+      podio.updateItem(itemId, { fields: { status: 'Lost' } });
+    }
+    podio.setFaults({ latencyMs: 20 });
+    const argv = ['backtest', '--rule', 'won', '--since', '1h', '--yes', '--json'];
+    {
+      await using running = place.start(argv);
+      await until(() => operations(place).length > 12, 'some calls');
+      running.stop();
+      expect(await running.ended).to.equal(1);
+      expect(JSON.parse(running.stdout())).to.include({ interrupted: true });
+    }
+    const before = operations(place).length;
+    expect(before).to.be.below(60);
+    const file = join(place.dataDir, 'backtest-won.ndjson');
+    expect(readFileSync(file, 'utf8').split('\n').length).to.be.above(10);
+    podio.clearFaults();
+    const { fired, interrupted, calls } = await report(place, '--rule', 'won');
+    expect({ fired, interrupted }).to.deep.equal({ fired: 30, interrupted: false });
+    expect(calls.kept).to.be.above(10);
+    const paths = podio.requests
+      .filter(({ status, operation }) => status === 200 && operation !== 'oauth.token')
+      .map(({ path }) => path);
+    // The one that was under way when it was stopped, nobody has heard the answer of.
+    expect(paths.length - new Set(paths).size).to.be.at.most(1);
+    expect(existsSync(file)).to.equal(false);
+  });
+
+  it('begins anew when it is asked something else, or to', async () => {
+    await using place = await site();
+    fill(place);
+    const file = place.write('kept.ndjson', '{"rule":"won","since":"2h","until":null}\nhalf a li');
+    expect((await report(place, '--rule', 'won', '--state', file)).calls.kept).to.equal(0);
+    place.write('kept.ndjson', 'not even JSON');
+    expect((await report(place, '--rule', 'won', '--state', file, '--fresh')).fired).to.equal(1);
+  });
+
+  it('takes what is spare of the running daemon’s budget, and what only its journal knows', async () => {
+    await using place = await makeSite({
+      plugins: { slack, audit: { use: 'file-logger', path: './audit.ndjson' } },
+      rules: { ...RULES, comments: { on: { app: 'leads', events: 'comment.create' }, steps: ['audit'] } },
+    });
+    fill(place);
+    await using daemon = place.start(['run'], {});
+    await until(() => /podiod is up/.test(daemon.stderr()), 'the daemon');
+    await until(async () => (await place.podiod(['status', '--ready'])).code === 0, 'its hooks');
+    const { itemId } = place.podio.items(101)[0] ?? expect.fail('no item');
+    place.podio.addComment(itemId, 'hello');
+    await until(async () => /comment.create/.test((await place.podiod(['events'])).stdout), 'the comment');
+    const logins = place.podio.requests.filter(({ operation }) => operation === 'oauth.token').length;
+
+    const { fired, calls } = await report(place, '--rule', 'won');
+    expect(fired).to.equal(1);
+    expect(calls.made).to.be.above(4);
+    // Its own client would have needed a token.
+    expect(place.podio.requests.filter(({ operation }) => operation === 'oauth.token').length).to.equal(
+      logins,
+    );
+    const talk = await report(place, '--rule', 'comments');
+    expect(talk.hits.map(({ type }) => type)).to.deep.equal(['comment.create']);
+    expect(talk.calls.made).to.equal(0);
+    expect((await report(place, '--rule', 'all', '--journal')).calls.made).to.equal(0);
+  });
+
+  it('plays schedules at their times', async () => {
+    await using place = await site();
+    const { hits, fired, calls } = await report(
+      place,
+      '--rule',
+      'morning',
+      '--since',
+      '2026-03-01T00:00Z',
+      '--until',
+      '2026-03-04T00:00Z',
+    );
+    expect(fired).to.equal(3);
+    expect(hits.map(({ at }) => at.slice(0, 16))).to.deep.equal([
+      '2026-03-01T09:00',
+      '2026-03-02T09:00',
+      '2026-03-03T09:00',
+    ]);
+    expect(calls.made).to.equal(0);
+  });
+
+  it('shows no more runs than it is asked to, and counts all', async () => {
+    await using place = await site();
+    fill(place);
+    const { hits, fired } = await report(place, '--rule', 'all', '--limit', '2');
+    expect([hits.length, fired]).to.deep.equal([2, 6]);
+    const { stdout } = await place.podiod([
+      'backtest',
+      '--since',
+      '1h',
+      '--yes',
+      '--rule',
+      'all',
+      '--limit',
+      '2',
+    ]);
+    expect(stdout).to.include('... and 4 more');
+  });
+
+  for (const [what, argv, said] of [
+    ['an unknown rule', ['--rule', 'wno', '--since', '1d'], 'did you mean `won`?'],
+    ['a time that is none', ['--rule', 'won', '--since', 'soon'], '--since must be like'],
+    [
+      'a time after its end',
+      ['--rule', 'won', '--since', '1h', '--until', '2h'],
+      '--since must be before --until',
+    ],
+  ] as const) {
+    it(`refuses ${what}`, async () => {
+      await using place = await site();
+      const { code, stderr } = await place.podiod(['backtest', '--yes', ...argv]);
+      expect(code).to.equal(2);
+      expect(stderr).to.include(said);
+    });
+  }
+});
+
+describe('docs/backtest.md', () => {
+  it('shows what a backtest shows', async () => {
+    await using place = await site();
+    fill(place);
+    const text = readFileSync(new URL('../../../docs/backtest.md', import.meta.url), 'utf8');
+    const [, shown = ''] = /```sh\n\$ podiod backtest[^\n]*\n([\s\S]*?)```/.exec(text) ?? [];
+    const argv = ['backtest', '--rule', 'won', '--since', '30d'];
+    const asked = await place.podiod([...argv, '--yes']);
+    const timeless = (lines: string) => lines.replace(/\d{4}-\d\d-\d\d( \d\d:\d\d)?/g, 'DAY').trim();
+    const [before, after] = shown.split(/\n\nGo on\? .* yes\n/);
+    expect(timeless(asked.stderr)).to.equal(timeless(before ?? ''));
+    expect(timeless(asked.stdout)).to.equal(timeless(after ?? ''));
+  });
+});
