@@ -49,10 +49,10 @@ export function makeGroupWrites(db: DatabaseSync): GroupWrites {
     `SELECT id FROM gathering WHERE rule = ? AND place IS NULL AND due <= ? AND ${isNext} ORDER BY due, id LIMIT ?`,
   );
   const selectBefore = db.prepare(
-    'SELECT id FROM gathering WHERE rule = ? AND place IS NULL AND first < ? ORDER BY id LIMIT ?',
+    'SELECT id FROM gathering WHERE rule = ? AND place IS NULL AND first < ? ORDER BY due LIMIT ?',
   );
   const selectUnlike = db.prepare(
-    'SELECT id FROM gathering WHERE rule = ? AND place IS NULL AND (mode <> ? OR (due IS NULL AND ?)) ORDER BY id LIMIT ?',
+    'SELECT id FROM gathering WHERE rule = ? AND place IS NULL AND (mode <> ? OR (due IS NULL AND ?)) ORDER BY due LIMIT ?',
   );
   const selectNext = db.prepare(
     'SELECT min(due) AS due FROM gathering WHERE rule = ? AND place IS NULL AND due > ?',
