@@ -44,6 +44,8 @@ export interface ParkedRun {
   readonly rule: string;
   readonly seq: number;
   readonly event: PodioEvent;
+  /** How many were run together, `event` is the last of them; absent: it alone. */
+  readonly events?: number;
   readonly step: string;
   /** Of a branch that is parked by itself. */
   readonly branch?: string;

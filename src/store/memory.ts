@@ -37,6 +37,7 @@ import {
   type SeqRange,
   type Singleton,
   type Store,
+  type Together,
   type TracedEntry,
   type TracedRun,
   type Tries,
@@ -612,12 +613,16 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
         rule: row.rule,
         seq: row.key.seq,
         event: entryAt(row.key.seq).event,
+        ...manyOf(groups.together(row.rule, row.key).together),
         step: row.step,
         ...(row.branch !== '' && { branch: row.branch }),
         attempts: row.attempts,
         error: row.error,
         parkedAt: new Date(row.at).toISOString(),
       }));
+
+  const manyOf = (together?: Together): { events?: number } =>
+    together && together.mode !== 'latest' && together.count > 1 ? { events: together.count } : {};
 
   const counts = (): ReadonlyMap<string, number> => {
     const found = new Map<string, number>();

@@ -5,13 +5,14 @@ import { clip, plain } from '../text.ts';
 /** A parked run for people: which, and why. */
 export function showParked(
   cli: Cli,
-  { id, rule, event, step, branch, attempts, error, parkedAt }: ParkedRun,
+  { id, rule, event, events = 1, step, branch, attempts, error, parkedAt }: ParkedRun,
 ): string[] {
   const room = cli.terminal ? Math.max(cli.width, 30) : Infinity;
   const about = event.itemId === undefined ? event.type : `${event.type} item ${event.itemId}`;
+  const more = events > 1 ? ` and ${events - 1} more` : '';
   const tries = `${attempts} ${attempts === 1 ? 'try' : 'tries'}`;
   return [
-    `${cli.style('bold', id)}  ${clip(`${rule}  ${plain(about)}  ${parkedAt}`, room - id.length - 2)}`,
+    `${cli.style('bold', id)}  ${clip(`${rule}  ${plain(about)}${more}  ${parkedAt}`, room - id.length - 2)}`,
     `    ${clip(`at ${step}${branch === undefined ? '' : ` for ${plain(branch)}`} after ${tries}: ${plain(error)}`, room - 4)}`,
   ];
 }

@@ -231,7 +231,10 @@ for (const { name, make } of WORLDS) {
       await store.lanes.finish(lease, { ...parked(sixth), others }, 6);
       expect(await complete(store, lease)).to.deep.equal([]);
       const rows = await store.parking.list();
-      expect(rows.map(({ seq }) => seq)).to.deep.equal([3, 6]);
+      expect(rows.map(({ seq, events }) => [seq, events])).to.deep.equal([
+        [3, 3],
+        [6, 3],
+      ]);
       const [one, two] = rows.map(({ id }) => id) as [string, string];
       await store.parking.retry({ ids: [one] });
       const [requested] = await store.lanes.requested(lease);

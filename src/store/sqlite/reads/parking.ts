@@ -12,7 +12,8 @@ export interface ParkingReads {
 export function makeParkingReads(db: DatabaseSync, names: Names, ruleNames: Names): ParkingReads {
   const select = (where: string) =>
     db.prepare(
-      `SELECT event.*, parked.id AS parked_id, parked.rule, parked.step, parked.branch, parked.attempts, parked.error, parked.parked_at
+      `SELECT event.*, parked.id AS parked_id, parked.rule, parked.step, parked.branch, parked.attempts, parked.error, parked.parked_at,
+         (SELECT count FROM gathering WHERE gathering.rule = parked.rule AND gathering.last = parked.seq AND place IS NOT NULL AND parked.replay = 0 AND mode <> 'latest') AS events
        FROM parked CROSS JOIN event ON event.seq = parked.seq WHERE ${where} ORDER BY parked.id LIMIT ?`,
     );
   const selectAll = select('parked.id > ?');
@@ -24,6 +25,7 @@ export function makeParkingReads(db: DatabaseSync, names: Names, ruleNames: Name
     rule: ruleNames.textOf(Number(row.rule)),
     seq: Number(row.seq),
     event: eventOf(row, names),
+    ...(Number(row.events ?? 1) > 1 && { events: Number(row.events) }),
     step: String(row.step),
     ...(row.branch !== '' && { branch: String(row.branch) }),
     attempts: Number(row.attempts),
