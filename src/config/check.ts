@@ -27,8 +27,6 @@ export interface CheckOptions {
   readonly secrets?: ReadonlySet<string>;
   /** Keys that are known though the schema lacks them: other code looks at them. */
   readonly ignore?: ReadonlySet<string>;
-  /** Says what to tell of an unknown key; by default that it is unknown. */
-  readonly onUnknownKey?: (path: Path) => Pick<Diagnostic, 'code' | 'message' | 'hint'> | undefined;
   /** For values that come together in other places, e.g. options of which some stand in `plugins`. */
   readonly locate?: (path: Path) => { root: ConfigNode; path: Path };
   /** Values that are not there are no problem, e.g. options that steps will add. */
@@ -53,7 +51,7 @@ export async function check<T extends ZodType>(
   let known = withoutUnknownKeys([schema], node, [], options.ignore, (path, names) => {
     const at = locate(path);
     const key = String(at.path.at(-1));
-    const words = options.onUnknownKey?.(at.path) ?? unknownKey(key, at.path.slice(0, -1), names);
+    const words = unknownKey(key, at.path.slice(0, -1), names);
     const place = keyPlaceAt(at.root, at.path);
     options.report({ severity: 'error', ...words, place, path: at.path });
   });

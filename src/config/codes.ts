@@ -17,7 +17,6 @@ export const DIAGNOSTIC_CODES = {
   CONFIG_INTERPOLATION: `A \${...} is not one of the forms that podiod knows.`,
   CONFIG_MISSING_VALUE: `A \${...} names an environment variable, file or credential that is not there.`,
   CONFIG_UNKNOWN_KEY: 'podiod, or the plugin, knows no such key.',
-  CONFIG_RESERVED: 'The key or value is reserved for what this version of podiod does not do yet.',
   CONFIG_MISSING: 'A value that is needed is not there.',
   CONFIG_TYPE: 'A value is of the wrong kind, e.g. text where a number is wanted.',
   CONFIG_VALUE: 'A value is of the right kind but not one that is allowed.',
@@ -38,8 +37,7 @@ export const DIAGNOSTIC_CODES = {
   CONFIG_STEP: 'A step names no plugin, or more than one.',
   CONFIG_PLUGIN_LOAD: 'A plugin could not be found or loaded.',
   CONFIG_CREDENTIALS: 'An app has neither a token nor a login.',
-  CONFIG_UNTOLD_WRITE:
-    'A rule watches what a step of another one writes without hooks, so it will not hear of it.',
+  CONFIG_UNTOLD_WRITE: 'A rule watches what a step of another one writes, and will not hear of it.',
   CONFIG_LOOP: 'Rules set each other off by what they write.',
   CONFIG_CONDITION: 'A condition is written wrong, or can never hold.',
   CONFIG_TEST: 'A test of rules names what is not there, or does not say what happens.',

@@ -23,7 +23,9 @@ export function checkGraph(context: Context, rules: readonly Rule[]): RuleGraph 
       `${names} ${deaf.length === 1 ? 'watches' : 'watch'} what this step writes (${showWhat(first)}), and will not hear of it`,
       {
         severity: 'warning',
-        hint: 'podiod writes without hooks unless `hook: true` says otherwise; `hook: false` says that it is meant so',
+        hint: first.hooked
+          ? `a rule hears of what podiod made itself only with \`includeOwn: true\`; \`includeOwn: false\` says that it is meant so`
+          : 'it hears of it with `hook: true` on the step and `includeOwn: true` on the rule; `hook: false` says that it is meant so',
         related: {
           place: placeAt(context.root, ['rules', first.to, 'on']),
           message: `${first.to} watches here`,
@@ -36,7 +38,7 @@ export function checkGraph(context: Context, rules: readonly Rule[]): RuleGraph 
     const way = [...loop.map(({ from }) => from), first.from].map(name => `\`${name}\``).join(' → ');
     const what = loop.length === 1 ? 'this rule sets itself off' : 'these rules set each other off';
     complain(context, 'CONFIG_LOOP', stepPath(first), `${what}: ${way} (${loop.map(showWhat).join(', ')})`, {
-      hint: 'leave out `hook: true`, or say with `loop: allowed` on one of the rules that it comes to an end by itself',
+      hint: 'leave out `hook: true` or `includeOwn: true`, or say with `loop: allowed` on one of the rules that it comes to an end by itself',
     });
   }
   return graph;

@@ -9,7 +9,6 @@ import { countHooks } from './hook-limit.ts';
 import { resolveMode } from './mode.ts';
 import { type ConfigNode, child, type Path, section, showPath } from './node.ts';
 import { makePluginTable, type PluginTable } from './plugins.ts';
-import { reservedKey } from './reserved.ts';
 import { DELIVERY_DEFAULTS, DefaultsSchema, DeliverySchema, RuleHeadSchema } from './schema.ts';
 import { entriesOf, part, type ResolveContext } from './sections.ts';
 import { resolveSteps } from './steps.ts';
@@ -31,7 +30,7 @@ export async function resolveRules(context: ResolveContext): Promise<readonly Ru
     const rule = await resolveRule(context, plugins, name, node, timezone, defaults?.delivery ?? {});
     if (!rule) whole = false;
     else if (rule !== 'disabled') {
-      rules.push(rule);
+      rules.push(defaults?.maxDepth === undefined ? rule : { ...rule, maxDepth: defaults.maxDepth });
       hooks.add(rule.triggers, ['rules', name, 'on']);
     }
   }
@@ -54,7 +53,6 @@ async function resolveRule(
     ...context,
     path,
     ignore: new Set(['on', 'steps', 'mode', 'tests']),
-    onUnknownKey: reservedKey,
   });
   const timezone = resolveTimezone(context, node, [...path, 'timezone']) ?? fallbackZone;
   if (node.kind !== 'map') return undefined;
@@ -94,6 +92,7 @@ async function resolveRule(
     timezone,
     ...(head.expect && { expect: { everyMs: head.expect.every } }),
     ...(head.loop && { loop: head.loop }),
+    ...(head.includeOwn !== undefined && { includeOwn: head.includeOwn }),
     ...(isShadow && { shadow: true }),
     // What was captured of a run in hand is not done: when the rule is enabled it begins again.
     fingerprint: isShadow ? `${steps.fingerprint}/shadow` : steps.fingerprint,

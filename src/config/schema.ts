@@ -229,6 +229,14 @@ export const DefaultsSchema = z.strictObject({
   delivery: DeliverySchema.prefault({})
     .meta({ default: DELIVERY_DEFAULTS })
     .describe('How steps are tried, for every rule that does not say otherwise.'),
+  maxDepth: z
+    .int()
+    .min(1)
+    .max(1000)
+    .optional()
+    .describe(
+      'How many runs of rules with `includeOwn` may follow one from the other by what they write. Default: 8. See docs/loops.md.',
+    ),
 });
 
 // ------------------------------------------------------------------------------------------------ rules
@@ -469,6 +477,12 @@ export const RuleHeadSchema = z.strictObject({
     .optional()
     .describe(
       'What the rule was called before: it goes on where that one was, with its runs, what is parked of it, and its schedules.',
+    ),
+  includeOwn: z
+    .boolean()
+    .optional()
+    .describe(
+      'Whether the rule hears of what podiod made itself, by a step with `hook: true`. Default: not. See docs/loops.md.',
     ),
   loop: z
     .literal('allowed', 'must be allowed, or left out')

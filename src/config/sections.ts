@@ -8,7 +8,6 @@ import { complain } from './context.ts';
 import { showGiven } from './explain.ts';
 import { type ConfigNode, emptyMap, placeAt, section } from './node.ts';
 import type { PluginContext } from './plugins.ts';
-import { reservedKey } from './reserved.ts';
 import { NAME } from './schema.ts';
 
 export interface ResolveContext extends PluginContext {
@@ -29,7 +28,7 @@ export async function part<T extends z.ZodType>(
   key: string,
 ): Promise<z.output<T> | undefined> {
   const node = section(context.root, key);
-  if (node) return check(schema, node, { ...context, path: [key], onUnknownKey: reservedKey });
+  if (node) return check(schema, node, { ...context, path: [key] });
   const nothing = schema.safeParse(undefined);
   if (nothing.success) return nothing.data;
   const place = placeAt(context.root, [key]);

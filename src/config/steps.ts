@@ -10,7 +10,6 @@ import { type Context, complain, namesOf } from './context.ts';
 import { showGiven } from './explain.ts';
 import { type ConfigNode, child, type MapNode, type Path, showPath } from './node.ts';
 import { asWritten, checkOptions, type PluginContext, type PluginTable } from './plugins.ts';
-import { reservedKey } from './reserved.ts';
 import { NAME, type StepDeliverySchema, StepHeadSchema } from './schema.ts';
 
 const HEAD = new Set(Object.keys(StepHeadSchema.shape));
@@ -161,7 +160,6 @@ async function resolveStep(
     ...context,
     path,
     ignore: new Set(keys),
-    onUnknownKey: reservedKey,
   });
   const whenNode = child(node, 'when');
   const when =

@@ -22,7 +22,6 @@ import { showGiven } from './explain.ts';
 import { type FieldCheck, type FieldName, fieldNameOf } from './field-check.ts';
 import { nameOf } from './field-values.ts';
 import { type ConfigNode, child, isInterpolated, type Path, showPath } from './node.ts';
-import { reservedKey } from './reserved.ts';
 import {
   AppTriggerSchema,
   DateTriggerSchema,
@@ -110,7 +109,7 @@ async function resolveApp(
   node: ConfigNode,
   path: Path,
 ): Promise<readonly (AppTrigger | LastedTrigger)[] | undefined> {
-  const parsed = await check(AppTriggerSchema, node, { ...context, path, onUnknownKey: reservedKey });
+  const parsed = await check(AppTriggerSchema, node, { ...context, path });
   const apps = resolveNames(context, 'apps', child(node, 'app'), [...path, 'app']);
   const withFields = child(node, 'fields') !== undefined;
   const known = Object.keys(withFields ? HOOK_EVENTS.app_field : HOOK_EVENTS.app);
@@ -190,7 +189,7 @@ async function resolveDate(
   path: Path,
   timezone: string,
 ): Promise<DateTrigger | undefined> {
-  const parsed = await check(DateTriggerSchema, node, { ...context, path, onUnknownKey: reservedKey });
+  const parsed = await check(DateTriggerSchema, node, { ...context, path });
   const apps = resolveNames(context, 'apps', child(node, 'app'), [...path, 'app']);
   const written = child(node, 'date');
   const name = written && fieldNameOf(written);
@@ -270,7 +269,7 @@ async function resolveSpace(
   node: ConfigNode,
   path: Path,
 ): Promise<SpaceTrigger | undefined> {
-  const parsed = await check(SpaceTriggerSchema, node, { ...context, path, onUnknownKey: reservedKey });
+  const parsed = await check(SpaceTriggerSchema, node, { ...context, path });
   const spaces = resolveNames(context, 'spaces', child(node, 'space'), [...path, 'space']);
   const events = resolveEvents(
     context,
@@ -288,7 +287,7 @@ async function resolveSchedule(
   path: Path,
   timezone: string,
 ): Promise<ScheduleTrigger | undefined> {
-  const parsed = await check(ScheduleTriggerSchema, node, { ...context, path, onUnknownKey: reservedKey });
+  const parsed = await check(ScheduleTriggerSchema, node, { ...context, path });
   const written = child(node, 'schedule');
   const isText = written?.kind === 'scalar' && typeof written.value === 'string';
   // Also where another key is wrong: all problems at once.
@@ -337,7 +336,7 @@ async function resolvePodiod(
   node: ConfigNode,
   path: Path,
 ): Promise<PodiodTrigger | undefined> {
-  const parsed = await check(PodiodTriggerSchema, node, { ...context, path, onUnknownKey: reservedKey });
+  const parsed = await check(PodiodTriggerSchema, node, { ...context, path });
   const alarms = resolveEvents(
     context,
     child(node, 'podiod'),

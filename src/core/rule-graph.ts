@@ -11,9 +11,11 @@ export interface RuleEdge {
   readonly event: string;
   /** External ids that the one writes and the other watches; undefined: whatever changes there. */
   readonly fields: readonly string[] | undefined;
-  /** True: Podio tells hooks of it, so the rule hears of it. */
+  /** True: Podio tells hooks of it, and the rule hears of what podiod made itself. */
   readonly told: boolean;
-  /** The config says itself that hooks are not told: nobody has to be told of that. */
+  /** Whether Podio tells hooks of it. */
+  readonly hooked: boolean;
+  /** The config says itself that it is not to be heard of: nobody has to be told of that. */
   readonly meant: boolean;
   /** Only a `for` or a date waits for it: with or without hooks it is found, and time passes, so it makes no loop. */
   readonly later?: true;
@@ -25,7 +27,7 @@ export interface RuleGraph {
   readonly edges: readonly RuleEdge[];
 }
 
-type GraphRule = Pick<Rule, 'name' | 'triggers' | 'loop'> & {
+type GraphRule = Pick<Rule, 'name' | 'triggers' | 'loop' | 'includeOwn'> & {
   readonly steps: readonly Pick<Rule['steps'][number], 'name' | 'writes'>[];
 };
 type Apps = ReadonlyMap<string, { readonly fields: Readonly<Record<string, string>> }>;
@@ -37,17 +39,20 @@ export function ruleGraph(rules: readonly GraphRule[], apps: Apps): RuleGraph {
         (write.app === undefined ? appsOf(from.triggers) : [write.app]).flatMap(app =>
           rules.flatMap((to): RuleEdge[] => {
             const fields = watched(to, app, write.event, write.fields, apps);
-            const told = write.hook === true;
+            const told = write.hook === true && to.includeOwn === true;
+            const hooked = write.hook === true;
             const waited = fields === 'none' ? waitedFor(to, app, write.event, write.fields, apps) : 'none';
             if (waited !== 'none') {
               const { event } = write;
-              const how = { told: true, meant: true, later: true } as const;
+              const how = { told: true, hooked, meant: true, later: true } as const;
               return [{ from: from.name, step: step.name, to: to.name, app, event, fields: waited, ...how }];
             }
             if (fields === 'none' || (!told && to.name === from.name)) return [];
             const { event } = write;
-            const meant = write.hook === false;
-            return [{ from: from.name, step: step.name, to: to.name, app, event, fields, told, meant }];
+            const meant = write.hook === false || to.includeOwn === false;
+            return [
+              { from: from.name, step: step.name, to: to.name, app, event, fields, told, hooked, meant },
+            ];
           }),
         ),
       ),

@@ -200,6 +200,10 @@ export interface Rule {
   readonly expect?: { readonly everyMs: number };
   /** It may set itself off, by way of other rules too: it comes to an end by itself. */
   readonly loop?: 'allowed';
+  /** It hears of what podiod made itself. Undefined: not, and nobody has said so. */
+  readonly includeOwn?: boolean;
+  /** How many runs may follow one from the other until it hears of no more. Default: MAX_DEPTH of own.ts. */
+  readonly maxDepth?: number;
   /** Changes when the steps do: the work of a run in hand is then begun again. */
   readonly fingerprint: string;
   /** What it was called before: all that is kept of that rule is this one's. */

@@ -11,6 +11,7 @@ import type { Catalog } from '../core/catalog.ts';
 import { coerceError, UsageError } from '../core/errors.ts';
 import type { PodioEvent } from '../core/event.ts';
 import type { LogFields } from '../core/log.ts';
+import { appsOf } from '../core/rule.ts';
 import type { RunRecord } from '../core/run.ts';
 import { makeDispatcher } from '../dispatch/dispatcher.ts';
 import { makeReliably } from '../dispatch/reliably.ts';
@@ -31,7 +32,7 @@ import { type Generation, makeGeneration, type RuleWorld } from './generation.ts
 import { makeGenerations } from './generations.ts';
 import { forgetWhenReplaced } from './hook-secrets.ts';
 import { boundHeap, restWhenQuiet } from './memory.ts';
-import { makeOwnWrites } from './own-writes.ts';
+import { OwnWrites } from './own-writes.ts';
 import { makePluginFiles } from './plugin-files.ts';
 import { makeReadiness } from './readiness.ts';
 import { type LoadedConfig, makeReloads, type ReloadAnswer, type ReloadRequest } from './reload.ts';
@@ -128,6 +129,7 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
     ...first.set,
     store: { ...store, lanes: tapLanes(store.lanes, store.now, run => runs$.next(run)) },
     reader: world.reader,
+    own: world.own,
     clock,
     log,
     metrics,
@@ -314,16 +316,21 @@ function makeRuleWorld(
   const stopping = new AbortController();
   closing.defer('own writes', () => stopping.abort());
   const reliably = makeReliably({ clock, log: log.child({ module: 'podio' }) });
-  const ownWrites = makeOwnWrites({ gaps: store.gaps, names, reliably, signal: stopping.signal, log });
   const deletions = makeDeletions({ gaps: store.gaps, config: () => live.config, log });
   return {
     ...base,
     attribution,
     reader: makeItemReader({ client: podio, identities, log, onGone: deletions.proved }),
-    onWrite(itemId, revision, appId) {
-      ownWrites(itemId, revision, appId);
-      wrote(itemId, appId);
-    },
+    own: new OwnWrites({
+      gaps: store.gaps,
+      own: store.own,
+      names,
+      isFollowed: app => live.config.rules.some(({ triggers }) => appsOf(triggers).includes(app)),
+      wrote,
+      reliably,
+      signal: stopping.signal,
+      log,
+    }),
     onDelete: deletions.own,
   };
 }

@@ -16,13 +16,14 @@ import { makeRuleTimers, type RuleTimers, type TimersStatus } from '../schedule/
 import type { Base } from './base.ts';
 import { confirmed } from './confirm.ts';
 import type { Terms } from './live.ts';
+import type { OwnWrites } from './own-writes.ts';
 
 /** What rules need that outlives them. */
 export interface RuleWorld extends Base {
   readonly attribution: Attribution;
   readonly reader: LearningItemReader;
-  /** Told of what plugins write at Podio. */
-  readonly onWrite: NonNullable<PluginPodioOptions['onWrite']>;
+  /** Knows what plugins write at Podio. */
+  readonly own: OwnWrites;
   readonly onDelete: NonNullable<PluginPodioOptions['onDelete']>;
 }
 
@@ -78,7 +79,7 @@ export function makeGeneration(world: RuleWorld, terms: Terms): Generation {
     },
     appOfItem: reader.appOfItem,
     current: attribution.current,
-    onWrite: world.onWrite,
+    watch: world.own,
     onDelete: world.onDelete,
   });
   const plugins = makePluginHost({

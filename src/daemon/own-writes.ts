@@ -1,26 +1,158 @@
+import type { PodioEvent } from '../core/event.ts';
 import type { Log } from '../core/log.ts';
+import {
+  deletedItem,
+  madeComment,
+  madeItem,
+  madeRevision,
+  madeTask,
+  type OwnChange,
+  type OwnLookup,
+  ownId,
+} from '../core/own.ts';
 import type { Reliably } from '../dispatch/reliably.ts';
 import type { Names } from '../podio/contract.ts';
-import type { Gaps } from '../store/contract.ts';
+import type { PluginCallScope, WriteWatch } from '../podio/plugin-podio.ts';
+import { makeRecent } from '../podio/recent.ts';
+import type { Gaps, OwnChanges } from '../store/contract.ts';
 
 export interface OwnWritesDeps {
   readonly gaps: Pick<Gaps, 'own'>;
+  readonly own: OwnChanges;
   readonly names: Pick<Names, 'app'>;
+  /** Whether any rule hears of this app's items, by its name in the config. */
+  readonly isFollowed: (app: string) => boolean;
+  /** Told of every item that was written. */
+  readonly wrote?: (itemId: number, appId: number | undefined) => void;
   readonly reliably: Reliably;
   /** Aborted when nobody waits for the store any more. */
   readonly signal: AbortSignal;
   readonly log: Log;
 }
 
+/** What was made so lately that it may not be on disk yet, or not have been when an event was read. */
+const KEPT = 10_000;
+
+/** Where a write is under way whose item is not known before its answer. */
+const ANY = 'any';
+
 /**
- * What podiod writes itself is nothing that it has missed. The run that wrote waits for a store that fails, and so does
- * this: else the rule would be told of its own write as soon as the store works again.
+ * What podiod writes itself: nothing that it has missed, and no news to its rules. The run that wrote waits for a store
+ * that fails, and so does this: else the rule would be told of its own write as soon as the store works again. A change is
+ * known by the answer to its write, which its event may come before: whoever asks waits for the writes that are under way.
  */
-export function makeOwnWrites({ gaps, names, reliably, signal, log }: OwnWritesDeps) {
-  return (itemId: number, revision: number, appId: number | undefined): void => {
+export class OwnWrites implements OwnLookup, WriteWatch {
+  readonly #deps: OwnWritesDeps;
+  readonly #recent = makeRecent<string, Promise<OwnChange>>(KEPT);
+  /** Items of which there are own changes; undefined: not read yet, it may be any. */
+  #items: Set<number> | undefined;
+  #others = false;
+  readonly #early = new Set<number>();
+  readonly #writing = new Map<string, Set<Promise<void>>>();
+
+  constructor(deps: OwnWritesDeps) {
+    this.#deps = deps;
+    void this.#read();
+  }
+
+  async #read(): Promise<void> {
+    const { own, reliably, signal } = this.#deps;
+    const read = await reliably(() => own.items(), signal);
+    if (read === undefined) return;
+    const { items, others } = read.value;
+    this.#others ||= others;
+    this.#items = new Set([...items, ...this.#early]);
+    this.#early.clear();
+  }
+
+  maybe(event: PodioEvent): boolean {
+    if (ownId(event) === undefined) return false;
+    const { itemId } = event;
+    if (this.#items === undefined || this.#writing.size > 0) return true;
+    return itemId === undefined ? this.#others : this.#items.has(itemId);
+  }
+
+  async find(event: PodioEvent): Promise<OwnChange | undefined> {
+    const id = ownId(event);
+    if (id === undefined) return undefined;
+    const isNew = event.type !== 'item.update' && event.type !== 'item.delete';
+    const under = [...(isNew ? [ANY] : []), String(event.itemId)];
+    await Promise.all(under.flatMap(place => [...(this.#writing.get(place) ?? [])]));
+    return this.#lookUp(id);
+  }
+
+  #lookUp(id: string): Promise<OwnChange | undefined> {
+    const known: Promise<OwnChange | undefined> | undefined = this.#recent.get(id);
+    return known ?? this.#deps.own.find(id);
+  }
+
+  begun(itemId: number | undefined): () => void {
+    const place = itemId === undefined ? ANY : String(itemId);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const here = this.#writing.get(place) ?? new Set();
+    this.#writing.set(place, here.add(promise));
+    return () => {
+      here.delete(promise);
+      if (here.size === 0) this.#writing.delete(place);
+      resolve();
+    };
+  }
+
+  revised(
+    itemId: number,
+    revision: number,
+    appId: number | undefined,
+    by: PluginCallScope | undefined,
+  ): void {
+    const { gaps, names, isFollowed, reliably, signal, log, wrote } = this.#deps;
+    wrote?.(itemId, appId);
     const app = appId === undefined ? undefined : names.app(appId);
+    // Of what nobody hears, nothing can be missed: and it would be kept for ever.
+    if (appId !== undefined && (app === undefined || !isFollowed(app))) return;
+    const id = revision === 0 ? madeItem(itemId) : madeRevision(itemId, revision);
+    this.#keep(id, itemId, by);
     void reliably(() => gaps.own(itemId, revision, app), signal).then(recorded => {
       if (recorded === undefined) log.warn('own write not recorded', { item: itemId, revision });
     });
-  };
+  }
+
+  deleted(itemId: number, by: PluginCallScope | undefined): void {
+    this.#keep(deletedItem(itemId), itemId, by);
+  }
+
+  commented(commentId: number, itemId: number | undefined, by: PluginCallScope | undefined): void {
+    this.#keep(madeComment(commentId), itemId, by);
+  }
+
+  tasked(taskId: number, itemId: number | undefined, by: PluginCallScope | undefined): void {
+    this.#keep(madeTask(taskId), itemId, by);
+  }
+
+  #keep(id: string, itemId: number | undefined, by: PluginCallScope | undefined): void {
+    const { own, reliably, signal, log } = this.#deps;
+    if (itemId === undefined) this.#others = true;
+    else (this.#items ?? this.#early).add(itemId);
+    const made = this.#depthOf(by?.event).then(
+      (depth): OwnChange => ({
+        id,
+        ...(itemId !== undefined && { itemId }),
+        depth: depth + 1,
+        rule: by?.rule ?? '',
+      }),
+    );
+    this.#recent.set(id, made);
+    void made
+      .then(change => reliably(() => own.add(change), signal))
+      .then(recorded => {
+        if (recorded === undefined) log.warn('own change not recorded', { event: id });
+      });
+  }
+
+  /** How many runs led to the event that is in hand. */
+  async #depthOf(event: PodioEvent | undefined): Promise<number> {
+    const id = event && ownId(event);
+    if (event === undefined || id === undefined || !this.maybe(event)) return 0;
+    const { reliably, signal } = this.#deps;
+    return (await reliably(() => this.#lookUp(id), signal))?.value?.depth ?? 0;
+  }
 }

@@ -116,12 +116,14 @@ export interface Resume {
 /** Names of what is decided before the first step: the trigger's own conditions on fields, and the rule's `where`. */
 export const ON_FIELDS = 'on.fields';
 export const WHERE = 'rule.where';
+/** Name of what keeps podiod from hearing of itself. */
+export const OWN = 'rule.own';
 /** Name of what the rule's run mode has decided. */
 export const MODE = 'rule.mode';
 /** Name of what Podio is asked about an event before it may wait with others. */
 export const CONFIRM = 'rule.confirm';
 
-const CONDITIONS: ReadonlySet<string> = new Set([ON_FIELDS, WHERE, MODE, CONFIRM]);
+const CONDITIONS: ReadonlySet<string> = new Set([ON_FIELDS, WHERE, MODE, CONFIRM, OWN]);
 const isCondition = (step: string): boolean => CONDITIONS.has(step);
 
 /** Whether a step was reached: such a run goes on as what it is. */

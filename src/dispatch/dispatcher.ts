@@ -3,6 +3,7 @@ import type { Clock } from '../core/clock.ts';
 import type { PodioEvent } from '../core/event.ts';
 import type { Log } from '../core/log.ts';
 import type { Metrics } from '../core/metrics.ts';
+import type { OwnLookup } from '../core/own.ts';
 import type { Rule } from '../core/rule.ts';
 import type { PluginHost } from '../plugin/host.ts';
 import type { ItemReader } from '../podio/contract.ts';
@@ -34,6 +35,8 @@ export interface DispatcherDeps extends RuleSet {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
+  /** What podiod made at Podio itself. Left out: nothing. */
+  readonly own?: OwnLookup;
   /** From 0 (included) to 1 (excluded), for the jitter of retries. Default: Math.random. */
   readonly random?: () => number;
   /** Takes secrets out of what conditions have seen, before it is kept. Default: leaves all as it is. */
@@ -129,6 +132,7 @@ export function makeDispatcher(deps: DispatcherDeps): Dispatcher {
       log,
       metrics,
       random,
+      ...(deps.own && { own: deps.own }),
       ...(deps.limits && { limits: deps.limits }),
     });
 

@@ -1,6 +1,7 @@
 import { type Clock, sleep } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import type { Metrics } from '../core/metrics.ts';
+import type { OwnLookup } from '../core/own.ts';
 import type { Rule } from '../core/rule.ts';
 import type { PreparedStep } from '../plugin/host.ts';
 import type { ItemReader } from '../podio/contract.ts';
@@ -46,6 +47,8 @@ export interface LaneDeps {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly random: () => number;
+  /** What podiod made at Podio itself. */
+  readonly own?: OwnLookup;
   readonly limits?: WindowLimits;
 }
 

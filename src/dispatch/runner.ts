@@ -1,8 +1,10 @@
 import type { Cancel, Clock } from '../core/clock.ts';
+import type { Judgement } from '../core/condition.ts';
 import type { PodioEvent } from '../core/event.ts';
 import type { Bundle } from '../core/gather.ts';
 import type { Log } from '../core/log.ts';
 import type { Metrics } from '../core/metrics.ts';
+import { MAX_DEPTH, type OwnLookup } from '../core/own.ts';
 import type { Rule } from '../core/rule.ts';
 import { keyOf } from '../core/rule-key.ts';
 import type { Outcome } from '../core/run.ts';
@@ -16,6 +18,7 @@ import {
   type DeliveryContext,
   hasBegun,
   ON_FIELDS,
+  OWN,
   type Pause,
   type RunCondition,
   WHERE,
@@ -65,9 +68,13 @@ export interface RunnerDeps {
     'position' | 'cursor' | 'settle' | 'hasRun' | 'replenish' | 'isThrough'
   >;
   readonly gatherer: Gatherer;
+  /** What podiod made at Podio itself. */
+  readonly own?: OwnLookup;
   /** Someone else has the lane now. */
   readonly onLost: () => void;
 }
+
+const LOOP_TOLD_MS = 60 * 60 * 1000;
 
 /** The change has run for this rule before: there is nothing to do and nothing to record. */
 const REPEAT = { kind: 'repeat' } as const;
@@ -118,6 +125,8 @@ export class Runner implements Taker {
   #active = 0;
   #moves = 0;
   #onIdle: (() => void) | undefined;
+  /** Until then, on the monotonic clock, no line tells of loops. */
+  #loopToldUntil = 0;
   readonly #onOpen = () => this.start();
 
   constructor(deps: RunnerDeps) {
@@ -521,6 +530,8 @@ export class Runner implements Taker {
       }
       return;
     }
+    const { own } = this.#deps;
+    if (own?.maybe(journaled)) yield { name: OWN, judge: () => this.#judgeOwn(own, journaled) };
     const leftOut = isLeftOut(journaled, rule);
     if (leftOut || (asks && !isSettling)) {
       yield {
@@ -560,6 +571,34 @@ export class Runner implements Taker {
         return { holds, checks: holds ? [] : [check] };
       },
     };
+  }
+
+  /** What podiod made itself is no news to its rules; to those that want it nevertheless, not without end. */
+  async #judgeOwn(own: OwnLookup, event: PodioEvent): Promise<Judgement> {
+    const { log, rule } = this.#deps;
+    const { includeOwn = false, maxDepth = MAX_DEPTH } = rule;
+    const change = await own.find(event);
+    if (change === undefined) return { holds: true, checks: [] };
+    if (!includeOwn) {
+      const seen = `own change, made by rule ${change.rule}`;
+      return { holds: false, checks: [{ path: 'event', test: 'made by others', seen, holds: false }] };
+    }
+    const { depth } = change;
+    if (depth < maxDepth) return { holds: true, checks: [] };
+    const { seq, id } = event;
+    const now = this.#deps.clock.monotonic();
+    // One line an hour: what runs in circles does so again.
+    if (now >= this.#loopToldUntil) {
+      this.#loopToldUntil = now + LOOP_TOLD_MS;
+      log.warn('rules set each other off again and again; stopped', {
+        seq,
+        event: id,
+        depth,
+        madeBy: change.rule,
+      });
+    }
+    const check = { path: 'run.depth', test: `less than ${maxDepth}`, seen: String(depth), holds: false };
+    return { holds: false, checks: [check] };
   }
 
   /** True when the end of the run is on disk. */

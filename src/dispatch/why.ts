@@ -6,7 +6,7 @@ import type { AppTrigger, FieldChange, Rule, Trigger } from '../core/rule.ts';
 import { keyOf } from '../core/rule-key.ts';
 import type { StepVerdict } from '../core/run.ts';
 import type { LaneStatus, Paused, TracedEntry, TracedRun } from '../store/contract.ts';
-import { CONFIRM, MODE, ON_FIELDS, WHERE } from './deliver.ts';
+import { CONFIRM, MODE, ON_FIELDS, OWN, WHERE } from './deliver.ts';
 import type { RuleStatus } from './lane.ts';
 import { type Known, makeMatcher, showWanted } from './match.ts';
 import { isBefore, isLeftOut } from './recovered.ts';
@@ -19,6 +19,7 @@ import { isBefore, isLeftOut } from './recovered.ts';
 export type WhyVerdict =
   | 'settled'
   | 'filtered'
+  | 'own'
   | 'parked'
   | 'dropped'
   | 'open'
@@ -114,6 +115,7 @@ const RANKS: Readonly<Record<WhyVerdict, number>> = {
   waiting: 1,
   paused: 1,
   filtered: 2,
+  own: 2,
   before: 3,
   passed: 3,
   unmatched: 4,
@@ -136,7 +138,7 @@ const disabled = (rule: string): Ranked => ({
 function whyRan(rule: Rule | string, runs: readonly TracedRun[], events: readonly PodioEvent[]): Ranked {
   const name = typeof rule === 'string' ? rule : rule.name;
   const last = runs.at(-1) as TracedRun;
-  const verdict = last.parked || last.outcome === 'parked' ? 'parked' : last.outcome;
+  const verdict = last.parked || last.outcome === 'parked' ? 'parked' : isOwn(last) ? 'own' : last.outcome;
   const leftOut = typeof rule !== 'string' && events.some(event => isLeftOut(event, rule));
   const told = leftOut && last.outcome === 'filtered' && last.steps.length === 0;
   const why = told
@@ -244,6 +246,7 @@ function filteredBy(steps: readonly StepVerdict[]): string {
   if (last === undefined || last.step === ON_FIELDS)
     return 'the fields of its trigger did not change as `on` asks for';
   if (last.step === WHERE) return 'its `where` does not hold';
+  if (last.step === OWN) return ownSentence(last);
   if (last.step === MODE) return last.checks?.[0]?.seen ?? 'its mode let nothing through';
   return `${last.step} let nothing through`;
 }
@@ -262,6 +265,15 @@ function nextOf({ outcome, parked, branches = [], shadow, gathered }: TracedRun)
     return `podiod parked retry ${which} tries ${what} again, podiod parked drop ${which} gives ${what} up.`;
   }
   return outcome === 'dropped' && !shadow ? 'podiod replay runs the rule again over old events.' : undefined;
+}
+
+const isOwn = ({ outcome, steps }: TracedRun): boolean =>
+  outcome === 'filtered' && steps.at(-1)?.step === OWN && steps.at(-1)?.checks?.[0]?.path === 'event';
+
+function ownSentence({ checks = [] }: StepVerdict): string {
+  const [check] = checks;
+  if (check?.path === 'event') return `${check.seen}; the rule hears of those only with \`includeOwn: true\``;
+  return `stopped: rules set each other off, and ${check?.seen ?? 'as many as may be'} runs had followed one from the other`;
 }
 
 /** So many are named. */

@@ -20,6 +20,7 @@ const KEPT = 10_000;
 /** What is being done when a plugin calls. */
 export interface PluginCallScope {
   readonly event?: PodioEvent | undefined;
+  readonly rule?: string | undefined;
   /** Aborted when the try that calls is over. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -38,9 +39,28 @@ export interface PluginPodioOptions {
   readonly current: () => PluginCallScope | undefined;
   /** Told of every item that was deleted. Must not throw. */
   readonly onDelete?: (itemId: number) => void;
-  /** Told of every revision of an item that a write has made, and the item's app where that is known. Must not throw. */
-  readonly onWrite?: (itemId: number, revision: number, appId: number | undefined) => void;
+  readonly watch?: WriteWatch;
 }
+
+/** Told of what plugins write, and by which of them. None of it may throw. */
+export interface WriteWatch {
+  /** A write begins that makes something new, or changes this item. Answers what is to be called once it is over. */
+  begun(itemId: number | undefined): () => void;
+  /** A revision of an item, 0 for its creation; its app where that is known. */
+  revised(itemId: number, revision: number, appId: number | undefined, by: PluginCallScope | undefined): void;
+  deleted(itemId: number, by: PluginCallScope | undefined): void;
+  /** About an item, or something else. */
+  commented(commentId: number, itemId: number | undefined, by: PluginCallScope | undefined): void;
+  tasked(taskId: number, itemId: number | undefined, by: PluginCallScope | undefined): void;
+}
+
+const NOBODY: WriteWatch = {
+  begun: () => () => {},
+  revised: () => {},
+  deleted: () => {},
+  commented: () => {},
+  tasked: () => {},
+};
 
 /**
  * Podio for plugins. Who makes a call follows from what it is about: the app named, the item's app where that is known,
@@ -62,7 +82,7 @@ function makeCalls(
   appSeen: Recent<number, number>,
   actor: Identity | undefined,
 ): Omit<PluginPodio, 'as'> {
-  const { client, identities, names, appOfItem, current, onWrite = () => {}, onDelete = () => {} } = options;
+  const { client, identities, names, appOfItem, current, watch = NOBODY, onDelete = () => {} } = options;
 
   const callerForApp = (appId: number): Identity =>
     oneOf(`app ${appId}`, actor, identities.forApp(appId), onlyOne(options.logins));
@@ -112,22 +132,41 @@ function makeCalls(
     call: Pick<Call, 'method' | 'path' | 'operation' | 'body'>,
     options: WriteOptions | undefined,
     proof: Proof,
+    /** Told of the number while the write counts as under way. */
+    made: (id: number) => void,
+    itemId?: number,
   ): Promise<Record<string, unknown> & Record<Proof, number>> => {
-    const answer = await client.request(as, { ...call, query: switches(options), ...scope() });
-    if (!holdsNumber(answer, proof)) throw unexpectedAnswer(call, proof);
-    return answer;
+    const over = watch.begun(itemId);
+    try {
+      const answer = await client.request(as, { ...call, query: switches(options), ...scope() });
+      if (!holdsNumber(answer, proof)) throw unexpectedAnswer(call, proof);
+      made(answer[proof]);
+      return answer;
+    } finally {
+      over();
+    }
   };
+
+  const about = (type: unknown, id: unknown): number | undefined =>
+    type === 'item' && typeof id === 'number' ? id : undefined;
 
   /** A write by path: only what makes a revision and says which. */
   const noteWrite = (method: string, path: string, answer: unknown): void => {
-    if (method.toUpperCase() === 'POST' && /^\/item\/app\/\d+\/?$/.test(path)) {
-      if (holdsNumber(answer, 'item_id')) onWrite(answer.item_id, 0, undefined);
+    const by = current();
+    const [, app] = /^\/item\/app\/(\d+)\/?$/.exec(path) ?? [];
+    if (method.toUpperCase() === 'POST' && app !== undefined) {
+      if (holdsNumber(answer, 'item_id')) watch.revised(answer.item_id, 0, Number(app), by);
       return;
     }
+    const [, type, id] = /^\/(?:comment|task)\/(\w+)\/(\d+)\/?$/.exec(path) ?? [];
+    if (method.toUpperCase() === 'POST' && path.startsWith('/comment/') && holdsNumber(answer, 'comment_id'))
+      watch.commented(answer.comment_id, about(type, Number(id)), by);
+    if (method.toUpperCase() === 'POST' && path.startsWith('/task/') && holdsNumber(answer, 'task_id'))
+      watch.tasked(answer.task_id, about(type, Number(id)), by);
     const itemId = Number(/^\/item\/(\d+)(?:\/|$)/.exec(path)?.[1]);
     if (method.toUpperCase() === 'GET' || !Number.isSafeInteger(itemId)) return;
     if (holdsNumber(answer, 'revision'))
-      onWrite(itemId, answer.revision, appSeen.get(itemId) ?? appOfItem(itemId));
+      watch.revised(itemId, answer.revision, appSeen.get(itemId) ?? appOfItem(itemId), by);
   };
 
   return {
@@ -146,24 +185,28 @@ function makeCalls(
           operation: 'items.create',
           body,
         } as const;
-        const created = await write(callerForApp(appId), call, options, 'item_id');
-        appSeen.set(created.item_id, appId);
-        onWrite(created.item_id, 0, appId);
-        return created;
+        return write(callerForApp(appId), call, options, 'item_id', itemId => {
+          appSeen.set(itemId, appId);
+          watch.revised(itemId, 0, appId, current());
+        });
       },
       async update(id, body, options) {
         const call = { method: 'PUT', path: `/item/${id}`, operation: 'items.update', body } as const;
-        const updated = await write(callerForItem(id), call, options, 'revision');
-        onWrite(id, updated.revision, appSeen.get(id) ?? appOfItem(id));
-        return updated;
+        const noted = (revision: number) =>
+          watch.revised(id, revision, appSeen.get(id) ?? appOfItem(id), current());
+        return write(callerForItem(id), call, options, 'revision', noted, id);
       },
       async delete(id, options) {
         const call = { method: 'DELETE', path: `/item/${id}`, operation: 'items.delete' } as const;
+        const over = watch.begun(id);
         try {
           await client.request(callerForItem(id), { ...call, query: switches(options), ...scope() });
+          watch.deleted(id, current());
         } catch (error) {
           // A retry after a lost answer finds the work done.
           if (!isDeleted(error)) throw error;
+        } finally {
+          over();
         }
         onDelete(id);
       },
@@ -178,7 +221,9 @@ function makeCalls(
       async create(refType, refId, body, options) {
         const path = `/comment/${encodeURIComponent(refType)}/${refId}`;
         const call = { method: 'POST', path, operation: 'comments.create', body } as const;
-        return write(callerFor(refType, refId), call, options, 'comment_id');
+        return write(callerFor(refType, refId), call, options, 'comment_id', commentId =>
+          watch.commented(commentId, about(refType, refId), current()),
+        );
       },
       get: async id => client.comments.get(callerForRest(`comment ${id}`), id, scope()),
       list: async (refType, refId) =>
@@ -192,7 +237,9 @@ function makeCalls(
         const path = isAbout ? `/task/${encodeURIComponent(type)}/${id}/` : '/task/';
         const call = { method: 'POST', path, operation: 'tasks.create', body } as const;
         const caller = isAbout ? callerFor(type, id) : callerForRest('a task');
-        return write(caller, call, options, 'task_id');
+        return write(caller, call, options, 'task_id', taskId =>
+          watch.tasked(taskId, about(type, id), current()),
+        );
       },
       get: async id => client.tasks.get(callerForRest(`task ${id}`), id, scope()),
       list: async (refType, refId) => client.tasks.list(callerFor(refType, refId), refType, refId, scope()),
@@ -209,10 +256,17 @@ function makeCalls(
       },
     },
     async request(method, path, options) {
-      const { about, ...call } = parseRequest(method, path, options);
-      const as = about ? callerFor(about.type, about.id) : callerForRest(`${call.method} ${call.path}`);
-      const answer = await client.request(as, { ...call, ...scope() });
-      noteWrite(method, call.path, answer);
+      const { about: subject, ...call } = parseRequest(method, path, options);
+      const as = subject ? callerFor(subject.type, subject.id) : callerForRest(`${call.method} ${call.path}`);
+      const isRead = call.method === 'GET' || call.operation === 'request.filter';
+      const over = isRead ? () => {} : watch.begun(subject?.type === 'item' ? subject.id : undefined);
+      let answer: unknown;
+      try {
+        answer = await client.request(as, { ...call, ...scope() });
+        noteWrite(method, call.path, answer);
+      } finally {
+        over();
+      }
       if (holdsNumber(answer, 'item_id') && isRecord(answer.app) && typeof answer.app.app_id === 'number')
         appSeen.set(answer.item_id, answer.app.app_id);
       return answer;

@@ -10,6 +10,7 @@ import type { Observable } from 'rxjs';
 import type { NewEvent, PodioEvent } from '../core/event.ts';
 import type { Gathering, GatherMode } from '../core/gather.ts';
 import type { LedgerEntry, Range } from '../core/ledger.ts';
+import type { OwnChange } from '../core/own.ts';
 import type { Outcome, ParkedRun, RunRecord, StepVerdict } from '../core/run.ts';
 
 /** What may have changed. Level, not edge: whoever is woken looks. Several changes may come as one pulse. */
@@ -25,6 +26,7 @@ export interface Store {
   readonly parking: Parking;
   readonly replays: Replays;
   readonly pauses: Pauses;
+  readonly own: OwnChanges;
   readonly rules: Rules;
   readonly timers: Timers;
   readonly values: Values;
@@ -642,6 +644,17 @@ export interface Timers {
   drop(rule: string): Promise<void>;
   /** Rules that something is kept of. */
   rules(): Promise<readonly string[]>;
+}
+
+// ---------------------------------------------------------------------------------------------- own changes
+
+/** What podiod made at Podio itself. Kept as long as events are. */
+export interface OwnChanges {
+  /** What is known of it already stays. */
+  add(change: OwnChange): Promise<void>;
+  find(id: string): Promise<OwnChange | undefined>;
+  /** Items of which there are any, each once; `others`: there are some of no item. */
+  items(): Promise<{ readonly items: readonly number[]; readonly others: boolean }>;
 }
 
 // ---------------------------------------------------------------------------------------------- values, settings

@@ -8,6 +8,7 @@ import { isWithin } from '../core/branch.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { StoreError } from '../core/errors.ts';
 import type { NewEvent } from '../core/event.ts';
+import type { OwnChange } from '../core/own.ts';
 import { type Outcome, type ParkedRun, type RunRecord, withBranch } from '../core/run.ts';
 import {
   type AppendResult,
@@ -97,6 +98,7 @@ interface MemoryData {
   readonly marks: Map<string, StoredMark>;
   readonly replays: Replay[];
   readonly paused: Map<string, Paused>;
+  readonly own: Map<string, OwnChange & { readonly at: number }>;
   /** By name. */
   readonly ruleKeys: Map<string, string>;
   /** By rule: how often its parked runs were asked for together. */
@@ -129,6 +131,7 @@ const emptyData = (): MemoryData => ({
   marks: new Map(),
   replays: [],
   paused: new Map(),
+  own: new Map(),
   ruleKeys: new Map(),
   retries: new Map(),
   records: new Map(),
@@ -766,6 +769,7 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
       for (const [id, found] of data.marks) if (found.key.seq === event.seq) data.marks.delete(id);
     }
     revisions.forgetDeletions(before);
+    for (const [id, { at }] of data.own) if (at < before) data.own.delete(id);
     if (free.length > 0) data.removedAt = now();
     const upTo = Math.max(after, old.at(-1)?.event.seq ?? 0);
     const heldBy =
@@ -902,6 +906,25 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
     replays: {
       request: (rule, range) => call(() => request(rule, range)),
       list: () => call(() => copy(data.replays.filter(({ cursor, to }) => cursor < to))),
+    },
+    own: {
+      add: change =>
+        call(() => {
+          if (!data.own.has(change.id)) data.own.set(change.id, { ...copy(change), at: now() });
+        }),
+      find: id =>
+        call(() => {
+          const found = data.own.get(id);
+          if (found === undefined) return undefined;
+          const { at: _, ...change } = found;
+          return change;
+        }),
+      items: () =>
+        call(() => {
+          const all = [...data.own.values()];
+          const items = new Set(all.flatMap(({ itemId }) => itemId ?? []));
+          return { items: [...items], others: all.some(({ itemId }) => itemId === undefined) };
+        }),
     },
     pauses: pauses.api(call, () => changes$.next('requests')),
     rules: {

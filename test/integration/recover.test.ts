@@ -362,9 +362,15 @@ describe('missed changes', () => {
         logins: [],
         appOfItem: () => 101,
         current: () => undefined,
-        onWrite: (itemId, revision) => {
-          own.push(revision);
-          void scene.store.gaps.own(itemId, revision, 'leads');
+        watch: {
+          begun: () => () => {},
+          revised: (itemId, revision) => {
+            own.push(revision);
+            void scene.store.gaps.own(itemId, revision, 'leads');
+          },
+          deleted: () => {},
+          commented: () => {},
+          tasked: () => {},
         },
       });
       const { item_id: item } = (await podio.items.create('leads', { fields: { title: 'Ours' } })) as {

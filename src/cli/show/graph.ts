@@ -19,15 +19,21 @@ export function graphText({ edges }: RuleGraph): string {
       from,
       ...own.map(
         edge =>
-          `  └ ${edge.step.padEnd(steps)} ${edge.told ? '→' : '⇢'} ${edge.to.padEnd(names)}  ${showWhat(edge)}${
-            edge.later ? ' (later)' : edge.told ? '' : ' (not told: written without hooks)'
-          }`,
+          `  └ ${edge.step.padEnd(steps)} ${edge.told ? '→' : '⇢'} ${edge.to.padEnd(names)}  ${showWhat(edge)}${notHeard(
+            edge,
+          )}`,
       ),
     ],
   )
     .flat()
     .join('\n');
 }
+
+const notHeard = ({ later, told, hooked }: RuleEdge): string => {
+  if (later) return ' (later)';
+  if (told) return '';
+  return hooked ? ' (not heard: without includeOwn)' : ' (not told: written without hooks)';
+};
 
 export function graphMermaid({ rules, edges }: RuleGraph): string {
   const id = new Map(rules.map((name, index) => [name, `r${index}`]));

@@ -14,6 +14,7 @@ const LOOK: Readonly<Record<WhyVerdict, { mark: string; color: 'green' | 'gray' 
   paused: { mark: '…', color: 'yellow' },
   dropped: { mark: 'x', color: 'gray' },
   filtered: { mark: '·', color: 'gray' },
+  own: { mark: '·', color: 'gray' },
   before: { mark: '·', color: 'gray' },
   passed: { mark: '·', color: 'gray' },
   unmatched: { mark: '-', color: 'gray' },
@@ -92,7 +93,11 @@ function* showRule(
 }
 
 /** Where a condition stands in place of a step it is called as in the config. */
-const CALLED: Readonly<Record<string, string>> = { 'rule.where': 'where', 'on.fields': 'fields' };
+const CALLED: Readonly<Record<string, string>> = {
+  'rule.where': 'where',
+  'on.fields': 'fields',
+  'rule.own': 'own',
+};
 
 function stepLine({ step, branch, outcome, attempts, ms, error }: StepVerdict): string {
   const name = plain(CALLED[step] ?? step) + (branch === undefined ? '' : ` [${branch}]`);

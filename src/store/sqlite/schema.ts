@@ -310,6 +310,17 @@ export const MIGRATIONS: readonly string[] = [
   -- 1: a message of the run came out at its end, whatever is parked of it.
   ALTER TABLE open_run ADD COLUMN passed INTEGER NOT NULL DEFAULT 0;
   `,
+  `
+  -- What podiod made at Podio itself, by the identity of the event that tells of it. rule: a name, for people.
+  CREATE TABLE own (
+    id TEXT PRIMARY KEY,
+    item INTEGER,
+    depth INTEGER NOT NULL,
+    rule TEXT NOT NULL,
+    at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX own_at ON own (at);
+  `,
 ];
 
 /** How much log gathers before it is moved into the database: fewer, larger moves write pages that change often once. */

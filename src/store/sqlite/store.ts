@@ -13,6 +13,7 @@ import { makeGaps } from './gaps.ts';
 import { makeJournal } from './journal.ts';
 import { makeLanes } from './lanes.ts';
 import { type DataLock, lockDataDir } from './lock.ts';
+import { makeOwn } from './own.ts';
 import { makeParking } from './parking.ts';
 import { makePauses } from './pauses.ts';
 import type { Reads } from './reads/index.ts';
@@ -113,6 +114,7 @@ function makeStore({ writer, reader, head, clock, maxWaiting, release }: Parts):
     parking: makeParking(writer, reader, () => changes$.next('requests')),
     replays: makeReplays(writer, reader, now, () => changes$.next('requests')),
     pauses: makePauses(writer, reader, now, () => changes$.next('requests')),
+    own: makeOwn(writer, reader, now),
     rules: makeRules(writer, reader),
     timers: makeTimers(writer, reader, now),
     values: makeValues(writer, reader),

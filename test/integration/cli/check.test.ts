@@ -85,7 +85,7 @@ export default definePlugin({
         on: { app: 'leads', events: 'item.create' },
         steps: [{ write: { set: { status: 'Won' }, ...(hook !== undefined && { hook }) } }],
       },
-      won: { on: { app: 'leads', fields: ['status'] }, steps: ['audit'] },
+      won: { on: { app: 'leads', fields: ['status'] }, includeOwn: true, steps: ['audit'] },
     },
   });
 
@@ -114,6 +114,7 @@ export default definePlugin({
         event: 'item.update',
         fields: ['status'],
         told: true,
+        hooked: true,
         meant: false,
       },
     ]);

@@ -17,6 +17,7 @@ const on = (fields?: readonly string[], more: Partial<AppTrigger> = {}): AppTrig
 const rule = (name: string, triggers: readonly Trigger[], ...writes: readonly StepWrite[]) => ({
   name,
   triggers,
+  includeOwn: true,
   steps: [{ name: 'write', writes }],
 });
 const update = (fields?: readonly string[], more: Partial<StepWrite> = {}): StepWrite => ({
@@ -64,7 +65,23 @@ describe('the graph of rules', () => {
 
   it('leaves out a rule that writes back without hooks, and not one that tells them', () => {
     expect(edges(rule('a', [on(['x'])], update(['x'])))).to.deep.equal([]);
-    expect(edges(rule('a', [on(['x'])], update(['x'], { hook: true })))).to.deep.equal(['a -> a leads: x']);
+    const back = rule('a', [on(['x'])], update(['x'], { hook: true }));
+    expect(edges(back)).to.deep.equal(['a -> a leads: x']);
+    expect(edges({ ...back, includeOwn: false })).to.deep.equal([]);
+  });
+
+  it('tells whether a rule hears of it, and whether that is said to be meant so', () => {
+    const written = rule('a', [on(['y'])], update(['x'], { hook: true }));
+    const { includeOwn: _, ...silent } = rule('b', [on(['x'])]);
+    const told = (to: object) =>
+      ruleGraph([written, { ...silent, ...to }], APPS).edges.map(({ told, hooked, meant }) => [
+        told,
+        hooked,
+        meant,
+      ]);
+    expect(told({})).to.deep.equal([[false, true, false]]);
+    expect(told({ includeOwn: false })).to.deep.equal([[false, true, true]]);
+    expect(told({ includeOwn: true })).to.deep.equal([[true, true, false]]);
   });
 });
 

@@ -1,17 +1,18 @@
 import { expect } from 'chai';
 import { StoreError } from '../../../src/core/errors.ts';
-import { silentLog } from '../../../src/core/log.ts';
-import { makeOwnWrites } from '../../../src/daemon/own-writes.ts';
+import type { PodioEvent } from '../../../src/core/event.ts';
+import { type Log, silentLog } from '../../../src/core/log.ts';
+import { OwnWrites } from '../../../src/daemon/own-writes.ts';
 import { makeReliably } from '../../../src/dispatch/reliably.ts';
 import type { Gaps } from '../../../src/store/contract.ts';
-import { makeMemoryStore } from '../../../src/store/memory.ts';
+import { type MemoryStore, makeMemoryStore } from '../../../src/store/memory.ts';
 import { makeVirtualClock } from '../../support/virtual-clock.ts';
 import { itemUpdate, listeningLog } from '../dispatch/support.ts';
 
-function scene(log = silentLog) {
+function scene({ log = silentLog, works = true, of }: { log?: Log; works?: boolean; of?: MemoryStore } = {}) {
   const clock = makeVirtualClock();
-  const store = makeMemoryStore({ clock });
-  const disk = { works: false };
+  const store = of ?? makeMemoryStore({ clock });
+  const disk = { works };
   const gaps: Pick<Gaps, 'own'> = {
     own: async (...args) => {
       if (!disk.works) throw new StoreError('STORE_WRITE_FAILED', 'disk full');
@@ -19,22 +20,31 @@ function scene(log = silentLog) {
     },
   };
   const stopping = new AbortController();
-  const onWrite = makeOwnWrites({
+  const own = new OwnWrites({
     gaps,
-    names: { app: () => 'leads' },
+    own: store.own,
+    names: { app: id => (id === 101 ? 'leads' : id === 102 ? 'deals' : undefined) },
+    isFollowed: app => app === 'leads',
     reliably: makeReliably({ clock, log: silentLog }),
     signal: stopping.signal,
     log,
   });
-  return { clock, store, disk, onWrite, stopping };
+  return { clock, store, disk, own, stopping };
 }
+
+const event = (itemId: number, revision: number): PodioEvent => ({
+  ...itemUpdate(itemId, revision),
+  seq: 1,
+  receivedAt: '2026-01-01T00:00:00.000Z',
+});
+const by = (of: PodioEvent, rule = 'r') => ({ event: of, rule });
 
 describe('own writes', () => {
   it('are in the ledger also when the store failed meanwhile, so that they make no gap', async () => {
-    const { clock, store, disk, onWrite } = scene();
+    const { clock, store, disk, own } = scene({ works: false });
     const jumps = (revision: number) => ({ ...itemUpdate(1, revision), following: 'jumps' as const });
     await store.journal.append([jumps(3)]);
-    onWrite(1, 4, 101);
+    own.revised(1, 4, 101, undefined);
     await clock.advance(30_000);
     disk.works = true;
     await clock.advance(30_000);
@@ -44,11 +54,93 @@ describe('own writes', () => {
 
   it('are told of where podiod stops before the store works again', async () => {
     const { log, lines } = listeningLog();
-    const { clock, onWrite, stopping } = scene(log);
-    onWrite(1, 4, 101);
+    const { clock, own, stopping } = scene({ log, works: false });
+    own.revised(1, 4, 101, undefined);
     await clock.advance(1000);
     stopping.abort();
     await clock.advance(0);
     expect(lines.map(({ message }) => message)).to.deep.equal(['own write not recorded']);
+  });
+
+  it('leave nothing behind where no rule hears of the app', async () => {
+    const { clock, store, own } = scene();
+    for (const app of [102, 103]) own.revised(7, 1, app, undefined);
+    await clock.advance(0);
+    expect(await store.own.items()).to.deep.equal({ items: [], others: false });
+    expect((await store.gaps.ledger([7])).size).to.equal(0);
+  });
+
+  it('are known by the change, and nothing else of the item is', async () => {
+    const { clock, own } = scene();
+    await clock.advance(0);
+    expect(own.maybe(event(1, 4))).to.equal(false);
+    own.revised(1, 4, 101, by(event(9, 1)));
+    expect(own.maybe(event(1, 4))).to.equal(true);
+    expect(own.maybe(event(2, 4))).to.equal(false);
+    expect(await own.find(event(1, 4))).to.include({ depth: 1, rule: 'r' });
+    expect(await own.find(event(1, 5))).to.equal(undefined);
+  });
+
+  it('are known where their event comes before the answer to the write', async () => {
+    const { clock, own } = scene();
+    await clock.advance(0);
+    const over = own.begun(1);
+    expect(own.maybe(event(1, 4))).to.equal(true);
+    const found = own.find(event(1, 4));
+    const other = await own.find(event(2, 4));
+    expect(other).to.equal(undefined);
+    own.revised(1, 4, 101, by(event(9, 1)));
+    over();
+    expect(await found).to.include({ depth: 1 });
+    expect(own.maybe(event(3, 1))).to.equal(false);
+  });
+
+  it('of something new are waited for, whatever it will be called', async () => {
+    const { clock, own } = scene();
+    await clock.advance(0);
+    const over = own.begun(undefined);
+    const made = { ...event(5, 0), type: 'item.create', id: 'item.create:5:0' };
+    const found = own.find(made);
+    own.revised(5, 0, 101, undefined);
+    over();
+    expect(await found).to.include({ id: 'item.create:5:0', depth: 1 });
+    own.commented(77, 5, undefined);
+    const comment = { ...event(5, 0), type: 'comment.create', id: 'comment.create:77' };
+    expect(await own.find(comment)).to.include({ depth: 1 });
+    own.deleted(5, undefined);
+    expect(await own.find({ ...event(5, 9), type: 'item.delete', id: 'item.delete:5:9' })).to.include({
+      depth: 1,
+    });
+  });
+
+  it('are waited for no longer when the write failed', async () => {
+    const { clock, own } = scene();
+    await clock.advance(0);
+    const over = own.begun(1);
+    const found = own.find(event(1, 4));
+    over();
+    expect(await found).to.equal(undefined);
+  });
+
+  it('count how many runs led to them, over a restart', async () => {
+    const first = scene();
+    await first.clock.advance(0);
+    first.own.revised(1, 1, 101, by(event(9, 1), 'a'));
+    first.own.revised(2, 1, 101, by(event(1, 1), 'b'));
+    await first.clock.advance(0);
+    const { clock, own } = scene({ of: first.store.reopen() });
+    // Before it is known which items there are, it may be any.
+    expect(own.maybe(event(8, 1))).to.equal(true);
+    expect(await own.find(event(8, 1))).to.equal(undefined);
+    await clock.advance(0);
+    expect(own.maybe(event(8, 1))).to.equal(false);
+    expect(await own.find(event(2, 1))).to.deep.equal({
+      id: 'item.update:2:1',
+      itemId: 2,
+      depth: 2,
+      rule: 'b',
+    });
+    own.revised(3, 1, 101, by(event(2, 1), 'a'));
+    expect(await own.find(event(3, 1))).to.include({ depth: 3 });
   });
 });

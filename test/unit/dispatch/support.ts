@@ -3,6 +3,7 @@ import type { Clock } from '../../../src/core/clock.ts';
 import type { NewEvent, PodioEvent } from '../../../src/core/event.ts';
 import { type Log, silentLog } from '../../../src/core/log.ts';
 import { noMetrics } from '../../../src/core/metrics.ts';
+import type { OwnLookup } from '../../../src/core/own.ts';
 import type { AppTrigger, DeliveryPolicy, Rule, Step } from '../../../src/core/rule.ts';
 import { type Dispatcher, makeDispatcher } from '../../../src/dispatch/dispatcher.ts';
 import type { Known } from '../../../src/dispatch/match.ts';
@@ -150,6 +151,7 @@ export interface WorldOptions {
   log?: Log;
   limits?: WindowLimits;
   mask?: (text: string) => string;
+  own?: OwnLookup;
   /** In place of the store's own parts. */
   wrap?: (store: MemoryStore) => Pick<Store, 'journal' | 'lanes' | 'replays' | 'changes$'>;
 }
@@ -200,7 +202,7 @@ export class World {
   }
 
   #make(): Dispatcher {
-    const { rules, work = {}, changes, spanned, ready, log, limits, wrap, mask } = this.options;
+    const { rules, work = {}, changes, spanned, ready, log, limits, wrap, mask, own } = this.options;
     return makeDispatcher({
       rules,
       store: { pauses: this.store.pauses, ...(wrap?.(this.store) ?? this.store) },
@@ -216,6 +218,7 @@ export class World {
       random: () => 1 - Number.EPSILON,
       ...(limits && { limits }),
       ...(mask && { mask }),
+      ...(own && { own }),
     });
   }
 }

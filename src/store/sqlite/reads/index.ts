@@ -4,6 +4,7 @@ import { makeNames, makeRuleNames } from '../names.ts';
 import { makeGapReads } from './gaps.ts';
 import { makeJournalReads } from './journal.ts';
 import { makeLaneReads } from './lanes.ts';
+import { makeOwnReads } from './own.ts';
 import { makeParkingReads } from './parking.ts';
 import { makePauseReads } from './pauses.ts';
 import { makeReplayReads } from './replays.ts';
@@ -22,6 +23,7 @@ export function makeReads(db: DatabaseSync) {
     ...makeGapReads(db, names),
     ...makeLaneReads(db, names, ruleNames),
     ...makeParkingReads(db, names, ruleNames),
+    ...makeOwnReads(db),
     ...makePauseReads(db),
     ...makeReplayReads(db, ruleNames),
     ...makeRetentionReads(db),

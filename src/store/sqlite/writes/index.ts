@@ -10,6 +10,7 @@ import { makeJournalWrites } from './journal.ts';
 import { makeLaneWrites } from './lanes.ts';
 import { makeLedgerWrites } from './ledger.ts';
 import { makeMarks } from './marks.ts';
+import { makeOwnWrites } from './own.ts';
 import { makeParkingWrites } from './parking.ts';
 import { makePauseWrites } from './pauses.ts';
 import { makeReplayWrites } from './replays.ts';
@@ -71,6 +72,7 @@ export function makeWrites(db: DatabaseSync, firstEpoch?: number) {
       removeEvents: retention.removeEvents,
       forgetSteps: retention.forgetSteps,
       giveBack: retention.giveBack,
+      ...makeOwnWrites(db),
       ...makeTimerWrites(db),
       ...makeValueWrites(db),
       ...makeRuleWrites(db, ruleNames),

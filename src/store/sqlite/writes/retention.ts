@@ -7,6 +7,8 @@ import { pragma } from '../schema.ts';
 
 /** How long one command may take before it answers, milliseconds: others of its flush wait for it. */
 const PART_MS = 4;
+/** Own changes that are forgotten at a time. */
+const OWN = 5000;
 /** Rows looked at between two looks at the time. */
 const EVENTS = 32;
 const RUNS = 500;
@@ -65,6 +67,7 @@ export function makeRetentionWrites(db: DatabaseSync, ruleNames: Names, flush: (
     'DELETE FROM gathering WHERE last < (SELECT min(seq) FROM event) AND NOT EXISTS (SELECT 1 FROM gathered WHERE gathering = gathering.id)',
   );
   const deleteDeletions = db.prepare('DELETE FROM deletion WHERE at < ?');
+  const deleteOwn = db.prepare('DELETE FROM own WHERE id IN (SELECT id FROM own WHERE at < ? LIMIT ?)');
   const count = db.prepare(
     `INSERT INTO retention (id, removed_to, events, last_at) VALUES (1, ?, ?, ?)
      ON CONFLICT (id) DO UPDATE SET removed_to = max(removed_to, excluded.removed_to),
@@ -172,6 +175,7 @@ export function makeRetentionWrites(db: DatabaseSync, ruleNames: Names, flush: (
         deleteReplays.run();
         deleteEmptied.run();
         deleteDeletions.run(before);
+        deleteOwn.run(before, OWN);
       }
       const held = slowest && slowest.cursor < old ? slowest : undefined;
       return {

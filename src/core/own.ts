@@ -1,0 +1,38 @@
+/** Changes that podiod made itself, as their writes' answers told. Pure. */
+import type { PodioEvent } from './event.ts';
+
+export interface OwnChange {
+  /** That of {@link ownId}. */
+  readonly id: string;
+  /** The item that it is of, or about. */
+  readonly itemId?: number;
+  /** How many runs led to it, one after the other: 1 for what a run made that something else had set off. */
+  readonly depth: number;
+  /** Which rule made it. */
+  readonly rule: string;
+}
+
+/** As events are called that tell of it. An item is deleted once, whatever its revision was. */
+export const madeItem = (itemId: number): string => `item.create:${itemId}:0`;
+export const madeRevision = (itemId: number, revision: number): string => `item.update:${itemId}:${revision}`;
+export const deletedItem = (itemId: number): string => `item.delete:${itemId}`;
+export const madeComment = (commentId: number): string => `comment.create:${commentId}`;
+export const madeTask = (taskId: number): string => `task.create:${taskId}`;
+
+const CHANGES = new Set(['item.create', 'item.update', 'item.delete', 'comment.create', 'task.create']);
+
+/** Under which name an event's change is known as own. Undefined: podiod makes none of that kind. */
+export function ownId({ type, id, itemId }: Pick<PodioEvent, 'type' | 'id' | 'itemId'>): string | undefined {
+  if (!CHANGES.has(type)) return undefined;
+  return type === 'item.delete' && itemId !== undefined ? deletedItem(itemId) : id;
+}
+
+/** How many runs may follow one from the other, where nothing else is said. */
+export const MAX_DEPTH = 8;
+
+export interface OwnLookup {
+  /** Whether the event may tell of a change of podiod's own: at no cost, and never wrongly false. */
+  maybe(event: PodioEvent): boolean;
+  /** Waits for the writes that are under way. Rejects when what is kept can't be read now. */
+  find(event: PodioEvent): Promise<OwnChange | undefined>;
+}
