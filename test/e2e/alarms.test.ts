@@ -142,14 +142,18 @@ describe('alarms', function () {
   });
 
   it('of a hook that Podio has switched off begin and end with it', async () => {
-    const site = await makeSite({
-      alarms: ALARMS,
-      reconcile: { every: '1s', mode: 'plan' },
-      rules: {
-        all: { on: { app: 'leads', events: 'item.create' }, steps: ['audit'] },
-        tell: { on: { podiod: [`hook-*`] }, steps: [{ audit: { path: './alarms.ndjson' } }] },
+    const site = await makeSite(
+      {
+        alarms: ALARMS,
+        reconcile: { every: '1s', mode: 'plan' },
+        rules: {
+          all: { on: { app: 'leads', events: 'item.create' }, steps: ['audit'] },
+          tell: { on: { podiod: [`hook-*`] }, steps: [{ audit: { path: './alarms.ndjson' } }] },
+        },
       },
-    });
+      // So that its share of the calls allows a look every second.
+      { limits: { general: 1_000_000, limited: 1_000_000 } },
+    );
     const first = await site.boot();
     // A plan that is not carried out: the hook is missing.
     const [missing] = await site.untilLines('alarms.ndjson', 1);
@@ -168,9 +172,7 @@ describe('alarms', function () {
 
     const [hook] = await site.podio.hooks();
     await site.podio.suspendHook(hook?.hookId ?? 0);
-    // Its share of the calls allows a look every twelve seconds.
-    await until(() => site.lines('alarms.ndjson').length === 3, 'the third', 40_000);
-    const [, , down] = site.lines('alarms.ndjson');
+    const [, , down] = await site.untilLines('alarms.ndjson', 3);
     expect(down?.params).to.include({ state: 'raised', subject: 'app/101' });
     await untilDone(site, 3);
     // After a start nothing is known of hooks for a moment: it goes on.
