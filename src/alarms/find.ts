@@ -5,7 +5,8 @@ import { refKey } from '../core/event.ts';
 import { showSize } from '../core/units.ts';
 import type { BreakerStatus } from '../dispatch/breaker.ts';
 import type { RuleStatus } from '../dispatch/lane.ts';
-import type { BudgetStatus } from '../podio/contract.ts';
+import type { BudgetStatus, OutageStatus } from '../podio/contract.ts';
+import type { Degraded } from '../reconcile/degraded.ts';
 import type { ReconcileStatus } from '../reconcile/status.ts';
 import type { RetentionStatus } from '../retention/retention.ts';
 import type { Silence } from './silence.ts';
@@ -31,6 +32,7 @@ export interface AlarmFacts {
   readonly parked: ReadonlyMap<string, number>;
   readonly plugins: readonly BreakerStatus[];
   readonly reconcile: Pick<ReconcileStatus, 'lastRunAt' | 'hooks' | 'plan' | 'degraded'>;
+  readonly podio: OutageStatus;
   readonly budgets: readonly BudgetStatus[];
   readonly diskFree: number | undefined;
   readonly retention: Pick<RetentionStatus, 'usage' | 'size' | 'over' | 'lastError' | 'lastRoundAt'>;
@@ -50,6 +52,7 @@ const PATIENT: ReadonlySet<AlarmName> = new Set([
   'plugin-down',
   'hook-down',
   'degraded',
+  'podio-down',
   'budget',
   'cleanup',
 ]);
@@ -71,6 +74,7 @@ export function findOutages(
     ...pluginOutages(facts),
     ...hookOutages(facts),
     ...degradedOutages(facts),
+    ...podioOutages(facts),
     ...budgetOutages(facts),
     ...diskOutages(facts, isRaised('disk', '')),
     ...retentionOutages(facts),
@@ -91,8 +95,12 @@ function isKnown(facts: AlarmFacts, { alarm, subject }: Pick<Outage, 'alarm' | '
       const plugin = facts.plugins.find(one => one.plugin === subject);
       return plugin === undefined || plugin.hasWorked === true;
     }
-    case 'hook-down':
+    case 'podio-down':
+      return facts.podio.hasAnswered;
     case 'degraded':
+      // That it is not there now says nothing of what was wrong before.
+      return facts.reconcile.lastRunAt !== undefined && !facts.reconcile.degraded.some(isAway(subject));
+    case 'hook-down':
       return facts.reconcile.lastRunAt !== undefined;
     case 'budget': {
       const budget = facts.budgets.find(({ identity }) => identity === subject);
@@ -175,8 +183,14 @@ function hookOutages({ reconcile }: AlarmFacts): Outage[] {
   }));
 }
 
+const isAway =
+  (subject: string) =>
+  ({ ref, away }: Degraded): boolean =>
+    ref === subject && away === true;
+
+/** What fails since Podio is away is one outage, of Podio. */
 const degradedOutages = ({ reconcile }: AlarmFacts): Outage[] =>
-  [...new Map(reconcile.degraded.map(one => [one.ref, one])).values()].map(
+  [...new Map(reconcile.degraded.filter(({ away }) => !away).map(one => [one.ref, one])).values()].map(
     ({ ref, error, hint, since, rules }) => ({
       alarm: 'degraded',
       subject: ref,
@@ -186,6 +200,19 @@ const degradedOutages = ({ reconcile }: AlarmFacts): Outage[] =>
       text: `${ref}: ${error}${hint === undefined ? '' : `. ${hint}`}${concerns(rules)}`,
     }),
   );
+
+const podioOutages = ({ podio: { down }, now }: AlarmFacts): Outage[] =>
+  down === undefined
+    ? []
+    : [
+        {
+          alarm: 'podio-down',
+          subject: '',
+          count: 1,
+          since: now - Math.round(down.ms),
+          text: `Podio does not answer: ${down.error}. Events are taken in; what needs Podio waits`,
+        },
+      ];
 
 const budgetOutages = ({ budgets, limits }: AlarmFacts): Outage[] =>
   budgets.flatMap(({ identity, general, pausedMs }): Outage[] => {
@@ -237,6 +264,8 @@ export function overText({ alarm, subject }: Pick<Outage, 'alarm' | 'subject'>):
       return `the hooks of ${subject} are as they should be`;
     case 'degraded':
       return `${subject} is looked after again`;
+    case 'podio-down':
+      return 'Podio answers again';
     case 'budget':
       return `${subject} has calls to Podio again`;
     case 'disk':

@@ -9,6 +9,7 @@ export const ALARMS = {
   'plugin-down': 'a plugin keeps failing and is held back',
   'hook-down': 'a hook that rules need is inactive or missing at Podio',
   degraded: 'the hooks of an app, field or space can not be kept right',
+  'podio-down': 'Podio as a whole does not answer',
   budget: "an identity's calls to Podio are used up",
   disk: 'there is little room left where `dataDir` is',
   size: 'the database is larger than `retention.size`, and nothing more may go',

@@ -39,6 +39,7 @@ export function makeDaemonAlarms(base: Base, { running, reconciler, retention }:
         parked: await store.parking.counts(),
         plugins: running.breakers(),
         reconcile: reconciler.status(),
+        podio: podio.outage(),
         budgets: podio.budgets(),
         diskFree: await freeBytes(live.config.dataDir),
         retention: await retention.status(),

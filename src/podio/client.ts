@@ -190,6 +190,7 @@ export function makePodioClient(options: PodioClientOptions): PodioClient & { re
     ...callsOver(request),
     share: as => budget.share(identityKey(as)),
     budgets: budget.status,
+    outage: outage.status,
     clock: podioClock,
   };
 }

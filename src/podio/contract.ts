@@ -123,6 +123,15 @@ export interface PodioClient {
   share(as: Identity): { readonly general: number; readonly limited: number };
   /** What is known of each identity's budget, for `status`. */
   budgets(): readonly BudgetStatus[];
+  /** Whether Podio as a whole is there, as far as calls have shown. */
+  outage(): OutageStatus;
+}
+
+export interface OutageStatus {
+  /** There was an answer since the start. */
+  readonly hasAnswered: boolean;
+  /** While it is not there: for how long, milliseconds, and why. */
+  readonly down?: { readonly ms: number; readonly error: string };
 }
 
 export interface BudgetStatus {

@@ -1,6 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import { PodioError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
+import type { OutageStatus } from './contract.ts';
 import { isOutage } from './errors.ts';
 
 /** Failures in a row until Podio counts as down: one or two are bad luck with one call. */
@@ -15,6 +16,7 @@ const LONGEST_WAIT_MS = 60_000;
 export interface OutageGuard {
   /** Before a call. Throws PODIO_UNAVAILABLE with `retry: { afterMs }` while Podio is down. */
   admit(): Admission;
+  status(): OutageStatus;
 }
 
 export interface Admission {
@@ -29,11 +31,17 @@ export function makeOutageGuard(clock: Pick<Clock, 'monotonic'>, log: Log): Outa
   let downUntil = Number.NEGATIVE_INFINITY;
   /** Raised with each wait, so that the failures of calls sent before it do not count for the next. */
   let round = 0;
+  let hasAnswered = false;
+  let down: { readonly since: number; readonly error: string } | undefined;
 
   const isDown = () => inRow >= TOLERATED;
   const waitMs = () => Math.min(FIRST_WAIT_MS * 2 ** (inRow - TOLERATED), LONGEST_WAIT_MS);
 
   return {
+    status: () => ({
+      hasAnswered,
+      ...(down && { down: { ms: clock.monotonic() - down.since, error: down.error } }),
+    }),
     admit() {
       const now = clock.monotonic();
       if (now < downUntil) {
@@ -46,6 +54,8 @@ export function makeOutageGuard(clock: Pick<Clock, 'monotonic'>, log: Log): Outa
       const mine = round;
       const succeeded = () => {
         if (isDown()) log.info('Podio answers again');
+        hasAnswered = true;
+        down = undefined;
         inRow = 0;
         downUntil = Number.NEGATIVE_INFINITY;
       };
@@ -60,6 +70,7 @@ export function makeOutageGuard(clock: Pick<Clock, 'monotonic'>, log: Log): Outa
             inRow += 1;
             if (isDown()) {
               if (inRow === TOLERATED) log.warn('Podio is down', { error });
+              down ??= { since: clock.monotonic(), error: error.message };
               round += 1;
               downUntil = clock.monotonic() + waitMs();
             }

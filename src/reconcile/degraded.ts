@@ -13,6 +13,8 @@ export interface Degraded {
   readonly since: string;
   /** Who suffers from it; empty when that isn't known or is nobody. */
   readonly rules: readonly string[];
+  /** Nothing is wrong with it: Podio as a whole is away, or lets nobody in for now. */
+  readonly away?: true;
 }
 
 export interface Trouble {
@@ -29,6 +31,8 @@ interface Entry {
   /** By the clock's monotonic time. */
   readonly dueAt: number;
 }
+
+const AWAY: ReadonlySet<string> = new Set(['PODIO_UNAVAILABLE', 'PODIO_RATE_LIMITED']);
 
 const FIRST_WAIT = 30_000;
 const LONGEST_WAIT = 15 * 60_000;
@@ -82,7 +86,7 @@ export class DegradedSet {
     const kind = isPodiodError(error) ? error.code : error.message;
     const since = before?.shown.since ?? new Date(this.#clock.now()).toISOString();
     this.#entries.set(key, {
-      shown: { ref, error: error.message, hint, since, rules },
+      shown: { ref, error: error.message, hint, since, rules, ...(AWAY.has(kind) && { away: true }) },
       kind,
       failures,
       dueAt: this.#clock.monotonic() + wait,

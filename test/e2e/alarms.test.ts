@@ -183,4 +183,25 @@ describe('alarms', function () {
     const all = await site.untilLines('alarms.ndjson', 4);
     expect(all.map(({ params }) => params.state)).to.deep.equal(['raised', 'cleared', 'raised', 'cleared']);
   });
+
+  it('of Podio being away are one, whatever fails by it', async () => {
+    const site = await makeSite(
+      {
+        alarms: ALARMS,
+        reconcile: { every: '1s' },
+        rules: {
+          all: { on: { app: ['leads', 'deals'], events: 'item.create' }, steps: ['audit'] },
+          tell: { on: { podiod: '*' }, steps: [{ audit: { path: './alarms.ndjson' } }] },
+        },
+      },
+      { limits: { general: 1_000_000, limited: 1_000_000 } },
+    );
+    await site.boot();
+    await site.podio.setFaults({ down: true });
+    await until(async () => (await statusOf(site)).degraded.length >= 2, 'both apps to be degraded');
+    await site.untilLines('alarms.ndjson', 1);
+    await site.podio.clearFaults();
+    await until(() => site.lines('alarms.ndjson').length === 2, 'Podio to be back', 30_000);
+    expect(await alarmsIn(site)).to.deep.equal(['podiod.podio-down  raised', 'podiod.podio-down  cleared']);
+  });
 });

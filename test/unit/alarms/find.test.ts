@@ -16,6 +16,7 @@ function facts(but: Partial<AlarmFacts> = {}): AlarmFacts {
     parked: new Map(),
     plugins: [{ plugin: 'audit', state: 'closed', hasWorked: true }],
     reconcile: { ...reconcile, hooks: [] },
+    podio: { hasAnswered: true },
     budgets: [],
     diskFree: 5 * GB,
     retention,
@@ -125,6 +126,36 @@ describe('outages', () => {
     ]);
   });
 
+  it('of Podio are one, however many refs fail by it', () => {
+    const { reconcile, now } = facts();
+    const away = (n: number) =>
+      ({
+        ref: `app/${n}`,
+        error: 'Podio is down',
+        hint: undefined,
+        since: '2026-01-10T10:00:00.000Z',
+        rules: [],
+        away: true,
+      }) as const;
+    const of = facts({
+      podio: { hasAnswered: true, down: { ms: 60_000, error: 'no answer' } },
+      reconcile: { ...reconcile, degraded: [away(1), away(2), away(3)] },
+    });
+    const { outages, isKnown } = findOutages(of, none);
+    expect(outages).to.deep.equal([
+      {
+        alarm: 'podio-down',
+        subject: '',
+        count: 1,
+        since: now - 60_000,
+        text: 'Podio does not answer: no answer. Events are taken in; what needs Podio waits',
+      },
+    ]);
+    // One that was refused before may still be.
+    expect(isKnown({ alarm: 'degraded', subject: 'app/1' })).to.equal(false);
+    expect(isKnown({ alarm: 'degraded', subject: 'app/4' })).to.equal(true);
+  });
+
   it('of the budget: nothing left, or Podio has asked to wait', () => {
     const budget = (identity: string, remaining: number, pausedMs = 0) => ({
       identity,
@@ -166,6 +197,7 @@ describe('outages', () => {
       upMs: 1000,
       plugins: [{ plugin: 'audit', state: 'closed' }],
       reconcile: { ...facts().reconcile, lastRunAt: undefined },
+      podio: { hasAnswered: false },
       budgets: [{ identity: 'app/101', general: undefined, limited: undefined, pausedMs: 0 }],
       diskFree: undefined,
       retention: { ...facts().retention, lastRoundAt: undefined },

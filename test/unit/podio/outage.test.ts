@@ -32,6 +32,20 @@ describe('podio outage', () => {
     expect(lines.map(({ message }) => message)).to.deep.equal(['Podio is down']);
   });
 
+  it('says whether it is one, since when and why', async () => {
+    const { clock, guard } = setUp();
+    expect(guard.status()).to.deep.equal({ hasAnswered: false });
+    for (let n = 0; n < 3; n++) guard.admit().failed(down);
+    await clock.advance(5_000);
+    const error = 'GET /x answered 503';
+    expect(guard.status()).to.deep.equal({ hasAnswered: false, down: { ms: 5_000, error } });
+    guard.admit().failed(down);
+    await clock.advance(5_000);
+    expect(guard.status().down?.ms).to.equal(10_000);
+    guard.admit().succeeded();
+    expect(guard.status()).to.deep.equal({ hasAnswered: true });
+  });
+
   it('lets one call at a time try, less and less often, and says so once', async () => {
     const { clock, guard, lines, refusal } = setUp();
     for (let n = 0; n < 3; n++) guard.admit().failed(down);

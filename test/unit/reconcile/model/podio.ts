@@ -134,6 +134,7 @@ export class ModelPodio {
     files: { get: unexpected, download: unexpected },
     share: () => this.share,
     budgets: () => [],
+    outage: () => ({ hasAnswered: true }),
   };
 
   #called(operation: Operation, ref: string): void {
