@@ -195,7 +195,7 @@ async function ready(
     config,
     rule,
     loader: makePluginLoader(),
-    podio: { ...callsOver(request), share: podio.share, budgets: () => [] },
+    podio: { ...callsOver(request), share: podio.share, budgets: () => [], outage: podio.outage },
     identities,
     names,
     fields,

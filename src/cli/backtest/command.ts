@@ -99,7 +99,12 @@ export async function backtest(cli: Cli, options: BacktestSettings): Promise<Bac
       inFlight--;
     }
   };
-  const podio: PodioClient = { ...callsOver(request), share, budgets: () => [] };
+  const podio: PodioClient = {
+    ...callsOver(request),
+    share,
+    budgets: () => [],
+    outage: () => ({ hasAnswered: true }),
+  };
   const settings = makeMemoryStore().settings;
   const fields = await makeFieldDirectory({ settings, apps: podio.apps });
   const identities = connection?.identities ?? (await makeIdentities(config, { settings, fields }));
