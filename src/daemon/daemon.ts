@@ -28,7 +28,7 @@ import { Closing } from './closing.ts';
 import { makeDefinitions } from './definitions.ts';
 import { makeDeletions } from './deletions.ts';
 import { fieldAudit } from './field-audit.ts';
-import { type Generation, makeGeneration, type RuleWorld } from './generation.ts';
+import { makeGeneration, type Parts, type RuleWorld } from './generation.ts';
 import { makeGenerations } from './generations.ts';
 import { forgetWhenReplaced } from './hook-secrets.ts';
 import { boundHeap, restWhenQuiet } from './memory.ts';
@@ -120,7 +120,7 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
   const attribution = options.attribution ?? makeAttribution(log);
   options.log.correlate?.(() => workOf(attribution.current()));
   const world = makeRuleWorld(base, attribution, starting, (itemId, appId) =>
-    generations.current.wrote(itemId, appId),
+    generations.current.parts.wrote(itemId, appId),
   );
   const first = makeGeneration(world, live);
   const generations = makeGenerations(first);
@@ -161,8 +161,8 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
   const { ingress, outage, reconciler, recovery } = front;
   starting.defer(
     'the schedules',
-    () => generations.current.stop(),
-    () => generations.current.stopping(),
+    () => generations.current.parts.stop(),
+    () => generations.current.parts.stopping(),
   );
   const retention = makeRetention({
     store,
@@ -210,8 +210,8 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
     retention,
     alarms,
     readiness,
-    itemRuns: () => generations.current.itemRuns(),
-    timers: () => generations.current.timers(),
+    itemRuns: () => generations.current.parts.itemRuns(),
+    timers: () => generations.current.parts.timers(),
     metrics,
     version,
     startedAt,
@@ -233,7 +233,7 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
   lanesUp();
   retention.start();
   await alarms.start();
-  await first.start(false, work => work());
+  await first.parts.start(false, work => work());
   if (options.reconcile !== 'asked') reconciler.start();
   // After the hooks: what they deliver by then need not be looked for.
   const catchUp = reconciler.firstDone.then(() => recovery.start());
@@ -310,7 +310,7 @@ function makeRuleWorld(
   attribution: Attribution,
   closing: Closing,
   /** Told of items that plugins have written. */
-  wrote: Generation['wrote'],
+  wrote: Parts['wrote'],
 ): RuleWorld {
   const { podio, identities, names, store, log, clock, live } = base;
   const stopping = new AbortController();

@@ -2,6 +2,7 @@
  * What is built of one config, and so anew by a reload, while everything in `Base` lives on. Whatever goes by the rules
  * belongs here, or asks for the config each time (`base.live.config`).
  */
+import type { Rule } from '../core/rule.ts';
 import type { RuleSet } from '../dispatch/dispatcher.ts';
 import { checkUrl, outboundFetch } from '../http/outbound.ts';
 import type { Attribution } from '../plugin/attribution.ts';
@@ -38,13 +39,9 @@ export interface Part {
   stop(): Promise<void>;
 }
 
-export interface Generation {
-  readonly terms: Terms;
-  /** What lanes are made of. Their plugins belong to this generation, also where others have taken over from it. */
-  readonly set: RuleSet;
-  /**
-   * Starts what is no lane, in order; see {@link Part.start}. Each start goes through `tried`, which may call it again.
-   */
+/** What goes by the rules of one config and is no lane. */
+export interface Parts {
+  /** In order; see {@link Part.start}. Each start goes through `tried`, which may call it again. */
   start(goesOn: boolean, tried: <T>(work: () => Promise<T>) => Promise<T>): Promise<void>;
   /** Stops what was started, in reverse. */
   stop(): Promise<void>;
@@ -56,12 +53,23 @@ export interface Generation {
   timers(): readonly TimersStatus[];
   /** podiod has written an item itself, whichever generation's plugin it was. */
   readonly wrote: RuleTimers['wrote'];
-  /** Disposes of the plugins of one of its rules. Never rejects. */
+}
+
+/** The plugins of one config's rules. They live as long as one of its lanes does, so they hold nothing else of it. */
+export interface RulePlugins {
+  /** Disposes of those of one rule. Never rejects. */
   release(rule: string): Promise<void>;
-  /** Of the plugins, in reverse, each with a deadline. Never rejects. */
+  /** In reverse, each with a deadline. Never rejects. */
   dispose(): Promise<void>;
   /** Whose dispose() is under way; none or one. */
   disposing(): readonly string[];
+}
+
+export interface Generation {
+  /** What lanes are made of. Their plugins belong to this generation, also where others have taken over from it. */
+  readonly set: RuleSet;
+  readonly parts: Parts;
+  readonly plugins: RulePlugins;
 }
 
 /** Sets nothing up and starts nothing: lanes do, as they are made. */
@@ -108,6 +116,22 @@ export function makeGeneration(world: RuleWorld, terms: Terms): Generation {
       return fields.known(app.id, app.fields[field] ?? field) !== undefined;
     },
   });
+  return {
+    set: { rules, plugins, known: { apps: config.apps, spaces: config.spaces, fields } },
+    parts: makeParts(world, rules, seen),
+    plugins: {
+      async release(name) {
+        const rule = rules.find(one => one.name === name);
+        if (rule) await plugins.release(rule);
+      },
+      dispose: plugins.dispose,
+      disposing: plugins.disposing,
+    },
+  };
+}
+
+function makeParts(world: RuleWorld, rules: readonly Rule[], seen: Terms): Parts {
+  const { podio, fields, store, log, clock, reader } = world;
   const itemRuns = makeItemRuns({
     rules,
     apps: () => seen.config.apps,
@@ -142,8 +166,6 @@ export function makeGeneration(world: RuleWorld, terms: Terms): Generation {
     log,
   });
   return {
-    terms,
-    set: { rules, plugins, known: { apps: config.apps, spaces: config.spaces, fields } },
     ...running([
       { name: 'the items of schedules', ...itemRuns },
       { name: 'the schedules', ...scheduler },
@@ -152,17 +174,11 @@ export function makeGeneration(world: RuleWorld, terms: Terms): Generation {
     itemRuns: itemRuns.status,
     timers: ruleTimers.status,
     wrote: ruleTimers.wrote,
-    async release(name) {
-      const rule = rules.find(one => one.name === name);
-      if (rule) await plugins.release(rule);
-    },
-    dispose: plugins.dispose,
-    disposing: plugins.disposing,
   };
 }
 
 /** What is started of these parts, and stopped again. */
-function running(parts: readonly Part[]): Pick<Generation, 'start' | 'stop' | 'stopping'> {
+function running(parts: readonly Part[]): Pick<Parts, 'start' | 'stop' | 'stopping'> {
   let started: Part[] = [];
   let stopping: Part | undefined;
   return {

@@ -1,11 +1,11 @@
-import type { Generation } from './generation.ts';
+import type { Generation, RulePlugins } from './generation.ts';
 
-/** All that were built and have something left: the current one, and those of which lanes live on. */
+/** All that were built and have something left: the current one, and the plugins of those of which lanes live on. */
 export interface Generations {
   readonly current: Generation;
   /** Built, and to be disposed of should it not come to be the current one. */
   add(next: Generation): void;
-  /** Disposes of it and all its plugins. */
+  /** Disposes of all its plugins. */
   drop(generation: Generation): Promise<void>;
   /** From now on `next` is the current one. Answers the one before. */
   enter(next: Generation): Generation;
@@ -16,41 +16,44 @@ export interface Generations {
 }
 
 export function makeGenerations(first: Generation): Generations {
-  let current = first;
-  const all = new Set([first]);
+  // Only of the current one more than the plugins is held: a rule that is never edited would keep all that has been.
+  const held = { current: first };
+  const all = new Set([first.plugins]);
   /** Whose plugins a rule runs on. */
-  const owners = new Map(first.set.rules.map(({ name }) => [name, first]));
+  const owners = ownersIn(first);
 
-  const drop = async (generation: Generation): Promise<void> => {
-    await generation.dispose();
-    all.delete(generation);
+  const drop = async (plugins: RulePlugins): Promise<void> => {
+    await plugins.dispose();
+    all.delete(plugins);
   };
 
   return {
     get current() {
-      return current;
+      return held.current;
     },
-    add: next => void all.add(next),
-    drop,
+    add: ({ plugins }) => void all.add(plugins),
+    drop: ({ plugins }) => drop(plugins),
     enter(next) {
-      const before = current;
-      current = next;
+      const before = held.current;
+      held.current = next;
       return before;
     },
     async settle(kept) {
-      const next = current;
       for (const [rule, owner] of [...owners]) {
         if (kept.has(rule)) continue;
         owners.delete(rule);
         await owner.release(rule);
       }
-      for (const { name } of next.set.rules) if (!owners.has(name)) owners.set(name, next);
-      const used = new Set([next, ...owners.values()]);
-      for (const generation of [...all]) if (!used.has(generation)) await drop(generation);
+      for (const [rule, owner] of ownersIn(held.current)) if (!owners.has(rule)) owners.set(rule, owner);
+      const used = new Set([held.current.plugins, ...owners.values()]);
+      for (const plugins of [...all]) if (!used.has(plugins)) await drop(plugins);
     },
     async dispose() {
-      for (const generation of [...all].reverse()) await drop(generation);
+      for (const plugins of [...all].reverse()) await drop(plugins);
     },
-    disposing: () => [...all].flatMap(generation => generation.disposing()),
+    disposing: () => [...all].flatMap(plugins => plugins.disposing()),
   };
 }
+
+const ownersIn = ({ set, plugins }: Generation): Map<string, RulePlugins> =>
+  new Map(set.rules.map(({ name }) => [name, plugins]));

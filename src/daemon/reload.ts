@@ -160,7 +160,7 @@ export function makeReloads(parts: ReloadParts): Reloads {
     stopping.signal.throwIfAborted();
 
     const switched = (async () => {
-      await generations.enter(generation).stop();
+      await generations.enter(generation).parts.stop();
       const position = world.store.journal.head();
       world.live.become(next);
       useSecrets();
@@ -168,7 +168,7 @@ export function makeReloads(parts: ReloadParts): Reloads {
       if (!(await succession.takeOver())) throw isStopping();
       await always(() => parts.front.recovery.follow());
       await always(() => parts.definitions.start());
-      await generation.start(true, always);
+      await generation.parts.start(true, always);
       await generations.settle(kept);
       return position;
     })();

@@ -138,7 +138,7 @@ async function checkRecords(site: Site, load: Load, { names }: File): Promise<re
 }
 
 /** @param spared how often a run may have been begun again, since it was in hand at a kill */
-function checkNotes(site: Site, spared: number): void {
+function checkNotes(site: Site, file: File, spared: number): void {
   const notes = site.lines<Note>('notes.ndjson');
   expect(new Set(notes.map(({ as }) => as))).to.deep.equal(
     new Set(['untouched', 'edited', 'named', 'extra']),
@@ -169,6 +169,8 @@ function checkNotes(site: Site, spared: number): void {
     const seen = ofItem.map(({ variant }) => variant);
     expect(seen).to.deep.equal(seen.toSorted((a, b) => a - b));
   }
+  const last = notes.findLast(({ as }) => as === 'edited');
+  expect(last?.variant, 'the last config holds').to.equal(file.variant);
 }
 
 async function withSeed(run: (random: () => number) => Promise<void>): Promise<void> {
@@ -221,7 +223,7 @@ describe('podiod reloaded under load', function () {
       await load.stop();
       await until(() => hasCaughtUp(daemon), 'the rules to catch up', 60_000);
       await checkRecords(site, load, file);
-      checkNotes(site, 0);
+      checkNotes(site, file, 0);
       expect(await daemon.end('SIGTERM')).to.equal(0);
     }));
 
@@ -245,7 +247,7 @@ describe('podiod reloaded under load', function () {
       await load.stop();
       await until(() => hasCaughtUp(daemon), 'the rules to catch up', 60_000);
       await checkRecords(site, load, file);
-      checkNotes(site, KILLS * CONCURRENCY);
+      checkNotes(site, file, KILLS * CONCURRENCY);
       expect(await daemon.end('SIGTERM')).to.equal(0);
     }));
 });

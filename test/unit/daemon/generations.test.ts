@@ -10,9 +10,11 @@ describe('generations', () => {
   const generation = (name: string, ...rules: string[]): Generation =>
     ({
       set: { rules: rules.map(rule => ({ name: rule })) },
-      release: async (rule: string) => void told.push(`${name} lets ${rule} go`),
-      dispose: async () => void told.push(`${name} is gone`),
-      disposing: () => [],
+      plugins: {
+        release: async (rule: string) => void told.push(`${name} lets ${rule} go`),
+        dispose: async () => void told.push(`${name} is gone`),
+        disposing: () => [],
+      },
     }) as unknown as Generation;
 
   it('live as long as a rule runs on plugins of theirs', async () => {
