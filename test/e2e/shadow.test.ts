@@ -88,4 +88,50 @@ describe('enabled: shadow', function () {
     expect(receiver.received).to.have.length(2);
     expect(site.lines('events.ndjson')).to.have.length(1);
   });
+
+  it('begins and ends with a reload, and its retries and elements of a split are as captured as the rest', async () => {
+    const receiver = await startReceiver();
+    const ruleWith = (enabled: boolean | 'shadow') => ({
+      rules: {
+        split: {
+          enabled,
+          on: { app: 'leads', events: 'item.create' },
+          mode: { settle: '1s' },
+          steps: [
+            { split: { in: '{{ item.title | split: "," }}', as: 'part' } },
+            { 'http-request': { url: receiver.url, json: { part: '{{ part }}' } } },
+          ],
+        },
+      },
+    });
+    const site = await makeSite(ruleWith('shadow'));
+    await site.boot();
+    const create = (title: string) => site.podio.createItem(LEADS.id, { fields: { title } });
+    const settled = async (count: number) =>
+      until(async () => {
+        const runs = (await site.peek()).flatMap(one => one.runs);
+        return runs.length >= count && runs;
+      }, `${count} runs`);
+    await create('a,b');
+    const [shadow] = await settled(1);
+    expect(shadow?.shadow).to.equal(true);
+    expect(shadow?.steps.flatMap(({ would }) => would?.sends?.map(({ body }) => body) ?? [])).to.deep.equal([
+      { part: 'a' },
+      { part: 'b' },
+    ]);
+    const switchTo = async (enabled: boolean | 'shadow') => {
+      site.configure(ruleWith(enabled));
+      const { code, stderr } = await site.podiod(['reload']);
+      expect(code, stderr).to.equal(0);
+    };
+    await switchTo(true);
+    await create('c');
+    await settled(2);
+    expect(receiver.received.map(body => JSON.parse(body))).to.deep.equal([{ part: 'c' }]);
+    await switchTo('shadow');
+    await create('d');
+    const runs = await settled(3);
+    expect(runs.map(run => run.shadow)).to.deep.equal([true, undefined, true]);
+    expect(receiver.received).to.have.length(1);
+  });
 });

@@ -303,6 +303,55 @@ describe('podiod test', function () {
       );
     });
 
+    it('several events in a row, by the mode of the rule', async () => {
+      const rule = (mode: unknown) => ({
+        on: { app: 'leads', events: ['item.create', 'item.update'] },
+        mode,
+        steps: [tell('{{ item.title }} of {{ batch.size }}')],
+      });
+      const made = { create: 'leads', as: 'a', fields: { title: 'A' } };
+      const named = (title: string) => ({ update: 'a', fields: { title } });
+      await passes(rule({ settle: '2m' }), [
+        { when: [made, { after: '1m' }, named('B'), { after: '1m' }, named('C')], expect: false },
+        {
+          when: [made, { after: '1m' }, named('B'), { after: '1m' }, named('C'), { after: '2m' }],
+          expect: { fires: 1, steps: { slack: { sends: says('C of 1') } } },
+        },
+      ]);
+      const other = { create: 'leads', fields: { title: 'D' } };
+      await passes(rule({ batch: { max: 2, within: '1h' } }), [
+        { when: [made, other], expect: { fires: 1, steps: { slack: { sends: says('D of 2') } } } },
+        { when: [made, { after: '59m' }], expect: false },
+        { when: [made, { after: '1h' }], expect: { fires: 1, steps: { slack: { sends: says('A of 1') } } } },
+      ]);
+      await passes(rule({ throttle: { max: 1, per: '1h' } }), [
+        { when: [made, other], expect: 1 },
+        { when: [made, other, { after: '1h' }], expect: 2 },
+      ]);
+    });
+
+    it('elements of a list, each by itself', () =>
+      passes(
+        {
+          on: { app: 'leads', events: 'item.create' },
+          steps: [
+            { split: { in: '{{ item.title | split: "," }}', as: 'part' } },
+            { 'http-request': { url: 'https://erp.example.com/{{ part }}', json: {} }, id: 'erp' },
+          ],
+        },
+        [
+          {
+            app: 'leads',
+            after: { title: 'a,b' },
+            answers: [{ url: 'https://erp.example.com/b', status: 400 }],
+            expect: {
+              error: 'answered 400',
+              steps: { erp: [{ sends: { url: 'https://erp.example.com/a' } }, { error: '400' }] },
+            },
+          },
+        ],
+      ));
+
     it('lets states last and dates come', async () => {
       const waits = {
         on: { app: 'leads', fields: { status: { to: 'Open', for: '3d' } } },
