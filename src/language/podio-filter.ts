@@ -81,8 +81,8 @@ function ids(operator: string, value: unknown): readonly number[] | undefined {
   const found = [value]
     .flat()
     .flatMap(one => (one instanceof FieldView ? one.each().map(each => each.part('id')) : [one]));
-  const numbers = found.map(numberOf);
-  return numbers.every(one => one !== undefined) ? numbers : undefined;
+  // A text may be a title, also one of digits.
+  return found.every(one => typeof one === 'number') ? found : undefined;
 }
 
 const squeezed = (text: string): string => text.replace(/\s+/g, ' ').trim().toLowerCase();

@@ -92,6 +92,8 @@ export const TIMERS_PREFIX = 'timers/';
 export const TIMERS_CURSOR = 'timers-cursor';
 
 const READ_LIMIT = 500;
+/** So many events that concern nobody are read again after a crash, at most. */
+const KEEP_AFTER = 5000;
 /** Timers that are seen to together, and items that are asked for in one call. */
 const BATCH = 100;
 /** Fewer than these are read one by one: such calls are four times as many in an hour. */
@@ -202,8 +204,17 @@ export function makeRuleTimers(deps: RuleTimersDeps): RuleTimers {
     return event.ref.type === 'app' && isTold ? appById(Number(event.ref.id)) : undefined;
   };
 
+  /** Where the journal was left, and what of that is on disk: behind by events that concern nobody here. */
+  const cursor = { at: 0, kept: 0 };
+  const keepCursor = async (): Promise<void> => {
+    if (cursor.at === cursor.kept) return;
+    const { at } = cursor;
+    await settings.set(TIMERS_CURSOR, at);
+    cursor.kept = at;
+  };
+
   const readJournal = async (): Promise<void> => {
-    const after = Number(await settings.get(TIMERS_CURSOR));
+    const after = cursor.at;
     const { entries, upTo } = await journal.read({ after, limit: READ_LIMIT });
     const found = new Map<string, TimerSetting>();
     for (const { event } of entries) {
@@ -214,7 +225,8 @@ export function makeRuleTimers(deps: RuleTimersDeps): RuleTimers {
     // The timers first: a crash between the two sets them again.
     await timers.set([...found.values()]);
     if (found.size > 0) dueWake.wake();
-    if (upTo > after) await settings.set(TIMERS_CURSOR, upTo);
+    cursor.at = upTo;
+    if (found.size > 0 || upTo - cursor.kept >= KEEP_AFTER) await keepCursor();
     if (upTo >= journal.head()) await journalWake.rest(LONGEST_WAIT_MS, signal);
   };
 
@@ -509,8 +521,10 @@ export function makeRuleTimers(deps: RuleTimersDeps): RuleTimers {
         kept.set(rule, now);
         await settings.set(TIMERS_PREFIX + rule, now);
       }
-      if ((await settings.get(TIMERS_CURSOR)) === undefined)
-        await settings.set(TIMERS_CURSOR, journal.head());
+      const known = await settings.get(TIMERS_CURSOR);
+      cursor.kept = typeof known === 'number' ? known : -1;
+      cursor.at = typeof known === 'number' ? known : journal.head();
+      await keepCursor();
       const pulses = store.changes$.subscribe(pulse => {
         if (pulse === 'journal') journalWake.wake();
       });
@@ -522,6 +536,8 @@ export function makeRuleTimers(deps: RuleTimersDeps): RuleTimers {
     async stop() {
       stopping.abort(new Error('podiod is stopping'));
       await Promise.all(running);
+      // What it costs to leave this out is reading some events again.
+      if (watches.length > 0) await keepCursor().catch(() => {});
     },
     wrote(itemId, appId) {
       const app = appById(appId);

@@ -390,4 +390,105 @@ describe('a date that comes', () => {
     ]);
     await world.down();
   });
+
+  it('whatever is edited, told or not, and whenever podiod is down: what was so when its moment came is told once', async () => {
+    const day = fc.integer({ min: 1, max: 9 }).map(n => `2026-06-0${n}`);
+    const step = fc.oneof(
+      {
+        weight: 4,
+        arbitrary: fc.record({
+          kind: fc.constant('wait' as const),
+          minutes: fc.integer({ min: 1, max: 900 }),
+        }),
+      },
+      {
+        weight: 3,
+        arbitrary: fc.record({
+          kind: fc.constant('edit' as const),
+          item: fc.integer({ min: 1, max: 2 }),
+          due: fc.oneof({ weight: 5, arbitrary: day }, { weight: 1, arbitrary: fc.constant('') }),
+          told: fc.boolean(),
+        }),
+      },
+      {
+        weight: 2,
+        arbitrary: fc.record({ kind: fc.constant('title' as const), item: fc.integer({ min: 1, max: 2 }) }),
+      },
+      { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom('down' as const, 'up' as const) }) },
+    );
+    const trigger: DateTrigger = { ...DATED, at: { days: -1, ms: 0, minutes: 12 * 60 + 1 } };
+    const dueAt = (date: string) => Date.parse(`${date}T12:01:30Z`) - 30_000 - DAY;
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 30 }), async steps => {
+        const world = makeTimedWorld(ruleOf(trigger));
+        await world.clock.advance(30_000);
+        await world.up();
+        const since = world.clock.now();
+        /** From when to when nothing ran. */
+        const downs: [number, number][] = [];
+        let downAt: number | undefined;
+        const up = async () => {
+          if (downAt === undefined) return;
+          downs.push([downAt, world.clock.now()]);
+          downAt = undefined;
+          await world.up();
+        };
+        for (const [index, one] of steps.entries()) {
+          if (one.kind === 'wait') await world.clock.advance(one.minutes * MINUTE);
+          if (one.kind === 'edit' || one.kind === 'title') {
+            await world.clock.advance(MINUTE);
+            const values = one.kind === 'edit' ? { due: one.due } : { title: String(index) };
+            await world.edit(one.item, values, one.kind === 'edit' && one.told);
+          }
+          if (one.kind === 'down' && downAt === undefined) {
+            await world.down();
+            downAt = world.clock.now();
+          }
+          if (one.kind === 'up') await up();
+        }
+        await up();
+        await world.clock.advance(10 * DAY);
+        await world.down();
+
+        const told = await world.told();
+        expect(new Set(told.map(({ id }) => id)).size).to.equal(told.length);
+        const stretches = [...world.pasts].flatMap(([item, past]) =>
+          past.map(({ at, values }, index) => {
+            // A value that is written again is the same one.
+            let from = index;
+            while (from > 0 && past[from - 1]?.values.due === values.due) from -= 1;
+            const end = past.findIndex((later, n) => n > index && later.values.due !== values.due);
+            return {
+              item,
+              due: values.due ?? '',
+              from: past[from]?.at ?? at,
+              to: end < 0 ? Number.POSITIVE_INFINITY : (past[end]?.at ?? 0),
+            };
+          }),
+        );
+        for (const { itemId, params, receivedAt } of told) {
+          const at = Date.parse(receivedAt);
+          const moment = dueAt(params.date ?? '');
+          expect(params.due).to.equal(new Date(moment).toISOString());
+          const fits = stretches.some(
+            ({ item, due, from, to }) =>
+              item === itemId && due === params.date && from <= moment && from <= at && at <= to,
+          );
+          expect(fits, `${itemId} ${params.date} at ${receivedAt}`).to.equal(true);
+          expect(at >= moment && moment > since, `${params.date} at ${receivedAt}`).to.equal(true);
+        }
+        for (const { item, due, from, to } of stretches) {
+          if (due === '' || from > dueAt(due) || dueAt(due) <= since) continue;
+          const [, upAgain] = downs.find(([start, end]) => start <= dueAt(due) && dueAt(due) <= end) ?? [];
+          // By the next look at the app at the latest, if it is still so then.
+          const seen = (upAgain ?? dueAt(due)) + HOUR + MINUTE;
+          if (to <= seen || downs.some(([start, end]) => start <= seen && end > (upAgain ?? dueAt(due))))
+            continue;
+          const found = told.filter(({ itemId, params }) => itemId === item && params.date === due);
+          expect(found.length, `${item} ${due}`).to.equal(1);
+        }
+      }),
+      { numRuns: 40 },
+    );
+  }).timeout(120_000);
 });
