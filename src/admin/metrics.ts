@@ -1,10 +1,6 @@
-/** What is counted, for Prometheus (contract 9). Counters are kept here; gauges are handed in at the scrape. */
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { ALARM_NAMES } from '../core/alarm.ts';
+/** What is counted, for Prometheus (contract 9). How it is shown is `exposition.ts`'s, where gauges are handed in. */
 import type { Metrics } from '../core/metrics.ts';
-import type { BudgetStatus } from '../podio/contract.ts';
-import { makeLoopDelay } from './loop-delay.ts';
-import { rulesOf, type StatusFacts, statusOf } from './status.ts';
+import type { StatusFacts } from './status.ts';
 
 export interface MetricsRegistry extends Metrics {
   readonly contentType: string;
@@ -12,185 +8,120 @@ export interface MetricsRegistry extends Metrics {
   text(facts: StatusFacts): Promise<string>;
 }
 
+/** Counts by labels. */
+export interface Tally {
+  readonly name: string;
+  readonly help: string;
+  readonly labelNames: readonly string[];
+  counts(): Iterable<{ readonly labels: readonly string[]; readonly count: number }>;
+}
+
+/** How long something took, in buckets. */
+export interface Times {
+  readonly name: string;
+  readonly help: string;
+  /** Each bucket with all that are below it; the last one is missing: it has all. */
+  read(): {
+    readonly buckets: readonly { readonly le: number; readonly count: number }[];
+    readonly sum: number;
+    readonly count: number;
+  };
+}
+
+export interface Counted {
+  readonly tallies: readonly Tally[];
+  readonly times: readonly Times[];
+}
+
 /** Seconds. A flush takes 0.05 ms on a good disk and seconds on a sick one. */
 const INGEST_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-export function makeMetrics(): MetricsRegistry {
-  const registry = new Registry();
-  const registers = [registry];
+/** Of Prometheus's text format. */
+const CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
-  const received = makeTally(registry, 'podiod_events_received_total', 'Events taken in, repeats too.', [
-    'type',
-  ]);
-  const refused = makeTally(registry, 'podiod_requests_refused_total', 'Requests not taken in.', ['code']);
-  const delivered = makeTally(registry, 'podiod_deliveries_total', 'Runs that ended.', ['rule', 'outcome']);
+export function makeMetrics(): MetricsRegistry {
+  const received = makeTally('podiod_events_received_total', 'Events taken in, repeats too.', ['type']);
+  const refused = makeTally('podiod_requests_refused_total', 'Requests not taken in.', ['code']);
+  const delivered = makeTally('podiod_deliveries_total', 'Runs that ended.', ['rule', 'outcome']);
   const shadowed = makeTally(
-    registry,
     'podiod_shadow_deliveries_total',
     'Runs that ended of rules in shadow; dropped: it would have been parked.',
     ['rule', 'outcome'],
   );
-  const called = makeTally(registry, 'podiod_api_calls_total', 'Calls to Podio; status 0: no answer.', [
+  const called = makeTally('podiod_api_calls_total', 'Calls to Podio; status 0: no answer.', [
     'operation',
     'status',
   ]);
-  const ingest = new Histogram({
-    name: 'podiod_ingest_seconds',
-    help: 'From a delivery to its answer.',
-    buckets: INGEST_BUCKETS,
-    registers,
-  });
-  const gauge = <Label extends string>(name: string, help: string, labelNames: readonly Label[]) =>
-    new Gauge({ name, help, labelNames, registers });
-  const parked = gauge('podiod_parked', 'Runs that wait for a person.', ['rule']);
-  const lag = gauge('podiod_lane_lag_events', 'Entries of the journal that the rule has not settled.', [
-    'rule',
-  ]);
-  const remaining = gauge('podiod_api_remaining', 'Calls left in the hour, as Podio told last.', [
-    'identity',
-    'class',
-  ]);
-  const hooks = gauge('podiod_hooks', 'Hooks of podiod at Podio; missing: needed and not there.', ['status']);
-  const degraded = gauge(
-    'podiod_refs_degraded',
-    'Apps, fields and spaces whose hooks can not be kept right.',
-    [],
-  );
-
-  const ready = gauge('podiod_ready', '1 when /readyz says so, else 0.', []);
-  const running = gauge(
-    'podiod_rule_running',
-    '1 for a rule that runs or is paused; 0: halted, or its plugins are not set up.',
-    ['rule'],
-  );
-  const rulePaused = gauge('podiod_rule_paused', '1 for a rule that an operator has paused, else 0.', [
-    'rule',
-  ]);
-  const lastRun = gauge('podiod_rule_last_run_timestamp_seconds', 'When a run of the rule last ended.', [
-    'rule',
-  ]);
-  const open = gauge('podiod_plugin_open', '1 for a plugin that keeps failing and is held back, else 0.', [
-    'plugin',
-  ]);
-  const pluginPaused = gauge('podiod_plugin_paused', '1 for a plugin that an operator has paused, else 0.', [
-    'plugin',
-  ]);
-  const gaps = gauge('podiod_gaps_open', 'Changes of items that are missing and are looked for.', ['app']);
-  const paused = gauge('podiod_api_paused_seconds', 'For how long Podio has asked to wait.', ['identity']);
-  const diskFree = gauge('podiod_disk_free_bytes', 'Room left where dataDir is.', []);
-  const database = gauge('podiod_database_bytes', 'What the database takes up.', []);
-  const alarms = gauge('podiod_alarms', 'Alarms that were raised and are not over.', ['alarm']);
-  const memory = gauge('podiod_resident_memory_bytes', 'Memory of the process.', []);
-  const startTime = gauge('podiod_start_time_seconds', 'When the process started.', []);
-  const gathered = gauge('podiod_gathered_events', 'Events that wait to be run together.', ['rule']);
-  const build = gauge('podiod_build_info', '1, with the version.', ['version']);
-  const loopDelay = gauge(
-    'podiod_event_loop_delay_seconds',
-    'How late the event loop was since the scrape before.',
-    ['quantile'],
-  );
-  const readLoopDelay = makeLoopDelay();
-
-  const setGauges = (facts: StatusFacts): void => {
-    for (const one of [
-      parked,
-      lag,
-      gathered,
-      remaining,
-      hooks,
-      running,
-      rulePaused,
-      lastRun,
-      open,
-      pluginPaused,
-      gaps,
-      paused,
-    ])
-      one.reset();
-    for (const rule of rulesOf(facts)) {
-      parked.set({ rule: rule.rule }, rule.parked);
-      if (rule.lastRunAt !== undefined) lastRun.set({ rule: rule.rule }, Date.parse(rule.lastRunAt) / 1000);
-      if (rule.state === 'gone') continue;
-      lag.set({ rule: rule.rule }, rule.lag);
-      if (rule.gathered !== undefined) gathered.set({ rule: rule.rule }, rule.gathered);
-      running.set({ rule: rule.rule }, rule.state === 'running' || rule.state === 'paused' ? 1 : 0);
-      rulePaused.set({ rule: rule.rule }, rule.pausedSince === undefined ? 0 : 1);
-    }
-    for (const budget of facts.budgets) setRemaining(budget);
-    for (const [status, count] of Object.entries(statusOf(facts).hooks)) hooks.set({ status }, count);
-    degraded.set(facts.readiness.degraded.length);
-    ready.set(facts.readiness.ready ? 1 : 0);
-    for (const { plugin, state, pausedSince } of facts.breakers) {
-      open.set({ plugin }, state === 'open' ? 1 : 0);
-      pluginPaused.set({ plugin }, pausedSince === undefined ? 0 : 1);
-    }
-    for (const { app, open: missing } of facts.completeness) gaps.set({ app }, missing);
-    for (const { identity, pausedMs } of facts.budgets) paused.set({ identity }, pausedMs / 1000);
-    if (facts.diskFree !== undefined) diskFree.set(facts.diskFree);
-    database.set(facts.retention.usage.used);
-    // With a line for each that may come, so that a query finds 0 and not nothing.
-    for (const alarm of ALARM_NAMES) {
-      alarms.set({ alarm }, facts.alarms.filter(raised => raised.alarm === alarm).length);
-    }
-    memory.set(process.memoryUsage.rss());
-    startTime.set(facts.startedAt / 1000);
-    build.set({ version: facts.version }, 1);
-    const { p50, p99, max } = readLoopDelay();
-    loopDelay.set({ quantile: '0.5' }, p50);
-    loopDelay.set({ quantile: '0.99' }, p99);
-    loopDelay.set({ quantile: '1' }, max);
+  const ingest = makeTimes('podiod_ingest_seconds', 'From a delivery to its answer.', INGEST_BUCKETS);
+  const counted: Counted = {
+    tallies: [received, refused, delivered, shadowed, called],
+    times: [ingest],
   };
-  const setRemaining = ({ identity, general, limited }: BudgetStatus): void => {
-    if (general) remaining.set({ identity, class: 'general' }, general.remaining);
-    if (limited) remaining.set({ identity, class: 'limited' }, limited.remaining);
-  };
+  let exposition: Promise<(facts: StatusFacts) => Promise<string>> | undefined;
 
   return {
     received(type, seconds) {
-      received(type);
-      ingest.observe(seconds);
+      received.count(type);
+      ingest.count(seconds);
     },
-    refused: code => refused(code),
-    delivered: (rule, outcome, shadow) => (shadow ? shadowed : delivered)(rule, outcome),
-    apiCalled: (operation, status) => called(operation, String(status)),
-    contentType: registry.contentType,
-    text(facts) {
-      setGauges(facts);
-      return registry.metrics();
+    refused: code => refused.count(code),
+    delivered: (rule, outcome, shadow) => (shadow ? shadowed : delivered).count(rule, outcome),
+    apiCalled: (operation, status) => called.count(operation, String(status)),
+    contentType: CONTENT_TYPE,
+    async text(facts) {
+      exposition ??= import('./exposition.ts').then(({ makeExposition }) => makeExposition(counted));
+      return (await exposition)(facts);
     },
   };
 }
 
-/**
- * A counter that costs one look into a map a count, since the hook route counts every delivery: prom-client would make and
- * hash an object of labels each time.
- */
-function makeTally<Label extends string>(
-  registry: Registry,
+/** A counter that costs one look into a map a count, since the hook route counts every delivery. */
+function makeTally(
   name: string,
   help: string,
-  labelNames: readonly Label[],
-): (...labels: string[]) => void {
+  labelNames: readonly string[],
+): Tally & { count(...labels: string[]): void } {
   const counts = new Map<string, { readonly labels: readonly string[]; count: number }>();
-  new Counter({
+  return {
     name,
     help,
     labelNames,
-    registers: [registry],
-    collect() {
-      this.reset();
-      for (const { labels, count } of counts.values()) {
-        this.inc(
-          Object.fromEntries(labelNames.map((label, n) => [label, labels[n] ?? ''])) as Record<Label, string>,
-          count,
-        );
-      }
+    counts: () => counts.values(),
+    count(...labels) {
+      const key = labels.join('\0');
+      const known = counts.get(key);
+      if (known) known.count += 1;
+      else counts.set(key, { labels, count: 1 });
     },
-  });
-  return (...labels) => {
-    const key = labels.join('\0');
-    const known = counts.get(key);
-    if (known) known.count += 1;
-    else counts.set(key, { labels, count: 1 });
+  };
+}
+
+/** @param bounds of the buckets, the lowest first */
+function makeTimes(
+  name: string,
+  help: string,
+  bounds: readonly number[],
+): Times & { count(seconds: number): void } {
+  const counts = bounds.map(() => 0);
+  let sum = 0;
+  let all = 0;
+  return {
+    name,
+    help,
+    read() {
+      let below = 0;
+      const buckets = bounds.map((le, n) => {
+        below += counts[n] ?? 0;
+        return { le, count: below };
+      });
+      return { buckets, sum, count: all };
+    },
+    count(seconds) {
+      sum += seconds;
+      all += 1;
+      let bucket = 0;
+      while (bucket < bounds.length && seconds > (bounds[bucket] ?? 0)) bucket += 1;
+      if (bucket < bounds.length) counts[bucket] = (counts[bucket] ?? 0) + 1;
+    },
   };
 }

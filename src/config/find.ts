@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { cosmiconfig, type Loader } from 'cosmiconfig';
+import type { Loader } from 'cosmiconfig';
 import type { Diagnostic } from '../core/diagnostic.ts';
 import { child } from './node.ts';
 import { parse } from './parse.ts';
@@ -100,6 +100,8 @@ async function search(cwd: string): Promise<Found | { readonly problem: Diagnost
   const loaders = { '.json': raw, '.yaml': raw, '.yml': raw, noExt: raw };
   const executable = { '.js': skip, '.cjs': skip, '.mjs': skip, '.ts': skip, '.cts': skip, '.mts': skip };
   try {
+    // Here, since a daemon is mostly told where its config is.
+    const { cosmiconfig } = await import('cosmiconfig');
     const explorer = cosmiconfig(MODULE, {
       searchPlaces: PLACES,
       searchStrategy: 'none',

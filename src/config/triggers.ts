@@ -1,4 +1,3 @@
-import { validateDetailed } from 'node-cron';
 import { ALARM_NAMES, alarmType } from '../core/alarm.ts';
 import { NO_OFFSET, parseDateOffset } from '../core/date-offset.ts';
 import { HOOK_EVENTS } from '../core/event.ts';
@@ -22,6 +21,7 @@ import { showGiven } from './explain.ts';
 import { type FieldCheck, type FieldName, fieldNameOf } from './field-check.ts';
 import { nameOf } from './field-values.ts';
 import { type ConfigNode, child, isInterpolated, type Path, showPath } from './node.ts';
+import { nodeCron } from './node-cron.ts';
 import {
   AppTriggerSchema,
   DateTriggerSchema,
@@ -350,7 +350,7 @@ async function resolvePodiod(
 function scheduleProblem(cron: string, isShown: boolean): string | undefined {
   const fields = cron.split(' ').length;
   if (fields !== 5) return `a schedule has five fields, this one has ${fields}`;
-  const result = validateDetailed(cron);
+  const result = nodeCron().validateDetailed(cron);
   if (result.valid) return undefined;
   const [error] = result.errors;
   const names: Readonly<Record<string, string>> = { dayOfMonth: 'day of month', dayOfWeek: 'day of week' };

@@ -3,7 +3,8 @@
  * local time exists, and how often, is worked out here. Its own timer and search are not used, because they read the
  * system's clock themselves (so no test could turn it), and because its search asks the zone for every minute of a day.
  */
-import { createTask, parse, type ScheduledTask } from 'node-cron';
+import type { ScheduledTask } from 'node-cron';
+import { nodeCron } from '../config/node-cron.ts';
 import type { ScheduleTrigger } from '../core/rule.ts';
 import { DAY_MS, makeOffset, modulo, toInstant } from './zone.ts';
 
@@ -26,7 +27,7 @@ const NO_TICKS: readonly number[] = [];
 export function makeCron({ cron, timezone }: Pick<ScheduleTrigger, 'cron' | 'timezone'>): Cron {
   const offsetAt = makeOffset(timezone);
   const fitsDay = makeDayTest(cron);
-  const { hour, minute, month } = parse(cron);
+  const { hour, minute, month } = nodeCron().parse(cron);
   /** Minutes of the day. */
   const times = hour.flatMap(h => minute.map(m => h * 60 + m)).sort((a, b) => a - b);
 
@@ -103,7 +104,9 @@ export function nextTicks(
 function makeDayTest(cron: string): (day: number) => boolean {
   const [, , ...days] = cron.trim().split(/\s+/);
   // Never started: it is asked for its calendar only, and UTC as its zone keeps zones out of it.
-  const task: ScheduledTask = createTask(['0 0', ...days].join(' '), () => {}, { timezone: 'UTC' });
+  const task: ScheduledTask = nodeCron().createTask(['0 0', ...days].join(' '), () => {}, {
+    timezone: 'UTC',
+  });
   void task.destroy();
   return day => task.match(new Date(day));
 }

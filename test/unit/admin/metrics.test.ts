@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { Registry } from 'prom-client';
 import { makeMetrics } from '../../../src/admin/metrics.ts';
 import { makeFacts } from './facts.ts';
 
@@ -25,7 +26,12 @@ describe('makeMetrics', () => {
       'podiod_deliveries_total{rule="won-leads",outcome="settled"} 1',
       'podiod_api_calls_total{operation="items.get",status="200"} 1',
       'podiod_api_calls_total{operation="items.get",status="0"} 1',
+      'podiod_ingest_seconds_bucket{le="0.0005"} 1',
+      'podiod_ingest_seconds_bucket{le="0.001"} 1',
       'podiod_ingest_seconds_bucket{le="0.0025"} 2',
+      'podiod_ingest_seconds_bucket{le="10"} 2',
+      'podiod_ingest_seconds_bucket{le="+Inf"} 3',
+      'podiod_ingest_seconds_sum 20.0021',
       'podiod_ingest_seconds_count 3',
       'podiod_parked{rule="won-leads"} 2',
       'podiod_parked{rule="old"} 1',
@@ -48,6 +54,7 @@ describe('makeMetrics', () => {
       'podiod_build_info{version="1.2.3"} 1',
     ]);
     expect(text).to.not.include('podiod_lane_lag_events{rule="old"}');
+    expect(metrics.contentType).to.equal(Registry.PROMETHEUS_CONTENT_TYPE);
   });
 
   it('tells what is paused, which is none that has stopped', async () => {
