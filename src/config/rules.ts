@@ -95,7 +95,7 @@ async function resolveRule(
     ...(head.includeOwn !== undefined && { includeOwn: head.includeOwn }),
     ...(isShadow && { shadow: true }),
     // What was captured of a run in hand is not done: when the rule is enabled it begins again.
-    fingerprint: isShadow ? `${steps.fingerprint}/shadow` : steps.fingerprint,
+    fingerprint: isShadow ? `shadow ${steps.fingerprint}` : steps.fingerprint,
     ...(head.was !== undefined && { was: head.was }),
   };
   return { ...rule, definition: definitionOf(context, node, rule) };

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { z } from 'zod';
+import { fingerprintOf } from '../core/fingerprint.ts';
 import type { DeliveryPolicy, Step } from '../core/rule.ts';
 import { didYouMean } from '../core/suggest.ts';
 import { isName } from '../language/names.ts';
@@ -66,16 +67,17 @@ export async function resolveSteps(
   const drafts = found.filter(draft => draft !== undefined);
   if (drafts.length < found.length || names === undefined) return undefined;
   const steps = drafts.map(({ step }, index) => ({ ...step, name: names[index] as string }));
-  const identity = drafts.map(({ step, written, when }, index) => [
-    names[index],
-    step.use,
-    step.onError,
-    written,
-    ...(when === undefined ? [] : [when]),
-  ]);
-  const fingerprint = createHash('sha256').update(JSON.stringify(identity)).digest('base64url').slice(0, 16);
+  const fingerprint = fingerprintOf(
+    drafts.map(({ step, written, when }, index) => ({
+      name: names[index] as string,
+      mark: markOf([step.use, step.onError, written, ...(when === undefined ? [] : [when])]),
+    })),
+  );
   return { steps, fingerprint };
 }
+
+const markOf = (identity: unknown): string =>
+  createHash('sha256').update(JSON.stringify(identity)).digest('base64url').slice(0, 12);
 
 /** False when templates could not tell what is meant by it. */
 function checkGivenName(context: Context, name: string, at: Path, given: ReadonlyMap<string, Path>): boolean {

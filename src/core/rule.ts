@@ -204,7 +204,7 @@ export interface Rule {
   readonly includeOwn?: boolean;
   /** How many runs may follow one from the other until it hears of no more. Default: MAX_DEPTH of own.ts. */
   readonly maxDepth?: number;
-  /** Changes when the steps do: the work of a run in hand is then begun again. */
+  /** Changes when the steps do (fingerprint.ts): from the first one that does, the work of a run in hand is begun again. */
   readonly fingerprint: string;
   /** What it was called before: all that is kept of that rule is this one's. */
   readonly was?: string;

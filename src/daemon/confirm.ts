@@ -14,5 +14,5 @@ export function confirmed(rule: Rule): Rule {
     onError: 'park',
     delivery: first.delivery,
   };
-  return { ...rule, steps: [step, ...rule.steps], fingerprint: `${rule.fingerprint}/confirm` };
+  return { ...rule, steps: [step, ...rule.steps], fingerprint: `${name}=server ${rule.fingerprint}` };
 }

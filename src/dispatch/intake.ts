@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 import { orderKey, type PodioEvent } from '../core/event.ts';
+import { keptSteps } from '../core/fingerprint.ts';
 import type { Rule } from '../core/rule.ts';
 import type {
   ClosedGroup,
@@ -347,9 +348,14 @@ export class Intake {
     this.#deps.taker.start();
   }
 
-  /** With other steps than now, what was reached means nothing: the run begins again. */
-  #resume({ fingerprint, checkpoints, tries, parked }: OpenRun, readAt: number): Resume | undefined {
-    return fingerprint === this.#deps.rule.fingerprint ? { checkpoints, tries, parked, readAt } : undefined;
+  /** What was reached by steps that are as they were holds; from the first that was changed on it is done again. */
+  #resume(run: OpenRun, readAt: number): Resume | undefined {
+    const { fingerprint } = this.#deps.rule;
+    const { checkpoints, tries, parked } = run;
+    if (run.fingerprint === fingerprint) return { checkpoints, tries, parked, readAt };
+    const kept = keptSteps(run.fingerprint, fingerprint);
+    const done = checkpoints.filter(({ step }) => kept.has(step));
+    return done.length > 0 ? { checkpoints: done, tries: [], parked, readAt } : undefined;
   }
 
   /** Only so much is read ahead: what waits in memory for long is what the garbage collector works hardest for. */

@@ -314,7 +314,7 @@ export interface Tries {
 /** What is known of a run that is not finished. */
 export interface OpenRun {
   readonly key: RunKey;
-  /** The rule's fingerprint when the checkpoints were made; another one now means: begin again. */
+  /** The rule's fingerprint when the checkpoints were made. Of another one now, what its first steps have in common holds. */
   readonly fingerprint: string;
   readonly checkpoints: readonly Checkpoint[];
   readonly tries: readonly Tries[];

@@ -8,6 +8,7 @@ import { isWithin } from '../core/branch.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { StoreError } from '../core/errors.ts';
 import type { NewEvent } from '../core/event.ts';
+import { keptSteps } from '../core/fingerprint.ts';
 import type { OwnChange } from '../core/own.ts';
 import { type Outcome, type ParkedRun, type RunRecord, withBranch } from '../core/run.ts';
 import {
@@ -430,14 +431,17 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
     };
   };
 
-  /** What is kept of a run in hand belongs to one fingerprint: under another one the run has begun again. */
+  /** What is kept of a run in hand belongs to one fingerprint: under another one the run has begun again where it differs. */
   const runFor = (lease: Lease, key: RunKey, fingerprint: string): StoredRun => {
     laneOf(lease);
     const { rule } = lease.lane;
     const id = runId(rule, key);
     const found = data.runs.get(id);
     if (found?.fingerprint === fingerprint) return found;
-    const fresh: StoredRun = { rule, key, fingerprint, checkpoints: new Map(), tries: new Map() };
+    const kept = found === undefined ? undefined : keptSteps(found.fingerprint, fingerprint);
+    const checkpoints = [...(found?.checkpoints ?? [])].filter(([, { step }]) => kept?.has(step));
+    const fresh: StoredRun = { rule, key, fingerprint, checkpoints: new Map(checkpoints), tries: new Map() };
+    if (found?.passed && checkpoints.length > 0) fresh.passed = true;
     data.runs.set(id, fresh);
     return fresh;
   };

@@ -227,6 +227,29 @@ describe('Branches of a run', () => {
     expect(row?.error).to.match(/steps were changed/);
   });
 
+  it('go on with the list as it was read when a later step was mended', async () => {
+    const { work } = noting((name, branch) =>
+      name === 'write' && branch !== 'a' ? new PermanentError('wrong option') : undefined,
+    );
+    const old = { ...rule(), fingerprint: 'split=1 write=1 tell=1' };
+    const world = await new World({ rules: [old], work }).start();
+    await world.append(itemUpdate(1, 1));
+    const mended = noting(() => undefined);
+    const again: Work = () => expect.fail('the list was read again');
+    await world.crash({
+      rules: [{ ...rule(), fingerprint: 'split=1 write=2 tell=1' }],
+      work: { ...mended.work, split: again },
+    });
+    const [first, second] = await world.store.parking.list();
+    await world.store.parking.retry({ ids: [first?.id ?? ''] });
+    await world.clock.advance(0);
+    await world.crash();
+    await world.store.parking.retry({ ids: [second?.id ?? ''] });
+    await world.clock.advance(0);
+    expect(mended.ran).to.deep.equal(['write b', 'tell b', 'write c', 'tell c']);
+    expect((await told(world))?.outcome).to.equal('settled');
+  });
+
   it('are each done once or parked, whatever fails and however often podiod is killed', async () => {
     await fc.assert(
       fc.asyncProperty(

@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
+import { keptSteps } from '../../../core/fingerprint.ts';
 import { withBranch } from '../../../core/run.ts';
 import type { Closable, Closing, Gathered, LaneId, ParkRequest, RunKey, Tries } from '../../contract.ts';
 import { staleLease } from '../../leases.ts';
@@ -104,6 +105,10 @@ export function makeLaneWrites(db: DatabaseSync, parts: LaneWriteParts): LaneWri
     `DELETE FROM tries WHERE run = :run
        AND (:branch = '' OR branch = :branch OR substr(branch, 1, length(:branch) + 1) = :branch || '/')`,
   );
+  const deleteAllTries = db.prepare('DELETE FROM tries WHERE run = ?');
+  const selectSteps = db.prepare('SELECT DISTINCT step FROM checkpoint WHERE run = ?');
+  const deleteStep = db.prepare('DELETE FROM checkpoint WHERE run = ? AND step = ?');
+  const renewOpen = db.prepare('UPDATE open_run SET fingerprint = ? WHERE id = ?');
   const setPassed = db.prepare('UPDATE open_run SET passed = 1 WHERE id = ?');
   const selectCheckpoint = db.prepare('SELECT 1 FROM checkpoint WHERE run = ? AND step = ? AND branch = ?');
   const selectParked = db.prepare(
@@ -158,10 +163,19 @@ export function makeLaneWrites(db: DatabaseSync, parts: LaneWriteParts): LaneWri
     moved.clear();
   };
 
-  /** What is kept of a run in hand belongs to one fingerprint: under another one the run has begun again. */
+  /** What is kept of a run in hand belongs to one fingerprint: under another one the run has begun again where it differs. */
   const openRun = (rule: number, { seq, replay }: RunKey, fingerprint: string): number => {
     const row = selectOpen.get(rule, seq, replay);
     if (row && row.fingerprint === fingerprint) return Number(row.id);
+    const kept = row && keptSteps(String(row.fingerprint), fingerprint);
+    if (row && kept && kept.size > 0) {
+      const id = Number(row.id);
+      deleteAllTries.run(id);
+      for (const { step } of selectSteps.all(id))
+        if (!kept.has(String(step))) deleteStep.run(id, String(step));
+      renewOpen.run(fingerprint, id);
+      return id;
+    }
     if (row) deleteOpen.run(rule, seq, replay);
     open.added();
     return Number(insertOpen.run(rule, seq, replay, fingerprint).lastInsertRowid);
