@@ -107,7 +107,8 @@ export function makeGeneration(world: RuleWorld, terms: Terms): Generation {
     attribution,
     apps: app => findApp(seen.config.apps, app),
     previousRun: async (rule, { seq }) => {
-      const at = await store.lanes.previous(rule, seq);
+      const shadow = rules.find(({ name }) => name === rule)?.shadow;
+      const at = await store.lanes.previous(rule, seq, shadow);
       return at === undefined ? undefined : new Date(at).toISOString();
     },
     knowsField: ({ app: name }, field) => {

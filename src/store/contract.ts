@@ -486,9 +486,10 @@ export interface Lanes {
   settled(lease: Lease, eventIds: readonly string[]): Promise<ReadonlySet<string>>;
   /**
    * When the event came, UTC milliseconds, that the rule last settled a run for (replay 0, outcome `settled`), of those
-   * below `before`. Needs no lease: it is asked in a step.
+   * below `before`. Runs in shadow have done nothing, so they count for a rule in shadow alone. Needs no lease: it is asked in
+   * a step.
    */
-  previous(rule: string, before: number): Promise<number | undefined>;
+  previous(rule: string, before: number, shadow?: boolean): Promise<number | undefined>;
   /** `cursor`: nothing at or below it is open any more, this run included. Only ever moves forward. */
   finish(lease: Lease, finished: Finished, cursor: number): Promise<void>;
   /**

@@ -876,11 +876,16 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
             eventIds.filter(eventId => recorded(lease, [eventId]).some(({ replay }) => replay === 0)),
           );
         }),
-      previous: (rule, before) =>
+      previous: (rule, before, shadow = false) =>
         call(() => {
           const seqs = [...data.records.values()]
             .filter(
-              run => run.rule === rule && run.replay === 0 && run.outcome === 'settled' && run.seq < before,
+              run =>
+                run.rule === rule &&
+                run.replay === 0 &&
+                run.outcome === 'settled' &&
+                run.seq < before &&
+                (shadow || !run.shadow),
             )
             .map(({ seq }) => seq);
           const last = data.entries.find(({ event }) => event.seq === Math.max(...seqs));

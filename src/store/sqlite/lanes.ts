@@ -46,7 +46,7 @@ export function makeLanes(
       leases.check(lease);
       return new Set(await reader.call('settled', lease.lane.rule, eventIds));
     },
-    previous: (rule, before) => reader.call('previous', rule, before),
+    previous: (rule, before, shadow = false) => reader.call('previous', rule, before, shadow),
     async finish(lease, finished, cursor) {
       await writer.call('finish', token(lease), packFinished(finished), cursor, now());
     },

@@ -42,7 +42,8 @@ const VERDICTS: readonly StepVerdict['outcome'][] = ['done', 'filtered', 'failed
 
 /** In place of a first step: the run was one in shadow. */
 const SHADOW = 'shadow';
-const SHADOW_BEGINS = `["${SHADOW}"`;
+/** How the steps of such a run begin, as they stand in a row. */
+export const SHADOW_BEGINS = `["${SHADOW}"`;
 
 /** Null for a run without steps. */
 export function stepsText(steps: readonly StepVerdict[], shadow?: boolean): string | null {

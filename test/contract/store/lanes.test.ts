@@ -81,6 +81,18 @@ for (const { name, make } of WORLDS) {
       expect(await store.lanes.previous('other', 5)).to.equal(undefined);
     });
 
+    it('know of runs in shadow, which have done nothing, for a rule in shadow alone', async () => {
+      await using world = make();
+      const store = await world.open();
+      const [first, second] = (await appended(store, 2)) as [PodioEvent, PodioEvent];
+      const lease = await store.lanes.acquire(lane(), 'earliest');
+      const { rule } = lease.lane;
+      await store.lanes.finish(lease, settled(first), 1);
+      await store.lanes.finish(lease, settled(second, { shadow: true }), 2);
+      expect(await store.lanes.previous(rule, 3)).to.equal(Date.parse(first.receivedAt));
+      expect(await store.lanes.previous(rule, 3, true)).to.equal(Date.parse(second.receivedAt));
+    });
+
     it('keep what conditions have seen', async () => {
       await using world = make();
       const store = await world.open();

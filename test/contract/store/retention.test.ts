@@ -178,7 +178,7 @@ for (const { name, make } of WORLDS) {
       const lease = await store.lanes.acquire(lane(), 'earliest');
       const [first, second, third] = await appended(store, 3);
       if (!first || !second || !third) throw new Error('three were appended');
-      await store.lanes.finish(lease, settled(first, { error: 'continued' }), 1);
+      await store.lanes.finish(lease, settled(first, { error: 'continued', shadow: true }), 1);
       await park(store, lease, [second]);
       await world.clock.advance(31 * DAY);
       await store.lanes.finish(lease, settled(third), 3);
@@ -190,6 +190,7 @@ for (const { name, make } of WORLDS) {
         ['parked', 1, 'Slack said no'],
         ['settled', 1, undefined],
       ]);
+      expect(runs.map(run => run?.shadow)).to.deep.equal([true, undefined, undefined]);
       expect([...(await store.lanes.settled(lease, [first.id]))]).to.deep.equal([first.id]);
       expect((await store.lanes.status())[0]?.counts).to.include({ settled: 2, parked: 1 });
 

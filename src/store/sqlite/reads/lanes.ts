@@ -19,7 +19,16 @@ import {
 } from '../../contract.ts';
 import { elapsed, standsAt } from '../../time.ts';
 import { type Names, NO_NAME } from '../names.ts';
-import { entryOf, isShadow, outcomeNumber, outcomeOf, outputOf, type Row, stepsOf } from '../rows.ts';
+import {
+  entryOf,
+  isShadow,
+  outcomeNumber,
+  outcomeOf,
+  outputOf,
+  type Row,
+  SHADOW_BEGINS,
+  stepsOf,
+} from '../rows.ts';
 import { type GroupReads, makeGroupReads } from './groups.ts';
 import { makePausedSince } from './pauses.ts';
 
@@ -33,7 +42,7 @@ export interface LaneReads {
   load(lane: LaneId, now: number): LaneState;
   requested(rule: string, page: Page, now: number): readonly RequestedRun[];
   settled(rule: string, eventIds: readonly string[]): readonly string[];
-  previous(rule: string, before: number): number | undefined;
+  previous(rule: string, before: number, shadow: boolean): number | undefined;
   closed: GroupReads['closed'];
   members: GroupReads['members'];
   status(): readonly LaneStatus[];
@@ -99,7 +108,8 @@ export function makeLaneReads(db: DatabaseSync, names: Names, ruleNames: Names):
   const countKept = db.prepare('SELECT count(*) AS n FROM event WHERE seq > ? AND seq <= ?');
   const selectPrevious = db.prepare(
     `SELECT received_at FROM run JOIN event USING (seq)
-     WHERE rule = ? AND run.seq < ? AND replay = 0 AND outcome = ${outcomeNumber('settled')} ORDER BY run.seq DESC LIMIT 1`,
+     WHERE rule = ? AND run.seq < ? AND replay = 0 AND outcome = ${outcomeNumber('settled')}
+       AND (? OR steps IS NULL OR steps NOT LIKE '${SHADOW_BEGINS}%') ORDER BY run.seq DESC LIMIT 1`,
   );
   const selectLanes = db.prepare(
     `SELECT lane.rule, min(cursor) AS cursor, min(loaded_at) AS loaded_at, settled, filtered, parked, dropped, last_at, last_outcome
@@ -295,8 +305,8 @@ export function makeLaneReads(db: DatabaseSync, names: Names, ruleNames: Names):
       const id = ruleNames.find(rule) ?? NO_NAME;
       return eventIds.filter(eventId => selectSettled.get(eventId, id) !== undefined);
     },
-    previous(rule, before) {
-      const row = selectPrevious.get(ruleNames.find(rule) ?? NO_NAME, before);
+    previous(rule, before, shadow) {
+      const row = selectPrevious.get(ruleNames.find(rule) ?? NO_NAME, before, shadow ? 1 : 0);
       return row === undefined ? undefined : Number(row.received_at);
     },
     status() {

@@ -2,7 +2,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { Removal, Removed } from '../../contract.ts';
 import type { Names } from '../names.ts';
 import { firstSince } from '../reads/since.ts';
-import { outcomeNumber, type Row } from '../rows.ts';
+import { outcomeNumber, type Row, SHADOW_BEGINS } from '../rows.ts';
 import { pragma } from '../schema.ts';
 
 /** How long one command may take before it answers, milliseconds: others of its flush wait for it. */
@@ -77,9 +77,10 @@ export function makeRetentionWrites(db: DatabaseSync, ruleNames: Names, flush: (
     'SELECT seq FROM run WHERE rule = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT 1 OFFSET ?',
   );
   const forget = db.prepare(
-    `UPDATE run SET steps = NULL, error = NULL
+    // That a run was one in shadow is kept as long as how it ended.
+    `UPDATE run SET steps = CASE WHEN steps LIKE '${SHADOW_BEGINS}%' THEN '${SHADOW_BEGINS}]' END, error = NULL
      WHERE rule = ? AND seq > ? AND seq <= ? AND ended_at < ? AND outcome <> ${outcomeNumber('parked')}
-       AND (steps IS NOT NULL OR error IS NOT NULL)`,
+       AND (steps IS NOT NULL AND steps <> '${SHADOW_BEGINS}]' OR error IS NOT NULL)`,
   );
   const sinceOf = firstSince(db);
   /** By rule: its runs up to here have been looked at. */
