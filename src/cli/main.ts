@@ -198,10 +198,13 @@ const capital = (word: string): string => word.charAt(0).toUpperCase() + word.sl
 export async function main(argv: readonly string[]): Promise<void> {
   const io = processIo();
   for (const stream of [io.stdout, io.stderr]) {
-    // `podiod events | head`: the reader has gone, which is no fault.
-    stream.on('error', (error: NodeJS.ErrnoException) =>
-      process.exit(error.code === 'EPIPE' ? EXIT.done : EXIT.failed),
-    );
+    let isClosed = false;
+    stream.on('error', ({ code }: NodeJS.ErrnoException) => {
+      // The terminal was closed: whatever runs in it is told by a signal, and is to end in good order.
+      isClosed ||= code === 'EIO';
+      // `podiod events | head`: the reader has gone, which is no fault.
+      if (!isClosed) process.exit(code === 'EPIPE' ? EXIT.done : EXIT.failed);
+    });
   }
   const code = await run(argv, io);
   await Promise.all([io.stdout, io.stderr].map(stream => new Promise(done => stream.write('', done))));

@@ -1,7 +1,10 @@
 // SIGTERM: what is in hand is finished, within the deadline, and nothing is lost whatever happens.
 
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect } from 'chai';
+import { readRunFile } from '../../src/admin/run-file.ts';
 import { until } from '../support/wait.ts';
 import { type ConfigChanges, LEADS, makeSite, type Site } from './site.ts';
 
@@ -20,6 +23,16 @@ async function gatedSite(options: object = {}, config: ConfigChanges = {}): Prom
   site.copyPlugin('gated.ts');
   return site;
 }
+
+const bin = join(import.meta.dirname, '../../bin/podiod.js');
+
+const isAlive = (pid: number): boolean => {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+};
 
 const notes = (site: Site) => site.lines<Note>('notes.ndjson').map(({ what }) => what);
 
@@ -60,6 +73,26 @@ describe('stopping podiod', function () {
     const site = await gatedSite();
     const daemon = await site.boot();
     expect(await daemon.end('SIGINT')).to.equal(0);
+  });
+
+  it('is what happens when the terminal is closed that it runs in; SIGHUP before that is not', async () => {
+    const site = await gatedSite();
+    const command = [process.execPath, bin, 'run', '--config', site.configFile].join(' ');
+    const terminal = spawn('script', ['-qefc', command, join(site.folder, 'typescript')], {
+      stdio: ['pipe', 'ignore', 'ignore'],
+    });
+    try {
+      const run = await until(() => readRunFile(site.dataDir), 'podiod to run', 20_000);
+      await until(() => site.read('typescript').includes('podiod is up'), 'the start');
+      process.kill(run.pid, 'SIGHUP');
+      await until(() => site.read('typescript').includes('config reloaded'), 'the reload');
+      terminal.kill('SIGKILL');
+      // Removed by a stop that came to its end.
+      await until(async () => (await readRunFile(site.dataDir)) === undefined, 'the stop', 20_000);
+      await until(() => !isAlive(run.pid), 'the end');
+    } finally {
+      terminal.kill('SIGKILL');
+    }
   });
 
   it('ends at once on a second signal, with 128 and its number', async () => {

@@ -55,6 +55,32 @@ describe('podiod in another program', () => {
     await emulator.stop();
   });
 
+  it('goes on with another config, and with the one it has where that is wrong', async () => {
+    using folder = temporaryFolder();
+    const { emulator, app, config } = await world(join(folder.path, 'data'));
+    await using daemon = await startDaemon(config, { cwd: folder.path, log: silentLog });
+    const seen: string[] = [];
+    daemon.events$.subscribe(({ type, itemId }) => seen.push(`${type} ${itemId}`));
+    await daemon.ready;
+    const error = await daemon.reload({ ...config, rules: { all: {} } }).catch((thrown: unknown) => thrown);
+    expect(error).to.be.instanceOf(ConfigError);
+    const more = {
+      on: { app: 'leads', events: 'item.create' },
+      steps: [{ 'file-logger': { path: './more' } }],
+    };
+    const { rules } = await daemon.reload({ ...config, rules: { ...config.rules, more } });
+    expect(rules).to.deep.include({ added: ['more'], unchanged: ['all'] });
+    // Nothing is left out: what it was started with is an object, which says what it said.
+    const item = emulator.world.createItem(app.appId, { fields: { title: 'Alpha' } });
+    const event = await firstValueFrom(daemon.events$);
+    expect(event.itemId).to.equal(item.itemId);
+    expect((await daemon.reload()).rules.removed).to.deep.equal(['more']);
+    expect(seen).to.deep.equal([`item.create ${item.itemId}`]);
+    await daemon.stop();
+    expect(readFileSync(join(folder.path, 'more'), 'utf8')).to.include(`"rule":"more"`);
+    await emulator.stop();
+  });
+
   it('refuses a config with every problem in the message', async () => {
     using folder = temporaryFolder();
     const error = await startDaemon(
