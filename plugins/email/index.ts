@@ -127,10 +127,11 @@ export default definePlugin({
   name: 'email',
   options,
   effects: 'context',
-  setup(given, { podio: calls, store, log, outside }) {
+  setup(given, { podio: calls, store, log, mayCall, outside }) {
     const podio = given.as === undefined ? calls : calls.as(given.as);
     const server = parseServer(given.smtp);
     if (!server) throw new PermanentError('`smtp` is no URL of a mail server');
+    mayCall(new URL(given.smtp));
     return {
       operator: messages$ =>
         messages$.pipe(

@@ -104,6 +104,7 @@ export function makeGeneration(world: RuleWorld, terms: Terms): Generation {
     log,
     clock,
     fetch: outboundFetch(config.outbound, fetch),
+    mayCall: url => checkUrl(config.outbound, url),
     attribution,
     apps: app => findApp(seen.config.apps, app),
     previousRun: async (rule, { seq }) => {

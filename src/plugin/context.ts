@@ -14,6 +14,7 @@ export interface ContextParts {
   readonly fetch: typeof globalThis.fetch;
   readonly values: Values;
   readonly outside: PluginContext['outside'];
+  readonly mayCall?: ((url: URL) => void) | undefined;
   readonly captured: boolean;
   /** What the config says of an app. */
   readonly apps: (app: string | number) => AppNames | undefined;
@@ -22,6 +23,7 @@ export interface ContextParts {
 /** Names hold no slash, so no two steps can meet in one space. */
 export function makeContext(parts: ContextParts): PluginContext {
   const { rule, ruleKey, step, log, podio, fetch, values, apps, outside, captured } = parts;
+  const { mayCall = () => {} } = parts;
   const space = `${ruleKey}/${step}`;
   const store = Object.freeze({
     get: (key: string) => values.get(space, key),
@@ -30,7 +32,7 @@ export function makeContext(parts: ContextParts): PluginContext {
     update: (key: string, fn: (value: unknown) => unknown) => values.update(space, key, fn),
   });
   const aliases = (app: string | number) => fieldsOf(apps(app));
-  return Object.freeze({ log, podio, rule, step, fetch, store, outside, captured, aliases });
+  return Object.freeze({ log, podio, rule, step, fetch, store, outside, mayCall, captured, aliases });
 }
 
 /** Where nothing is captured. */

@@ -143,6 +143,11 @@ export interface PluginContext {
     what: Readonly<Record<string, unknown>>,
     how: { make(): Promise<T>; readonly instead: T },
   ): Promise<T>;
+  /**
+   * Throws where `outbound` of the config does not let plugins call this, so far as its name tells: for what goes out by
+   * another way than `fetch`.
+   */
+  mayCall(url: URL): void;
   /** Effects are captured: `setup` must open nothing outside either. */
   readonly captured: boolean;
   /** What the config calls the fields of an app, given by name or id: alias to external id. */

@@ -63,6 +63,8 @@ export interface HostDeps {
   readonly log: Log;
   readonly clock: Clock;
   readonly fetch: typeof globalThis.fetch;
+  /** Throws for what plugins may not call. Default: they may call anything. */
+  readonly mayCall?: (url: URL) => void;
   readonly attribution: Attribution;
   /** What the config says of an app, by its name or its id. */
   readonly apps: (app: string | number) => AppNames | undefined;
@@ -359,6 +361,7 @@ class SteppedPlugin implements PreparedStep {
       step: this.step.name,
       log: this.#log,
       ...world,
+      mayCall: this.#deps.mayCall,
       captured: captured !== undefined,
       apps,
     });

@@ -21,6 +21,8 @@ export interface TestBench {
   readonly fetch?: typeof globalThis.fetch;
   /** The calls that the plugin makes. Without it, touching `context.podio` is an error. */
   readonly podio?: Partial<PluginPodio>;
+  /** Throws for what the plugin may not call, as `outbound` in the config would. */
+  readonly mayCall?: (url: URL) => void;
   /** Aliases of the app's fields, to external ids. */
   readonly aliases?: Readonly<Record<string, string>>;
   /** As in a rule in shadow: what it sends by its context is kept in `sends`, and not sent. */
@@ -82,6 +84,7 @@ export async function testPlugin(plugin: PluginDefinition, bench: TestBench = {}
       step,
       log,
       ...(capture?.world ?? { podio, fetch, values, outside: doOutside }),
+      mayCall: bench.mayCall,
       captured: capture !== undefined,
       apps: app =>
         app === APP.name || app === APP.id ? { id: APP.id, fields: bench.aliases ?? {} } : undefined,

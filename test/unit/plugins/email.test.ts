@@ -75,6 +75,24 @@ describe('email', () => {
     expect(server.received).to.have.lengthOf(1);
   });
 
+  it('hands in nothing where the config lets nobody call', async () => {
+    const seen: string[] = [];
+    const mayCall = (url: URL) => {
+      seen.push(url.hostname);
+      throw new Error(`${url.hostname} is not one of outbound.hosts`);
+    };
+    const options = {
+      smtp: 'smtp://mail.example.net',
+      from: 'bot@example.com',
+      to: 'a@example.com',
+      subject: 's',
+      text: 't',
+    };
+    const error: unknown = await testPlugin(email, { options, mayCall }).catch(thrown => thrown);
+    expect(String(error)).to.contain('outbound.hosts');
+    expect(seen).to.deep.equal(['mail.example.net']);
+  });
+
   it('sends one mail for an event, and marks a repeat as one', async () => {
     await using server = await startSmtp();
     const options = {

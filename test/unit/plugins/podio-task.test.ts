@@ -151,4 +151,12 @@ describe('podio-task', () => {
     const inside = podioTask.options.safeParse({ tasks: [{ text: 'a' }, { text: '{{ itme }}' }] });
     expect(inside.error?.issues[0]?.path).to.deep.equal(['tasks', 1, 'text']);
   });
+
+  it('says what it writes, as far as that can be told', () => {
+    expect(podioTask.writes?.({ text: 'a', hook: true } as never)).to.deep.equal([
+      { event: 'task.create', hook: true },
+    ]);
+    expect(podioTask.writes?.({ text: 'a' } as never)).to.deep.equal([{ event: 'task.create' }]);
+    expect(podioTask.writes?.({ text: 'a', on: 5 } as never)).to.deep.equal([]);
+  });
 });
