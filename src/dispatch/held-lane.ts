@@ -136,12 +136,15 @@ export class HeldLane {
     return written;
   }
 
-  /** Until the group is due, in `value`. Undefined: the lane was let go. */
-  async gather(gathered: Gathered, cursor: number): Promise<{ value: number | undefined } | undefined> {
+  /** Of each, until its group is due. Undefined: the lane was let go. */
+  async gather(
+    gathered: readonly Gathered[],
+    cursor: number,
+  ): Promise<readonly (number | undefined)[] | undefined> {
     const { lanes, lease } = this.#deps;
     const written = await this.#do(() => lanes.gather(lease, gathered, cursor));
     if (written) this.#savedCursor = Math.max(this.#savedCursor, cursor);
-    return written;
+    return written?.value;
   }
 
   async close(query: Closable & { limit: number }): Promise<Closing | undefined> {

@@ -273,6 +273,7 @@ export class Intake {
       only: undefined,
       together: undefined,
       events: undefined,
+      ticket: undefined,
       delivery: undefined,
     };
   }
@@ -343,6 +344,7 @@ export class Intake {
       unwanted: false,
       asks: this.#deps.matcher.match(run.event) === 'ask',
       events: undefined,
+      ticket: undefined,
       delivery: undefined,
     });
     this.#deps.taker.start();

@@ -1,6 +1,7 @@
 import type { PodioEvent } from '../core/event.ts';
 import type { RunKey, Together } from '../store/contract.ts';
 import type { Delivery, Only, Resume } from './deliver.ts';
+import type { Ticket } from './gather-queue.ts';
 
 /** One event, or events together, on the way through a rule. */
 export interface Run {
@@ -22,5 +23,7 @@ export interface Run {
   readonly together: Together | undefined;
   /** These events, once they have been read. */
   events: readonly PodioEvent[] | undefined;
+  /** Its place among what is gathered in the order of the journal. */
+  ticket: Ticket | undefined;
   delivery: Delivery | undefined;
 }

@@ -23,6 +23,7 @@ import {
   type RunCondition,
   WHERE,
 } from './deliver.ts';
+import { GatherQueue } from './gather-queue.ts';
 import type { Gatherer } from './gatherer.ts';
 import type { HeldLane } from './held-lane.ts';
 import type { Hold } from './holds.ts';
@@ -105,6 +106,9 @@ export class Runner implements Taker {
   /** Held back while no run may begin. */
   readonly #throttle: Throttle<Slot<Run>> | undefined;
   readonly #gathering: GatheringMode | undefined;
+  readonly #queue = new GatherQueue({
+    write: async gathered => this.#held?.gather(gathered, this.#deps.intake().cursor()),
+  });
   /** Wait until what came before them has been gathered. */
   readonly #early: Slot<Run>[] = [];
 
@@ -232,6 +236,7 @@ export class Runner implements Taker {
       }
       const suspect = this.isSuspect(slot.value.key);
       if (suspect && !this.#takeTurn(slot)) continue;
+      if (this.#deps.inOrder) slot.value.ticket ??= this.#queue.take();
       turn.began();
       this.#alone = alone;
       this.#active++;
@@ -321,6 +326,10 @@ export class Runner implements Taker {
     this.#active--;
     this.#moves++;
     if (alone) this.#alone = false;
+    if (run.ticket !== undefined && pause.kind !== 'early') {
+      this.#queue.drop(run.ticket);
+      run.ticket = undefined;
+    }
     if (this.#caution !== undefined && pause.kind !== 'aborted') this.#acquit(run, this.#caution);
     switch (pause.kind) {
       case 'ended':
@@ -440,16 +449,19 @@ export class Runner implements Taker {
   }
 
   async #gather(slot: Slot<Run>): Promise<Paused> {
-    const { event, key, parkedId } = slot.value;
-    const { intake, rule } = this.#deps;
+    const run = slot.value;
+    const { event, key, parkedId } = run;
+    const { rule } = this.#deps;
     if (this.#gathering === undefined) return REPEAT;
     const gathered = {
       key,
       ...gatheringOf(this.#gathering, event, rule.timezone),
       ...(parkedId !== undefined && { parkedId }),
     };
-    const written = await this.#held?.gather(gathered, intake().cursor(slot));
-    return written === undefined ? ABORTED : { kind: 'joined', waitMs: written.value };
+    const ticket = run.ticket ?? this.#queue.take();
+    run.ticket = undefined;
+    const written = await this.#queue.fill(ticket, gathered);
+    return written === undefined ? ABORTED : { kind: 'joined', waitMs: written.waitMs };
   }
 
   /** Whether the disk knows already that the run may be in hand from now on. */

@@ -493,12 +493,16 @@ export interface Lanes {
   /** `cursor`: nothing at or below it is open any more, this run included. Only ever moves forward. */
   finish(lease: Lease, finished: Finished, cursor: number): Promise<void>;
   /**
-   * The event waits for others from now on (core/gather.ts says how), and counts as taken in: one write with the cursor,
-   * which is as in `finish`. What was kept of a run of its own goes. An event that waits or is on record already is left
-   * as it is. Answers how long its group waits yet, counted from when its events came: undefined where that is not by
-   * itself, 0 or less where it is complete.
+   * These events wait for others from now on (core/gather.ts says how), in this order, and count as taken in: one write with
+   * the cursor, which is as in `finish`. What was kept of runs of their own goes. An event that waits or is on record already
+   * is left as it is. Answers of each how long its group waits yet, counted from when its events came: undefined where that
+   * is not by itself, 0 or less where it is complete.
    */
-  gather(lease: Lease, gathered: Gathered, cursor: number): Promise<number | undefined>;
+  gather(
+    lease: Lease,
+    gathered: readonly Gathered[],
+    cursor: number,
+  ): Promise<readonly (number | undefined)[]>;
   /**
    * Completes groups, `limit` at most: those that are due, the longest first, and of the latest only none whose run before
    * is in hand yet.

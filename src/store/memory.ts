@@ -557,13 +557,7 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
     if (!park && rowsOf(rule, key).length === 0) groups.end(rule, record.seq);
   };
 
-  const gather = (
-    lease: Lease,
-    { key, parkedId, ...gathering }: Gathered,
-    cursor: number,
-  ): number | undefined => {
-    moveCursor(lease, cursor);
-    const { rule } = lease.lane;
+  const gather = (rule: string, { key, parkedId, ...gathering }: Gathered): number | undefined => {
     const id = runId(rule, key);
     data.marks.delete(id);
     const row = parkedRowOf(rule, key, '');
@@ -898,7 +892,11 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
       release: (lease, cursor) => call(() => release(lease, cursor)),
       tried: (lease, run, fingerprint, tries) => call(() => tried(lease, run, fingerprint, tries)),
       checkpoint: (lease, run, fingerprint, made) => call(() => checkpoint(lease, run, fingerprint, made)),
-      gather: (lease, gathered, cursor) => call(() => gather(lease, gathered, cursor)),
+      gather: (lease, gathered, cursor) =>
+        call(() => {
+          moveCursor(lease, cursor);
+          return gathered.map(one => gather(lease.lane.rule, one));
+        }),
       close: (lease, query) => call(() => groups.close(laneOf(lease).lane.rule, query)),
       closed: (lease, page) => call(() => groups.closed(laneOf(lease).lane.rule, page)),
       members: (lease, lead) => call(() => copy(groups.members(laneOf(lease).lane.rule, lead))),

@@ -1,6 +1,7 @@
 /** What a daemon that was just killed had finished, as its files tell. Read from a copy: the next start finds what the kill has left. */
 import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Lease, Store } from '../../src/store/contract.ts';
 import { openStore } from '../../src/store/index.ts';
 
 /** Of one rule. */
@@ -9,6 +10,8 @@ export interface Finished {
   readonly cursor: number;
   /** Runs above. */
   readonly runs: ReadonlySet<number>;
+  /** Of these what waits to be run together. */
+  readonly waiting: ReadonlySet<number>;
   /** Steps of runs that are not finished: `12/first`. */
   readonly steps: ReadonlySet<string>;
 }
@@ -34,7 +37,8 @@ export async function peek(
         const steps = open.flatMap(({ key, checkpoints }) =>
           checkpoints.map(({ step }) => `${key.seq}/${step}`),
         );
-        found.set(rule, { cursor, runs: new Set(done), steps: new Set(steps) });
+        const waiting = new Set(await waitingOf(store, lease));
+        found.set(rule, { cursor, runs: new Set(done), waiting, steps: new Set(steps) });
       }
       return found;
     } finally {
@@ -43,4 +47,16 @@ export async function peek(
   } finally {
     rmSync(copy, { recursive: true, force: true });
   }
+}
+
+/** In groups that nothing more joins from now on, which is no matter in a copy. */
+async function waitingOf({ lanes }: Store, lease: Lease): Promise<readonly number[]> {
+  await lanes.close(lease, { limit: 1_000_000, unlike: { mode: undefined, timed: true } });
+  const groups = await lanes.closed(lease, { after: 0, limit: 1_000_000 });
+  const seqs: number[] = [];
+  for (const { lead } of groups) {
+    const members = await lanes.members(lease, { seq: lead.seq, eventId: lead.id, replay: 0 });
+    seqs.push(...members.map(({ seq }) => seq));
+  }
+  return seqs;
 }

@@ -59,7 +59,9 @@ export async function bringToRest({ world, storm, start, stop }: Restless): Prom
       await pause(LOOK_MS);
       const { apps, rules, hooks, degraded, alarms } = await second.status();
       const unseen = apps.filter(app => app.sweeping || app.lastSweepAt === undefined || app.open > 0);
-      const late = rules.filter(({ lag, waiting, inHand }) => lag + waiting + inHand > 0);
+      const late = rules.filter(
+        ({ lag, waiting, inHand, gathered = 0 }) => lag + waiting + inHand + gathered > 0,
+      );
       const left = unseen.length + late.length + degraded.length + alarms.length;
       quiet = left + hooks.inactive + hooks.missing === 0 ? quiet + 1 : 0;
       if (quiet > 0) return quiet > 1;

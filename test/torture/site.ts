@@ -25,6 +25,7 @@ export const RULES = {
   moved: ['effects'],
   count: ['effects'],
   pair: ['first', 'second'],
+  gathered: ['effects'],
   alarms: ['effects'],
   extra: ['effects'],
 } as const;
@@ -46,6 +47,11 @@ const rules: Readonly<Record<Exclude<RuleName, 'extra'>, object>> = {
       { effects: { slow: 20 }, id: 'first' },
       { effects: { slow: 20, fails: 100 }, id: 'second' },
     ],
+  },
+  gathered: {
+    on: { app: 'bulk', events: 'comment.create' },
+    mode: { batch: { max: 7, within: '1s' } },
+    steps: [{ effects: { slow: 20, fails: 100 } }],
   },
   alarms: { on: { podiod: '*' }, steps: ['effects'] },
 };

@@ -261,6 +261,7 @@ function wantedRuns(
       ? [
           ['count', 'settled'],
           ['pair', 'settled'],
+          ['gathered', 'settled'],
           // As far as it was there.
           ['extra', 'either'],
         ]
@@ -302,6 +303,7 @@ function checkEffects(
   const seen = new Map<string, number>();
   const latest = new Map<string, number>();
   const inHand = new Map<string, Set<string>>();
+  const batches = new Map<number, string>();
   let effects = 0;
   let repeatedInHand = 0;
   let repeatedBeyond = 0;
@@ -327,33 +329,43 @@ function checkEffects(
     if (life === undefined) continue;
 
     const entry = bySeq.get(seq);
-    if (entry === undefined || key !== `${rule}/${entry.id}/${step}`)
+    const batch = rule === 'gathered' ? batchIn(key) : undefined;
+    const isRight = batch ? batch.first <= seq && seq <= batch.last : key === `${rule}/${entry?.id}/${step}`;
+    if (entry === undefined || !isRight)
       problems.add('effects', `${line} and the journal has ${entry?.id} there`);
+    if (batch) {
+      const known = batches.get(seq) ?? key;
+      if (known !== key) problems.add('two batches', `${seq} is in ${known} and in ${key}`);
+      batches.set(seq, key);
+    }
 
-    const order = `${rule} ${item === '0' ? `#${seq}` : item}`;
+    const order = batch ? rule : `${rule} ${item === '0' ? `#${seq}` : item}`;
     const last = latest.get(order) ?? 0;
-    if (seq < last) problems.add('order', `${rule}: ${seq} of item ${item} after ${last}`);
-    latest.set(order, Math.max(last, seq));
+    const place = batch?.first ?? seq;
+    if (place < last) problems.add('order', `${rule}: ${seq} of item ${item} after ${last}`);
+    latest.set(order, Math.max(last, place));
 
     const finished = lives[life - 1]?.finished?.get(rule);
-    if (finished && (seq <= finished.cursor || finished.runs.has(seq)))
+    const isWaiting = finished?.waiting.has(seq);
+    if (finished && !isWaiting && (seq <= finished.cursor || finished.runs.has(seq)))
       beyond(`${key} was finished before life ${life} began, and ran again`);
     else if (finished?.steps.has(`${seq}/${step}`))
       beyond(`the step of ${key} was finished before life ${life} began, and ran again`);
 
-    const place = `${rule}/${seq}/${step}`;
-    const before = seen.get(place);
+    const done = `${rule}/${seq}/${step}`;
+    const before = seen.get(done);
     if (before === life) beyond(`${key} ran twice in life ${life}`);
     else if (before !== undefined) {
       repeatedInHand += 1;
       const together = `${rule} ${before}`;
-      inHand.set(together, (inHand.get(together) ?? new Set()).add(String(seq)));
+      inHand.set(together, (inHand.get(together) ?? new Set()).add(batch ? key : String(seq)));
     }
-    seen.set(place, life);
+    seen.set(done, life);
   }
   for (const [together, seqs] of inHand) {
-    if (seqs.size > CONCURRENCY)
-      beyond(`${seqs.size} runs of ${together} ran again, and ${CONCURRENCY} can be in hand`);
+    // One batch of a rule is in hand at a time.
+    const most = together.startsWith('gathered ') ? 1 : CONCURRENCY;
+    if (seqs.size > most) beyond(`${seqs.size} runs of ${together} ran again, and ${most} can be in hand`);
   }
   for (const { seq, id, runs } of entries) {
     for (const [rule, outcome] of runs) {
@@ -365,6 +377,12 @@ function checkEffects(
     }
   }
   return { effects, repeatedInHand, repeatedBeyond };
+}
+
+/** `gathered/17-23/effects` */
+function batchIn(key: string): { readonly first: number; readonly last: number } | undefined {
+  const [, first, last] = /^gathered\/(\d+)-(\d+)\/effects$/.exec(key) ?? [];
+  return { first: Number(first), last: Number(last) };
 }
 
 /** Every revision of every item is known of as one thing or another. */

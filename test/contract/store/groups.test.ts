@@ -31,8 +31,8 @@ const latest = (item: number): Gathering => ({
 });
 
 const take = (store: Store) => store.lanes.acquire(lane(), 'earliest');
-const gather = (store: Store, lease: Lease, event: PodioEvent, gathering: Gathering) =>
-  store.lanes.gather(lease, { key: keyOf(event), ...gathering }, event.seq);
+const gather = async (store: Store, lease: Lease, event: PodioEvent, gathering: Gathering) =>
+  (await store.lanes.gather(lease, [{ key: keyOf(event), ...gathering }], event.seq))[0];
 const seqsOf = (events: readonly PodioEvent[]) => events.map(({ seq }) => seq);
 /** Of every complete group. */
 const complete = async (store: Store, lease: Lease) => {
@@ -154,9 +154,8 @@ for (const { name, make } of WORLDS) {
       const store = await world.open();
       const lease = await take(store);
       const events = await appended(store, 5);
-      for (const event of events.slice(0, 4)) {
-        await store.lanes.gather(lease, { key: keyOf(event), ...BATCH }, 1);
-      }
+      const four = events.slice(0, 4).map(event => ({ key: keyOf(event), ...BATCH }));
+      expect(await store.lanes.gather(lease, four, 1)).to.deep.equal([60_000, 60_000, 0, 60_000]);
       const [first] = events as [PodioEvent];
       // An answer that was lost: the same write again changes nothing.
       expect(await gather(store, lease, first, BATCH)).to.equal(0);
@@ -257,8 +256,8 @@ for (const { name, make } of WORLDS) {
       const [one, two] = (await store.parking.list()).map(({ id }) => id) as [string, string];
       await store.parking.retry({ all: true });
       await store.parking.drop({ ids: [two] });
-      const again = (event: PodioEvent, parkedId: string) =>
-        store.lanes.gather(lease, { key: keyOf(event), parkedId, ...BATCH }, 2);
+      const again = async (event: PodioEvent, parkedId: string) =>
+        (await store.lanes.gather(lease, [{ key: keyOf(event), parkedId, ...BATCH }], 2))[0];
       expect(await again(first, one)).to.equal(60_000);
       expect(await again(second, two)).to.equal(undefined);
       expect(await store.parking.list()).to.deep.equal([]);

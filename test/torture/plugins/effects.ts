@@ -27,7 +27,7 @@ export default definePlugin({
       operator: messages$ =>
         messages$.pipe(
           concatMap(async message => {
-            const { deliveryKey: key, event } = message;
+            const { deliveryKey: key, events } = message;
             const number = spread(key);
             if (slow > 0 && number % slow === 0) await pause(number % 40);
             if (fails > 0 && number % fails === 1 && !failed.has(key)) {
@@ -35,7 +35,10 @@ export default definePlugin({
               throw new Error('not at the first try');
             }
             // In one call: a killed process leaves a whole line or none.
-            writeSync(file, `${process.pid}\t${rule}\t${step}\t${event.seq}\t${event.itemId ?? 0}\t${key}\n`);
+            const lines = events.map(
+              ({ seq, itemId = 0 }) => `${process.pid}\t${rule}\t${step}\t${seq}\t${itemId}\t${key}\n`,
+            );
+            writeSync(file, lines.join(''));
             return message;
           }),
         ),

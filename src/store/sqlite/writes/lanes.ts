@@ -47,7 +47,12 @@ export interface LaneWrites {
   tried(lease: LeaseToken, run: RunKey, fingerprint: string, tries: Tries, at: number): void;
   checkpoint(lease: LeaseToken, run: RunKey, fingerprint: string, made: CheckpointRow): void;
   park(lease: LeaseToken, run: RunKey, fingerprint: string, park: ParkRequest, at: number): void;
-  gather(lease: LeaseToken, gathered: Gathered, cursor: number, at: number): number | undefined;
+  gather(
+    lease: LeaseToken,
+    gathered: readonly Gathered[],
+    cursor: number,
+    at: number,
+  ): readonly (number | undefined)[];
   close(lease: LeaseToken, query: Closable & { limit: number }, at: number): Closing;
   admit(lease: LeaseToken, throttle: { max: number; perMs: number }, at: number): number;
   /** Writes the cursors and reaches that moved; the last thing before the commit. */
@@ -195,6 +200,32 @@ export function makeLaneWrites(db: DatabaseSync, parts: LaneWriteParts): LaneWri
     tallies.count(rule, before && outcomeOf(before.outcome), outcomeOf(outcome), at);
   };
 
+  const gather = (
+    rule: number,
+    { key, parkedId, ...gathering }: Gathered,
+    at: number,
+  ): number | undefined => {
+    const { seq, replay } = key;
+    marks.lift(rule, key);
+    const row = parked.any() ? selectParked.get(rule, seq, replay, '') : undefined;
+    const known = selectOutcome.get(rule, seq, replay);
+    // Dropped meanwhile, which is the later word; or on record, so that this is a repeat.
+    if ((parkedId === undefined) !== (row === undefined) || (row === undefined && known)) return undefined;
+    if (row) {
+      deleteParked.run(Number(row.id));
+      parked.removed();
+      if (known && deleteRun.run(rule, seq, replay).changes === 1) {
+        tallies.uncount(rule, outcomeOf(known.outcome));
+      }
+    }
+    if (open.any()) {
+      deleteOpen.run(rule, seq, replay);
+      open.removed();
+    }
+    groups.add(rule, seq, gathering, at);
+    return groups.waitMs(rule, seq, at);
+  };
+
   return {
     firstEpoch,
 
@@ -283,27 +314,9 @@ export function makeLaneWrites(db: DatabaseSync, parts: LaneWriteParts): LaneWri
       if (!park && left === 0) groups.end(rule, seq);
     },
 
-    gather(lease, { key, parkedId, ...gathering }, cursor, at) {
+    gather(lease, gathered, cursor, at) {
       const { rule } = moveCursor(lease, cursor);
-      const { seq, replay } = key;
-      marks.lift(rule, key);
-      const row = parked.any() ? selectParked.get(rule, seq, replay, '') : undefined;
-      const known = selectOutcome.get(rule, seq, replay);
-      // Dropped meanwhile, which is the later word; or on record, so that this is a repeat.
-      if ((parkedId === undefined) !== (row === undefined) || (row === undefined && known)) return undefined;
-      if (row) {
-        deleteParked.run(Number(row.id));
-        parked.removed();
-        if (known && deleteRun.run(rule, seq, replay).changes === 1) {
-          tallies.uncount(rule, outcomeOf(known.outcome));
-        }
-      }
-      if (open.any()) {
-        deleteOpen.run(rule, seq, replay);
-        open.removed();
-      }
-      groups.add(rule, seq, gathering, at);
-      return groups.waitMs(rule, seq, at);
+      return gathered.map(one => gather(rule, one, at));
     },
 
     close: (lease, query, at) => groups.close(laneOf(lease).rule, query, at),
