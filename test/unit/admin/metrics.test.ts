@@ -16,6 +16,7 @@ describe('makeMetrics', () => {
     metrics.received('item.create', 0.0001);
     metrics.refused('INGRESS_BODY');
     metrics.delivered('won-leads', 'settled');
+    metrics.delivered('won-leads', 'dropped', true);
     metrics.apiCalled('items.get', 200);
     metrics.apiCalled('items.get', 0);
     const text = await metrics.text(makeFacts());
@@ -24,6 +25,7 @@ describe('makeMetrics', () => {
       'podiod_events_received_total{type="item.create"} 1',
       'podiod_requests_refused_total{code="INGRESS_BODY"} 1',
       'podiod_deliveries_total{rule="won-leads",outcome="settled"} 1',
+      'podiod_shadow_deliveries_total{rule="won-leads",outcome="dropped"} 1',
       'podiod_api_calls_total{operation="items.get",status="200"} 1',
       'podiod_api_calls_total{operation="items.get",status="0"} 1',
       'podiod_ingest_seconds_bucket{le="0.0005"} 1',
@@ -53,6 +55,7 @@ describe('makeMetrics', () => {
       'podiod_disk_free_bytes 5000000000',
       'podiod_build_info{version="1.2.3"} 1',
     ]);
+    expect(text).to.not.include('podiod_deliveries_total{rule="won-leads",outcome="dropped"}');
     expect(text).to.not.include('podiod_lane_lag_events{rule="old"}');
     expect(metrics.contentType).to.equal(Registry.PROMETHEUS_CONTENT_TYPE);
   });

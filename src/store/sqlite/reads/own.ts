@@ -8,7 +8,7 @@ export interface OwnReads {
 
 export function makeOwnReads(db: DatabaseSync): OwnReads {
   const select = db.prepare('SELECT item, depth, rule FROM own WHERE id = ?');
-  const selectItems = db.prepare('SELECT DISTINCT item FROM own WHERE item IS NOT NULL');
+  const selectItems = db.prepare('SELECT item FROM own WHERE item IS NOT NULL');
   const selectOther = db.prepare('SELECT 1 FROM own WHERE item IS NULL LIMIT 1');
   return {
     findOwn(id) {
@@ -18,7 +18,7 @@ export function makeOwnReads(db: DatabaseSync): OwnReads {
       return { id, ...(item !== null && { itemId: Number(item) }), depth: Number(depth), rule: String(rule) };
     },
     ownItems: () => ({
-      items: selectItems.all().map(({ item }) => Number(item)),
+      items: [...new Set(selectItems.all().map(({ item }) => Number(item)))],
       others: selectOther.get() !== undefined,
     }),
   };

@@ -29,8 +29,9 @@ const rowOf = ({ rule, key, due, stamp, value }: Columns): TimerRow => ({
 
 export function makeTimerReads(db: DatabaseSync): TimerReads {
   const IN = (parameter: string) => `IN (SELECT value FROM json_each(${parameter}))`;
+  // By when they are due and not by rule: then nothing has to be sorted.
   const selectDue = db.prepare(
-    `SELECT * FROM timer WHERE due <= ?2 AND rule ${IN('?1')} ORDER BY due, stamp LIMIT ?3`,
+    `SELECT * FROM timer WHERE due <= ?2 AND +rule ${IN('?1')} ORDER BY due, stamp LIMIT ?3`,
   );
   // One look into the index for each rule.
   const selectNext = db.prepare('SELECT min(due) AS due FROM timer WHERE rule = ?');
