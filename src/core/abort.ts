@@ -39,3 +39,12 @@ function listOf(signal: AbortSignal): Waiting[] {
   );
   return list;
 }
+
+/**
+ * Aborts with an error, which the signal then keeps. Until the stack of an error is asked for, V8 holds on to everyone that
+ * was being called when it was made: of owners that each end the one before them, the last ones would be kept by the first.
+ */
+export function abortWith(controller: AbortController, reason: Error): void {
+  void reason.stack;
+  controller.abort(reason);
+}

@@ -1,3 +1,4 @@
+import { abortWith } from '../core/abort.ts';
 import { type Clock, sleep } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import type { Metrics } from '../core/metrics.ts';
@@ -294,7 +295,7 @@ export class Lane {
     this.#letGo();
     await within(clock, deadlineMs, this.#idle());
     const left = this.#runner.active;
-    this.#abort.abort(new Error('podiod is stopping'));
+    abortWith(this.#abort, new Error('podiod is stopping'));
     await within(clock, LET_GO_MS, this.#idle());
     this.#held?.end();
     for (const time of this.#times) time.end();
@@ -312,7 +313,7 @@ export class Lane {
     this.#log.warn('lane taken over by another owner, the rule stands still');
     this.#letGo();
     this.#held?.end();
-    this.#abort.abort(new Error('the lane has another owner now'));
+    abortWith(this.#abort, new Error('the lane has another owner now'));
   }
 
   #letGo(): void {

@@ -3,6 +3,7 @@
  * its last item is journaled; identities make it safe to begin a page again.
  */
 import type { AppConfig } from '../config/model.ts';
+import { abortWith } from '../core/abort.ts';
 import { type Clock, sleep } from '../core/clock.ts';
 import { coerceError, isPodiodError, PodioError, StoreError } from '../core/errors.ts';
 import type { NewEvent } from '../core/event.ts';
@@ -388,7 +389,7 @@ export function makeItemRuns(deps: ItemRunsDeps): ItemRuns {
       for (const reading of readings.values()) go(reading);
     },
     async stop() {
-      stopping.abort(new Error('podiod is stopping'));
+      abortWith(stopping, new Error('podiod is stopping'));
       await Promise.all(running);
     },
     status: () =>

@@ -1,3 +1,4 @@
+import { abortWith } from '../core/abort.ts';
 import { type Cancel, type Clock, sleep } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import type { Rule, ScheduleTrigger } from '../core/rule.ts';
@@ -140,7 +141,7 @@ export function makeScheduler(deps: SchedulerDeps): Scheduler {
     },
     async stop() {
       cancel?.();
-      abort.abort(new Error('podiod is stopping'));
+      abortWith(abort, new Error('podiod is stopping'));
       await looking;
       await Promise.all(timetables.map(keep));
     },

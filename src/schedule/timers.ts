@@ -5,6 +5,7 @@
  * what Podio has.
  */
 import type { AppConfig, Config } from '../config/model.ts';
+import { abortWith } from '../core/abort.ts';
 import { type Cancel, type Clock, sleep } from '../core/clock.ts';
 import { coerceError, isPodiodError, PodioError, StoreError } from '../core/errors.ts';
 import type { NewEvent, PodioEvent } from '../core/event.ts';
@@ -534,7 +535,7 @@ export function makeRuleTimers(deps: RuleTimersDeps): RuleTimers {
       for (const watch of watches) loop(`looking at ${watch.app.name}`, sweepAgain(watch, { yes: true }));
     },
     async stop() {
-      stopping.abort(new Error('podiod is stopping'));
+      abortWith(stopping, new Error('podiod is stopping'));
       await Promise.all(running);
       // What it costs to leave this out is reading some events again.
       if (watches.length > 0) await keepCursor().catch(() => {});

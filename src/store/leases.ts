@@ -1,3 +1,4 @@
+import { abortWith } from '../core/abort.ts';
 import { StoreError } from '../core/errors.ts';
 import type { LaneId, Lease, Singleton } from './contract.ts';
 
@@ -31,7 +32,8 @@ export class Leases {
 
   /** Whoever had it before has lost it. */
   singleton(name: string): Singleton {
-    this.#singletons.get(name)?.lost.abort(lostSingleton(name));
+    const before = this.#singletons.get(name);
+    if (before) abortWith(before.lost, lostSingleton(name));
     const lost = new AbortController();
     this.#epochs += 1;
     const epoch = this.#epochs;
@@ -47,12 +49,12 @@ export class Leases {
 
   loseAll(): void {
     for (const key of [...this.#held.keys()]) this.#lose(key);
-    for (const [name, { lost }] of this.#singletons) lost.abort(lostSingleton(name));
+    for (const [name, { lost }] of this.#singletons) abortWith(lost, lostSingleton(name));
   }
 
   #lose(key: string): void {
     const held = this.#held.get(key);
     this.#held.delete(key);
-    held?.lost.abort(staleLease(held.lease.lane.rule));
+    if (held) abortWith(held.lost, staleLease(held.lease.lane.rule));
   }
 }

@@ -94,6 +94,11 @@ class Line {
 
   #take(status: number, body: string): void {
     const letter = this.#sent.shift();
+    // It has said nothing for ten seconds and is about to be closed; what was sent just then is sent again.
+    if (status === 408) {
+      if (letter) this.#waiting.unshift(letter);
+      return;
+    }
     if (!letter) {
       wrong.push(`an answer ${status} to nothing`);
       return;

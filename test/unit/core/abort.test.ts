@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { whenAborted } from '../../../src/core/abort.ts';
+import { abortWith, whenAborted } from '../../../src/core/abort.ts';
+import { giveBackMemory } from '../../../src/core/garbage.ts';
 
 describe('whenAborted', () => {
   it('calls each that was not cancelled, once, whatever was cancelled before', () => {
@@ -25,5 +26,30 @@ describe('whenAborted', () => {
     second = whenAborted(controller.signal, () => called.push(2));
     controller.abort();
     expect(called).to.deep.equal([1, 2]);
+  });
+});
+
+describe('abortWith', () => {
+  /** Whoever ends the one before him, as a lane does that takes over. */
+  class Owner {
+    readonly controller = new AbortController();
+    end(other: AbortController): void {
+      abortWith(other, new Error('somebody else has it now'));
+    }
+  }
+
+  it('keeps the reason, and nobody who was at work when it was made', async () => {
+    const first = new AbortController();
+    const ended = (() => {
+      const owner = new Owner();
+      owner.end(first);
+      return new WeakRef(owner);
+    })();
+    // What was looked at in this turn is kept until the next.
+    await new Promise(resolve => setImmediate(resolve));
+    giveBackMemory();
+    expect(ended.deref()).to.equal(undefined);
+    expect(first.signal.reason).to.be.an('error').with.property('message', 'somebody else has it now');
+    expect(first.signal.reason.stack).to.include('abort.test.ts');
   });
 });
