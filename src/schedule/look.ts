@@ -1,8 +1,9 @@
 /** What an item as Podio has it now means to a rule that waits: what is to be told, and what is kept in mind of it. */
 import type { NewEvent } from '../core/event.ts';
 import type { Item } from '../core/podio.ts';
+import { msOf } from '../core/podio-time.ts';
 import type { DateTrigger, LastedTrigger } from '../core/rule.ts';
-import { testValues } from '../core/values.ts';
+import { isRecord, testValues } from '../core/values.ts';
 import { dueOf } from './due.ts';
 import { dateEvent, lastedEvent } from './events.ts';
 import { type HistoryDeps, walkBack } from './history.ts';
@@ -13,8 +14,9 @@ import { isField, valuesOf, type Watch } from './watches.ts';
 export interface Note {
   readonly item: number;
   readonly app: string;
-  /** Of a state: the revision up to which all is known. */
+  /** Of a state: the revision up to which all is known, and when the item was last looked at, UTC milliseconds. */
   readonly seen?: number;
+  readonly looked?: number;
   /** The state that lasts, if one does. */
   readonly began?: number;
   /** When that began, UTC milliseconds. */
@@ -96,24 +98,59 @@ async function lookAtState(
 ): Promise<Outlook> {
   const { forMs } = watch.trigger;
   const { since, now } = deps;
-  const kept = { item: item.item_id, app: watch.app.name };
-  const isSeen = note?.seen !== undefined && item.revision !== undefined && note.seen >= item.revision;
-  const states = isSeen ? openOf(note) : await readStates(deps, watch, item, note);
+  const states = knownStates(deps, watch, item, note) ?? (await readStates(deps, watch, item, note));
   const events = states
     .filter(state => state.at + forMs > since && hasLasted(state, forMs, now))
     .filter(({ began }) => !(note?.told && note.began === began))
     .map(state => lastedEvent(watch, item, state));
   const seen = Math.max(note?.seen ?? 0, item.revision ?? 0);
+  // What has not changed is left as it stands on disk.
+  const looked = note?.seen === seen ? note.looked : now;
+  const kept = {
+    item: item.item_id,
+    app: watch.app.name,
+    seen,
+    ...(looked !== undefined && { looked }),
+  };
   const last = states.at(-1);
-  if (last === undefined) return { events, note: note && { ...kept, seen }, due: undefined };
-  if (last.endedAt !== undefined) return { events, note: { ...kept, seen }, due: undefined };
+  if (last === undefined || last.endedAt !== undefined) return { events, note: kept, due: undefined };
   const due = last.at + forMs;
   const told = due <= now || due <= since;
   return {
     events,
-    note: { ...kept, seen, began: last.began, at: last.at, ...(told && { told }) },
+    note: { ...kept, began: last.began, at: last.at, ...(told && { told }) },
     due: told ? undefined : due,
   };
+}
+
+/** What can be told of its states without reading its history; undefined where that has to be read. */
+function knownStates(
+  { now, localTime }: LookDeps,
+  watch: Watch<LastedTrigger>,
+  item: Item,
+  note: Note | undefined,
+): readonly State[] | undefined {
+  const { revision } = item;
+  const { from, to, forMs } = watch.trigger;
+  if (revision === undefined) return undefined;
+  if (note?.seen !== undefined && note.seen >= revision) return openOf(note);
+  const field = item.fields.find(one => isField(watch, one));
+  const holds = testValues(field?.type ?? 'text', field?.values ?? [], to, { config: field?.config });
+  if (note?.seen !== undefined && note.began === undefined && !holds) {
+    // Whatever came and went since it was looked at has not lasted so long.
+    if (note.looked !== undefined && now - note.looked < forMs) return [];
+  }
+  // It was not so one revision before, or there was none before: it is so since this one.
+  const isFresh = revision === 0 || (note?.seen === revision - 1 && note.began === undefined);
+  const made = msOf(madeOf(item));
+  if (!isFresh || from !== undefined || made === undefined) return undefined;
+  return holds ? [{ began: revision, at: localTime(made) }] : [];
+}
+
+/** When the revision that the item has was made, where the item itself says so. Its last edit may have been of something else. */
+function madeOf({ revision, current_revision: current, created_on: created }: Item): unknown {
+  if (isRecord(current) && current.revision === revision) return current.created_on;
+  return revision === 0 ? created : undefined;
 }
 
 const openOf = (note: Note | undefined): readonly State[] =>

@@ -105,6 +105,9 @@ export function makeTimedWorld(rule: Rule) {
       revision: past.length - 1,
       created_on: stampOf(past[0]?.at ?? 0),
       last_edit_on: stampOf(last.at),
+      ...(world.tellsRevision && {
+        current_revision: { revision: past.length - 1, created_on: stampOf(last.at) },
+      }),
       tags: [],
       files: [],
       fields: Object.keys(last.values)
@@ -182,6 +185,8 @@ export function makeTimedWorld(rule: Rule) {
     pasts,
     learned,
     calls: [] as string[],
+    /** Whether items say themselves when their last revision was made. */
+    tellsRevision: true,
     /** Revisions that Podio remembers. */
     kept: 1000,
     before: async (): Promise<void> => {},
