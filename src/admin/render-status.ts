@@ -29,7 +29,7 @@ const RULE_COLUMNS = ['rule', 'state', 'lag', 'in hand', 'parked', 'last run'] a
 export function renderStatus(status: Status, { width = 80, colours = false, now }: RenderOptions): string {
   const paint: Paint = (style, text) => (colours ? styleText(style, text, { validateStream: false }) : text);
   const sections = [
-    head(status, width, paint),
+    [...head(status, width, paint), ...config(status.config, width, now, paint)],
     kept(status, width, now, paint),
     rules(status.rules, width, now, paint),
     replays(status.replays, width, now),
@@ -57,6 +57,19 @@ function head(status: Status, width: number, paint: Paint): string[] {
     `${paint('dim', 'public ')} ${clip(plain(status.publicUrl), width - 8)}`,
     `${paint('dim', 'ingress')} ${ingress.host}:${ingress.port}   ${paint('dim', 'admin')} ${admin.host}:${admin.port}   ` +
       `${paint('dim', 'journal')} ${status.journal.head} events`,
+  ];
+}
+
+function config(of: Status['config'], width: number, now: number, paint: Paint): string[] {
+  if (of === undefined) return [];
+  const { reloadedAt, refused, needsRestart } = of;
+  const yellow = (text: string): string => paint('yellow', text);
+  return [
+    ...(reloadedAt === undefined ? [] : [`${paint('dim', 'config ')} read again ${age(reloadedAt, now)}`]),
+    ...(refused === undefined
+      ? []
+      : [indented(`the file was not taken ${age(refused.at, now)}: ${refused.error}`, width, yellow)]),
+    ...needsRestart.map(setting => indented(`needs a restart: ${setting}`, width, yellow)),
   ];
 }
 

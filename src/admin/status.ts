@@ -167,10 +167,22 @@ export interface Status {
   readonly podio: readonly BudgetStatus[];
   /** Fields that rules name and that are no longer as they were, and apps that could not be read again since. */
   readonly definitions: DefinitionStatus;
+  /** Absent while nobody has asked for another config. */
+  readonly config?: ConfigStatus;
   /** How completely the changes of items have been seen, for each app that a rule wants them of. */
   readonly apps: readonly AppStatus[];
   /** What can't be found out once its delivery is lost. */
   readonly unrecoverable: readonly string[];
+}
+
+/** What became of the config since the start. */
+export interface ConfigStatus {
+  /** When it was last exchanged, ISO 8601, UTC. */
+  readonly reloadedAt?: string;
+  /** Why the last one was not taken, and since when; absent where it was. */
+  readonly refused?: { readonly error: string; readonly at: string };
+  /** What of it holds after a restart only. */
+  readonly needsRestart: readonly string[];
 }
 
 /** What each part of the daemon knows. */
@@ -207,6 +219,7 @@ export interface StatusFacts {
   readonly sweeps: readonly SweepStatus[];
   readonly completeness: readonly Completeness[];
   readonly definitions: DefinitionStatus;
+  readonly config?: ConfigStatus | undefined;
   /** Those that last. */
   readonly alarms: readonly RaisedAlarm[];
 }
@@ -254,6 +267,7 @@ export function statusOf(facts: StatusFacts): Status {
     },
     podio: facts.budgets,
     definitions: facts.definitions,
+    ...(facts.config && { config: facts.config }),
     apps: appsOf(facts.sweeps, facts.completeness),
     unrecoverable: UNRECOVERABLE,
   };

@@ -21,7 +21,8 @@ import { reconcile } from './reconcile.ts';
 import type { Reloads } from './reload.ts';
 import { whyInDaemon } from './why.ts';
 
-export interface ApiParts extends Pick<Reloads, 'reload'> {
+export interface ApiParts {
+  readonly reloads: Pick<Reloads, 'reload' | 'status'>;
   readonly base: Base;
   readonly front: Front;
   readonly dispatcher: Dispatcher;
@@ -89,7 +90,7 @@ export async function openApi(parts: ApiParts): Promise<HttpServer> {
         return hook && handshake(hook);
       },
       reconcile: request => reconcile(reconciler, request),
-      reload: ({ dryRun }) => parts.reload({ dryRun }),
+      reload: ({ dryRun }) => parts.reloads.reload({ dryRun }),
       rotateSecret: async () => {
         await base.secrets.rotate();
         return reconcile(reconciler, {
@@ -109,6 +110,7 @@ export async function openApi(parts: ApiParts): Promise<HttpServer> {
 
 async function factsOf(
   {
+    reloads,
     base,
     front,
     dispatcher,
@@ -150,6 +152,7 @@ async function factsOf(
     sweeps: front.recovery.status(),
     completeness: await store.gaps.completeness(),
     definitions: definitions.status(),
+    config: reloads.status(),
     alarms: alarms.raised(),
   };
 }

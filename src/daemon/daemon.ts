@@ -202,7 +202,7 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
 
   const { version } = options;
   admin = await openApi({
-    reload: reloads.reload,
+    reloads,
     base,
     front,
     dispatcher,

@@ -4,6 +4,7 @@
  * After that it only goes forward. A process that is killed anywhere in it starts with the file as it is then.
  */
 import { setTimeout as after } from 'node:timers/promises';
+import type { ConfigStatus } from '../admin/status.ts';
 import type { Config } from '../config/model.ts';
 import { coerceError, isPodiodError, PodiodError } from '../core/errors.ts';
 import type { Secrets } from '../core/hook.ts';
@@ -80,6 +81,8 @@ export interface Reloads {
    * what the store says, and then the config holds that did before.
    */
   reload(request?: ReloadRequest): Promise<ReloadAnswer>;
+  /** What became of it so far; undefined where nobody has asked. */
+  status(): ConfigStatus | undefined;
   /** What has not given anything up is given up, what has is finished. */
   stop(): Promise<void>;
 }
@@ -94,6 +97,7 @@ export function makeReloads(parts: ReloadParts): Reloads {
   const reliably = makeReliably({ clock, log });
   let tail: Promise<unknown> = parts.begun;
   let waiting: Promise<ReloadAnswer> | undefined;
+  let status: ConfigStatus | undefined;
   /** While lanes have ended and others have not begun. */
   let switching: Promise<unknown> | undefined;
 
@@ -196,14 +200,18 @@ export function makeReloads(parts: ReloadParts): Reloads {
   const told = async (request: ReloadRequest): Promise<ReloadAnswer> => {
     if (request.dryRun) return run(request);
     const ended = Promise.withResolvers<void>();
+    const now = (): string => new Date(clock.now()).toISOString();
     try {
       await parts.onBegin(ended.promise);
-      return await run(request);
-    } catch (error) {
-      if (!stopping.signal.aborted) {
-        log.error('config not reloaded, the one before goes on', { error: coerceError(error) });
-      }
-      throw error;
+      const answer = await run(request);
+      status = { reloadedAt: now(), needsRestart: answer.needsRestart };
+      return answer;
+    } catch (thrown) {
+      const error = coerceError(thrown);
+      if (!stopping.signal.aborted) log.error('config not reloaded, the one before goes on', { error });
+      const summary = 'summary' in error ? String(error.summary) : error.message;
+      status = { needsRestart: [], ...status, refused: { error: summary, at: now() } };
+      throw thrown;
     } finally {
       ended.resolve();
     }
@@ -221,6 +229,7 @@ export function makeReloads(parts: ReloadParts): Reloads {
       tail = asked.catch(() => {});
       return asked;
     },
+    status: () => status,
     async stop() {
       stopping.abort(isStopping());
       await switching;

@@ -176,6 +176,16 @@ describe('podiod reload', function () {
     await update(site, 1);
     await site.untilRun(1, 'one');
     expect(await statesOf(daemon)).to.deep.equal({ one: 'running' });
+    const status = JSON.parse((await site.podiod(['status', '--json'])).stdout);
+    expect(status.config.refused.error).to.equal('one problem in the config');
+    expect((await site.podiod(['status'])).stdout).to.match(
+      /the file was not taken .* ago: one problem in the config/,
+    );
+    site.configure({ plugins: PLUGINS, rules: { one: audited } });
+    await reload(site);
+    expect((await site.podiod(['status'])).stdout)
+      .to.match(/config +read again/)
+      .and.not.include('not taken');
   });
 
   it('changes nothing where a plugin can not be set up, and takes the same file when it can', async () => {
