@@ -135,6 +135,14 @@ type Time = Pick<StillTime, 'monotonic'>;
 const ABORTED: Pause = { kind: 'aborted' };
 const NO_DATA: Data = Object.freeze({});
 
+/** Of the nearly all that have no earlier life. */
+const NOTHING = new Map<string, never>();
+
+const byPlace = <T extends { readonly step: string; readonly branch: string }>(
+  known: readonly T[] = [],
+): Map<string, T> =>
+  known.length === 0 ? NOTHING : new Map(known.map(one => [placeOf(one.step, one.branch), one]));
+
 /**
  * One event on its way through the steps of a rule. A step that passes on several messages opens a branch for each, and each
  * is retried and parked by itself; one at a time is in hand, in their order, and while one waits the next one goes on. A
@@ -145,10 +153,10 @@ export class Delivery {
   readonly #context: DeliveryContext;
   readonly #task: Task;
   /** Steps finished in an earlier life of this run. */
-  readonly #finished = new Map<string, Checkpoint>();
-  readonly #restored = new Map<string, Tries>();
+  readonly #finished: ReadonlyMap<string, Checkpoint>;
+  readonly #restored: Map<string, Tries>;
   /** Branches parked by themselves in an earlier life. */
-  readonly #parkedBefore = new Map<string, ParkRequest>();
+  readonly #parkedBefore: ReadonlyMap<string, ParkRequest>;
   readonly #readAt: number;
   readonly #strands = new Strands(strandAt(0, '', NO_DATA));
   readonly #verdicts: StepVerdict[] = [];
@@ -168,13 +176,9 @@ export class Delivery {
     this.#task = task;
     this.#readAt = resume?.readAt ?? 0;
     this.#isThere = task.only === undefined;
-    for (const checkpoint of resume?.checkpoints ?? []) {
-      this.#finished.set(placeOf(checkpoint.step, checkpoint.branch), checkpoint);
-    }
-    for (const tries of resume?.tries ?? []) {
-      this.#restored.set(placeOf(tries.step, tries.branch), tries);
-    }
-    for (const park of resume?.parked ?? []) this.#parkedBefore.set(placeOf(park.step, park.branch), park);
+    this.#finished = byPlace(resume?.checkpoints);
+    this.#restored = byPlace(resume?.tries);
+    this.#parkedBefore = byPlace(resume?.parked);
     this.#isAdmitted = resume !== undefined && hasBegun(resume);
     // A step was reached before, so the conditions held.
     this.#conditions = this.#finished.size > 0 ? [] : task.conditions;
@@ -196,8 +200,8 @@ export class Delivery {
     }
     const { clock } = this.#context;
     // What a breaker has held back once in here it would hold back again.
-    const barred = new Set<Breaker>();
-    const isBarred = (index: number): boolean => barred.size > 0 && barred.has(this.#breaker(index));
+    let barred: Set<Breaker> | undefined;
+    const isBarred = (index: number): boolean => barred?.has(this.#breaker(index)) ?? false;
     this.#strands.ask();
     for (;;) {
       const at = this.#strands.next(clock.monotonic(), isBarred);
@@ -208,6 +212,7 @@ export class Delivery {
       at.until = clock.monotonic() + pause.ms;
       if (pause.kind === 'waiting') continue;
       at.heldBy = pause.breaker;
+      barred ??= new Set();
       barred.add(pause.breaker);
     }
     if (this.#strands.size === 0) return this.#end();
