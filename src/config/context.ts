@@ -1,4 +1,4 @@
-import type { Diagnostic } from '../core/diagnostic.ts';
+import type { Diagnostic, Place } from '../core/diagnostic.ts';
 import type { DiagnosticCode } from './codes.ts';
 import { type ConfigNode, child, keyPlaceAt, type Path, placeAt, section } from './node.ts';
 
@@ -20,13 +20,15 @@ export function complain(
     /** The key is wrong, not its value. */
     atKey?: boolean;
     severity?: Diagnostic['severity'];
+    /** Where it is inside of the value. */
+    place?: Place | undefined;
   } = {},
 ): void {
   context.report({
     severity: more.severity ?? 'error',
     code,
     message,
-    place: more.atKey ? keyPlaceAt(context.root, path) : placeAt(context.root, path),
+    place: more.place ?? (more.atKey ? keyPlaceAt(context.root, path) : placeAt(context.root, path)),
     path,
     ...(more.hint === undefined ? {} : { hint: more.hint }),
     ...(more.related === undefined ? {} : { related: more.related }),

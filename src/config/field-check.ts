@@ -23,8 +23,6 @@ export interface FieldCheck {
   field(node: FieldName, path: Path, apps: readonly string[], by?: UsedBy): readonly CatalogField[];
   /** A field that one of these apps must have: what a step looks at in whatever comes. */
   anyField(node: FieldName, path: Path, apps: readonly string[], by?: UsedBy): readonly CatalogField[];
-  /** As `anyField`, for a name without a place of its own: what is wrong with it; undefined: nothing. */
-  problem(name: string, apps: readonly string[]): { message: string; hint: string } | undefined;
   /** One value or a list of alternatives that is compared with a field. */
   values(node: ConfigNode | undefined, path: Path, fields: readonly CatalogField[], use: 'from' | 'to'): void;
   /** What `apps.*.fields` says. */
@@ -51,6 +49,8 @@ export interface FieldName {
   /** As people may see it. */
   readonly shown: string;
   readonly atKey?: boolean;
+  /** Where it stands inside of a longer text. */
+  readonly place?: Place | undefined;
 }
 
 export function fieldNameOf(node: ConfigNode): FieldName | undefined {
@@ -97,12 +97,12 @@ export function makeFieldCheck(context: Context, catalog: Catalog | undefined): 
   };
 
   const record = (
-    { name, atKey = false }: FieldName,
+    { name, atKey = false, place: inside }: FieldName,
     path: Path,
     apps: readonly string[],
     { rule, values }: UsedBy = { rule: String(path[1]), values: [] },
   ) => {
-    const place = (atKey ? keyPlaceAt : placeAt)(context.root, path);
+    const place = inside ?? (atKey ? keyPlaceAt : placeAt)(context.root, path);
     const compared = values
       .flatMap(node => each(node, []))
       .flatMap(({ node }) => {
@@ -145,7 +145,11 @@ export function makeFieldCheck(context: Context, catalog: Catalog | undefined): 
 
   const complainUnknown = (name: FieldName, path: Path, apps: readonly string[]) => {
     const { message, hint } = unknown(name, apps);
-    complain(context, 'CONFIG_UNKNOWN_FIELD', path, message, { hint, atKey: name.atKey ?? false });
+    complain(context, 'CONFIG_UNKNOWN_FIELD', path, message, {
+      hint,
+      atKey: name.atKey ?? false,
+      place: name.place,
+    });
   };
 
   const fieldsIn = (found: ReadonlyMap<string, CatalogField | undefined>) =>
@@ -167,11 +171,6 @@ export function makeFieldCheck(context: Context, catalog: Catalog | undefined): 
       if (fields.length === 0 && found.size > 0 && found.size === apps.length)
         complainUnknown(name, path, [...found.keys()]);
       return fields;
-    },
-    problem(name, apps) {
-      const found = lookUp(name, apps);
-      const isUnknown = fieldsIn(found).length === 0 && found.size > 0 && found.size === apps.length;
-      return isUnknown ? unknown({ name, shown: name }, [...found.keys()]) : undefined;
     },
     values(node, path, fields, use) {
       for (const { node: one, path: at } of each(node, path)) {

@@ -21,6 +21,7 @@ import {
   toPlain,
 } from './node.ts';
 import { PluginUseSchema } from './schema.ts';
+import { checkTemplateFields } from './template-fields.ts';
 
 /** A plugin as the config needs to know it. */
 export interface PluginInfo {
@@ -179,7 +180,15 @@ export async function checkOptions(
     entries: absolutePaths(plugin.options, merged),
   };
   const result = { failed: false };
-  const known = { names, fieldProblem: (name: string) => context.fields.problem(name, apps) };
+  const mentioned = new Set<string>();
+  const known = {
+    names,
+    // Looked up below, where its place can be told.
+    fieldProblem: (name: string) => {
+      mentioned.add(name);
+      return undefined;
+    },
+  };
   const parsed = await within(known, () =>
     check(plugin.options, options, {
       ...context,
@@ -197,13 +206,11 @@ export async function checkOptions(
   );
   const by = { rule: String(path[1]), apps };
   checkFields(context, plugin.options, options, by, key => [...(paths.get(key) ?? path), key]);
+  const placed = ([key = '', ...rest]: Path): Path => [...(paths.get(String(key)) ?? path), key, ...rest];
+  checkTemplateFields(context.fields, mentioned, options, apps, { rule: by.rule, values: [] }, placed);
   if (result.failed || !named || hasUnknown(options)) return undefined;
   const writes = writesOf(plugin, toPlain(options));
-  checkWritten(context, writes, options, by, ([key = '', ...rest]) => [
-    ...(paths.get(String(key)) ?? path),
-    key,
-    ...rest,
-  ]);
+  checkWritten(context, writes, options, by, placed);
   const given = givenNames(plugin, toPlain(options));
   const placeOf = (name: string): Path => {
     const [key] = [...merged].find(([, { value }]) => value.kind === 'scalar' && value.value === name) ?? [];

@@ -47,6 +47,18 @@ describe('config: load', () => {
   });
   afterEach(() => rm(dir, { recursive: true }));
 
+  it('knows which fields the templates of a rule name, aliases resolved, and where', async () => {
+    const text = withRule({
+      steps:
+        "[{ slack-notifier: { webhookUrl: 'https://hooks.slack.example/x', text: '{{ fields.value }}' } }]",
+    });
+    const { fieldUses } = await load(text);
+    const line = text.split('\n').findIndex(one => one.includes('fields.value')) + 1;
+    expect(fieldUses.map(({ rule, app, field, line }) => [rule, app, field, line])).to.deep.equal([
+      ['a', 'leads', 'deal-value', line],
+    ]);
+  });
+
   it('fills in what is left out', async () => {
     const config = await load(BASE);
     expect(config).to.deep.include({
