@@ -133,7 +133,15 @@ describe('all examples in one daemon', () => {
     });
     await podio.updateItem(lead, { fields: { title: 'Brook Ltd' } }, { by: 'Ada' });
     expect(
-      await until(async () => (await titles('archive')).length > 0 && titles('archive'), 'mirror', 20_000),
+      await until(
+        async () => (await titles('archive')).length > 0 && titles('archive'),
+        'mirror',
+        20_000,
+      ).catch(async error => {
+        // What podiod itself says of it.
+        const { stdout } = await site.podiod(['why', '--item', String(lead)]);
+        throw new Error(`${(error as Error).message}\n${stdout}`);
+      }),
     ).to.deep.equal(['Brook Ltd']);
 
     const project = await make('projects', { title: 'New site' });
