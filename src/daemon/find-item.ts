@@ -1,5 +1,5 @@
 import type { AppConfig, Config } from '../config/model.ts';
-import { UsageError } from '../core/errors.ts';
+import { PodioError, UsageError } from '../core/errors.ts';
 import type { HookRef } from '../core/hook.ts';
 import { didYouMean } from '../core/suggest.ts';
 import { type Identity, identityKey } from '../podio/contract.ts';
@@ -65,7 +65,7 @@ export async function locateItem(
       if (!isGone(error)) throw error;
     }
   }
-  throw new UsageError(`no app of the config has an item with the item_id ${name.itemId}`, HINT);
+  throw noSuchItem(`no app of the config has an item with the item_id ${name.itemId}`);
 }
 
 async function findNumbered(
@@ -108,9 +108,13 @@ async function findNumbered(
     return { itemId: (item as { item_id: number }).item_id, app };
   } catch (error) {
     if (!isGone(error)) throw error;
-    throw new UsageError(`the app ${app.name} has no item with the number ${name.number}`, HINT);
+    throw noSuchItem(`the app ${app.name} has no item with the number ${name.number}`);
   }
 }
+
+/** Rightly written, but not there: no wrong usage. */
+const noSuchItem = (message: string): PodioError =>
+  new PodioError('PODIO_NOT_FOUND', message, { hint: HINT, retry: 'never' });
 
 /** Whether the item's link lies under the app's: the same org and space. */
 const liesUnder = (link: URL, appLink: string): boolean =>

@@ -70,9 +70,9 @@ describe('podiod fire', function () {
     const site = await makeSite({ rules: RULES });
     const deal = await site.podio.createItem(102, { fields: { title: 'Birch', status: 'Open' } });
     await site.boot();
-    const refused = async (rule: string, item: string) => {
+    const refused = async (rule: string, item: string, exit = 2) => {
       const { code, stdout, stderr } = await site.podiod(['fire', '--rule', rule, '--item', item]);
-      expect([code, stdout], stderr).to.deep.equal([2, '']);
+      expect([code, stdout], stderr).to.deep.equal([exit, '']);
       return stderr;
     };
     expect(await refused('wom', 'leads/1'))
@@ -82,8 +82,8 @@ describe('podiod fire', function () {
     expect(await refused('won', 'leeds/1'))
       .to.include('there is no app leeds')
       .and.include('`leads`');
-    expect(await refused('won', 'leads/77')).to.include('the app leads has no item with the number 77');
-    expect(await refused('won', '987654321')).to.include('no app of the config has an item');
+    expect(await refused('won', 'leads/77', 1)).to.include('the app leads has no item with the number 77');
+    expect(await refused('won', '987654321', 1)).to.include('no app of the config has an item');
     expect(await refused('won', 'alder')).to.include('alder is no item');
     expect(await refused('won', 'deals/1')).to.include(
       `item ${deal.itemId} is one of the app deals, and the rule won is not about that`,
