@@ -116,7 +116,11 @@ describe('run modes', function () {
     });
     const daemon = await site.boot();
     const add = (title: string) => site.podio.createItem(101, { fields: { title, status: 'Open' } });
-    for (const title of ['Alder', 'Birch', 'Cedar', 'Dogwood']) await add(title);
+    // Deliveries may overtake each other.
+    for (const [n, title] of ['Alder', 'Birch', 'Cedar', 'Dogwood'].entries()) {
+      await add(title);
+      await until(async () => (await site.peek()).length === n + 1, 'it in the journal');
+    }
     await until(() => slack.received.length === 1, 'the first batch');
     expect(JSON.parse(slack.received[0] ?? '').text).to.equal('3: Alder (Open) Birch (Open) Cedar (Open)');
     const status = JSON.parse((await site.podiod(['status', '--json'])).stdout) as {
