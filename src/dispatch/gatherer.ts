@@ -112,7 +112,12 @@ export class Gatherer {
     this.#timer?.();
     this.#timer = undefined;
     if (ms <= 0) this.#look();
-    else this.#timer = clock.after(Math.ceil(ms), this.#look);
+    else
+      this.#timer = clock.after(Math.ceil(ms), () => {
+        // A timer may be a moment early, by this very clock. The store says whether it was.
+        this.#dueAt = Number.NEGATIVE_INFINITY;
+        this.#look();
+      });
   }
 
   async #feed(): Promise<void> {

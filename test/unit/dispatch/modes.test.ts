@@ -52,6 +52,22 @@ const statusChange = (from: string | undefined, to: string | undefined): Changes
   new Map(from === to ? [] : [['status', changed(from, to)]]);
 
 describe('mode settle', () => {
+  it('runs also when a timer is a moment early', async () => {
+    const seen = told();
+    const world = new World({
+      rules: [ruleOf(SETTLE)],
+      work: { work: task => void seen.note(task) },
+    });
+    const { after } = world.clock;
+    world.clock.after = (ms, fn) => after(Math.max(ms - 0.5, 0.5), fn);
+    await world.start();
+    await world.append(itemUpdate(1, 1));
+    await world.clock.advance(2 * MINUTE - 1);
+    expect(seen.seqs).to.deep.equal([]);
+    await world.clock.advance(3);
+    expect(seen.seqs).to.deep.equal([[1]]);
+  });
+
   it('runs once when an item has been quiet for so long', async () => {
     const seen = told();
     const world = await new World({
