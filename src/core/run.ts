@@ -20,6 +20,8 @@ export interface StepVerdict {
   readonly checks?: readonly Check[];
   /** Of a rule in shadow: what it would have done. */
   readonly would?: Would;
+  /** Fields that its templates or its condition name and the app does not have: they were taken for empty. */
+  readonly unknownFields?: readonly string[];
 }
 
 /** The record of a finished run. Keyed by (rule, event id, replay). Times are UTC milliseconds. */

@@ -8,7 +8,7 @@ import { keyOf } from '../core/rule-key.ts';
 import type { Outcome, StepVerdict } from '../core/run.ts';
 import { kept, type Would } from '../core/would.ts';
 import type { Data } from '../plugin/contract.ts';
-import type { Output, PreparedStep } from '../plugin/host.ts';
+import type { NoField, Output, PreparedStep } from '../plugin/host.ts';
 import type { Checkpoint, ParkRequest, Tries } from '../store/contract.ts';
 import type { Breaker } from './breaker.ts';
 import { afterFailure, freeWaitMs } from './failure.ts';
@@ -58,7 +58,7 @@ export interface DeliveryContext {
   /** Aborted when what is in hand has to be let go. */
   readonly signal: AbortSignal;
   /** What conditions see of an event. */
-  view(event: PodioEvent, data: Data, bundle?: Bundle): object;
+  view(event: PodioEvent, data: Data, bundle?: Bundle, noField?: NoField): object;
   /** Takes secrets out of what a condition has seen, before it is kept. */
   mask(text: string): string;
   /** Whether a try may be started: false when another owner may have the lane. */
@@ -75,7 +75,7 @@ export interface RunCondition {
   /** In place of a step's name: no step can be called so. */
   readonly name: string;
   /** Rejects when what it has to look at can't be read now. */
-  judge(): Promise<Judgement>;
+  judge(noField: NoField): Promise<Judgement>;
 }
 
 /** What a delivery needs for one event. The recordings resolve with true when it is on disk, false when let go. */
@@ -285,13 +285,17 @@ export class Delivery {
     trying.since(ruleTime);
     const startedAt = clock.monotonic();
     try {
-      const { holds, checks } = await judge();
+      const { holds, checks } = await judge(trying.noField);
       this.#context.outages.succeeded(name, trying);
       this.#asking = new Trying();
       if (holds) return undefined;
       const ms = clock.monotonic() - startedAt;
       const verdict = {
-        ...verdictOf({ name }, '', 'filtered', { attempts: trying.attempts + 1, ms }),
+        ...verdictOf({ name }, '', 'filtered', {
+          attempts: trying.attempts + 1,
+          ms,
+          ...trying.unknownFields,
+        }),
         checks: this.#masked(checks),
       };
       return { kind: 'ended', outcome: 'filtered', steps: checks.length > 0 ? [verdict] : [] };
@@ -366,10 +370,12 @@ export class Delivery {
         would: told => {
           would = told;
         },
+        noField: trying.noField,
       });
       verdict = verdictOf(step, branch, output.length > 0 ? 'done' : 'filtered', {
         attempts: trying.attempts + 1,
         ms: clock.monotonic() - startedAt,
+        ...trying.unknownFields,
       });
       if (would) verdict = { ...verdict, would: kept(would, this.#context.mask) };
       this.#context.outages.succeeded(step.name, trying);
@@ -385,8 +391,7 @@ export class Delivery {
       const probe = admission === 'probe' ? breaker : undefined;
       const decided = await this.#failed(step, trying, time, branch, error, ms, probe);
       if (decided === 'aside') {
-        const { attempts } = trying;
-        this.#setAside(at, verdictOf(step, branch, 'failed', { attempts, ms, error: messageOf(error) }));
+        this.#setAside(at, failedBy(error, step, branch, trying, ms));
         return undefined;
       }
       if (decided !== 'continue') return decided;
@@ -395,6 +400,7 @@ export class Delivery {
         attempts: trying.attempts,
         ms,
         error: messageOf(error),
+        ...trying.unknownFields,
       });
     }
     return this.#finish(at, output, verdict);
@@ -413,14 +419,15 @@ export class Delivery {
     const startedAt = clock.monotonic();
     try {
       const { holds, checks } = await when.judge(
-        this.#context.view(this.#task.event, at.data, this.#task.bundle),
+        this.#context.view(this.#task.event, at.data, this.#task.bundle, trying.noField),
       );
       if (holds) {
         trying.held = true;
         return 'holds';
       }
       this.#context.outages.succeeded(step.name, trying);
-      const rest = { attempts: trying.attempts + 1, ms: clock.monotonic() - startedAt };
+      const attempts = trying.attempts + 1;
+      const rest = { attempts, ms: clock.monotonic() - startedAt, ...trying.unknownFields };
       return this.#finish(at, [{ data: at.data }], {
         ...verdictOf(step, branch, 'skipped', rest),
         checks: this.#masked(checks),
@@ -430,8 +437,7 @@ export class Delivery {
       // What could not be decided is never taken for decided, so `onError: continue` is for the step itself.
       const decided = await this.#failed({ ...step, onError: 'park' }, trying, time, branch, error, 0);
       if (decided === 'aside') {
-        const { attempts } = trying;
-        this.#setAside(at, verdictOf(step, branch, 'failed', { attempts, ms: 0, error: messageOf(error) }));
+        this.#setAside(at, failedBy(error, step, branch, trying, 0));
         return undefined;
       }
       return decided === 'continue' ? undefined : decided;
@@ -547,7 +553,7 @@ export class Delivery {
           return isKept ? 'aside' : ABORTED;
         }
         if (!(await this.#keepConditions(step.name))) return ABORTED;
-        const verdict = verdictOf(step, branch, 'failed', { attempts, ms, error: message });
+        const verdict = failedBy(error, step, branch, trying, ms);
         return isCondition(step.name) ? this.#givenUp([], park) : this.#giveUp(park, verdict);
       }
     }
@@ -613,6 +619,15 @@ export class Delivery {
     return this.#context.steps[index] as PreparedStep;
   }
 }
+
+const failedBy = (
+  error: unknown,
+  step: Pick<Step, 'name'>,
+  branch: string,
+  { attempts, unknownFields }: Trying,
+  ms: number,
+): StepVerdict =>
+  verdictOf(step, branch, 'failed', { attempts, ms, error: messageOf(error), ...unknownFields });
 
 /** Which change, or which changes, a delivery is about. */
 function identityOf(event: PodioEvent, bundle: Bundle | undefined): string {

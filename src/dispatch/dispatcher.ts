@@ -121,7 +121,7 @@ export function makeDispatcher(deps: DispatcherDeps): Dispatcher {
       hold: holds.of('rule', rule.name),
       matcher: makeMatcher(rule, known),
       reader,
-      view: (event, data, bundle) => plugins.view(rule, event, data, bundle),
+      view: (event, data, bundle, noField) => plugins.view(rule, event, data, bundle, noField),
       mask: deps.mask ?? (text => text),
       lanes: store.lanes,
       feed,

@@ -538,7 +538,7 @@ export class Runner implements Taker {
       yield* spanConditions(bundle.events, matcher, reader);
       const { where } = rule;
       if (where !== undefined) {
-        yield { name: WHERE, judge: () => where.judge(context.view(event, NO_DATA, bundle)) };
+        yield { name: WHERE, judge: noField => where.judge(context.view(event, NO_DATA, bundle, noField)) };
       }
       return;
     }
@@ -559,7 +559,7 @@ export class Runner implements Taker {
     }
     const { where } = rule;
     if (where === undefined || isSettling) return;
-    yield { name: WHERE, judge: () => where.judge(context.view(event, NO_DATA, bundle)) };
+    yield { name: WHERE, judge: noField => where.judge(context.view(event, NO_DATA, bundle, noField)) };
   }
 
   /** What nobody at Podio has made may not come among what is run together. */

@@ -14,6 +14,18 @@ export class Trying {
   wasTried = false;
   /** Whether its `when` is known to hold. */
   held = false;
+  #unknownFields: Set<string> | undefined;
+
+  /** A field was named that the app does not have. */
+  readonly noField = (name: string): void => {
+    this.#unknownFields ??= new Set();
+    this.#unknownFields.add(name);
+  };
+
+  /** For its verdict: those that were named so far, if any. */
+  get unknownFields(): Pick<StepVerdict, 'unknownFields'> {
+    return this.#unknownFields ? { unknownFields: [...this.#unknownFields].sort() } : {};
+  }
 
   /** From the first try until now; counts from now on where there was none. */
   since(time: Time): number {
@@ -41,7 +53,7 @@ export function verdictOf(
   step: Pick<Step, 'name'>,
   branch: string,
   outcome: StepVerdict['outcome'],
-  rest: { attempts: number; ms: number; error?: string },
+  rest: Pick<StepVerdict, 'attempts' | 'ms' | 'error' | 'unknownFields'>,
 ): StepVerdict {
   return {
     step: step.name,

@@ -31,6 +31,8 @@ export interface StepTask {
   readonly signal: AbortSignal;
   /** Told what the step would have done, where its effects are captured and it is not pure. */
   would?(would: Would): void;
+  /** Told of each field that is named and that the app does not have. */
+  noField?(name: string): void;
 }
 
 /** What a try needs beside its task. */

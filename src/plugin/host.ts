@@ -21,6 +21,9 @@ import type { AppNames } from './view.ts';
 export type { StepTask } from './attempt.ts';
 export type { Output } from './message.ts';
 
+/** Told of each field that is named and that the app does not have. */
+export type NoField = (name: string) => void;
+
 /** One step of one rule, set up once and run many times. */
 export interface PreparedStep {
   readonly step: Step;
@@ -46,7 +49,7 @@ export interface PluginHost {
   /** Begins to set the step up. `once`: what fails then is not tried again, and `ready` rejects with it. */
   prepare(rule: Rule, step: Step, once?: boolean): PreparedStep;
   /** What conditions of a rule see of an event, and of what its steps have added. */
-  view(rule: Rule, event: PodioEvent, data: Data, bundle?: Bundle): View;
+  view(rule: Rule, event: PodioEvent, data: Data, bundle?: Bundle, noField?: NoField): View;
   /** Disposes of the steps of this rule, as `dispose` does of all. */
   release(rule: Rule): Promise<void>;
   /** In reverse order, each with a deadline. Set-ups in hand are given up. Never rejects. */
@@ -118,13 +121,13 @@ export function makePluginHost(deps: HostDeps): PluginHost {
       steps.push(prepared);
       return prepared;
     },
-    view(rule, event, data, bundle) {
+    view(rule, event, data, bundle, noField) {
       let fields = fieldChecks.get(rule);
       if (fields === undefined) {
         fields = makeFieldCheck(deps, deps.log.child({ rule: rule.name }));
         fieldChecks.set(rule, fields);
       }
-      return viewOf(messageWorld(deps, rule, fields), event, data, bundle);
+      return viewOf(messageWorld(deps, rule, fields, noField), event, data, bundle);
     },
     async release(rule) {
       fieldChecks.delete(rule);
@@ -149,7 +152,7 @@ class SteppedPlugin implements PreparedStep {
   /** What fails is not tried again. */
   readonly #once: boolean;
   readonly #log: Log;
-  readonly #world: TryWorld;
+  readonly #fields: FieldCheck;
   readonly #whenReady = Promise.withResolvers<void>();
   #state: StepState = { state: 'setting-up' };
   #instance: PluginInstance | undefined;
@@ -161,10 +164,8 @@ class SteppedPlugin implements PreparedStep {
     this.#deps = deps;
     this.#rule = rule;
     this.#once = once;
-    const { attribution, clock } = deps;
     this.#log = deps.log.child({ module: 'plugin', plugin: step.plugin, rule: rule.name, step: step.name });
-    const messages = messageWorld(deps, rule, makeFieldCheck(deps, this.#log));
-    this.#world = { attribution, clock, log: deps.log, messages };
+    this.#fields = makeFieldCheck(deps, this.#log);
     // Nobody may be waiting when it ends.
     this.#whenReady.promise.catch(() => {});
     void this.#setUpUntilReady();
@@ -202,7 +203,7 @@ class SteppedPlugin implements PreparedStep {
     await this.ready(task.signal);
     if (this.#mode === 'told') return this.#tell(task);
     const { operator } = this.#instance as PluginInstance;
-    const run = () => attempt(operator, task, this.#at('deliver'), this.#world);
+    const run = () => attempt(operator, task, this.#at('deliver'), this.#worldFor(task));
     const { capture } = this.#deps;
     if (this.#mode === 'real' || capture === undefined) return run();
     const { result, sends } = await capture.collect(run);
@@ -215,7 +216,7 @@ class SteppedPlugin implements PreparedStep {
     const at = this.#at('deliver');
     const { describe } = await this.#load();
     if (!describe) return undefined;
-    const { message, end } = dryMessage(task, this.step.name, this.#world.messages);
+    const { message, end } = dryMessage(task, this.step.name, this.#worldFor(task).messages);
     const late = () =>
       new PluginError('PLUGIN_DEADLINE', `describe() took longer than ${task.deadlineMs} ms`, at);
     try {
@@ -242,6 +243,11 @@ class SteppedPlugin implements PreparedStep {
     const instance = this.#instance;
     this.#instance = undefined;
     if (instance) await this.#disposeOf(instance);
+  }
+
+  #worldFor({ noField }: StepTask): TryWorld {
+    const { attribution, clock, log } = this.#deps;
+    return { attribution, clock, log, messages: messageWorld(this.#deps, this.#rule, this.#fields, noField) };
   }
 
   async #tell(task: StepTask): Promise<readonly Output[]> {
@@ -374,28 +380,33 @@ class SteppedPlugin implements PreparedStep {
 
 const isInShadow = ({ shadow }: Rule): boolean => shadow === true;
 
-/** Told of every field that a template or a condition names. */
-type FieldCheck = (event: PodioEvent, field: string) => void;
+/** Whether the app is known not to have a field. */
+type FieldCheck = (event: PodioEvent, field: string) => boolean;
 
-/** Tells once of each field that the app does not have. */
+/** Logs once of each field that the app does not have. */
 function makeFieldCheck({ knowsField }: HostDeps, log: Log): FieldCheck {
   const missing = new Set<string>();
   return (event, field) => {
-    if (missing.has(field) || knowsField?.(event, field) !== false) return;
+    if (knowsField?.(event, field) !== false) return false;
+    if (missing.has(field)) return true;
     missing.add(field);
     log.warn('a field is named that the app does not have; it is taken for empty', { field, app: event.app });
+    return true;
   };
 }
 
 const messageWorld = (
   { apps, clock, previousRun, reader }: HostDeps,
   rule: Rule,
-  mentions: FieldCheck,
+  isMissing: FieldCheck,
+  noField: NoField | undefined,
 ): MessageWorld => ({
   reader,
   apps,
   rule,
   now: () => clock.now(),
   previousRun: async event => previousRun?.(rule.name, event),
-  mentions,
+  mentions(event, name) {
+    if (isMissing(event, name)) noField?.(name);
+  },
 });

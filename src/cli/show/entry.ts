@@ -2,6 +2,7 @@ import type { StepVerdict } from '../../core/run.ts';
 import type { EventWithRuns } from '../../store/contract.ts';
 import type { Cli } from '../io.ts';
 import { clip, plain } from '../text.ts';
+import { unknownFieldLines } from './unknown-fields.ts';
 import { wouldLines } from './would.ts';
 
 const LOOK = {
@@ -30,6 +31,7 @@ export function printEntry(cli: Cli, { event, runs }: EventWithRuns): void {
     const text = `${rule}: ${outcome}${shadow ? ' in shadow' : ''}${why === undefined ? '' : `: ${plain(why)}`}`;
     cli.print(`        ${cli.style(color, mark)} ${clip(text, room - 10)}`);
     for (const line of wouldLines(steps, room - 12)) cli.print(`            ${line}`);
+    for (const line of unknownFieldLines(steps)) cli.print(`            ${clip(line, room - 12)}`);
   }
 }
 

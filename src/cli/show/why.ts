@@ -5,6 +5,7 @@ import type { ChangeWhy, RuleWhy, WhyVerdict } from '../../dispatch/why.ts';
 import type { Cli } from '../io.ts';
 import { clip, plain } from '../text.ts';
 import { showChecks } from './checks.ts';
+import { unknownFieldLines } from './unknown-fields.ts';
 
 const LOOK: Readonly<Record<WhyVerdict, { mark: string; color: 'green' | 'gray' | 'red' | 'yellow' }>> = {
   settled: { mark: '✓', color: 'green' },
@@ -81,6 +82,7 @@ function* showRule(
     for (const step of steps) {
       yield `      ${clip(stepLine(step), room - 6)}`;
       yield* showChecks(step.checks, '        ', room);
+      for (const line of unknownFieldLines([step])) yield `        ${clip(line, room - 8)}`;
       if (step.would)
         for (const line of showWould(step.would)) yield `        would: ${clip(plain(line), room - 15)}`;
     }

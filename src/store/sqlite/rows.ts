@@ -35,7 +35,8 @@ type VerdictTuple = [
   branch?: string | null,
   error?: string | null,
   checks?: readonly CheckTuple[] | null,
-  would?: Would,
+  would?: Would | null,
+  unknownFields?: readonly string[],
 ];
 type CheckTuple = [path: string, test: string, seen: string, holds: 0 | 1];
 const VERDICTS: readonly StepVerdict['outcome'][] = ['done', 'filtered', 'failed', 'continued', 'skipped'];
@@ -49,13 +50,14 @@ export const SHADOW_BEGINS = `["${SHADOW}"`;
 export function stepsText(steps: readonly StepVerdict[], shadow?: boolean): string | null {
   if (steps.length === 0 && !shadow) return null;
   const tuples = steps.map(({ step, branch, outcome, attempts, ms, ...rest }) => {
-    const { error, checks, would } = rest;
+    const { error, checks, would, unknownFields } = rest;
     const tuple: VerdictTuple = [step, VERDICTS.indexOf(outcome), attempts, ms];
     const more = [
       branch,
       error,
       checks?.map(({ path, test, seen, holds }): CheckTuple => [path, test, seen, holds ? 1 : 0]),
       would,
+      unknownFields,
     ];
     const last = more.findLastIndex(one => one !== undefined);
     return [...tuple, ...more.slice(0, last + 1).map(one => one ?? null)];
@@ -71,7 +73,7 @@ export function stepsOf(stored: SQLOutputValue | undefined): readonly StepVerdic
   const tuples = JSON.parse(stored) as (VerdictTuple | typeof SHADOW)[];
   return tuples
     .filter(tuple => tuple !== SHADOW)
-    .map(([step, outcome, attempts, ms, branch, error, checks, would]) => ({
+    .map(([step, outcome, attempts, ms, branch, error, checks, would, unknownFields]) => ({
       step,
       ...(typeof branch === 'string' ? { branch } : {}),
       outcome: VERDICTS[outcome] ?? 'failed',
@@ -82,6 +84,7 @@ export function stepsOf(stored: SQLOutputValue | undefined): readonly StepVerdic
         checks: checks.map(([path, test, seen, holds]) => ({ path, test, seen, holds: holds === 1 })),
       }),
       ...(would && { would }),
+      ...(unknownFields && { unknownFields }),
     }));
 }
 

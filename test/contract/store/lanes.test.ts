@@ -103,6 +103,7 @@ for (const { name, make } of WORLDS) {
         { step: 'a', outcome: 'done', attempts: 1, ms: 2 },
         { step: 'b', outcome: 'skipped', attempts: 1, ms: 0, checks: [check, { ...check, holds: true }] },
         { step: 'c', branch: '1', outcome: 'continued', attempts: 2, ms: 3, error: 'no' },
+        { step: 'd', outcome: 'done', attempts: 1, ms: 2, unknownFields: ['stauts'] },
       ];
       await store.lanes.finish(lease, settled(event, { steps }), 1);
       const [listed] = await store.journal.list({});

@@ -1,5 +1,6 @@
 // `podiod why` beside a daemon in this process, and afterwards without one.
 import { expect } from 'chai';
+import type { StepVerdict } from '../../../src/core/run.ts';
 import type { WhyAnswer } from '../../../src/daemon/index.ts';
 import { until } from '../../support/wait.ts';
 import { makeSite, type Site } from './site.ts';
@@ -158,5 +159,68 @@ describe('podiod why', function () {
       const { apps } = await asked(site, '--item', '999999');
       expect(apps.map(({ hooks }) => hooks)).to.deep.equal([null, null]);
     });
+  });
+});
+
+describe('a field that the app does not have', function () {
+  this.timeout(30_000);
+
+  it('stands in the record of the run that named it, step by step', async () => {
+    await using site = await makeSite({
+      rules: {
+        tells: {
+          on: { app: 'leads', fields: ['status'] },
+          steps: [
+            {
+              'podio-comment': { text: 'Now {{ fields.stauts }}{{ changes.status.to }}, {{ fields.onwer }}' },
+            },
+            { audit: {}, when: { 'fields.titel': { exists: true } } },
+            'audit',
+          ],
+        },
+        never: {
+          on: { app: 'leads', fields: ['status'] },
+          where: { 'fields.titel': 'Fjord' },
+          steps: ['audit'],
+        },
+      },
+    });
+    await using daemon = site.start(['--config', '.podiorc.yml']);
+    await until(async () => (await site.podiod(['status', '--ready'])).code === 0, 'a ready daemon');
+    const { itemId } = site.podio.createItem(101, { fields: { title: 'Fjord', status: WON } });
+    const runs = async () => {
+      const { events } = JSON.parse((await site.podiod(['events', '--json'])).stdout);
+      return events.flatMap(
+        (event: { runs: { rule: string; outcome: string; steps: StepVerdict[] }[] }) => event.runs,
+      );
+    };
+    await until(async () => (await runs()).length >= 2, 'both runs');
+
+    const named = Object.fromEntries(
+      (await runs()).map(
+        ({ rule, outcome, steps }: { rule: string; outcome: string; steps: StepVerdict[] }) => [
+          rule,
+          [outcome, ...steps.map(({ step, outcome: made, unknownFields }) => [step, made, unknownFields])],
+        ],
+      ),
+    );
+    expect(named).to.deep.equal({
+      tells: [
+        'settled',
+        ['podio-comment', 'done', ['onwer', 'stauts']],
+        ['audit', 'skipped', ['titel']],
+        ['audit-2', 'done', undefined],
+      ],
+      never: ['filtered', ['rule.where', 'filtered', ['titel']]],
+    });
+
+    const { changes } = await asked(site, '--item', String(itemId), '--rule', 'tells');
+    expect(changes[0]?.rules[0]?.runs[0]?.steps[0]?.unknownFields).to.deep.equal(['onwer', 'stauts']);
+    const { stdout: why } = await site.podiod(['why', '--item', String(itemId)]);
+    expect(why).to.match(/podio-comment: done.*\n {8}the app has no field `onwer`: taken for empty\n/);
+    const { stdout: events } = await site.podiod(['events']);
+    expect(events).to.match(/tells: settled\n {12}the app has no field `onwer`: taken for empty\n/);
+    daemon.stop();
+    expect(await daemon.ended).to.equal(0);
   });
 });
