@@ -33,6 +33,8 @@ export class Gatherer {
   readonly #max: number;
   readonly #look = makeWake(() => this.#feed());
   #held: HeldLane | undefined;
+  #isOn = false;
+  #isOver = false;
   #inHand = 0;
   /** Of the last group handed out. */
   #place = 0;
@@ -49,16 +51,20 @@ export class Gatherer {
     this.#max = deps.mode === 'batch' ? MAX_BATCHES : MAX_GROUPS;
   }
 
+  open(held: HeldLane): void {
+    this.#held = held;
+  }
+
   /** Begins with what was left from before. */
-  async start(held: HeldLane): Promise<void> {
+  async start(): Promise<void> {
     const { mode, timed } = this.#deps;
     // What waits for the time of a mode that the rule has no more would wait for ever.
     for (let limit = MAX_GROUPS, closed = limit; closed === limit; ) {
-      const closing = await held.close({ limit, unlike: { mode, timed } });
-      if (closing === undefined) return;
+      const closing = await this.#held?.close({ limit, unlike: { mode, timed } });
+      if (closing === undefined || this.#isOver) return;
       closed = closing.closed;
     }
-    this.#held = held;
+    this.#isOn = true;
     this.#look();
   }
 
@@ -68,7 +74,7 @@ export class Gatherer {
     this.progressed();
   }
 
-  /** An entry was dealt with. */
+  /** An entry was dealt with, or is none of the rule's. */
   progressed(): void {
     if (this.#until !== undefined) this.#look();
   }
@@ -97,14 +103,16 @@ export class Gatherer {
     return true;
   }
 
+  /** Hands out no more. What is in hand ends as it would. */
   end(): void {
-    this.#held = undefined;
+    this.#isOver = true;
+    this.#isOn = false;
     this.#timer?.();
     this.#timer = undefined;
   }
 
   #lookAt(ms: number): void {
-    if (this.#held === undefined) return;
+    if (!this.#isOn) return;
     const { clock } = this.#deps;
     const at = clock.monotonic() + Math.max(0, Math.ceil(ms));
     if (at >= this.#dueAt && ms > 0) return;
@@ -122,7 +130,7 @@ export class Gatherer {
 
   async #feed(): Promise<void> {
     const { clock, add } = this.#deps;
-    while (this.#held !== undefined) {
+    while (this.#isOn && this.#held !== undefined) {
       const room = this.#room;
       this.#hasMore = room <= 0;
       if (room <= 0) return;
@@ -134,8 +142,8 @@ export class Gatherer {
         if (closing.closed === room) this.#dueAt = Number.NEGATIVE_INFINITY;
         else if (closing.nextMs !== undefined) this.#lookAt(closing.nextMs);
       }
-      const page = await this.#held?.closed({ after: this.#place, limit: room });
-      if (page === undefined) return;
+      const page = await this.#held.closed({ after: this.#place, limit: room });
+      if (page === undefined || !this.#isOn) return;
       for (const group of page) {
         this.#place = group.place;
         this.#inHand++;
@@ -152,7 +160,8 @@ export class Gatherer {
   /** A group is what had come when it was due, however far behind with the journal the lane is. */
   #mayClose(): boolean {
     const { head, isThrough, mode } = this.#deps;
-    if (mode !== 'latest') {
+    // What is from a mode that is no more is complete already.
+    if (mode !== undefined && mode !== 'latest') {
       this.#until ??= head();
       if (!isThrough(this.#until)) return false;
     }

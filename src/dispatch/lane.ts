@@ -166,7 +166,7 @@ export class Lane {
       inOrder,
       chain: limits.chain,
       signal,
-      taker: this.#collector ? both(this.#collector, this.#runner) : this.#runner,
+      taker: this.#collector ? both(this.#collector, this.#runner, this.#gatherer) : this.#runner,
     });
   }
 
@@ -194,6 +194,7 @@ export class Lane {
     });
     this.#held = held;
     this.#intake.open(held);
+    this.#gatherer.open(held);
     this.#runner.open(held, readAt, caution);
     this.#collector?.open(held, readAt, undefined);
     this.#hasGroups = this.#collector !== undefined || state.gathered === true;
@@ -213,7 +214,7 @@ export class Lane {
       () => {},
     );
     this.#intake.start();
-    if (this.#hasGroups && this.#held) void this.#gatherer.start(this.#held);
+    if (this.#hasGroups) void this.#gatherer.start();
   }
 
   /** There may be more in the journal. */
@@ -357,13 +358,15 @@ const isJudged = (rule: Rule): boolean => {
   );
 };
 
-const both = (collector: Taker, runner: Taker): Taker => ({
+const both = (collector: Taker, runner: Taker, gatherer: Pick<Gatherer, 'progressed'>): Taker => ({
   isSuspect: key => runner.isSuspect(key),
   // What is only gathered ends no process.
   cameFirst() {},
   start() {
     collector.start();
     runner.start();
+    // Of what was read nothing may be for the rule, and groups may have waited for just that.
+    gatherer.progressed();
   },
   goOnAfterHalt() {
     collector.goOnAfterHalt();

@@ -68,6 +68,28 @@ describe('mode settle', () => {
     expect(seen.seqs).to.deep.equal([[1]]);
   });
 
+  it('runs when the last that was read before it is for others', async () => {
+    const seen = told();
+    const gate = { open: Promise.resolve() };
+    const world = await new World({
+      rules: [ruleOf(SETTLE)],
+      work: { work: task => void seen.note(task) },
+      wrap: store => ({
+        ...store,
+        journal: { ...store.journal, read: query => gate.open.then(() => store.journal.read(query)) },
+      }),
+    }).start();
+    await world.append(itemUpdate(1, 1));
+    const { promise, resolve } = Promise.withResolvers<void>();
+    gate.open = promise;
+    await world.append({ ...itemUpdate(2, 1), ref: { type: 'app', id: 102 }, app: 'deals' });
+    await world.clock.advance(2 * MINUTE);
+    expect(seen.seqs).to.deep.equal([]);
+    resolve();
+    await world.clock.advance(0);
+    expect(seen.seqs).to.deep.equal([[1]]);
+  });
+
   it('runs once when an item has been quiet for so long', async () => {
     const seen = told();
     const world = await new World({
@@ -417,6 +439,44 @@ describe('mode batch', () => {
     expect(await world.cursor('r')).to.equal(7);
   });
 
+  it('when the end of the run is the first that is read after a start', async () => {
+    const seen = told();
+    const close = { open: Promise.resolve() };
+    const world = await new World({
+      rules: [ruleOf({ kind: 'batch', max: 100, closes: { kind: 'run' } }, { triggers: [NIGHTLY] })],
+      work: { work: task => void seen.note(task) },
+      wrap: store => ({
+        ...store,
+        lanes: {
+          ...store.lanes,
+          close: (lease, query) => close.open.then(() => store.lanes.close(lease, query)),
+        },
+      }),
+    }).start();
+    const ofRun = (id: string, event: object) => ({
+      ...itemUpdate(1, 1),
+      id,
+      type: id.split(':')[0] ?? '',
+      source: 'schedule' as const,
+      params: { rule: 'r' },
+      ...event,
+    });
+    await world.append(ofRun('schedule.item:r:a:1', {}));
+    world.store = world.store.reopen();
+    await world.store.journal.append([
+      ofRun('schedule.end:r:a', { ref: { type: 'schedule', id: 'r' }, itemId: undefined }),
+    ]);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    close.open = promise;
+    await world.crash();
+    resolve();
+    await world.clock.advance(0);
+    expect(world.dispatcher.status().map(({ state, error }) => [state, error])).to.deep.equal([
+      ['running', undefined],
+    ]);
+    expect(seen.seqs).to.deep.equal([[1]]);
+  });
+
   it('is parked as one, and retried as one, over a restart', async () => {
     const seen = told();
     let works = false;
@@ -488,6 +548,25 @@ describe('mode batch', () => {
     expect(seen.seqs).to.deep.equal([[1, 2]]);
     await world.append(itemUpdate(1, 2));
     expect(seen.seqs).to.deep.equal([[1, 2], [3]]);
+  });
+
+  it('what waits when there is no mode any more waits for no other run', async () => {
+    const seen = told();
+    const world = await new World({
+      rules: [ruleOf(SETTLE)],
+      work: {
+        work: task => {
+          seen.note(task);
+          if (task.event.itemId === 2) throw new Error('not now');
+          return undefined;
+        },
+      },
+    }).start();
+    await world.append(itemUpdate(1, 1));
+    world.store = world.store.reopen();
+    await world.store.journal.append([itemUpdate(2, 1)]);
+    await world.crash({ rules: [makeRule('r')] });
+    expect(seen.seqs).to.deep.include([1]);
   });
 
   it('nothing begins while the rule is paused', async () => {
