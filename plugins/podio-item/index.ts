@@ -82,6 +82,22 @@ export default definePlugin({
     const changed = { ...written, event: 'item.update' };
     return create ? [changed, { ...written, event: 'item.create' }] : [changed];
   },
+  reads({ app, match, copy }) {
+    const matched = typeof match === 'object' && typeof app === 'string' ? Object.keys(match) : [];
+    const unfit = { types: ['image', 'file'], why: 'can’t be copied: files belong to one item' };
+    const copied = Array.isArray(copy) ? copy.keys() : Object.keys(copy ?? {});
+    return [
+      ...matched
+        .filter(name => name !== 'externalId')
+        .map(name => ({
+          app,
+          at: ['match', name],
+          compared: true,
+          unfit: { types: ['calculation'], why: 'is calculated by Podio, and can’t be looked for' },
+        })),
+      ...[...copied].map(name => ({ at: ['copy', name], unfit })),
+    ];
+  },
   async describe({ event, view }, given) {
     const { app, match, item, set, copy, create, tags } = given;
     const meant = match

@@ -25,7 +25,8 @@ export const DIAGNOSTIC_CODES = {
   CONFIG_UNKNOWN_SPACE: 'A rule names a space that `spaces` does not have.',
   CONFIG_UNKNOWN_FIELD: 'A rule or an alias names a field that the app, by the catalog, does not have.',
   CONFIG_UNKNOWN_OPTION: 'A field is compared with an option that, by the catalog, it does not have.',
-  CONFIG_FIELD_VALUE: 'A field is compared with what, by its type in the catalog, it can never be.',
+  CONFIG_FIELD_VALUE:
+    'A field is compared with what, by its type in the catalog, it can never be, or is of a type that won’t do there.',
   CONFIG_CATALOG: 'The catalog beside the config can not be used, or lacks an app of the config.',
   CONFIG_UNKNOWN_LOGIN: 'An app or space names a login that `logins` does not have.',
   CONFIG_UNKNOWN_PLUGIN: 'A step names a plugin that is neither built in nor a key of `plugins`.',

@@ -2,7 +2,7 @@
 import { dirname, isAbsolute, resolve } from 'node:path';
 import type { ZodType } from 'zod';
 import type * as core from 'zod/v4/core';
-import type { StepWrite } from '../core/rule.ts';
+import type { StepRead, StepWrite } from '../core/rule.ts';
 import { didYouMean, suggestion } from '../core/suggest.ts';
 import { within } from '../language/surroundings.ts';
 import { check } from './check.ts';
@@ -20,6 +20,7 @@ import {
   showPath,
   toPlain,
 } from './node.ts';
+import { checkRead, hasOptions, hasTemplate } from './read-fields.ts';
 import { PluginUseSchema } from './schema.ts';
 import { checkTemplateFields } from './template-fields.ts';
 
@@ -28,6 +29,7 @@ export interface PluginInfo {
   readonly name: string;
   readonly options: ZodType;
   writes?(options: unknown): readonly StepWrite[];
+  reads?(options: unknown): readonly StepRead[];
   names?(options: unknown): readonly string[];
 }
 
@@ -210,7 +212,11 @@ export async function checkOptions(
   checkTemplateFields(context.fields, mentioned, options, apps, { rule: by.rule, values: [] }, placed);
   if (result.failed || !named || hasUnknown(options)) return undefined;
   const writes = writesOf(plugin, toPlain(options));
-  checkWritten(context, writes, options, by, placed);
+  const reads = readsOf(plugin, toPlain(options));
+  // What is looked for has the names of what is written, in another place.
+  const lookedFor = new Set(reads.flatMap(({ at, compared }) => (compared ? [showPath([...at])] : [])));
+  checkWritten(context, writes, options, by, placed, path => lookedFor.has(showPath(path)));
+  checkRead(context, context.fields, reads, options, by, placed);
   const given = givenNames(plugin, toPlain(options));
   const placeOf = (name: string): Path => {
     const [key] = [...merged].find(([, { value }]) => value.kind === 'scalar' && value.value === name) ?? [];
@@ -253,6 +259,14 @@ function writesOf(plugin: PluginInfo, options: unknown): readonly StepWrite[] {
   }
 }
 
+function readsOf(plugin: PluginInfo, options: unknown): readonly StepRead[] {
+  try {
+    return plugin.reads?.(options) ?? [];
+  } catch {
+    return [];
+  }
+}
+
 function givenNames(plugin: PluginInfo, options: unknown): readonly string[] {
   try {
     return plugin.names?.(options) ?? [];
@@ -263,13 +277,15 @@ function givenNames(plugin: PluginInfo, options: unknown): readonly string[] {
 
 /** Fields that a step writes, and options that it gives them, wherever in its options they stand. */
 function checkWritten(
-  { fields, root }: PluginContext,
+  context: PluginContext,
   writes: readonly StepWrite[],
   options: MapNode,
   by: { readonly rule: string; readonly apps: readonly string[] },
   placed: (path: Path) => Path,
+  isElsewhere: (path: Path) => boolean,
 ): void {
-  const configured = new Set(namesOf(root, 'apps'));
+  const { fields } = context;
+  const configured = new Set(namesOf(context.root, 'apps'));
   const seen = new Set<string>();
   for (const { app, fields: names = [] } of writes) {
     const apps = app === undefined ? by.apps : [app].filter(name => configured.has(name));
@@ -278,14 +294,24 @@ function checkWritten(
       const key = JSON.stringify([app, name]);
       if (seen.has(key)) continue;
       seen.add(key);
-      const at = findName(options, name);
+      const at = findName(options, name, isElsewhere);
       if (!at) continue;
       const found = fields.anyField({ name, shown: name, atKey: at.isKey }, placed(at.path), apps, {
         rule: by.rule,
         values: [],
       });
-      const hasOptions = found.every(({ type }) => type === 'category' || type === 'question');
-      if (at.isKey && hasOptions && !hasTemplate(at.node))
+      if (found.length > 0 && found.every(({ type }) => type === 'calculation'))
+        complain(
+          context,
+          'CONFIG_FIELD_VALUE',
+          placed(at.path),
+          `\`${name}\` is calculated by Podio, so it can’t be written`,
+          {
+            hint: 'write a field that it is calculated from',
+            atKey: at.isKey,
+          },
+        );
+      if (at.isKey && found.every(hasOptions) && !hasTemplate(at.node))
         fields.values(at.node, placed(at.path), found, 'to');
     }
   }
@@ -295,20 +321,22 @@ function checkWritten(
 function findName(
   node: ConfigNode,
   name: string,
+  isElsewhere: (path: Path) => boolean,
   path: Path = [],
 ): { readonly path: Path; readonly node: ConfigNode; readonly isKey: boolean } | undefined {
   if (node.kind === 'map') {
     // The options of the plugin itself are no fields.
     const entry = path.length > 0 ? node.entries.get(name) : undefined;
-    if (entry) return { path: [...path, name], node: entry.value, isKey: true };
+    if (entry && !isElsewhere([...path, name]))
+      return { path: [...path, name], node: entry.value, isKey: true };
     for (const [key, { value }] of node.entries) {
-      const found = findName(value, name, [...path, key]);
+      const found = findName(value, name, isElsewhere, [...path, key]);
       if (found) return found;
     }
   }
   if (node.kind === 'list') {
     for (const [index, item] of node.items.entries()) {
-      const found = findName(item, name, [...path, index]);
+      const found = findName(item, name, isElsewhere, [...path, index]);
       if (found) return found;
     }
   }
@@ -316,11 +344,6 @@ function findName(
     return { path, node, isKey: false };
   return undefined;
 }
-
-const hasTemplate = (node: ConfigNode): boolean =>
-  node.kind === 'scalar'
-    ? /\{[{%]/.test(String(node.value))
-    : node.kind === 'list' && node.items.some(hasTemplate);
 
 /** An option that is a field's name, and those that are values of it, looked up in the apps that the rule is about. */
 function checkFields(

@@ -141,6 +141,18 @@ export interface StepWrite {
   readonly hook?: boolean | undefined;
 }
 
+/** One field that the options of a step name and that it looks at, or looks for. */
+export interface StepRead {
+  /** By its name in the config; left out: the app of the event's item. */
+  readonly app?: string | undefined;
+  /** Where it is named in the options: a key of a map (`['match', 'status']`), or an element of a list (`['copy', 0]`). */
+  readonly at: readonly (string | number)[];
+  /** What stands under that key is a value of the field. */
+  readonly compared?: boolean | undefined;
+  /** Types of fields that won't do, and why: `can't be copied`. */
+  readonly unfit?: { readonly types: readonly string[]; readonly why: string } | undefined;
+}
+
 export interface Step {
   /** Unique within the rule: its `id`, else its plugin's name, with `-2` ... among equals. */
   readonly name: string;

@@ -8,7 +8,7 @@ import type { Data, View } from '../language/names.ts';
 
 export type { Data, View } from '../language/names.ts';
 
-import type { StepWrite } from '../core/rule.ts';
+import type { StepRead, StepWrite } from '../core/rule.ts';
 
 /** One field that the event's change touched. */
 export interface FieldChanged {
@@ -179,6 +179,8 @@ export interface PluginDefinition<Schema extends ZodType = ZodType> {
    * write what other rules watch. Left out: nothing, as far as can be told.
    */
   writes?(options: z.input<Schema>): readonly StepWrite[];
+  /** Fields that these options name, beside those of `writes` and of field options: they are looked up in the catalog. */
+  reads?(options: z.input<Schema>): readonly StepRead[];
   /** Names that it gives to what it adds, beside its step's, for the templates of later steps: see `fork`. */
   names?(options: z.input<Schema>): readonly string[];
   /** What it would do with this message, one line or more, for dry runs. */

@@ -37,6 +37,7 @@ export function shapeProblem(plugin: PluginDefinition): string | undefined {
     pure,
     effects,
     writes,
+    reads,
     names,
   }: Partial<Record<keyof PluginDefinition, unknown>> = plugin;
   const version: unknown = (plugin as { [BRAND]?: unknown })[BRAND];
@@ -48,6 +49,7 @@ export function shapeProblem(plugin: PluginDefinition): string | undefined {
   if (typeof setup !== 'function') return '`setup` must be a function';
   if (describe !== undefined && typeof describe !== 'function') return '`describe` must be a function';
   if (writes !== undefined && typeof writes !== 'function') return '`writes` must be a function';
+  if (reads !== undefined && typeof reads !== 'function') return '`reads` must be a function';
   if (names !== undefined && typeof names !== 'function') return '`names` must be a function';
   if (pure !== undefined && typeof pure !== 'boolean') return '`pure` must be true or false';
   if (effects !== undefined && effects !== 'context') return "`effects` must be 'context', or left out";

@@ -1,0 +1,50 @@
+/** Fields that the options of a step name and that it looks at: what its plugin's `reads` says, looked up at its place. */
+import type { CatalogField } from '../core/catalog.ts';
+import type { StepRead } from '../core/rule.ts';
+import { type Context, complain, namesOf } from './context.ts';
+import { type FieldCheck, fieldNameOf } from './field-check.ts';
+import { type ConfigNode, nodeAt, type Path } from './node.ts';
+
+export function checkRead(
+  context: Context,
+  fields: FieldCheck,
+  reads: readonly StepRead[],
+  options: ConfigNode,
+  by: { readonly rule: string; readonly apps: readonly string[] },
+  placed: (path: Path) => Path,
+): void {
+  const configured = new Set(namesOf(context.root, 'apps'));
+  for (const { app, at, compared = false, unfit } of reads) {
+    const apps = app === undefined ? by.apps : [app].filter(name => configured.has(name));
+    const node = nodeAt(options, at);
+    const last = at.at(-1);
+    if (apps.length === 0 || node === undefined || last === undefined) continue;
+    const atKey = nodeAt(options, at.slice(0, -1))?.kind === 'map';
+    const name = atKey ? { name: String(last), shown: String(last), atKey } : fieldNameOf(node);
+    if (name === undefined) continue;
+    const path = placed([...at]);
+    const isOpen = hasTemplate(node);
+    const found = fields.anyField(name, path, apps, {
+      rule: by.rule,
+      values: compared && !isOpen ? [node] : [],
+    });
+    if (found.length === 0) continue;
+    if (unfit && found.every(({ type }) => unfit.types.includes(type))) {
+      const [first] = found;
+      complain(context, 'CONFIG_FIELD_VALUE', path, `\`${name.shown}\` (${first?.type}) ${unfit.why}`, {
+        hint: 'leave it out, or name another field',
+        atKey,
+      });
+    } else if (compared && atKey && !isOpen && found.every(hasOptions)) {
+      fields.values(node, path, found, 'to');
+    }
+  }
+}
+
+/** Whether what it is given can be checked: dates, amounts and the like are written in more ways than they are compared in. */
+export const hasOptions = ({ type }: CatalogField): boolean => type === 'category' || type === 'question';
+
+export const hasTemplate = (node: ConfigNode): boolean =>
+  node.kind === 'scalar'
+    ? /\{[{%]/.test(String(node.value))
+    : node.kind === 'list' && node.items.some(hasTemplate);
