@@ -45,6 +45,8 @@ export class Gatherer {
   #hasMore = false;
   /** A group is due, and what had come by then is to be gathered first. */
   #until: number | undefined;
+  /** Since when that is so, on the monotonic clock. */
+  #untilAt = 0;
 
   constructor(deps: GathererDeps) {
     this.#deps = deps;
@@ -135,9 +137,10 @@ export class Gatherer {
       this.#hasMore = room <= 0;
       if (room <= 0) return;
       if (this.#dueAt <= clock.monotonic()) {
-        if (!this.#mayClose()) return;
+        const agoMs = this.#mayClose();
+        if (agoMs === undefined) return;
         this.#dueAt = Number.POSITIVE_INFINITY;
-        const closing = await this.#held.close({ limit: room });
+        const closing = await this.#held.close({ limit: room, agoMs });
         if (closing === undefined) return;
         if (closing.closed === room) this.#dueAt = Number.NEGATIVE_INFINITY;
         else if (closing.nextMs !== undefined) this.#lookAt(closing.nextMs);
@@ -157,15 +160,24 @@ export class Gatherer {
     return Math.min(this.#deps.room(), this.#max - this.#inHand);
   }
 
-  /** A group is what had come when it was due, however far behind with the journal the lane is. */
-  #mayClose(): boolean {
-    const { head, isThrough, mode } = this.#deps;
+  /**
+   * A group is what had come when it was due, however far behind with the journal the lane is. Answers how long ago that was
+   * of which all has been gathered, milliseconds: for what became due since then more may have come. Undefined: not yet.
+   */
+  #mayClose(): number | undefined {
+    const { clock, head, isThrough, mode } = this.#deps;
+    const now = clock.monotonic();
+    let agoMs = 0;
     // What is from a mode that is no more is complete already.
     if (mode !== undefined && mode !== 'latest') {
-      this.#until ??= head();
-      if (!isThrough(this.#until)) return false;
+      if (this.#until === undefined) {
+        this.#until = head();
+        this.#untilAt = now;
+      }
+      if (!isThrough(this.#until)) return undefined;
+      agoMs = Math.floor(now - this.#untilAt);
     }
     this.#until = undefined;
-    return true;
+    return agoMs;
   }
 }

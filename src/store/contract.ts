@@ -444,12 +444,14 @@ export interface Closable {
   readonly before?: number;
   /** Those that are not as the rule gathers now: of another mode, or `timed` and yet without a time. */
   readonly unlike?: { readonly mode: GatherMode | undefined; readonly timed: boolean };
+  /** Of what is due, only what was so long ago. */
+  readonly agoMs?: number;
 }
 
 export interface Closing {
   /** How many were completed: where that is the limit, there may be more. */
   readonly closed: number;
-  /** Until the next one is due; undefined: none is by itself. */
+  /** Until the next one is due, 0 or less: it is already, but was not `agoMs` ago; undefined: none is by itself. */
   readonly nextMs: number | undefined;
 }
 

@@ -67,11 +67,12 @@ export class MemoryGroups {
     return found.group.due === undefined ? undefined : found.group.due - this.#world.now();
   }
 
-  close(rule: string, { limit, before, unlike }: Closable & { limit: number }): Closing {
+  close(rule: string, { limit, before, unlike, agoMs = 0 }: Closable & { limit: number }): Closing {
     const now = this.#world.now();
+    const by = now - agoMs;
     const open = () => this.#all(rule).filter(({ place }) => place === undefined);
     const isDue = ({ group: { mode, group, due } }: StoredGroup): boolean =>
-      due !== undefined && due <= now && !(mode === 'latest' && this.#isInHand(rule, group));
+      due !== undefined && due <= by && !(mode === 'latest' && this.#isInHand(rule, group));
     const wanted = open().filter(stored => {
       const { first, mode, due } = stored.group;
       if (before !== undefined) return first < before;
@@ -80,7 +81,7 @@ export class MemoryGroups {
     });
     const closed = wanted.sort((a, b) => (a.group.due ?? 0) - (b.group.due ?? 0)).slice(0, limit);
     for (const stored of closed) this.#complete(stored);
-    const later = open().flatMap(({ group: { due } }) => (due !== undefined && due > now ? [due] : []));
+    const later = open().flatMap(({ group: { due } }) => (due !== undefined && due > by ? [due] : []));
     return { closed: closed.length, nextMs: later.length > 0 ? Math.min(...later) - now : undefined };
   }
 

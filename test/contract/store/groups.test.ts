@@ -93,7 +93,12 @@ for (const { name, make } of WORLDS) {
       expect(await complete(store, lease)).to.deep.equal([[1, 2, 3]]);
       expect(await store.lanes.close(lease, { limit: 10 })).to.deep.equal({ closed: 0, nextMs: 60_000 });
       await world.clock.advance(60_000);
-      expect(await store.lanes.close(lease, { limit: 10 })).to.deep.equal({ closed: 1, nextMs: undefined });
+      expect(await store.lanes.close(lease, { limit: 10, agoMs: 1 })).to.deep.equal({ closed: 0, nextMs: 0 });
+      await world.clock.advance(1);
+      expect(await store.lanes.close(lease, { limit: 10, agoMs: 1 })).to.deep.equal({
+        closed: 1,
+        nextMs: undefined,
+      });
       expect(await complete(store, lease)).to.deep.equal([
         [1, 2, 3],
         [4, 5],

@@ -569,6 +569,30 @@ describe('mode batch', () => {
     expect(seen.seqs).to.deep.include([1]);
   });
 
+  it('groups are the same when many come while the rule is paused', async () => {
+    const seen = told();
+    const world = await new World({
+      rules: [ruleOf(SETTLE)],
+      work: { work: task => void seen.note(task) },
+    }).start();
+    await world.append(itemUpdate(1, 1));
+    await world.clock.advance(MINUTE);
+    await world.append(itemUpdate(2, 1));
+    await world.store.pauses.pause({ kind: 'rule', name: 'r' });
+    await world.clock.advance(0);
+    const others = Array.from({ length: 300 }, (_, n) => itemUpdate(1000 + n, 1));
+    await world.append(...others.slice(0, 100));
+    // The first is due now, and the second in half a minute when it is edited again.
+    await world.clock.advance(1.5 * MINUTE);
+    await world.append(...others.slice(100), itemUpdate(2, 2));
+    await world.clock.advance(10 * MINUTE);
+    await world.store.pauses.resume({ kind: 'rule', name: 'r' });
+    await world.clock.advance(0);
+    const ofBoth = seen.seqs.filter(seqs => seqs.includes(2) || seqs.includes(303));
+    expect(ofBoth).to.deep.equal([[2, 303]]);
+    expect(seen.seqs).to.have.length(302);
+  });
+
   it('nothing begins while the rule is paused', async () => {
     const seen = told();
     const world = await new World({

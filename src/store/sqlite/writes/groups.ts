@@ -79,10 +79,10 @@ export function makeGroupWrites(db: DatabaseSync): GroupWrites {
     return row && Number(row.id);
   };
 
-  const select = (rule: number, { limit, before, unlike }: Closable & { limit: number }, at: number) => {
+  const select = (rule: number, { limit, before, unlike }: Closable & { limit: number }, by: number) => {
     if (before !== undefined) return selectBefore.all(rule, before, limit);
     if (unlike) return selectUnlike.all(rule, unlike.mode ?? '', unlike.timed ? 1 : 0, limit);
-    return selectDue.all(rule, at, limit);
+    return selectDue.all(rule, by, limit);
   };
 
   return {
@@ -113,9 +113,10 @@ export function makeGroupWrites(db: DatabaseSync): GroupWrites {
     },
 
     close(rule, query, at) {
-      const rows = select(rule, query, at);
+      const by = at - (query.agoMs ?? 0);
+      const rows = select(rule, query, by);
       for (const { id } of rows) complete.run(nextPlace(at), Number(id));
-      const next = selectNext.get(rule, at)?.due ?? null;
+      const next = selectNext.get(rule, by)?.due ?? null;
       return { closed: rows.length, nextMs: next === null ? undefined : Number(next) - at };
     },
 
