@@ -179,7 +179,15 @@ apps:
           ],
           [
             'deals',
-            { id: 102, name: 'Deals', itemName: 'Deal', fields: [field(21, 'stage', 'Stage', 'text')] },
+            {
+              id: 102,
+              name: 'Deals',
+              itemName: 'Deal',
+              fields: [
+                field(21, 'stage', 'Stage', 'text'),
+                field(22, 'status', 'Status', 'category', { options: [{ id: 5, text: 'Lost' }] }),
+              ],
+            },
           ],
         ]),
       };
@@ -199,7 +207,12 @@ rules:
     steps: [audit, { field-change-filter: { field: stage, to: Won } }]
   b:
     on:
-      - { app: [leads, deals], fields: [anything] }
+      - { app: [leads, deals], fields: [status, 12] }
+      - { app: [leads, "d*"], fields: { status: { from: Open, to: [Lost, Won] } } }
+      - { app: "*", fields: { status: { to: Lost } } }
+      - { app: "l*s", fields: [worth] }
+      - { app: "*als", fields: { stage: } }
+      - { app: ["*ea*"], fields: [anything] }
       - { app: "*", events: item.update }
       - { app: deals, fields: [stage, 21] }
     steps: [audit, { field-change-filter: { field: whatever } }]
@@ -230,6 +243,29 @@ rules:
 `);
       expect(offered).to.include.members(['Open', 'Won']);
       expect(offered).not.to.include('Old');
+    });
+
+    it('offers fields to a trigger of several apps, and underlines one that not all of them have', async () => {
+      for (const app of ['[leads, deals]', '[leads]', '"*"', '"le*"', '["*ds", deals]']) {
+        const trigger = `${BASE}rules:\n  a:\n    on:\n      app: ${app}\n      fields:\n`;
+        expect(await completeHere(`${trigger}        |\n`), app).to.include.members(['status', 'worth']);
+        const options = await completeHere(`${trigger}        status:\n          to: |\n`);
+        expect(options, app).to.include.members(['Open', 'Won']);
+      }
+      const { problems } = await openHere(`${BASE}rules:
+  a:
+    on:
+      - app: [leads, deals]
+        fields: [worth]
+      - app: "*"
+        fields: [status, stage]
+      - app: l*
+        fields: [stage]
+      - app: [deals, "*ds"]
+        fields: { stauts: { to: Won } }
+    steps: [x]
+`);
+      expect([...new Set(problems.map(({ line }) => line))]).to.have.members([11, 13, 15, 17]);
     });
 
     it('offers fields to a step, and external ids to an alias', async () => {

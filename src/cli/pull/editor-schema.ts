@@ -34,7 +34,7 @@ export function editorSchema(
   for (const trigger of appTriggers(at(rule, 'on'))) {
     const properties = at(trigger, 'properties');
     properties.app = withChoices(at(properties, 'app'), [...apps.keys()]);
-    trigger.allOf = known.map(({ app, fields }) => ifApp(app.name, fields));
+    trigger.allOf = known.flatMap(({ app, fields }) => [ifApp(app.name, fields), ifAmong(app.name, fields)]);
   }
   suggestInSteps(at(rule, 'steps', 'items'), all);
   at(schema, 'properties', 'apps').properties = Object.fromEntries(
@@ -72,21 +72,49 @@ function* appTriggers(schema: JsonSchema): Iterable<JsonSchema> {
   if (isSchema(schema.items)) yield* appTriggers(schema.items);
 }
 
-/** A trigger of one app alone knows its fields. Written as entries: an object with a `then` would look like a promise. */
+/** A trigger of one app alone knows its fields, and their options. */
 const ifApp = (app: string, fields: readonly NamedField[]): JsonSchema =>
-  Object.fromEntries<JsonSchema>([
-    ['if', { properties: { app: { const: app } }, required: ['app'] }],
-    ['then', { properties: { fields: { anyOf: [fieldList(fields), fieldMap(fields)] } } }],
+  whereApp({ const: app }, [fieldList(fields), fieldMap(fields, conditionOf)]);
+
+/**
+ * A trigger of several apps: each says that the field has to be one of its own, so one that all have is left. Options are
+ * offered only, since one that another app has is fine.
+ */
+function ifAmong(app: string, fields: readonly NamedField[]): JsonSchema {
+  const pattern: JsonSchema = { type: 'string', pattern: patternsOf(app) };
+  const list: JsonSchema = { type: 'array', contains: { anyOf: [{ const: app }, pattern] } };
+  return whereApp({ anyOf: [pattern, list] }, [
+    fieldList(fields),
+    fieldMap(fields, field => ({ description: describe(field), anyOf: [conditionOf(field), {}] })),
   ]);
+}
+
+/** Written as entries: an object with a `then` would look like a promise. */
+const whereApp = (app: JsonSchema, fields: readonly JsonSchema[]): JsonSchema =>
+  Object.fromEntries<JsonSchema>([
+    ['if', { properties: { app }, required: ['app'] }],
+    ['then', { properties: { fields: { anyOf: fields } } }],
+  ]);
+
+/** All patterns with one `*` that a name fits: a beginning of it, the star, an end of it. */
+function patternsOf(name: string): string {
+  const letters = [...name].map(letter => letter.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
+  const beginning = letters.reduceRight((rest, letter) => `(?:${letter}${rest})?`, '');
+  const end = letters.reduce((before, letter) => `(?:${before}${letter})?`, '');
+  return `^${beginning}\\*${end}$`;
+}
 
 const fieldList = (fields: readonly NamedField[]): JsonSchema => ({
   type: 'array',
   items: fieldChoice(fields),
 });
 
-const fieldMap = (fields: readonly NamedField[]): JsonSchema => ({
+const fieldMap = (
+  fields: readonly NamedField[],
+  conditionOn: (field: CatalogField) => JsonSchema,
+): JsonSchema => ({
   type: 'object',
-  properties: Object.fromEntries(fields.map(({ name, field }) => [name, conditionOf(field)])),
+  properties: Object.fromEntries(fields.map(({ name, field }) => [name, conditionOn(field)])),
   // By field id too.
   patternProperties: { '^[0-9]+$': {} },
   additionalProperties: false,
