@@ -62,6 +62,21 @@ export function join(open: Group | undefined, gathering: Gathering, seq: number,
   return { isLate, group, isFull: gathering.max !== undefined && group.count >= gathering.max };
 }
 
+/**
+ * An open group as it is taken over: where its events came in what is now the future, the clock was ahead then. It waits from
+ * now on, and so no longer than anyone asked.
+ */
+export function takenOver(group: Group, now: number): Group {
+  const { mode, firstAt, lastAt, due } = group;
+  const ahead = Math.max(0, (mode === 'batch' ? firstAt : lastAt) - now);
+  return {
+    ...group,
+    firstAt: Math.min(firstAt, now),
+    lastAt: Math.min(lastAt, now),
+    due: due === undefined ? undefined : due - ahead,
+  };
+}
+
 /** Of the latest only, whatever comes before the run begins joins. */
 const mayJoin = ({ mode, due }: Group, gathering: Gathering, at: number): boolean =>
   mode === gathering.mode && (mode === 'latest' || due === undefined || at < due);

@@ -1,5 +1,5 @@
 import type { PodioEvent } from '../core/event.ts';
-import { type Gathering, type Group, join } from '../core/gather.ts';
+import { type Gathering, type Group, join, takenOver } from '../core/gather.ts';
 import type { Closable, ClosedGroup, Closing, RunKey, Together, TracedRun } from './contract.ts';
 
 interface StoredGroup {
@@ -45,12 +45,22 @@ export class MemoryGroups {
     return this.#groupOf(rule, seq) !== undefined;
   }
 
+  /** The rule's lane has another owner now. */
+  takenOver(rule: string): void {
+    for (const stored of this.#all(rule)) {
+      if (stored.place !== undefined) continue;
+      this.#data.groups.delete(stored);
+      this.#data.groups.add({ ...stored, group: takenOver(stored.group, this.#world.now()) });
+    }
+  }
+
   add(rule: string, seq: number, gathering: Gathering): void {
     if (this.has(rule, seq)) return;
     const open = this.#all(rule).find(
       ({ group, place }) => place === undefined && group.group === gathering.group,
     );
-    const cameAt = Date.parse(this.#world.eventAt(seq)?.receivedAt ?? '') || this.#world.now();
+    const now = this.#world.now();
+    const cameAt = Math.min(Date.parse(this.#world.eventAt(seq)?.receivedAt ?? '') || now, now);
     const { isLate, isFull, group } = join(open?.group, gathering, seq, cameAt);
     if (open && isLate) this.#complete(open);
     const seqs = open && !isLate ? open.seqs : [];

@@ -337,6 +337,7 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
     const reach = before?.reach ?? Math.max(0, ...rows.map(row => row.reach));
     data.epochs += 1;
     noteRule(data, lane.rule);
+    groups.takenOver(lane.rule);
     data.lanes.set(laneKey(lane), { lane, epoch: data.epochs, cursor, loadedAt, reach });
     for (const [id, mark] of data.marks) {
       if (mark.rule !== lane.rule || mark.epoch !== before?.epoch) continue;

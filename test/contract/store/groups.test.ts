@@ -154,6 +154,30 @@ for (const { name, make } of WORLDS) {
       expect(await complete(store, lease)).to.deep.equal([[4]]);
     });
 
+    it('wait no longer than they were meant to when the clock was ahead before a restart', async () => {
+      await using world = make();
+      const store = await world.open();
+      const lease = await take(store);
+      const [first, second, third, fourth] = (await appended(store, 4)) as [
+        PodioEvent,
+        PodioEvent,
+        PodioEvent,
+        PodioEvent,
+      ];
+      await gather(store, lease, first, settle(7));
+      await gather(store, lease, second, BATCH);
+      world.clock.jump(-86_400_000);
+      const again = await reopen(world, store);
+      const taken = await take(again);
+      expect((await again.lanes.close(taken, { limit: 10 })).nextMs).to.equal(1000);
+      // Gathered by nobody before.
+      expect(await gather(again, taken, third, settle(8))).to.equal(1000);
+      expect(await gather(again, taken, fourth, BATCH)).to.equal(60_000);
+      await world.clock.advance(60_000);
+      await again.lanes.close(taken, { limit: 10 });
+      expect(await complete(again, taken)).to.deep.equal([[1], [3], [2, 4]]);
+    });
+
     it('outlive a restart: nothing is lost, and nothing is taken in again', async () => {
       await using world = make();
       const store = await world.open();

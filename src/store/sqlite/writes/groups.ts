@@ -1,11 +1,13 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { type Gathering, type GatherMode, type Group, join } from '../../../core/gather.ts';
+import { type Gathering, type GatherMode, type Group, join, takenOver } from '../../../core/gather.ts';
 import type { Closable, Closing } from '../../contract.ts';
 import type { Row } from '../rows.ts';
 import { makePresence } from './presence.ts';
 
 /** Events that wait to be run together. `rule` is a number here: whoever calls has looked at the lease. */
 export interface GroupWrites {
+  /** The rule's lane has another owner now. */
+  takenOver(rule: number, at: number): void;
   /** False: it waits already. */
   add(rule: number, seq: number, gathering: Gathering, at: number): boolean;
   /** Until the group of the event is due, as of `now`. */
@@ -38,6 +40,7 @@ export function makeGroupWrites(db: DatabaseSync): GroupWrites {
   const selectGroupOf = db.prepare(
     'SELECT due, place FROM gathering JOIN gathered ON gathered.gathering = gathering.id WHERE gathered.rule = ? AND gathered.seq = ?',
   );
+  const selectAhead = db.prepare('SELECT * FROM gathering WHERE rule = ? AND place IS NULL AND last_at > ?');
   const complete = db.prepare('UPDATE gathering SET place = ? WHERE id = ?');
   const selectPlace = db.prepare('SELECT coalesce(max(place), 0) AS place FROM gathering');
   /** Of the latest only, the run in hand is waited for, so that what comes meanwhile is run as one. */
@@ -85,18 +88,24 @@ export function makeGroupWrites(db: DatabaseSync): GroupWrites {
     return selectDue.all(rule, by, limit);
   };
 
+  const update = (id: number, { first, last, firstAt, lastAt, count, due }: Group): void =>
+    void updateGroup.run(first, last, firstAt, lastAt, count, due ?? null, id);
+
   return {
+    takenOver(rule, at) {
+      for (const row of selectAhead.all(rule, at)) update(Number(row.id), takenOver(groupOf(row), at));
+    },
+
     add(rule, seq, gathering, at) {
       if (selectMember.get(rule, seq)) return false;
       const row = selectOpen.get(rule, gathering.group);
-      const cameAt = Number(selectReceived.get(seq)?.received_at ?? at);
+      const cameAt = Math.min(Number(selectReceived.get(seq)?.received_at ?? at), at);
       const { isLate, isFull, group } = join(row && groupOf(row), gathering, seq, cameAt);
       if (row && isLate) complete.run(nextPlace(at), Number(row.id));
       let id: number;
       if (row && !isLate) {
         id = Number(row.id);
-        const { first, last, firstAt, lastAt, count, due } = group;
-        updateGroup.run(first, last, firstAt, lastAt, count, due ?? null, id);
+        update(id, group);
       } else {
         id = Number(insertGroup.run(...valuesOf(rule, group)).lastInsertRowid);
         present.added();

@@ -250,6 +250,7 @@ export function makeLaneWrites(db: DatabaseSync, parts: LaneWriteParts): LaneWri
         loadedAt > at ? 0 : loadedAt,
       );
       if (before) marks.takenOver(rule, Number(before.epoch));
+      groups.takenOver(rule, at);
       held.clear();
       return epoch;
     },
