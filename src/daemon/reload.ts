@@ -6,7 +6,7 @@
 import { setTimeout as after } from 'node:timers/promises';
 import type { ConfigStatus } from '../admin/status.ts';
 import type { Config } from '../config/model.ts';
-import { coerceError, isPodiodError, PodiodError } from '../core/errors.ts';
+import { coerceError, isPodiodError, PodiodError, StoreError } from '../core/errors.ts';
 import type { Secrets } from '../core/hook.ts';
 import type { Dispatcher } from '../dispatch/dispatcher.ts';
 import { makeReliably } from '../dispatch/reliably.ts';
@@ -155,10 +155,14 @@ export function makeReloads(parts: ReloadParts): Reloads {
     const succession = dispatcher.succeed(generation.set, kept);
     try {
       await succession.ready(stopping.signal);
-    } catch (error) {
+      // From there on it only goes forward, and with a full disk that would be nowhere: lanes ended, and no answer.
+      await world.store.probe();
+    } catch (thrown) {
+      await succession.abandon();
       await generations.drop(generation);
       stopping.signal.throwIfAborted();
-      throw rolledBack(coerceError(error));
+      const error = coerceError(thrown);
+      throw error instanceof StoreError ? error : rolledBack(error);
     }
     const cutOff = await succession.drain(parts.drainMs());
     stopping.signal.throwIfAborted();
@@ -169,7 +173,7 @@ export function makeReloads(parts: ReloadParts): Reloads {
       world.live.become(next);
       useSecrets();
       await always(() => carryOver(world.store.rules, next.config.rules, log));
-      if (!(await succession.takeOver())) throw isStopping();
+      if (!(await succession.takeOver(stopping.signal))) throw isStopping();
       await always(() => parts.front.recovery.follow());
       await always(() => parts.definitions.start());
       await generation.parts.start(true, always);

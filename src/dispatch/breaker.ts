@@ -17,7 +17,7 @@ export interface BreakerStatus {
   readonly nextTryAt?: string;
   /** When an operator paused it. */
   readonly pausedSince?: string;
-  /** A try has succeeded since the start. */
+  /** A try has succeeded since the start, or since its rules are as they are now. */
   readonly hasWorked?: true;
 }
 
@@ -157,6 +157,7 @@ export class Breaker {
   /** Whoever uses the plugin is not what it was: what was known of it says nothing any more. */
   renew(): void {
     this.#failures = 0;
+    this.#hasWorked = false;
     this.#events.clear();
     this.#outage = undefined;
     this.#timer?.();
@@ -281,10 +282,14 @@ export class Breakers {
     return breaker;
   }
 
-  /** What nobody uses is forgotten, and what is used by other rules than before is begun with anew. */
-  renew(used: ReadonlySet<string>, asBefore: ReadonlySet<string>): void {
-    for (const [plugin, breaker] of this.#all) {
-      if (!asBefore.has(plugin)) breaker.renew();
+  /** What is used by other rules than before is begun with anew. */
+  renew(asBefore: ReadonlySet<string>): void {
+    for (const [plugin, breaker] of this.#all) if (!asBefore.has(plugin)) breaker.renew();
+  }
+
+  /** What nobody uses is forgotten. */
+  keep(used: ReadonlySet<string>): void {
+    for (const plugin of this.#all.keys()) {
       if (used.has(plugin)) continue;
       this.#all.delete(plugin);
       this.#holds.forget('plugin', plugin);

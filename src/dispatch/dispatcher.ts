@@ -79,10 +79,12 @@ export interface Dispatcher {
   succeed(next: RuleSet, kept: ReadonlySet<string>): Succession;
 }
 
-/** Lanes that are to take over from others, made beside them. Each step is called once, in this order. */
+/** Lanes that are to take over from others, made beside them. Each step is called once, in this order; or `abandon` after the first. */
 export interface Succession {
   /** Resolves when the plugins of the new lanes are set up. Rejects with what one has failed with, or what `signal` says. */
   ready(signal: AbortSignal): Promise<void>;
+  /** The new lanes are not wanted: nothing is left of them. */
+  abandon(): Promise<void>;
   /**
    * Ends the lanes that are not kept: what is in hand finishes, or is aborted after `deadlineMs` and goes on in the new
    * lane from its last finished step. Resolves with how many runs were.
@@ -90,9 +92,9 @@ export interface Succession {
   drain(deadlineMs: number): Promise<number>;
   /**
    * The new lanes go on where those have ended, new rules where they start. Until the store allows it, it is tried again;
-   * false when the dispatcher was stopped meanwhile.
+   * false when `signal` was aborted or the dispatcher stopped meanwhile.
    */
-  takeOver(): Promise<boolean>;
+  takeOver(signal: AbortSignal): Promise<boolean>;
 }
 
 export function makeDispatcher(deps: DispatcherDeps): Dispatcher {
@@ -189,13 +191,19 @@ export function makeDispatcher(deps: DispatcherDeps): Dispatcher {
         async ready(signal) {
           await Promise.all(fresh.map(lane => lane.ready(signal)));
         },
+        async abandon() {
+          await Promise.all(fresh.map(lane => lane.stop(0)));
+          for (const { rule } of fresh) if (!lanes.has(rule.name)) holds.forget('rule', rule.name);
+          breakers.keep(pluginsOf(all()));
+        },
         async drain(deadlineMs) {
           const left = await Promise.all(leaving().map(lane => lane.stop(deadlineMs)));
           return left.reduce((sum, one) => sum + one, 0);
         },
-        async takeOver() {
+        async takeOver(signal) {
+          const givenUp = AbortSignal.any([signal, ending.signal]);
           // Together, so that new rules start at the same place.
-          const open = Promise.all(fresh.map(lane => reliably(() => lane.open(), ending.signal)));
+          const open = Promise.all(fresh.map(lane => reliably(() => lane.open(), givenUp)));
           if ((await open).includes(undefined)) return false;
           const byName = new Map([...lanes, ...fresh.map(lane => [lane.rule.name, lane] as const)]);
           const gone = leaving().map(({ rule }) => rule.name);
@@ -206,7 +214,8 @@ export function makeDispatcher(deps: DispatcherDeps): Dispatcher {
           }
           for (const name of gone) if (!lanes.has(name)) holds.forget('rule', name);
           const stayed = all().filter(({ rule }) => kept.has(rule.name));
-          breakers.renew(pluginsOf(all()), pluginsOf(stayed));
+          breakers.renew(pluginsOf(stayed));
+          breakers.keep(pluginsOf(all()));
           // What is paused was so before anything is started.
           await lookForPauses();
           if (ending.signal.aborted) return false;

@@ -224,7 +224,9 @@ export function makeBudget(options: {
       return Array.from(accounts, ([identity, account]) => {
         const show = (bucket: Bucket) => {
           const known = account.known.get(bucket);
-          return known && { limit: known.limit, remaining: Math.max(0, known.remaining) };
+          // Nobody has asked for a whole window after that one: whoever calls next has all of it.
+          const isOld = known !== undefined && now >= known.renewedBy + WINDOW_MS;
+          return known && { limit: known.limit, remaining: isOld ? known.limit : Math.max(0, known.remaining) };
         };
         return {
           identity,

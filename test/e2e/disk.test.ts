@@ -128,6 +128,27 @@ if (process.platform === 'linux') {
         .filter(line => /can not be taken in|taken in again/.test(line));
       expect(told.length, told.join('\n')).to.be.within(2, 4);
     }).timeout(120_000);
+
+    it('takes no other config, says why, and ends in good order; with room again it takes it', async () => {
+      using disk = mountedDisk() ?? limitedDisk();
+      const site = await makeSite({ dataDir: disk.dataDir, rules: RULES });
+      const daemon = site.run();
+      await until(async () => (await comment(site, 1)) === 200, 'the first to be taken in');
+      await site.untilLines('events.ndjson', 1);
+      disk.fill(daemon);
+      let id = 2;
+      await until(async () => (await comment(site, id++, 'x'.repeat(10_000))) === 503, 'the disk to be full');
+      const everything = { ...RULES.everything, where: { 'event.type': 'comment.create' } };
+      site.configure({ dataDir: disk.dataDir, rules: { everything, fresh: RULES.everything } });
+      const { code, stdout } = await site.podiod(['reload', '--json']);
+      expect(code, stdout).to.equal(1);
+      expect(stdout).to.match(/STORE_WRITE_FAILED/);
+      disk.free(daemon);
+      await until(async () => (await comment(site, id)) === 200, 'room again');
+      const again = await site.podiod(['reload', '--json']);
+      expect(again.code, again.stdout).to.equal(0);
+      expect(await daemon.end('SIGTERM')).to.equal(0);
+    }).timeout(120_000);
   });
 }
 

@@ -32,6 +32,6 @@ export function defineReload({ program, cli }: CommandContext): void {
       ['podiod reload --dry-run', 'what would change?'],
       ['podiod reload', 'go on with what the file says now'],
     ],
-    'The daemon reads the file that it was started with, with the environment that it was started with.\nExit codes: 0; 78 when the config is wrong; 1 when a plugin can not be set up or no daemon runs.',
+    'The daemon reads the file that it was started with, with the environment that it was started with.\nExit codes: 0; 78 when the config is wrong; 1 when a plugin can not be set up, the disk is full or no daemon runs.',
   );
 }

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { StoreError } from '../../../src/core/errors.ts';
 import type { Rule } from '../../../src/core/rule.ts';
 import {
   fakeStep,
@@ -33,7 +34,7 @@ async function exchange(world: World, rules: readonly Rule[], ...kept: readonly 
   const succession = succeed(world, rules, kept);
   await world.clock.until(succession.ready(new AbortController().signal));
   const left = await world.clock.until(succession.drain(1000));
-  expect(await world.clock.until(succession.takeOver())).to.equal(true);
+  expect(await world.clock.until(succession.takeOver(new AbortController().signal))).to.equal(true);
   await world.clock.advance(0);
   return left;
 }
@@ -158,6 +159,27 @@ describe('rules in place of others', () => {
     expect(state()).to.deep.equal(['other closed']);
   });
 
+  it('say of a plugin that it works only once it has worked for them', async () => {
+    let fails = false;
+    const work: Work = async () => {
+      if (fails) throw new Error('away');
+      return undefined;
+    };
+    const world = await new World({ rules: [makeRule('a')], work: { work } }).start();
+    await world.append(itemUpdate(1));
+    expect(world.dispatcher.breakers()[0]?.hasWorked).to.equal(true);
+    fails = true;
+    for (let item = 2; item <= 7; item++) await world.append(itemUpdate(item));
+    expect(world.dispatcher.breakers()[0]?.state).to.equal('open');
+    // With nothing to try it on: what has failed goes with its rule.
+    await exchange(world, [makeRule('b', { startAt: 'head' })]);
+    // Closed, since it is to be tried; that is no reason to call an alarm off.
+    expect(world.dispatcher.breakers()).to.deep.equal([{ plugin: 'work', state: 'closed' }]);
+    fails = false;
+    await world.append(itemUpdate(8));
+    expect(world.dispatcher.breakers()[0]?.hasWorked).to.equal(true);
+  });
+
   it('stay paused, and those that are new too', async () => {
     const world = await new World({ rules: [makeRule('r')] }).start();
     await world.store.pauses.pause({ kind: 'rule', name: 'r' });
@@ -179,8 +201,44 @@ describe('rules in place of others', () => {
     failing.catch(() => {});
     const refused = succeed(world, [makeRule('r', { fingerprint: 'f2' })], [], failing);
     expect(await refused.ready(new AbortController().signal).catch(error => error.message)).to.equal('no');
+    await world.clock.until(refused.abandon());
     await world.append(itemUpdate(1));
     expect(await world.runs()).to.deep.equal([['r', 1, 'settled']]);
+  });
+
+  it('leave nothing behind where they are given up', async () => {
+    const world = await new World({ rules: [makeRule('r')] }).start();
+    const before = world.dispatcher.breakers();
+    const other = makeRule('new', { steps: [makeStep('other')] });
+    await world.clock.until(succeed(world, [makeRule('r', { fingerprint: 'f2' }), other], []).abandon());
+    expect(world.dispatcher.breakers()).to.deep.equal(before);
+    await world.append(itemUpdate(1));
+    expect(await world.runs()).to.deep.equal([['r', 1, 'settled']]);
+  });
+
+  it('wait for a store that can not write, but no longer than they are wanted', async () => {
+    let asked = 0;
+    const world = await new World({
+      rules: [makeRule('r')],
+      wrap: store => ({
+        ...store,
+        lanes: {
+          ...store.lanes,
+          acquire(part, startAt) {
+            if (asked++ === 0) return store.lanes.acquire(part, startAt);
+            return Promise.reject(new StoreError('STORE_WRITE_FAILED', 'full'));
+          },
+        },
+      }),
+    }).start();
+    const succession = succeed(world, [makeRule('r', { fingerprint: 'f2' })], []);
+    await world.clock.until(succession.drain(1000));
+    const wanted = new AbortController();
+    const taken = succession.takeOver(wanted.signal);
+    await world.clock.advance(60_000);
+    expect(asked).to.be.greaterThan(3);
+    wanted.abort();
+    expect(await world.clock.until(taken)).to.equal(false);
   });
 
   it('do not begin where the dispatcher is stopped in between, and the next start goes on', async () => {
@@ -189,7 +247,7 @@ describe('rules in place of others', () => {
     await world.clock.until(succession.drain(1000));
     await world.store.journal.append([itemUpdate(1)]);
     await world.clock.until(world.dispatcher.stop(1000));
-    expect(await world.clock.until(succession.takeOver())).to.equal(false);
+    expect(await world.clock.until(succession.takeOver(new AbortController().signal))).to.equal(false);
     await rest();
     expect(await world.runs()).to.deep.equal([]);
     await world.crash();

@@ -173,6 +173,15 @@ describe('podio budget', () => {
     expect(budget.status()[0]?.general?.remaining).to.equal(498);
   });
 
+  it('does not call the calls of an identity used up for ever that makes none any more', async () => {
+    const { budget, clock } = setUp();
+    call(budget, 1_000, 0);
+    await clock.advance(2 * HOUR - 1);
+    expect(budget.status()[0]?.general?.remaining).to.equal(0);
+    await clock.advance(1);
+    expect(budget.status()[0]?.general?.remaining).to.equal(1_000);
+  });
+
   it('counts down by itself where no header tells', () => {
     const { budget } = setUp();
     call(budget, 1_000, 500);
