@@ -226,7 +226,9 @@ export function makeBudget(options: {
           const known = account.known.get(bucket);
           // Nobody has asked for a whole window after that one: whoever calls next has all of it.
           const isOld = known !== undefined && now >= known.renewedBy + WINDOW_MS;
-          return known && { limit: known.limit, remaining: isOld ? known.limit : Math.max(0, known.remaining) };
+          return (
+            known && { limit: known.limit, remaining: isOld ? known.limit : Math.max(0, known.remaining) }
+          );
         };
         return {
           identity,
