@@ -190,9 +190,15 @@ export class Runner implements Taker {
 
   /** There is a run that may be started. */
   get owes(): boolean {
-    return (
-      this.#mayStart && !this.#deps.turn.isClosed && this.#window.runnable > 0 && this.#next === undefined
-    );
+    return this.#mayStart && !this.#isShutOut && this.#window.runnable > 0 && this.#next === undefined;
+  }
+
+  /**
+   * What is only put with others ends no process, so it neither waits for whoever is to have that to itself nor is waited for:
+   * one in hand may wait for one that is yet to be started.
+   */
+  get #isShutOut(): boolean {
+    return this.#deps.inOrder !== true && this.#deps.turn.isClosed;
   }
 
   /** How many more could be started. */
@@ -216,7 +222,7 @@ export class Runner implements Taker {
   start(): void {
     const { turn } = this.#deps;
     while (this.#mayStart) {
-      if (turn.isClosed) {
+      if (this.#isShutOut) {
         turn.whenOpen(this.#onOpen);
         return;
       }
@@ -237,7 +243,7 @@ export class Runner implements Taker {
       const suspect = this.isSuspect(slot.value.key);
       if (suspect && !this.#takeTurn(slot)) continue;
       if (this.#deps.inOrder) slot.value.ticket ??= this.#queue.take();
-      turn.began();
+      if (!this.#deps.inOrder) turn.began();
       this.#alone = alone;
       this.#active++;
       this.#moves++;
@@ -365,7 +371,7 @@ export class Runner implements Taker {
         break;
     }
     if (suspect) turn.give();
-    turn.ended();
+    if (!this.#deps.inOrder) turn.ended();
     this.#throttle?.next();
     this.start();
     this.#deps.intake().replenish();

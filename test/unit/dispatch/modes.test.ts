@@ -1,10 +1,10 @@
 import { expect } from 'chai';
 import type { PodioEvent } from '../../../src/core/event.ts';
-import type { Mode, Rule, ScheduleTrigger } from '../../../src/core/rule.ts';
+import type { AppTrigger, Mode, Rule, ScheduleTrigger } from '../../../src/core/rule.ts';
 import type { Changes, FieldChanged } from '../../../src/plugin/contract.ts';
 import type { StepTask } from '../../../src/plugin/host.ts';
 import { PermanentError } from '../../../src/plugin/index.ts';
-import { itemUpdate, makeRule, makeStep, POLICY, World, type WorldOptions } from './support.ts';
+import { APP, itemUpdate, makeRule, makeStep, POLICY, World, type WorldOptions } from './support.ts';
 
 const MINUTE = 60_000;
 
@@ -66,6 +66,51 @@ describe('mode settle', () => {
     expect(seen.seqs).to.deep.equal([]);
     await world.clock.advance(3);
     expect(seen.seqs).to.deep.equal([[1]]);
+  });
+
+  it('gathers on while an event of another rule waits to have the process to itself', async () => {
+    const seen = told();
+    const fields = ['status', 'value'].map(
+      (field): AppTrigger => ({ ...APP, fields: [{ field }], events: ['item.update'] }),
+    );
+    const poison = { ...itemUpdate(9, 1), ref: { type: 'app', id: 102 }, app: 'deals' } as const;
+    const gate = { open: Promise.resolve() };
+    const world = new World({
+      rules: [
+        ruleOf(SETTLE, { triggers: fields }),
+        makeRule('suspect', { triggers: [{ ...APP, apps: ['deals'] }] }),
+      ],
+      work: { work: task => void seen.note(task) },
+      wrap: store => ({
+        ...store,
+        lanes: {
+          ...store.lanes,
+          gather: (...args: Parameters<typeof store.lanes.gather>) =>
+            gate.open.then(() => store.lanes.gather(...args)),
+        },
+      }),
+    });
+    await world.store.journal.append([poison]);
+    // The process has ended twice while this one was alone in hand: the next time it has to itself.
+    for (let ends = 0; ends < 2; ends++) {
+      const lease = await world.store.lanes.acquire({ rule: 'suspect', shard: 0, of: 1 }, 'earliest');
+      await world.store.lanes.mark(lease, { seq: 1, eventId: poison.id, replay: 0 }, true);
+      world.store = world.store.reopen();
+    }
+    await world.crash();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    gate.open = promise;
+    const change = (item: number, field: number) => itemUpdate(item, 1, { type: 'app_field', id: field });
+    // The second tells of the same change as the first, so it waits for it, and the third for both.
+    await world.append(change(1, 11), change(1, 12), change(2, 11));
+    await world.clock.advance(10_000);
+    resolve();
+    await world.clock.advance(5 * MINUTE);
+    expect(seen.runs.map(({ event }) => event).toSorted()).to.deep.equal([
+      'item.update:1:1',
+      'item.update:2:1',
+      poison.id,
+    ]);
   });
 
   it('runs when the last that was read before it is for others', async () => {
