@@ -183,6 +183,24 @@ describe('docs/plugins.md', () => {
         await using tested = await testPlugin(plugin, { options: { text: '{{ item.title }}!' } });
         expect(await tested.run({ item: { title: 'won' } })).to.deep.equal([{ shout: 'WON!' }]);
       },
+      async 'my-plugins/count-like.ts'() {
+        const plugin = await loader.load('./my-plugins/count-like.ts');
+        const options = { app: 'leads', match: { stage: 2 } };
+        const fields = plugin.reads?.(options).map(({ app, at }) => [app, at]);
+        expect(fields).to.deep.equal([['leads', ['match', 'stage']]]);
+        const notAsked = () => expect.fail('is not asked for');
+        const items = {
+          get: notAsked,
+          create: notAsked,
+          update: notAsked,
+          delete: notAsked,
+          filter: async () => ({ total: 9, filtered: 4, items: [] }),
+        };
+        await using tested = await testPlugin(plugin, { options, podio: { items } });
+        expect(await tested.run({ event: { type: 'item.update' } })).to.deep.equal([
+          { 'count-like': { count: 4 } },
+        ]);
+      },
     };
     expect(names.filter(name => !name.endsWith('.test.ts'))).to.have.members(Object.keys(expected));
     for (const check of Object.values(expected)) await check();
