@@ -10,7 +10,7 @@ const MOST_KEPT = 48 * 1024;
 
 const options = z
   .strictObject({
-    url: templated(z.string(), { escape: encodeURIComponent }).describe(
+    url: templated(z.string(), { escape: encodeURIComponent, whole: 'raw' }).describe(
       'Where to: https, or http to this machine. Values that are put in are escaped, so none can lead elsewhere.',
     ),
     method: z

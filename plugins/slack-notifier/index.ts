@@ -1,8 +1,7 @@
-import { definePlugin, secretOption, templateOption, templateProblem, type View, z } from 'podiod/plugin';
+import { definePlugin, secretOption, templated, type View, z } from 'podiod/plugin';
 import { concatMap } from 'rxjs';
-import { compileBlocks, stringsIn } from './blocks.ts';
 import { makeSender } from './send.ts';
-import { slackText } from './text.ts';
+import { escapeSlack } from './text.ts';
 
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
 
@@ -18,18 +17,20 @@ const options = z
     webhookUrl: secretOption(
       z.string().refine(isSafe, 'must be an https:// URL (http:// to this machine only)'),
     ).describe('The URL of an incoming webhook. A secret: take it from the environment or a file.'),
-    text: templateOption().optional().describe('What to post, in Slack’s markup, as a Liquid template.'),
-    blocks: z
-      .array(z.object({ type: z.string() }).catchall(z.json()))
-      .min(1)
-      .max(50)
-      .superRefine((blocks, check) => {
-        for (const { path, text } of stringsIn(blocks)) {
-          const message = templateProblem(text);
-          if (message !== undefined)
-            check.addIssue({ code: 'custom', message, path: [...path], input: text });
-        }
-      })
+    text: templated(z.string(), { escape: escapeSlack })
+      .optional()
+      .describe('What to post, in Slack’s markup, as a Liquid template.'),
+    blocks: templated(
+      z
+        .array(z.object({ type: z.string() }).catchall(z.json()))
+        .min(1)
+        .max(50),
+      {
+        escape: escapeSlack,
+        // Slack refuses a number where it wants text.
+        whole: 'text',
+      },
+    )
       .optional()
       .describe('Block Kit blocks; every string in them is a Liquid template. `text` is then the fallback.'),
   })
@@ -39,15 +40,11 @@ const options = z
   });
 type Options = z.output<typeof options>;
 
-/** Compiles both parts once; answers what is posted for one message. */
-function compile({ text, blocks }: Options) {
-  const renderText = text === undefined ? undefined : slackText(text);
-  const renderBlocks = blocks === undefined ? undefined : compileBlocks(blocks);
-  return async (view: View) => ({
-    ...(renderText && { text: await renderText(view) }),
-    ...(renderBlocks && { blocks: await renderBlocks(view) }),
-  });
-}
+/** What is posted for one message. */
+const render = async ({ text, blocks }: Options, view: View) => ({
+  ...(text && { text: await text.render(view) }),
+  ...(blocks && { blocks: await blocks.render(view) }),
+});
 
 /** Posts a message to Slack and passes the message on when Slack has taken it. */
 export default definePlugin({
@@ -55,20 +52,19 @@ export default definePlugin({
   options,
   effects: 'context',
   setup(given, { fetch }) {
-    const render = compile(given);
     const send = makeSender(given.webhookUrl, fetch);
     return {
       operator: messages$ =>
         messages$.pipe(
           concatMap(async message => {
-            await send(await render(message.view), message.signal);
+            await send(await render(given, message.view), message.signal);
             return message;
           }),
         ),
     };
   },
   async describe(message, given) {
-    const { text, blocks } = await compile(given)(message.view);
+    const { text, blocks } = await render(given, message.view);
     const what = [text, blocks && JSON.stringify(blocks)].filter(Boolean).join('\n');
     return `posts to Slack: ${what}`;
   },

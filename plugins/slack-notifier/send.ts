@@ -1,10 +1,9 @@
 import { IncomingWebhook, IncomingWebhookHTTPError, IncomingWebhookRequestError } from '@slack/webhook';
 import { PermanentError, RetryAfter } from 'podiod/plugin';
-import type { Block } from './blocks.ts';
 
 export interface SlackMessage {
   readonly text?: string;
-  readonly blocks?: Block[];
+  readonly blocks?: { type: string; [key: string]: unknown }[];
 }
 
 /** Slack says "ok" or a word such as `no_service`; anything longer is somebody's error page. */

@@ -18,6 +18,8 @@ export interface Template {
   readonly names: readonly Name[];
   /** No value is put in: rendering gives the text as it is. */
   readonly isConstant: boolean;
+  /** The text is exactly one `{{ x }}`. */
+  readonly isSole: boolean;
   /** Rejects when a value can't be read or a filter fails. */
   render(view: View): Promise<string>;
   /** The value itself, type and all, of a text that is exactly one `{{ x }}`; else as {@link render}. */
@@ -40,7 +42,7 @@ const wrong = (message: string, hint?: string, cause?: unknown) =>
 export function compileTemplate(text: string, options: TemplateOptions = {}): Template {
   // Most strings of a block or an option are no templates, and an engine for each would cost more than all else.
   if (!hasTemplate(text)) {
-    return { names: [], isConstant: true, render: async () => text, value: async () => text };
+    return { names: [], isConstant: true, isSole: false, render: async () => text, value: async () => text };
   }
   const encode = options.escape ?? (value => value);
   const engine = makeEngine(value => encode(textOf(value)));
@@ -93,6 +95,7 @@ export function compileTemplate(text: string, options: TemplateOptions = {}): Te
   return {
     names,
     isConstant: false,
+    isSole: expression !== undefined,
     render,
     async value(view) {
       if (expression === undefined) return render(view);

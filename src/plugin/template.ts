@@ -4,7 +4,7 @@ import { isRecord } from '../core/values.ts';
 import { textOf } from '../language/compare.ts';
 import { FieldView } from '../language/field-view.ts';
 import type { View } from '../language/names.ts';
-import { compileTemplate, hasTemplate, type Template, type TemplateOptions } from '../language/template.ts';
+import { compileTemplate, hasTemplate, type Template } from '../language/template.ts';
 
 export { compileTemplate, type Template, type TemplateOptions } from '../language/template.ts';
 
@@ -16,7 +16,17 @@ export interface Templated<T> {
   render(view: View): Promise<T>;
 }
 
-export interface TemplatedOptions extends TemplateOptions {
+export interface TemplatedOptions {
+  /**
+   * Applied to every value that is put in, not to the template's own text. A value can ask for `| raw`. `path`: where in the
+   * option the text stands.
+   */
+  readonly escape?: (text: string, path: Path) => string;
+  /**
+   * What becomes of a text that is exactly one `{{ x }}`. `raw`: x with its type, and not escaped. `text`: text, unless x is a
+   * list or a map. Default: x with its type, and every text in it escaped.
+   */
+  readonly whole?: 'raw' | 'text';
   /**
    * `keep`: a text that is exactly one `{{ fields.NAME }}` becomes a {@link FieldView}, with Podio's own values in it.
    * Default: what it is in JSON (a number, `{ value, currency }`, else text).
@@ -43,8 +53,10 @@ export function templated(
   schema: ZodType = z.string(),
   options: TemplatedOptions = {},
 ): ZodType<Templated<unknown>> {
-  return z.unknown().transform((given, context): Templated<unknown> => {
-    const filled = compile(given, options, [], (path, message) =>
+  const isText = schema instanceof z.ZodString;
+  const option = z.unknown().transform((given, context): Templated<unknown> => {
+    const kind = { ...options, isText };
+    const filled = compile(given, kind, [], (path, message) =>
       context.issues.push({ code: 'custom', message, path: [...path], input: given }),
     );
     const checked = schema.safeParse(given);
@@ -62,6 +74,8 @@ export function templated(
       render: async view => fitted(schema, await filled.render(view)),
     };
   });
+  // For editors: of others it can't be said what a template may stand for.
+  return isText ? option.meta({ type: 'string' }) : option;
 }
 
 interface Filled {
@@ -69,7 +83,10 @@ interface Filled {
   render(view: View): Promise<unknown>;
 }
 
-function compile(given: unknown, options: TemplatedOptions, path: Path, complain: Complain): Filled {
+/** `isText`: the option as a whole is text. */
+type Kind = TemplatedOptions & { readonly isText: boolean };
+
+function compile(given: unknown, options: Kind, path: Path, complain: Complain): Filled {
   if (typeof given === 'string') return compileText(given, options, path, complain);
   if (Array.isArray(given)) {
     const parts = given.map((one, index) => compile(one, options, [...path, index], complain));
@@ -93,22 +110,45 @@ function compile(given: unknown, options: TemplatedOptions, path: Path, complain
   return { templates: [], render: async () => given };
 }
 
-function compileText(text: string, options: TemplatedOptions, path: Path, complain: Complain): Filled {
+function compileText(text: string, options: Kind, path: Path, complain: Complain): Filled {
   if (!hasTemplate(text)) return { templates: [], render: async () => text };
+  const { escape: by, whole } = options;
   let template: Template;
   try {
-    template = compileTemplate(text, options);
+    template = compileTemplate(text, by && { escape: value => by(value, path) });
   } catch (error) {
     complain(path, problemOf(error));
     return { templates: [path], render: async () => text };
   }
+  // What is put into a longer text is escaped by the template.
+  const wholeBy = whole !== 'raw' && template.isSole && !/\|\s*raw\s*-?\}\}$/.test(text) ? by : undefined;
   return {
     templates: [path],
     async render(view) {
       const value = await template.value(view);
-      return options.fields === 'keep' ? value : inJson(value);
+      if (options.fields === 'keep') return value;
+      const json = inJson(value);
+      // Where text is wanted, a list or an amount is shown as it is inside of a longer text.
+      const isShown = whole === 'text' ? isSingle(value) : options.isText && !isPlain(json);
+      if (isShown) return template.render(view);
+      return wholeBy ? escapeTexts(json, path, wholeBy) : json;
     },
   };
+}
+
+const isPlain = (json: unknown): boolean => typeof json !== 'object' || json === null;
+
+/** A field is one value, also where it has several. */
+const isSingle = (value: unknown): boolean =>
+  value instanceof FieldView || value instanceof Date || !(Array.isArray(value) || isRecord(value));
+
+function escapeTexts(json: unknown, path: Path, by: (text: string, path: Path) => string): unknown {
+  if (typeof json === 'string') return by(json, path);
+  if (Array.isArray(json)) return json.map((one, index) => escapeTexts(one, [...path, index], by));
+  if (!isRecord(json)) return json;
+  return Object.fromEntries(
+    Object.entries(json).map(([key, one]) => [key, escapeTexts(one, [...path, key], by)]),
+  );
 }
 
 /** Fields as JSON has them, wherever they stand. */

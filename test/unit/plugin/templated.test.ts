@@ -37,6 +37,36 @@ describe('templated option', () => {
     expect(problems(templated(), 5)).to.have.length(1);
   });
 
+  it('shows as text what is a list or an amount, where text is wanted', async () => {
+    expect(await render(templated(), '{{ fields.deal-value-2 }}')).to.equal(
+      await render(templated(), '{{ fields.deal-value-2 }}{{ fields.none }}'),
+    );
+    expect(await render(templated(), '{{ data.list }}')).to.equal(
+      await render(templated(), '{{ data.list }}{{ fields.none }}'),
+    );
+  });
+
+  it('escapes what is put in, inside of a text and for all of it, and is told where', async () => {
+    const mark = (text: string, path: readonly PropertyKey[]) => `<${path.join('.')}:${text}>`;
+    const typed = templated(z.json(), { escape: mark });
+    const given = {
+      a: ['{{ data.text }}', '-{{ data.text }}', '{{ data.text | raw }}', '{{ data.n }}'],
+      b: '{{ data.list }}',
+      c: '{{ fields.status }}',
+    };
+    const inTexts = ['<a.0:12>', '-<a.1:12>', '12'];
+    expect(await render(typed, given)).to.deep.equal({ a: [...inTexts, 3], b: [1, 2], c: '<c:Won>' });
+    expect(await render(templated(z.json(), { escape: mark, whole: 'text' }), given)).to.deep.equal({
+      a: [...inTexts, '<a.3:3>'],
+      b: [1, 2],
+      c: '<c:Won>',
+    });
+    const raw = templated(z.string(), { escape: mark, whole: 'raw' });
+    expect(await render(raw, '{{ data.text }}')).to.equal('12');
+    expect(await render(raw, '-{{ data.text }}')).to.equal('-<:12>');
+    expect(await render(templated(z.string(), { escape: mark }), '{{ data.text }}')).to.equal('<:12>');
+  });
+
   const nested = templated(
     z.strictObject({
       limit: z.int().optional(),

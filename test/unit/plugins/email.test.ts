@@ -60,6 +60,12 @@ describe('email', () => {
     expect(data).to.have.property('messageId', headerOf(received, 'message-id'));
   });
 
+  it('takes no markup from a value that is all of the HTML', async () => {
+    await using server = await startSmtp();
+    await run({ smtp: server.url, to: 'b@example.com', subject: 'x', html: '{{ item.title }}' });
+    expect(server.received[0]?.raw).to.contain('Acme &amp; &lt;Sons&gt;').and.not.contain('<Sons>');
+  });
+
   it('logs in', async () => {
     const seen: unknown[] = [];
     await using server = await startSmtp({

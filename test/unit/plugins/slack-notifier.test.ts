@@ -130,6 +130,72 @@ describe('slack-notifier', () => {
     });
   });
 
+  it('escapes what stands for a whole text, and shows a field as people see it', async () => {
+    await using server = await slack();
+    await post(server.url, {
+      text: '{{ changes.status.to }}',
+      blocks: [
+        { type: 'header', text: { type: 'plain_text', text: '{{ item.title }}', emoji: true } },
+        { type: 'section', text: { type: 'mrkdwn', text: '{{ fields.value }}' } },
+        { type: 'section', text: { type: 'mrkdwn', text: '{{ event.seq }}' } },
+        { type: 'section', text: { type: 'mrkdwn', text: '{{ item.title | raw }}' } },
+      ],
+    });
+    expect(server.posted[0]?.body).to.deep.equal({
+      text: '&lt;!channel&gt; &amp; Won',
+      blocks: [
+        { type: 'header', text: { type: 'plain_text', text: 'Acme &amp; &lt;Sons&gt;', emoji: true } },
+        { type: 'section', text: { type: 'mrkdwn', text: '€9.00' } },
+        { type: 'section', text: { type: 'mrkdwn', text: '1' } },
+        { type: 'section', text: { type: 'mrkdwn', text: 'Acme & <Sons>' } },
+      ],
+    });
+  });
+
+  it('takes whole blocks, and lists within them, from a step before', async () => {
+    await using server = await slack();
+    const rows = [{ type: 'mrkdwn', text: 'A <b>' }];
+    const button = {
+      type: 'button',
+      url: 'https://x.example/?a=1&b=2',
+      text: { type: 'plain_text', text: 'R&D' },
+    };
+    await post(
+      server.url,
+      { blocks: [{ type: 'section', fields: '{{ data.report.rows }}' }] },
+      {
+        ...won,
+        data: { report: { rows } },
+      },
+    );
+    await post(
+      server.url,
+      { blocks: '{{ data.report }}' },
+      {
+        ...won,
+        data: { report: [{ type: 'actions', elements: [button] }] },
+      },
+    );
+    expect(server.posted.map(({ body }) => body)).to.deep.equal([
+      { blocks: [{ type: 'section', fields: [{ type: 'mrkdwn', text: 'A &lt;b&gt;' }] }] },
+      {
+        blocks: [
+          { type: 'actions', elements: [{ ...button, text: { type: 'plain_text', text: 'R&amp;D' } }] },
+        ],
+      },
+    ]);
+    const misfit = await post(
+      server.url,
+      { blocks: '{{ data.report }}' },
+      { ...won, data: { report: 5 } },
+    ).then(
+      () => expect.fail('was taken'),
+      error => error,
+    );
+    expect(misfit).to.deep.include({ code: 'PLUGIN_OPTIONS', retry: 'never' });
+    expect(server.posted).to.have.length(2);
+  });
+
   it('waits as long as a 429 says, which uses up no attempt', async () => {
     expect(await refused(status(429, 'rate_limited', { 'Retry-After': '30' }))).to.deep.include({
       code: 'PLUGIN_RETRY_AFTER',
