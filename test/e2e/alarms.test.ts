@@ -82,6 +82,34 @@ describe('alarms', function () {
     expect((await site.podiod(['check'])).code).to.equal(0);
   });
 
+  it('quote errors without what looks like a secret in them, since they go out to people', async () => {
+    const site = await makeSite({
+      alarms: ALARMS,
+      plugins: { leaky: { use: './leaky.ts' } },
+      defaults: { delivery: { backoff: '10ms..20ms' } },
+      rules: { risky: { on: { app: 'leads', events: 'item.create' }, steps: ['leaky'] } },
+    });
+    site.write(
+      'leaky.ts',
+      `import { definePlugin, z } from 'podiod/plugin';
+      import { throwError } from 'rxjs';
+      export default definePlugin({
+        name: 'leaky',
+        options: z.strictObject({}),
+        setup: () => ({ operator: () => throwError(() => new Error('https://erp.example.com/in?key=k3y9 says 500')) }),
+      });`,
+    );
+    await site.boot();
+    for (const item_id of [1, 2, 3])
+      await site.deliver(LEADS, 'item.create', { item_id, item_revision_id: 0 });
+    const text = await until(
+      async () =>
+        (await site.peek()).find(({ event }) => event.type === 'podiod.plugin-down')?.event.params.text,
+      'the alarm',
+    );
+    expect(text).to.match(/^plugin leaky keeps failing: .*https:\/\/erp\.example\.com\/in\?\*\*\* says 500$/);
+  });
+
   it('of a rule that tells of alarms and fails go to the others, and never round in circles', async () => {
     const site = await makeSite({
       alarms: ALARMS,

@@ -8,6 +8,7 @@ import type { Log, LogFields } from '../../src/core/log.ts';
 import type { HttpServer } from '../../src/http/server.ts';
 import { type IngressOptions, makeIngress } from '../../src/ingress/ingress.ts';
 import type { AppendResult, Journal } from '../../src/store/contract.ts';
+import { makeRandom } from '../support/random.ts';
 import { type RawAnswer, rawConnection, rawRequest } from '../support/raw-http.ts';
 import { makeVirtualClock } from '../support/virtual-clock.ts';
 import { until } from '../support/wait.ts';
@@ -569,6 +570,59 @@ describe('ingress', () => {
     for (const _ of bodies) statuses.push((await connection.answer()).status);
     connection.socket.destroy();
     expect(statuses).to.deep.equal([200, 400, 200, 503, 200]);
+  });
+
+  it('never mixes the answers of requests that come together, on one connection or many', async () => {
+    const { port, stored } = await start({ maxWaiting: 10_000 });
+    const head = `POST ${pathOf()} HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n`;
+    const inChunks = (text: string) => `${head}Transfer-Encoding: chunked\r\n\r\n${chunked(text)}`;
+    const long = form({ type: 'item.update', item_id: 1, text: 'x'.repeat(MAX_BODY) });
+    const kinds: readonly (readonly [status: number, text: (revision: number) => string])[] = [
+      [200, revision => delivery(update(revision))],
+      [200, revision => inChunks(update(revision))],
+      [200, revision => delivery(update(revision), { headers: 'Expect: 100-continue\r\n' })],
+      [200, () => delivery(form({ type: 'hook.verify', hook_id: 7, code: 'abc' }))],
+      [400, () => delivery(form({ type: 'item.update', item_id: 'x' }))],
+      [400, () => delivery('')],
+      [404, revision => delivery(update(revision), { path: '/podio/no-key/app/101/item.update' })],
+      [405, () => `HEAD ${pathOf()} HTTP/1.1\r\nHost: x\r\n\r\n`],
+      [405, () => `OPTIONS ${pathOf()} HTTP/1.1\r\nHost: x\r\n\r\n`],
+      [413, () => delivery(long)],
+      [413, () => inChunks(long)],
+      [415, revision => delivery(update(revision), { type: 'text/plain' })],
+    ];
+    const random = makeRandom(20_261_129);
+    const taken: number[] = [];
+    let revision = 0;
+    await Promise.all(
+      Array.from({ length: 12 }, async () => {
+        const asked = Array.from({ length: 40 }, () => {
+          const [status, text] = kinds[Math.floor(random() * kinds.length)] as (typeof kinds)[number];
+          revision += 1;
+          const request = text(revision);
+          if (status === 200 && request.includes('item.update&')) taken.push(revision);
+          return { status, request };
+        });
+        const connection = await rawConnection(port);
+        const all = asked.map(({ request }) => request).join('');
+        for (let at = 0; at < all.length; ) {
+          const size = 1 + Math.floor(random() * 3000);
+          connection.send(all.slice(at, at + size));
+          at += size;
+          if (random() < 0.5) await new Promise(setImmediate);
+        }
+        for (const { status, request } of asked) {
+          const options = { head: request.startsWith('HEAD ') };
+          let answer = await connection.answer(options);
+          if (answer.status === 100) answer = await connection.answer(options);
+          expect(answer.status, request).to.equal(status);
+        }
+        connection.socket.destroy();
+      }),
+    );
+    const byNumber = (a: number, b: number) => a - b;
+    expect(stored.map(event => Number(event.revision)).sort(byNumber)).to.deep.equal(taken.sort(byNumber));
+    expect(taken.length).to.be.greaterThan(50);
   });
 
   it('tells of refusals at a bounded rate, without keys', async () => {
