@@ -1,15 +1,16 @@
-// Writes what is derived from the sources: config/podiorc.schema.json for editors, docs/config.md and docs/errors.md for
+// Writes what is derived from the sources: config/*.schema.json for editors, docs/config.md and docs/errors.md for
 // people, config/podiod@.service for systemd, man/podiod.1 for man.
 // With --check it writes nothing and fails when a file is out of date.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { instanceUnit } from '../src/service/unit.ts';
 import { configReference } from './generate/config-reference.ts';
-import { editorSchema } from './generate/editor-schema.ts';
+import { editorSchema, testFileSchema } from './generate/editor-schema.ts';
 import { errorReference } from './generate/error-reference.ts';
 import { manPage } from './generate/man-page.ts';
 
 const files: Readonly<Record<string, string>> = {
   'config/podiod@.service': instanceUnit(readFileSync('config/podiod.service', 'utf8')),
+  'config/podiod-tests.schema.json': `${JSON.stringify(testFileSchema(), null, 2)}\n`,
   'config/podiorc.schema.json': `${JSON.stringify(editorSchema(), null, 2)}\n`,
   'docs/config.md': configReference(),
   'docs/errors.md': errorReference(),

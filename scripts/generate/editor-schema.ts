@@ -1,4 +1,5 @@
 import { ConfigSchema } from '../../src/config/schema.ts';
+import { TestFileSchema } from '../../src/config/test-schema.ts';
 import { builtIns, type JsonSchema, toJsonSchema } from './json-schema.ts';
 
 /** `${...}` stands in for anything that is written in one word. */
@@ -18,6 +19,12 @@ export function editorSchema(): JsonSchema {
     patternProperties: { '^x-': { description: 'Free for YAML anchors.' } },
   };
 }
+
+/** That of files with tests. */
+export const testFileSchema = (): JsonSchema => ({
+  ...relax(toJsonSchema(TestFileSchema)),
+  title: 'podiod tests',
+});
 
 interface Plugin {
   readonly name: string;

@@ -115,6 +115,34 @@ rules:
     ]);
   });
 
+  describe('of a file with tests', () => {
+    const TESTS = '# yaml-language-server: $schema=./config/podiod-tests.schema.json\n';
+
+    it('has nothing to say against the one in docs/testing.md', async () => {
+      const guide = readFileSync(new URL('docs/testing.md', ROOT), 'utf8');
+      const [, text = ''] = /^```yaml\n(# mirror\.test\.yml\n.*?)^```$/ms.exec(guide) ?? [];
+      expect(text).to.include('tests:');
+      expect((await open(`${TESTS}${text}`)).problems).to.deep.equal([]);
+    });
+
+    it('offers what can be said, and underlines what can not', async () => {
+      const test = `${TESTS}tests:\n  - name: x\n`;
+      expect(await completeAt(`${test}    |\n`)).to.include.members(['given', 'when', 'fires', 'expect']);
+      expect(await completeAt(`${test}    when:\n      - |\n`)).to.include.members([
+        'create',
+        'update',
+        'tick',
+      ]);
+      expect(await completeAt(`${test}    expect:\n      won:\n        |\n`)).to.include.members([
+        'fires',
+        'why',
+        'steps',
+      ]);
+      const { problems } = await open(`${test}    wen: { create: deals }\n    expect: { won: often }\n`);
+      expect([...new Set(problems.map(({ line }) => line))]).to.have.members([4, 5]);
+    });
+  });
+
   describe('with the schema that podiod pull writes', () => {
     const folder = temporaryFolder();
     const MODEL = '# yaml-language-server: $schema=./.podiorc.schema.json\n';
