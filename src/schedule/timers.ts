@@ -104,6 +104,8 @@ const AT_ONCE = 4;
 /** The wall clock can jump and a machine can sleep: it is looked at this often. */
 const LONGEST_WAIT_MS = 60_000;
 const RETRY = { fromMs: 15_000, toMs: 900_000 };
+/** After a call that had to wait, where no longer time is stated. */
+const SOONEST_MS = 100;
 const STORE_RETRY = { fromMs: 500, toMs: 30_000 };
 /** Something made a moment ago may not be readable yet. */
 const TRIES_OF_GONE = 3;
@@ -165,7 +167,10 @@ export function makeRuleTimers(deps: RuleTimersDeps): RuleTimers {
           if (signal.aborted) return;
           const error = coerceError(thrown);
           const limits = error instanceof StoreError ? STORE_RETRY : RETRY;
-          const waitMs = Math.max(statedMs(error), isRateLimited(error) ? 100 : backoff(failures, limits));
+          const waitMs = Math.max(
+            statedMs(error),
+            isRateLimited(error) ? SOONEST_MS : backoff(failures, limits),
+          );
           if (!isRateLimited(error)) failures += 1;
           log[failures === 1 ? 'warn' : 'debug'](`${name} failed, trying again`, { waitMs, error });
           await sleep(clock, waitMs, signal).catch(() => {});
@@ -254,7 +259,7 @@ export function makeRuleTimers(deps: RuleTimersDeps): RuleTimers {
     try {
       found = await readItems(app, itemsWanted);
     } catch (thrown) {
-      if (isRateLimited(thrown) || signal.aborted) throw thrown;
+      if (signal.aborted) throw thrown;
       found = new Map(itemsWanted.map(id => [id, coerceError(thrown)]));
     }
     const pairs = [...Map.groupBy(some, ({ rule, value }) => `${rule} ${(value as Note).item}`).values()];
@@ -269,7 +274,7 @@ export function makeRuleTimers(deps: RuleTimersDeps): RuleTimers {
         await timers.clear(group.filter(({ key }) => key === lookKey(itemId)));
       } catch (thrown) {
         const error = coerceError(thrown);
-        if (error instanceof StoreError || isRateLimited(error) || signal.aborted) throw error;
+        if (error instanceof StoreError || signal.aborted) throw error;
         if (isGone(error)) await whereGone(group);
         else await putOff(group, error);
       }
@@ -284,6 +289,12 @@ export function makeRuleTimers(deps: RuleTimersDeps): RuleTimers {
   };
 
   const putOff = async (group: readonly Timer[], error: Error): Promise<void> => {
+    // One identity's budget says nothing of another's, and that it is used up nothing of the item.
+    if (isRateLimited(error)) {
+      const inMs = Math.max(statedMs(error), SOONEST_MS);
+      await timers.set(group.map(({ rule, key, value }) => ({ rule, key, inMs, value })));
+      return;
+    }
     await timers.set(
       group.map(({ rule, key, value }) => {
         const tries = (value as Note).tries ?? 0;
@@ -333,7 +344,6 @@ export function makeRuleTimers(deps: RuleTimersDeps): RuleTimers {
       try {
         found.set(id, await podio.items.get(as, id, call));
       } catch (thrown) {
-        if (isRateLimited(thrown)) throw thrown;
         found.set(id, isGone(thrown) ? 'gone' : coerceError(thrown));
       }
     }

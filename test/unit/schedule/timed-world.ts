@@ -42,6 +42,9 @@ const TICKETS: AppConfig = {
   fields: { phase: 'status' },
 };
 
+/** Another app, of the same fields and of an identity of its own. */
+const ORDERS: AppConfig = { ...TICKETS, name: 'orders', id: 202 };
+
 /** What the fields of a revision hold; a date as `2026-06-05` or `2026-06-05 12:00:00` in UTC. */
 export type Values = Readonly<Record<string, string>>;
 
@@ -116,7 +119,7 @@ export function makeTimedWorld(rule: Rule) {
     };
   };
   const items = {
-    async filter(_as: unknown, _app: number, body: object) {
+    async filter(_as: unknown, app: number, body: object) {
       world.calls.push('items.filter');
       const { filters, limit, offset } = body as {
         filters: {
@@ -131,6 +134,7 @@ export function makeTimedWorld(rule: Rule) {
       const from = filters.last_edit_on && msOf(filters.last_edit_on.from);
       const all = [...pasts]
         .map(([id, past]) => show(id, past))
+        .filter(({ item_id: id }) => (world.orders.has(id) ? ORDERS.id : TICKETS.id) === app)
         .filter(({ item_id: id }) => filters.item_id?.includes(id) ?? true)
         .filter(item => from === undefined || (msOf(item.last_edit_on) ?? 0) >= from)
         .filter(({ fields }) => {
@@ -147,7 +151,7 @@ export function makeTimedWorld(rule: Rule) {
     },
     async get(_as: unknown, id: number) {
       world.calls.push('items.get');
-      await world.before();
+      await world.before(id);
       return show(id, need(id));
     },
     async revisions(_as: unknown, id: number): Promise<readonly Revision[]> {
@@ -185,11 +189,13 @@ export function makeTimedWorld(rule: Rule) {
     pasts,
     learned,
     calls: [] as string[],
+    /** Items of the other app. */
+    orders: new Set<number>(),
     /** Whether items say themselves when their last revision was made. */
     tellsRevision: true,
     /** Revisions that Podio remembers. */
     kept: 1000,
-    before: async (): Promise<void> => {},
+    before: async (_id: number): Promise<void> => {},
     /** Changes an item (or makes it) now; a hook tells of it, if one does. */
     async edit(id: number, values: Values, isTold = true): Promise<void> {
       const past = pasts.get(id) ?? [];
@@ -218,7 +224,7 @@ export function makeTimedWorld(rule: Rule) {
       running = makeRuleTimers({
         rules,
         config: () => ({
-          apps: new Map([['tickets', TICKETS]]),
+          apps: new Map([TICKETS, ORDERS].map(app => [app.name, app])),
           catchUp: { everyMs: HOUR, overlapMs: 5 * MINUTE, onStart: true, unhooked: 'run' },
         }),
         store,
@@ -227,7 +233,10 @@ export function makeTimedWorld(rule: Rule) {
           apps: { get: async () => APP },
           share: () => ({ general: 1_000_000, limited: 1_000_000 }),
         },
-        identities: { forApp: () => ({ kind: 'app', appId: 101, token: 't' }), forRef: () => undefined },
+        identities: {
+          forApp: name => ({ kind: 'app', appId: name === ORDERS.name ? ORDERS.id : TICKETS.id, token: 't' }),
+          forRef: () => undefined,
+        },
         fields: {
           byId: id => {
             const field = FIELDS.find(({ field_id: one }) => one === id);

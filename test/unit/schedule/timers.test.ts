@@ -308,6 +308,27 @@ describe('a date that comes', () => {
     await world.down();
   });
 
+  it('is told in its time also while another app’s identity has to wait', async () => {
+    const world = makeTimedWorld(ruleOf(DATED, { ...DATED, apps: ['orders'] }));
+    await world.up();
+    await world.edit(1, { due: '2026-06-05' });
+    await world.edit(2, { due: '2026-06-05' }, false);
+    world.orders.add(2);
+    world.timers()?.wrote(2, 202);
+    await world.clock.advance(DAY);
+    let isLimited = true;
+    world.before = async id => {
+      if (id === 1 && isLimited)
+        throw new PodioError('PODIO_RATE_LIMITED', 'not now', { retry: { afterMs: HOUR } });
+    };
+    await world.clock.advance(DAY + 9 * HOUR + MINUTE);
+    expect((await world.told()).map(({ itemId }) => itemId)).to.deep.equal([2]);
+    isLimited = false;
+    await world.clock.advance(HOUR);
+    expect((await world.told()).map(({ itemId }) => itemId)).to.deep.equal([2, 1]);
+    await world.down();
+  });
+
   it('is moved by an edit, told or not, and taken back with the field or the item', async () => {
     const world = makeTimedWorld(ruleOf(DATED));
     await world.up();
