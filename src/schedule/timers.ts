@@ -526,8 +526,10 @@ export function makeRuleTimers(deps: RuleTimersDeps): RuleTimers {
       upSince = goesOn ? Number.NEGATIVE_INFINITY : store.now() - LATE_MS;
       for (const [rule, own] of byRule) {
         const before = ((await settings.get(TIMERS_PREFIX + rule)) ?? {}) as KeptRule;
+        // In what is now the future: the clock was ahead when it was first loaded, and would keep all until then from being told.
+        const sinceOf = (id: string): number => Math.min(before[id]?.since ?? store.now(), store.now());
         const now: KeptRule = Object.fromEntries(
-          own.map(({ id }): [string, KeptWatch] => [id, before[id] ?? { since: store.now() }]),
+          own.map(({ id }): [string, KeptWatch] => [id, { ...before[id], since: sinceOf(id) }]),
         );
         kept.set(rule, now);
         await settings.set(TIMERS_PREFIX + rule, now);

@@ -89,7 +89,7 @@ export const ruleOf = (...triggers: (DateTrigger | LastedTrigger)[]): Rule => ({
 
 export function makeTimedWorld(rule: Rule) {
   const clock = makeVirtualClock(START);
-  const store = makeMemoryStore({ clock });
+  let store = makeMemoryStore({ clock });
   const pasts = new Map<number, Past[]>();
   const learned = new Set<string>();
   let running: RuleTimers | undefined;
@@ -185,7 +185,9 @@ export function makeTimedWorld(rule: Rule) {
 
   const world = {
     clock,
-    store,
+    get store() {
+      return store;
+    },
     pasts,
     learned,
     calls: [] as string[],
@@ -255,6 +257,10 @@ export function makeTimedWorld(rule: Rule) {
     async down(): Promise<void> {
       await running?.stop();
       running = undefined;
+    },
+    /** As a new process sees it. */
+    reopen(): void {
+      store = store.reopen();
     },
     timers: () => running,
     become(next: Rule): void {

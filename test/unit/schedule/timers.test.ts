@@ -57,6 +57,19 @@ describe('a state that lasts', () => {
     await world.down();
   });
 
+  it('tells what lasts also where the clock was far ahead when the rule was first loaded', async () => {
+    const world = makeTimedWorld(ruleOf(LASTED));
+    await world.up();
+    await world.down();
+    world.clock.jump(-30 * DAY);
+    world.reopen();
+    await world.up();
+    await world.edit(1, { status: 'Waiting' });
+    await world.clock.advance(4 * DAY);
+    expect((await world.told()).map(({ id }) => id)).to.deep.equal(['item.lasted:sla:1:0']);
+    await world.down();
+  });
+
   it('begins anew with every change away and back', async () => {
     const world = makeTimedWorld(ruleOf(LASTED));
     await world.up();
