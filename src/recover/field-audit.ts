@@ -6,11 +6,12 @@
  */
 import type { AppConfig } from '../config/model.ts';
 import { type Cancel, type Clock, sleep } from '../core/clock.ts';
-import { coerceError, isPodiodError } from '../core/errors.ts';
+import { coerceError, isPodiodError, PodioError } from '../core/errors.ts';
 import type { NewEvent, PodioEvent } from '../core/event.ts';
 import type { HookRef } from '../core/hook.ts';
 import type { Log } from '../core/log.ts';
 import type { Rule } from '../core/rule.ts';
+import type { Changes } from '../plugin/contract.ts';
 import type { FieldDirectory, ItemReader } from '../podio/contract.ts';
 import type { Journal } from '../store/contract.ts';
 
@@ -48,6 +49,9 @@ const PAGE = 500;
 /** Waits after a failure that states none. */
 const RETRY_MS = 30_000;
 
+/** Podio may fail on one item (500) for good, as opposed to being away. */
+const TRIES = 10;
+
 type Told = 'item.create' | 'item.update';
 
 /** An app whose changes the app's own hook tells of, and what rules want to hear by hooks of fields besides. */
@@ -69,7 +73,8 @@ export function makeFieldAudit(deps: FieldAuditDeps): FieldAudit {
   const log = deps.log.child({ module: 'recover' });
   const stopping = new AbortController();
   const timers = new Set<Cancel>();
-  let working: Promise<void> = Promise.resolve();
+  /** What is being looked at, by app: one whose identity has to wait holds up no other. */
+  const working = new Map<string, Promise<void>>();
 
   /** Where it fails it is tried again, however long that takes: nothing waits for it. */
   const persistently = async <T>(work: () => Promise<T>): Promise<T> => {
@@ -87,37 +92,73 @@ export function makeFieldAudit(deps: FieldAuditDeps): FieldAudit {
     }
   };
 
-  const look = async (since: number, until: number, ref: HookRef | undefined): Promise<void> => {
-    for (const { app, fields: wanted } of auditedApps(deps.config(), fields)) {
-      const changes = await persistently(() => changesOf(journal, app, since, until));
-      const suspects = changes.filter(({ event, told }) =>
-        Array.from(wanted.get(event.type as Told) ?? []).some(
-          field => !told.has(field) && (ref === undefined || ref.id === field),
-        ),
-      );
-      if (suspects.length > MOST)
-        log.warn('too many changes to compare with what fields’ hooks delivered; the latest are', {
-          app: app.name,
-          changes: suspects.length,
-          compared: MOST,
+  /** Undefined where there is no answer to be had. */
+  const changesIn = (event: PodioEvent): Promise<Changes | undefined> => {
+    let failures = 0;
+    return persistently(async () => {
+      try {
+        return await reader.changes({ ...event, source: 'recovered' });
+      } catch (thrown) {
+        const error = coerceError(thrown);
+        if (error instanceof PodioError && error.status === 500) failures += 1;
+        if (failures < TRIES && !(isPodiodError(error) && error.retry === 'never')) throw error;
+        log.warn('what fields’ hooks delivered of a change can not be compared, it is left out', {
+          app: event.app,
+          event: event.id,
+          error,
         });
-      let found = 0;
-      for (const { event, told } of suspects.slice(-MOST)) {
-        const changed = await persistently(() => reader.changes({ ...event, source: 'recovered' }));
-        const lost = Array.from(changed.values(), ({ fieldId }) => fieldId).filter(
-          field => wanted.get(event.type as Told)?.has(field) && !told.has(field),
-        );
-        if (lost.length === 0) continue;
-        const results = await persistently(() => journal.append(lost.map(field => missed(event, field))));
-        if (results.some(({ status }) => status !== 'repeat')) found += 1;
+        return undefined;
       }
-      if (found > 0)
-        log.info('missed changes of fields found', {
-          app: app.name,
-          changes: found,
-          compared: suspects.length,
-        });
+    });
+  };
+
+  const look = async (
+    { app, fields: wanted }: Audited,
+    since: number,
+    until: number,
+    ref: HookRef | undefined,
+  ): Promise<void> => {
+    const changes = await persistently(() => changesOf(journal, app, since, until));
+    const suspects = changes.filter(({ event, told }) =>
+      Array.from(wanted.get(event.type as Told) ?? []).some(
+        field => !told.has(field) && (ref === undefined || ref.id === field),
+      ),
+    );
+    if (suspects.length > MOST)
+      log.warn('too many changes to compare with what fields’ hooks delivered; the latest are', {
+        app: app.name,
+        changes: suspects.length,
+        compared: MOST,
+      });
+    let found = 0;
+    for (const { event, told } of suspects.slice(-MOST)) {
+      const changed = await changesIn(event);
+      const lost = Array.from(changed?.values() ?? [], ({ fieldId }) => fieldId).filter(
+        field => wanted.get(event.type as Told)?.has(field) && !told.has(field),
+      );
+      if (lost.length === 0) continue;
+      const results = await persistently(() => journal.append(lost.map(field => missed(event, field))));
+      if (results.some(({ status }) => status !== 'repeat')) found += 1;
     }
+    if (found > 0)
+      log.info('missed changes of fields found', {
+        app: app.name,
+        changes: found,
+        compared: suspects.length,
+      });
+  };
+
+  /** In an app one after the other: none of them is urgent. */
+  const lookAt = (audited: Audited, since: number, until: number, ref: HookRef | undefined): void => {
+    const { name } = audited.app;
+    const before = working.get(name) ?? Promise.resolve();
+    const work = before
+      .then(() => look(audited, since, until, ref))
+      .catch(error => {
+        if (!stopping.signal.aborted)
+          log.error('fields’ deliveries were not compared', { app: name, error: coerceError(error) });
+      });
+    working.set(name, work);
   };
 
   return {
@@ -125,20 +166,15 @@ export function makeFieldAudit(deps: FieldAuditDeps): FieldAudit {
       const until = now() + APART_MS;
       const cancel = clock.after(APART_MS, () => {
         timers.delete(cancel);
-        // One after the other: none of them is urgent.
-        working = working
-          .then(() => look(since - APART_MS, until, ref))
-          .catch(error => {
-            if (!stopping.signal.aborted)
-              log.error('fields’ deliveries were not compared', { error: coerceError(error) });
-          });
+        for (const audited of auditedApps(deps.config(), fields))
+          lookAt(audited, since - APART_MS, until, ref);
       });
       timers.add(cancel);
     },
     async stop() {
       stopping.abort(new Error('podiod is stopping'));
       for (const cancel of timers) cancel();
-      await working;
+      await Promise.all(working.values());
     },
   };
 }

@@ -32,18 +32,21 @@ class Scene {
   /** Fields that changed, by event. */
   readonly changed = new Map<string, readonly (typeof STATUS)[]>();
   failures: Error[] = [];
+  /** Asked about it, Podio fails again and again. */
+  readonly failing = new Map<string, Error>();
   readonly audit: FieldAudit;
 
   constructor() {
     const apps = new Map([
       ['leads', { name: 'leads', id: 101, token: 't', login: undefined, fields: { value: 'deal-value' } }],
+      ['deals', { name: 'deals', id: 102, token: 't', login: undefined, fields: {} }],
     ]);
     this.audit = makeFieldAudit({
       config: () => ({ rules: this.rules, apps }),
       journal: this.store.journal,
       reader: {
         changes: async ({ id }): Promise<Changes> => {
-          const failure = this.failures.shift();
+          const failure = this.failing.get(id) ?? this.failures.shift();
           if (failure) throw failure;
           this.asked.push(id);
           return new Map(
@@ -52,7 +55,7 @@ class Scene {
         },
       },
       fields: {
-        known: (_app, name) => [STATUS, VALUE].find(({ externalId }) => externalId === name),
+        known: (_, name) => [STATUS, VALUE].find(({ externalId }) => externalId === name),
       },
       now: this.store.now,
       clock: this.clock,
@@ -61,7 +64,10 @@ class Scene {
   }
 
   /** A change of status as the app's hook delivers it, unless told otherwise. */
-  async deliver(itemId: number, { ref = { type: 'app', id: 101 }, fields = [STATUS] }: Delivered = {}) {
+  async deliver(
+    itemId: number,
+    { ref = { type: 'app', id: 101 }, fields = [STATUS], app = 'leads' }: Delivered = {},
+  ) {
     const id = `item.update:${itemId}:1`;
     this.changed.set(id, fields);
     await this.store.journal.append([
@@ -70,7 +76,7 @@ class Scene {
         type: 'item.update',
         source: 'webhook',
         ref,
-        app: 'leads',
+        app,
         itemId,
         revision: 1,
         params: { type: 'item.update', item_id: String(itemId), item_revision_id: '1' },
@@ -90,6 +96,7 @@ class Scene {
 interface Delivered {
   readonly ref?: NewEvent['ref'];
   readonly fields?: readonly (typeof STATUS)[];
+  readonly app?: string;
 }
 
 describe('comparing what fields’ hooks delivered', () => {
@@ -165,6 +172,26 @@ describe('comparing what fields’ hooks delivered', () => {
     expect(await scene.told()).to.deep.equal([]);
     await scene.clock.advance(60_000);
     expect(await scene.told()).to.have.length(3);
+  });
+
+  it('is held up by no other app whose identity gets no answer, and by no item that none is to be had of', async () => {
+    const scene = new Scene();
+    scene.rules = [
+      on({ apps: ['deals', 'leads'] }),
+      on({ apps: ['deals', 'leads'], fields: [{ field: 'status' }] }),
+    ];
+    await scene.deliver(1);
+    for (const item of [2, 3, 4]) await scene.deliver(item, { ref: { type: 'app', id: 102 }, app: 'deals' });
+    const failing = (item: number, error: Error) => scene.failing.set(`item.update:${item}:1`, error);
+    failing(1, new PodioError('PODIO_UNAUTHORIZED', 'the key is not active'));
+    failing(2, new PodioError('PODIO_NO_IDENTITY', 'nobody may', { retry: 'never' }));
+    failing(3, new PodioError('PODIO_UNAVAILABLE', 'a fault', { status: 500 }));
+    scene.audit.doubt(scene.store.now());
+    await scene.clock.advance(3_600_000);
+    expect(await scene.told()).to.deep.equal(['item.update:4:1 11']);
+    scene.failing.delete('item.update:1:1');
+    await scene.clock.advance(60_000);
+    expect(await scene.told()).to.deep.equal(['item.update:4:1 11', 'item.update:1:1 11']);
   });
 
   it('ends when it is told to, wherever it is', async () => {
