@@ -1,5 +1,5 @@
 /** What is wrong now, and what is not known now. Pure: everything it needs to know is passed in. */
-import type { AlarmName, Outage } from '../core/alarm.ts';
+import type { AlarmName, Outage, RaisedAlarm } from '../core/alarm.ts';
 import { showDuration } from '../core/duration.ts';
 import { refKey } from '../core/event.ts';
 import { showSize } from '../core/units.ts';
@@ -40,10 +40,13 @@ export interface AlarmFacts {
   readonly silences: readonly Silence[] | undefined;
 }
 
+/** An alarm that is not there now. Without `raisedAt`: it was raised before the start. */
+export type Asked = Pick<Outage, 'alarm' | 'subject'> & Partial<Pick<RaisedAlarm, 'raisedAt'>>;
+
 export interface Found {
   readonly outages: readonly Outage[];
   /** Whether this is known: what is not may go on or be over. A start knows little of what was before it. */
-  isKnown(outage: Pick<Outage, 'alarm' | 'subject'>): boolean;
+  isKnown(outage: Asked): boolean;
 }
 
 /** What may mend by itself before anybody has to hear of it. */
@@ -61,6 +64,8 @@ export const isPatient = (alarm: AlarmName): boolean => PATIENT.has(alarm);
 
 /** So much more room than the limit there must be before it is over: a disk that hovers about it is one outage. */
 const ROOM_AGAIN = 1.1;
+
+const BUDGET_HOUR_MS = 60 * 60 * 1000;
 
 /** @param isRaised whether there is an alarm already, by its name and subject */
 export function findOutages(
@@ -82,7 +87,7 @@ export function findOutages(
   return { outages, isKnown: outage => isKnown(facts, outage) };
 }
 
-function isKnown(facts: AlarmFacts, { alarm, subject }: Pick<Outage, 'alarm' | 'subject'>): boolean {
+function isKnown(facts: AlarmFacts, { alarm, subject, raisedAt = 0 }: Asked): boolean {
   switch (alarm) {
     case 'parked':
       return true;
@@ -104,7 +109,10 @@ function isKnown(facts: AlarmFacts, { alarm, subject }: Pick<Outage, 'alarm' | '
       return facts.reconcile.lastRunAt !== undefined;
     case 'budget': {
       const budget = facts.budgets.find(({ identity }) => identity === subject);
-      return budget === undefined || budget.general !== undefined;
+      // Of what was not asked for since the start nothing is known; by then the hour is another one.
+      const isTold = budget?.general !== undefined && budget.limited !== undefined;
+      const isOwn = raisedAt >= facts.now - facts.upMs;
+      return budget === undefined || isOwn || isTold || facts.upMs >= BUDGET_HOUR_MS;
     }
     case 'disk':
       return facts.diskFree !== undefined;
@@ -214,11 +222,12 @@ const podioOutages = ({ podio: { down }, now }: AlarmFacts): Outage[] =>
         },
       ];
 
+/** Podio counts some operations by themselves, with fewer calls: nothing left of these stops rules as well. */
 const budgetOutages = ({ budgets, limits }: AlarmFacts): Outage[] =>
-  budgets.flatMap(({ identity, general, pausedMs }): Outage[] => {
-    const isGone = general !== undefined && general.remaining <= general.limit * limits.budget;
-    if (!isGone && pausedMs <= 0) return [];
-    const left = general === undefined ? '' : `: ${general.remaining} of ${general.limit} are left`;
+  budgets.flatMap(({ identity, general, limited, pausedMs }): Outage[] => {
+    const gone = [general, limited].find(one => one && one.remaining <= one.limit * limits.budget);
+    if (gone === undefined && pausedMs <= 0) return [];
+    const left = gone === undefined ? '' : `: ${gone.remaining} of ${gone.limit} are left`;
     const text =
       pausedMs > 0
         ? `Podio has asked ${identity} to wait: no calls for ${showDuration(pausedMs)}`

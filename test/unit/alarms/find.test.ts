@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { type AlarmFacts, findOutages, isPatient, overText } from '../../../src/alarms/find.ts';
 import { ALARM_NAMES } from '../../../src/core/alarm.ts';
+import type { BudgetStatus } from '../../../src/podio/contract.ts';
 import { makeFacts } from '../admin/facts.ts';
 
 const GB = 1024 ** 3;
@@ -157,7 +158,7 @@ describe('outages', () => {
   });
 
   it('of the budget: nothing left, or Podio has asked to wait', () => {
-    const budget = (identity: string, remaining: number, pausedMs = 0) => ({
+    const budget = (identity: string, remaining: number, pausedMs = 0): BudgetStatus => ({
       identity,
       general: { limit: 1000, remaining },
       limited: undefined,
@@ -171,6 +172,20 @@ describe('outages', () => {
       ['app/102', 'the calls of app/102 to Podio are used up: 20 of 1000 are left'],
       ['app/103', 'Podio has asked app/103 to wait: no calls for 1m'],
     ]);
+    const making = { ...budget('app/101', 900), limited: { limit: 250, remaining: 5 } };
+    expect(found({ budgets: [making] }).map(({ text }) => text)).to.deep.equal([
+      'the calls of app/101 to Podio are used up: 5 of 250 are left',
+    ]);
+    // After a start that says nothing of what has not been asked for.
+    const isOver = (upMs: number, one = budget('app/101', 900)) =>
+      findOutages(facts({ upMs, budgets: [one] }), none).isKnown({ alarm: 'budget', subject: 'app/101' });
+    expect(isOver(60_000)).to.equal(false);
+    expect(isOver(60_000, { ...making, limited: { limit: 250, remaining: 100 } })).to.equal(true);
+    expect(isOver(3_600_000)).to.equal(true);
+    const { now } = facts();
+    const own = { alarm: 'budget', subject: 'app/101', raisedAt: now - 1000 } as const;
+    const { isKnown } = findOutages(facts({ upMs: 60_000, budgets: [budget('app/101', 900)] }), none);
+    expect(isKnown(own)).to.equal(true);
   });
 
   it('of the disk end when there is somewhat more room than made one', () => {
