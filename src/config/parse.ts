@@ -223,6 +223,10 @@ const IN_WORDS: Partial<Record<YAMLError['code'], { message: string; hint?: stri
     message: 'this goes on in the next line, which looks like a key of its own',
     hint: 'give keys of one map the same indentation, and quote a text that has `: ` in it',
   },
+  BLOCK_IN_FLOW: {
+    message: 'inside `{ }` and `[ ]` a text with `: ` in it, or a `- `, would begin a map or list of its own',
+    hint: 'put the whole text in quotes',
+  },
   MULTILINE_IMPLICIT_KEY: {
     message: 'a key must stand on one line, with a `:` after it',
     hint: 'check the indentation of this line and the one before',

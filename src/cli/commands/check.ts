@@ -72,7 +72,7 @@ export function defineCheck({ program, cli, exit }: CommandContext): void {
 
 function tellUnchecked({ catalog, unchecked }: { catalog: string; unchecked: number }): string {
   const named = unchecked === 1 ? 'one field is named that was' : `${unchecked} fields are named that were`;
-  return `note: ${named} not looked up, nor its options and type: there is no ${basename(catalog)}, which \`podiod pull\` makes`;
+  return `note: ${named} not looked up, nor options and types: there is no ${basename(catalog)}, which \`podiod pull\` makes`;
 }
 
 /** No problem, but nothing that one would expect from the intervals in the config. */

@@ -106,7 +106,7 @@ Out of date: .podiorc.catalog.json, .podiorc.schema.json. \`podiod pull\` writes
       const before = await site.podiod(['check']);
       expect(before.code).to.equal(0);
       expect(before.stdout.split('\n').filter(line => line.startsWith('note: '))).to.deep.equal([
-        'note: one field is named that was not looked up, nor its options and type: there is no .podiorc.catalog.json, which `podiod pull` makes',
+        'note: one field is named that was not looked up, nor options and types: there is no .podiorc.catalog.json, which `podiod pull` makes',
       ]);
       await site.podiod(['pull']);
       const after = await site.podiod(['check']);
