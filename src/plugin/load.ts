@@ -4,6 +4,7 @@ import { extname, isAbsolute, join, relative, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { coerceError, PluginError } from '../core/errors.ts';
+import { nearest } from '../core/suggest.ts';
 import type { Attribution } from './attribution.ts';
 import type { PluginDefinition } from './contract.ts';
 import { isPlugin, shapeProblem } from './define.ts';
@@ -121,10 +122,19 @@ async function locate(
     throw new LoadError(
       use,
       `no built-in plugin and no package has this name, looked up from ${configDir}`,
-      `Built in are ${[...builtIns.keys()].join(', ')}. A package has to be installed (npm install ${use}), a file named with its path (./${use}.ts).`,
+      unknownPlugin(use, [...builtIns.keys()]),
     );
   }
   return url;
+}
+
+/** Who meant a built-in one is not sent off to install whatever has this name. */
+function unknownPlugin(use: string, builtIns: readonly string[]): string {
+  const near = builtIns.find(name => name.startsWith(`${use}-`)) ?? nearest(use, builtIns);
+  const known = `Built in are ${builtIns.join(', ')}.`;
+  return near === undefined
+    ? `${known} A package has to be installed (npm install ${use}), a file named with its path (./${use}.ts).`
+    : `Did you mean ${near}? ${known}`;
 }
 
 async function locateFile(use: string, file: string): Promise<string> {

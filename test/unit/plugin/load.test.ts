@@ -122,12 +122,20 @@ describe('plugin loader', () => {
     const cases: [what: string, files: Record<string, string>, use: string, message: RegExp, hint: RegExp][] =
       [
         [
-          'an unknown name',
+          'a misspelt name',
           {},
           'file-loger',
           /no built-in plugin and no package/,
-          /file-logger.*npm install file-loger/,
+          /^Did you mean file-logger\?(?!.*npm)/,
         ],
+        [
+          'half a name',
+          {},
+          'slack',
+          /no built-in plugin and no package/,
+          /^Did you mean slack-notifier\?(?!.*npm)/,
+        ],
+        ['an unknown name', {}, 'fax', /no built-in plugin and no package/, /file-logger.*npm install fax/],
         ['a missing file', {}, './gone.ts', /there is no file .*gone\.ts/, /relative to the config file/],
         ['a missing extension', { 'p.ts': '' }, './p', /there is no file/, /Did you mean \.\/p\.ts\?/],
         ['a folder', { 'p/index.ts': '' }, './p', /it is a folder/, /Did you mean \.\/p\/index\.ts\?/],
