@@ -41,7 +41,8 @@ export function makeSilence({ rules, store, wants, clock }: SilenceDeps): () => 
     if (lane === undefined) return undefined;
     const [last] = await store.journal.list({ rule: rule.name, last: 1 });
     const recorded = last === undefined ? 0 : Date.parse(last.event.receivedAt);
-    let newest = Math.max(recorded, lane.loadedAt);
+    // What waits to be run with others has no record yet.
+    let newest = Math.max(recorded, lane.loadedAt, lane.gatheredAt ?? 0);
     for (let after = lane.cursor; newest < atLeast && after < store.journal.head(); ) {
       const { entries, upTo } = await store.journal.read({ after, limit: PAGE });
       for (const { event } of entries) {

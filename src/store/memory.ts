@@ -573,9 +573,10 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
     return groups.waitMs(rule, key.seq);
   };
 
-  const gatheredOf = (rule: string): { gathered?: number } => {
-    const n = [...groups.waiting()].filter(one => one.rule === rule && !one.isParked).length;
-    return n > 0 ? { gathered: n } : {};
+  const gatheredOf = (rule: string): { gathered?: number; gatheredAt?: number } => {
+    const waiting = [...groups.waiting()].filter(one => one.rule === rule && !one.isParked);
+    if (waiting.length === 0) return {};
+    return { gathered: waiting.length, gatheredAt: Math.max(...waiting.map(({ lastAt }) => lastAt)) };
   };
 
   const status = (): readonly LaneStatus[] => {

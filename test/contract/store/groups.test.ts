@@ -231,7 +231,11 @@ for (const { name, make } of WORLDS) {
       for (const event of events) await gather(store, lease, event, BATCH);
       const [, , last] = events as [PodioEvent, PodioEvent, PodioEvent];
       await store.lanes.tried(lease, keyOf(last), 'f1', tries('tell'));
-      expect((await store.lanes.status())[0]).to.include({ lag: 0, gathered: 3 });
+      expect((await store.lanes.status())[0]).to.include({
+        lag: 0,
+        gathered: 3,
+        gatheredAt: world.clock.now(),
+      });
       await store.lanes.finish(lease, together(last), 3);
       const listed = await store.journal.list({});
       expect(listed.map(({ runs }) => runs.map(({ outcome }) => outcome))).to.deep.equal([

@@ -91,6 +91,25 @@ describe('silence', () => {
     }
   });
 
+  it('is over also when what came waits to be run with others', async () => {
+    const world = makeWorld(rule('orders', HOUR));
+    const lease = await world.load('orders');
+    const silences = world.again();
+    await world.clock.advance(2 * HOUR);
+    const { seq, id } = await world.come('orders');
+    const cameAt = world.clock.now();
+    const key = { seq, eventId: id, replay: 0 };
+    await world.store.lanes.gather(
+      lease,
+      [{ key, mode: 'batch', group: 'batch', waitMs: 24 * HOUR, from: 'first' }],
+      seq,
+    );
+    await world.clock.advance(HOUR - 1);
+    expect(await silences()).to.deep.equal([]);
+    await world.clock.advance(1);
+    expect(await silences()).to.deep.equal([{ rule: 'orders', since: cameAt, everyMs: HOUR }]);
+  });
+
   it('asks the store only when it may be', async () => {
     const world = makeWorld(rule('orders', 10 * HOUR));
     await world.load('orders');

@@ -10,8 +10,8 @@ export interface GroupReads {
   members(rule: string, lead: RunKey): readonly PodioEvent[];
   /** What an event waits for. */
   of(rule: number, seq: number, now: number): TracedRun['gathered'];
-  /** How many of a rule wait. */
-  count(rule: number): { readonly gathered?: number };
+  /** How many of a rule wait, and when the latest of them came. */
+  count(rule: number): { readonly gathered?: number; readonly gatheredAt?: number };
 }
 
 export function makeGroupReads(db: DatabaseSync, names: Names, ruleNames: Names): GroupReads {
@@ -31,7 +31,7 @@ export function makeGroupReads(db: DatabaseSync, names: Names, ruleNames: Names)
      JOIN event ON event.seq = gathering.last WHERE gathered.rule = ? AND gathered.seq = ?`,
   );
   const count = db.prepare(
-    `SELECT sum(count) AS n FROM gathering WHERE rule = ? AND NOT (place IS NOT NULL AND ${isParked})`,
+    `SELECT sum(count) AS n, max(last_at) AS at FROM gathering WHERE rule = ? AND NOT (place IS NOT NULL AND ${isParked})`,
   );
 
   return {
@@ -58,8 +58,9 @@ export function makeGroupReads(db: DatabaseSync, names: Names, ruleNames: Names)
       };
     },
     count(rule) {
-      const n = Number(count.get(rule)?.n ?? 0);
-      return n > 0 ? { gathered: n } : {};
+      const row = count.get(rule);
+      const n = Number(row?.n ?? 0);
+      return n > 0 ? { gathered: n, gatheredAt: Number(row?.at) } : {};
     },
   };
 }
