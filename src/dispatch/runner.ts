@@ -241,7 +241,11 @@ export class Runner implements Taker {
         return;
       }
       const suspect = this.isSuspect(slot.value.key);
-      if (suspect && !this.#takeTurn(slot)) continue;
+      if (suspect && !this.#takeTurn(slot)) {
+        // Its time to begin is another's now: it asks anew when it comes back.
+        this.#throttle?.next();
+        continue;
+      }
       if (this.#deps.inOrder) slot.value.ticket ??= this.#queue.take();
       if (!this.#deps.inOrder) turn.began();
       this.#alone = alone;

@@ -686,6 +686,38 @@ describe('mode throttle', () => {
     ]);
   });
 
+  it('lets others begin where the one whose time has come waits for a suspect of another rule', async () => {
+    const seen = told();
+    const { promise: slow, resolve: end } = Promise.withResolvers<undefined>();
+    const other = { ...itemUpdate(9, 1), ref: { type: 'app', id: 102 }, app: 'deals' } as const;
+    const world = new World({
+      rules: [
+        ruleOf({ kind: 'throttle', max: 1, perMs: MINUTE }),
+        makeRule('suspect', { triggers: [{ ...APP, apps: ['deals'] }] }),
+      ],
+      work: { work: (task, rule) => (rule === 'suspect' ? slow : void seen.note(task)) },
+    });
+    await world.store.journal.append([1, 2, 3].map(item => itemUpdate(item, 1)));
+    await world.store.journal.append([other]);
+    // The process has ended while each of these was alone in hand: from now on one at a time is tried.
+    for (const [rule, seq] of [
+      ['r', 2],
+      ['suspect', 4],
+    ] as const) {
+      const lease = await world.store.lanes.acquire({ rule, shard: 0, of: 1 }, 'earliest');
+      const eventId = seq === 2 ? 'item.update:2:1' : other.id;
+      await world.store.lanes.mark(lease, { seq, eventId, replay: 0 }, true);
+    }
+    await world.crash();
+    await world.clock.advance(3_000);
+    // They come behind it.
+    await world.append(...[5, 6, 7, 8].map(item => itemUpdate(item, 1)));
+    await world.clock.advance(5 * MINUTE);
+    end(undefined);
+    await world.clock.advance(10 * MINUTE);
+    expect(seen.seqs.flat().toSorted()).to.deep.equal([1, 2, 3, 5, 6, 7, 8]);
+  });
+
   it('what is filtered and what is tried again begins nothing', async () => {
     const seen: number[] = [];
     let fails = 3;
