@@ -129,6 +129,34 @@ if (process.platform === 'linux') {
       expect(told.length, told.join('\n')).to.be.within(2, 4);
     }).timeout(120_000);
 
+    it('that gets full while the config is exchanged is no reason not to end', async () => {
+      using disk = mountedDisk() ?? limitedDisk();
+      const gated = { on: { app: 'leads', events: 'comment.create' }, steps: ['gated'] };
+      const shared = {
+        dataDir: disk.dataDir,
+        stopTimeout: '6s',
+        plugins: { gated: { use: './gated.ts', notes: './notes.ndjson', gate: './gate' } },
+      };
+      const site = await makeSite({ ...shared, rules: { gated } });
+      site.copyPlugin('gated.ts');
+      const daemon = site.run();
+      await until(async () => (await comment(site, 1)) === 200, 'the first to be taken in');
+      await site.untilLines('notes.ndjson', 1);
+      site.configure({
+        ...shared,
+        rules: { gated: { ...gated, where: { 'event.type': 'comment.create' } } },
+      });
+      const answer = site.podiod(['reload', '--json']);
+      const status = async () => (await site.podiod(['status', '--json'])).stdout;
+      await until(async () => /"state": ?"stopped"/.test(await status()), 'the rule to begin nothing more');
+      disk.fill(daemon);
+      let id = 2;
+      await until(async () => (await comment(site, id++, 'x'.repeat(10_000))) === 503, 'the disk to be full');
+      await until(() => daemon.log().includes('store fails, work in hand waits for it'), 'lanes to wait');
+      expect(await daemon.end('SIGTERM')).to.equal(0);
+      expect((await answer).code).to.equal(1);
+    }).timeout(120_000);
+
     it('takes no other config, says why, and ends in good order; with room again it takes it', async () => {
       using disk = mountedDisk() ?? limitedDisk();
       const site = await makeSite({ dataDir: disk.dataDir, rules: RULES });
