@@ -8,6 +8,7 @@ import type { ReconcileStatus } from '../../../src/reconcile/index.ts';
 import { ensureSecretFile, rotateSecretFile } from '../../../src/store/files.ts';
 import { temporaryFolder } from '../../support/folder.ts';
 import { makeVirtualClock } from '../../support/virtual-clock.ts';
+import { until } from '../../support/wait.ts';
 
 const NOTHING = { create: 0, verify: 0, replace: 0, delete: 0, keep: 2, orphan: 0, elsewhere: 0, foreign: 0 };
 const statusWith = (replace: number): ReconcileStatus => ({
@@ -93,8 +94,8 @@ describe('old secrets of hooks', () => {
     expect(again.isRotating()).to.equal(true);
     await clock.advance(61_000);
     await clock.until(new Promise<void>(resolve => clock.after(1, resolve)));
-    while (existsSync(join(dataDir, 'previous-secrets'))) await new Promise(resolve => setImmediate(resolve));
-    await new Promise(resolve => setTimeout(resolve, 0));
+    // The file goes first, and is no more on disk before the memory of it goes.
+    await until(() => !again.isRotating(), 'the old ones to be forgotten');
     expect(again.all()).to.deep.equal([third, 'one-of-the-config-itself']);
     expect(existsSync(join(dataDir, 'previous-secrets'))).to.equal(false);
     end();
