@@ -114,7 +114,7 @@ export async function restore(file: string, dataDir: string, now: number): Promi
       copyFileSync(file, part);
       // It takes over the mode, too.
       chmodSync(part, 0o600);
-      const found = check(part, file);
+      const found = checkBackup(part, file);
       return { facts: found, kept: takeFiles(part) };
     });
     giveToOwner(part, dataDir);
@@ -143,6 +143,28 @@ function giveToOwner(path: string, dataDir: string): void {
   if (process.getuid?.() !== 0) return;
   const { uid, gid } = statSync(dataDir);
   chownSync(path, uid, gid);
+}
+
+/** Says of the file that was given what is wrong, not of the copy of it that was looked at. */
+function checkBackup(part: string, file: string): BackupFacts {
+  try {
+    // To SQLite it is a new database, and would come back as one without anything in it.
+    if (statSync(part).size === 0) throw new StoreError('STORE_CORRUPT', 'the file is empty');
+    return check(part, file);
+  } catch (error) {
+    const { code, message } = failureOf(error);
+    if (code !== 'STORE_CORRUPT' && code !== 'STORE_VERSION') throw error;
+    const why = message.replaceAll(part, file);
+    throw new StoreError(
+      code,
+      why.includes(file) ? why : `${file} is no backup of podiod, or damaged: ${why}`,
+      {
+        hint: `Nothing was changed. ${code === 'STORE_VERSION' ? 'Run the newer podiod.' : 'Give a file that podiod backup has made.'}`,
+        retry: 'never',
+        cause: error,
+      },
+    );
+  }
 }
 
 /** Reads all of it. Throws where it is damaged or none of podiod's. */

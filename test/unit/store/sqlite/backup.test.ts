@@ -206,11 +206,25 @@ describe('a restore', () => {
       await store.close();
       make(site.file);
       const before = readFileSync(join(site.dataDir, 'podiod.db'));
-      expect(await codeOf(restore(site.file, site.dataDir, NOW))).to.equal(code);
+      const refusal = await restore(site.file, site.dataDir, NOW).catch(error => error);
+      expect(refusal).to.include({ code });
+      expect(refusal.message).to.include(site.file).and.to.not.include('restoring');
+      expect(`${refusal.message} ${refusal.hint}`).to.not.include('Restore podiod.db');
       expect(readFileSync(join(site.dataDir, 'podiod.db')).equals(before)).to.equal(true);
       expect(readdirSync(site.dataDir).sort()).to.deep.equal(['lock.db', 'podiod.db']);
     });
   }
+
+  it('says of a file that is no backup that it is none, and that nothing was changed', async () => {
+    await using site = makeSite();
+    for (const text of ['rules: {}\n', '']) {
+      writeFileSync(site.file, text);
+      const refusal = await restore(site.file, site.dataDir, NOW).catch(error => error);
+      expect(refusal.message).to.match(new RegExp(`^${site.file} is no backup of podiod`));
+      expect(refusal.hint).to.equal('Nothing was changed. Give a file that podiod backup has made.');
+      expect(existsSync(join(site.dataDir, 'podiod.db'))).to.equal(false);
+    }
+  });
 
   it('puts a good one in the place of a damaged one', async () => {
     await using site = makeSite();
