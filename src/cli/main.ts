@@ -89,7 +89,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     await program.parseAsync([...argv], { from: 'user' });
     return code;
   } catch (thrown) {
-    return reportError(thrown, cli, argv.includes('--json'));
+    return reportError(thrown, cli, argv.includes('--json'), program);
   }
 }
 
@@ -212,17 +212,14 @@ export async function main(argv: readonly string[]): Promise<void> {
 }
 
 /** What, and what next; under --json as a document. Answers the exit code. */
-function reportError(thrown: unknown, cli: Cli, json: boolean): number {
+function reportError(thrown: unknown, cli: Cli, json: boolean, program: Command): number {
   if (thrown instanceof CommanderError) {
     if (thrown.exitCode === 0) return EXIT.done;
     const [message = '', ...hint] = thrown.message.replace(/^error: /, '').split('\n');
     report(cli, json, {
       code: 'USAGE',
       message,
-      hint: hintOf(
-        ...hint.map(text => text.replace(/^\(|\)$/g, '')),
-        'podiod help COMMAND tells its options.',
-      ),
+      hint: hintOf(...hint.map(text => text.replace(/^\(|\)$/g, '')), ...usageHints(program)),
     });
     return EXIT.usage;
   }
@@ -244,6 +241,38 @@ function reportError(thrown: unknown, cli: Cli, json: boolean): number {
   report(cli, json, { code: 'INTERNAL', message: error.message, hint });
   if (isFault && !json && error.stack) cli.note(error.stack);
   return EXIT.failed;
+}
+
+/** What to try next, for the command that was meant. */
+function usageHints(program: Command): readonly string[] {
+  let command = program;
+  let name = 'podiod';
+  for (;;) {
+    const next = command.commands.find(one => one.name() === command.args[0]);
+    if (!next) break;
+    command = next;
+    name += ` ${next.name()}`;
+  }
+  const rule = ruleAsWord(command);
+  return [
+    ...(rule === undefined ? [] : [`A rule is given as ${name} ${rule}`]),
+    `${name} --help tells its options.`,
+  ];
+}
+
+/** `podiod pause won-deal`: the options that say so, where a lone word stands that can be a rule's name. */
+function ruleAsWord(command: Command): string | undefined {
+  const [word, ...more] = command.args;
+  const takesRule = command.options.some(({ long }) => long === '--rule');
+  if (word === undefined || more.length > 0 || word.startsWith('-') || !takesRule) return undefined;
+  if (command.registeredArguments.length > 0 || command.getOptionValue('rule') !== undefined)
+    return undefined;
+  const others = command.options.filter(({ mandatory, long }) => mandatory && long !== '--rule');
+  const wanted = others.map(option => {
+    const given: unknown = command.getOptionValue(option.attributeName());
+    return `${option.long} ${typeof given === 'string' ? given : option.attributeName().toUpperCase()}`;
+  });
+  return [`--rule ${word}`, ...wanted].join(' ');
 }
 
 /** By its code: its class would bring the whole of the config with it. */

@@ -143,6 +143,24 @@ describe('podiod, the command line', () => {
     });
   }
 
+  for (const [argv, hint] of [
+    ['plan extra', 'podiod plan --help tells its options.'],
+    ['parked retry --nope', 'podiod parked retry --help tells its options.'],
+    [
+      'pause won-deal',
+      'A rule is given as podiod pause --rule won-deal\npodiod pause --help tells its options.',
+    ],
+    ['resume won-deal --json', 'A rule is given as podiod resume --rule won-deal\n'],
+    ['fire won-deal', 'A rule is given as podiod fire --rule won-deal --item ITEM\n'],
+    ['fire won-deal --item leads/42', 'A rule is given as podiod fire --rule won-deal --item leads/42\n'],
+  ] as const) {
+    it(`podiod ${argv}: says what to write instead`, async () => {
+      const { stdout } = await podiodHere([...words(argv), '--json']);
+      const { error } = JSON.parse(stdout) as { error: { hint: string } };
+      expect(error.hint).to.include(hint);
+    });
+  }
+
   it('takes common options before and behind the command; the nearer one counts', async () => {
     using folder = temporaryFolder();
     const missing = async (...argv: string[]) =>
