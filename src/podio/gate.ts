@@ -46,9 +46,10 @@ export function makeGate(places: number, clock: Pick<Clock, 'monotonic' | 'after
   /** Each is told a time of its own, at the pace at which places become free: together they would only meet again. */
   const sentAway = (waitMs: number): PodioError => {
     const now = clock.monotonic();
-    promisedUntil = Math.max(promisedUntil, now + waitMs) + visitMs / places;
+    // No further than anybody is told, or a rush would be waited for long after it.
+    promisedUntil = Math.min(Math.max(promisedUntil, now + waitMs) + visitMs / places, now + LATEST_MS);
     return new PodioError('PODIO_RATE_LIMITED', 'no call now: many others wait for their turn at Podio', {
-      retry: { afterMs: Math.ceil(Math.min(Math.max(promisedUntil - now, SOONEST_MS), LATEST_MS)) },
+      retry: { afterMs: Math.ceil(Math.max(promisedUntil - now, SOONEST_MS)) },
     });
   };
 

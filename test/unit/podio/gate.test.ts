@@ -114,6 +114,23 @@ describe('podio gate', () => {
       for (const next of patient) (await next)();
     });
 
+    it('lets nobody wait for a rush that is over', async () => {
+      const clock = makeVirtualClock();
+      const gate = makeGateOf(1, clock);
+      for (let n = 0; n < 30; n++) {
+        const leave = await gate.enter('live');
+        await clock.advance(1000);
+        leave();
+      }
+      const ask = () => gate.enter('live', { patienceMs: 100 }).catch(thrown => waitOf(thrown));
+      const during = await gate.enter('live');
+      for (let n = 0; n < 2000; n++) await ask();
+      during();
+      await clock.advance(60_000);
+      await gate.enter('live');
+      expect(await ask()).to.be.within(100, 20_000);
+    });
+
     it('brings those it sent away back as places become free, and not all together', async () => {
       const clock = makeVirtualClock();
       const gate = makeGateOf(6, clock);
