@@ -204,6 +204,7 @@ function givenWords(node: ConfigNode | undefined, isSecret: boolean): string {
 
 export function showGiven(node: ConfigNode): string {
   if (node.kind !== 'scalar') return node.kind === 'map' ? 'a map' : 'a list';
+  if (node.value === null) return 'nothing';
   const text = node.text.length > 40 ? `${node.text.slice(0, 37)}...` : node.text;
   return typeof node.value === 'string' ? JSON.stringify(text) : text;
 }

@@ -78,8 +78,10 @@ export function makeFieldCheck(context: Context, catalog: Catalog | undefined): 
   /** Undefined where there is nothing to look it up in. */
   const known = (app: string): CatalogApp | undefined => {
     const id = child(child(appsNode, app), 'id');
-    const found = catalog && id?.kind === 'scalar' ? catalogApp(catalog, Number(id.value)) : undefined;
-    if (!found && catalog && id?.kind === 'scalar' && !toldMissing.has(app)) {
+    // What is no id at all is told by the schema.
+    if (!catalog || id?.kind !== 'scalar' || !(Number(id.value) > 0)) return undefined;
+    const found = catalogApp(catalog, Number(id.value));
+    if (!found && !toldMissing.has(app)) {
       toldMissing.add(app);
       complain(
         context,

@@ -1,6 +1,7 @@
 import { dirname, join, resolve } from 'node:path';
 import type { Diagnostic, Place } from '../core/diagnostic.ts';
 import type { ConfigNode, MapEntry, ScalarNode } from './node.ts';
+import { isSecretKey } from './secret-keys.ts';
 
 /** Where `${...}` gets its values from. */
 export interface ValueSources {
@@ -17,6 +18,8 @@ export interface ValueSources {
 
 /** `$${` first: it is a literal. Then anything that opens, well formed or not. */
 const EXPRESSION = /\$\$\{|\$\{([^}]*)(\}?)/g;
+/** As a shell has it. Only in capitals, as variables are named: other texts may well begin with `$`. */
+const BARE = /^\$[A-Z_][A-Z0-9_]*$/;
 const VARIABLE = /^([A-Za-z_][A-Za-z0-9_]*)(?::-([\s\S]*))?$/;
 const CREDENTIAL = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
 
@@ -38,7 +41,9 @@ export async function interpolate(
       case 'unknown':
         return at;
       case 'scalar':
-        return typeof at.value === 'string' && at.value.includes('${') ? fill(at, at.value, key) : at;
+        if (typeof at.value !== 'string') return at;
+        if (BARE.test(at.value)) report(bare(at, at.value.slice(1), key, sources));
+        return at.value.includes('${') ? fill(at, at.value, key) : at;
       case 'list': {
         const items: ConfigNode[] = [];
         for (const item of at.items) items.push(await walk(item, key));
@@ -84,6 +89,18 @@ export async function interpolate(
     return { ...at, value: text, interpolated: replaced };
   };
   return walk(node);
+}
+
+/** A name is shown where it surely is one, and no password that begins like one. */
+function bare(at: ScalarNode, name: string, key: string, { env }: ValueSources): Diagnostic {
+  const isName = env[name] !== undefined || !isSecretKey(key);
+  return {
+    severity: 'warning',
+    code: 'CONFIG_INTERPOLATION',
+    message: 'a `$` without braces is left as it is',
+    place: at.place,
+    hint: isName ? `for the variable write \`\${${name}}\`` : 'for a variable put braces around its name',
+  };
 }
 
 async function lookUp(expression: string, place: Place, sources: ValueSources): Promise<Value> {

@@ -24,6 +24,24 @@ export const OPERATORS = [
 ] as const;
 export type Operator = (typeof OPERATORS)[number];
 
+/** What other languages call them; by its letters alone `ge` is as near to `ne`. */
+const ELSEWHERE: ReadonlyMap<string, Operator> = new Map([
+  ['ge', 'gte'],
+  ['le', 'lte'],
+  ['>', 'gt'],
+  ['>=', 'gte'],
+  ['<', 'lt'],
+  ['<=', 'lte'],
+  ['=', 'eq'],
+  ['==', 'eq'],
+  ['!=', 'ne'],
+  ['<>', 'ne'],
+  ['equals', 'eq'],
+  ['not', 'ne'],
+  ['regex', 'matches'],
+  ['includes', 'contains'],
+]);
+
 export type Path = readonly (string | number)[];
 
 export interface Operand {
@@ -217,7 +235,7 @@ class Parser {
         : wrong('`currency` must be a code of three letters', 'like EUR or USD');
     }
     if (!isOperator(key)) {
-      const near = nearest(key, [...OPERATORS, 'currency']);
+      const near = ELSEWHERE.get(key.toLowerCase()) ?? nearest(key, [...OPERATORS, 'currency']);
       this.#complain({
         path: at,
         message: `unknown operator \`${key}\``,
