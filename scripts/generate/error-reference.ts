@@ -14,6 +14,7 @@ const AREAS: Readonly<Record<string, string>> = {
   ADMIN: 'The admin API',
   RELOAD: 'Another config for a running daemon',
   SERVICE: 'systemd',
+  STOPPED: 'Commands that were stopped',
   INTERNAL: 'podiod itself',
 };
 

@@ -52,6 +52,7 @@ export const ERROR_CODES = {
     'A plugin of a new config could not be set up; the old config goes on, as if nothing were.',
   SERVICE_INSTALL: 'The units for systemd could not be written.',
   OUTBOUND_REFUSED: 'A plugin wanted to call what the config does not allow (outbound).',
+  STOPPED: 'The command was asked to stop (Ctrl-C, SIGTERM) before it was done.',
   INTERNAL: 'A fault in podiod itself.',
 } as const;
 

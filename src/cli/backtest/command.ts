@@ -3,7 +3,7 @@ import { adminClient } from '../../admin/client.ts';
 import type { Config } from '../../config/model.ts';
 import { systemClock } from '../../core/clock.ts';
 import { showDuration } from '../../core/duration.ts';
-import { isPodiodError, UsageError } from '../../core/errors.ts';
+import { isPodiodError, PodiodError, UsageError } from '../../core/errors.ts';
 import { silentLog } from '../../core/log.ts';
 import { suggestion } from '../../core/suggest.ts';
 import type { Connection } from '../../daemon/connect.ts';
@@ -38,6 +38,9 @@ export interface BacktestSettings extends CommonOptions {
   readonly yes?: boolean;
   readonly limit: number;
 }
+
+/** Answers are kept. */
+const GOES_ON = 'The same command goes on where it was.';
 
 export interface BacktestReport extends BacktestResult {
   readonly calls: {
@@ -75,7 +78,9 @@ export async function backtest(cli: Cli, options: BacktestSettings): Promise<Bac
   using kept = keepAnswers(file, { ...wanted, span });
 
   const stopping = new AbortController();
-  cli.io.onStop(() => stopping.abort(new Error('it was asked to stop')));
+  cli.io.onStop(() =>
+    stopping.abort(new PodiodError('STOPPED', 'it was stopped', { hint: GOES_ON, retry: 'never' })),
+  );
   using line = statusLine(cli.io.stderr);
   await using ending = new AsyncDisposableStack();
   const { raw, share, connection, where } = await wayTo(config);
@@ -125,6 +130,10 @@ export async function backtest(cli: Cli, options: BacktestSettings): Promise<Bac
     signal: stopping.signal,
     limit: options.limit,
     onProgress: words => line.show(`  ${words}`),
+  }).catch((error: unknown) => {
+    // However what was under way took it.
+    stopping.signal.throwIfAborted();
+    throw error;
   });
   if (!options.json) {
     for (const told of showPlan(planned.apps, span, where)) cli.note(told);

@@ -133,6 +133,27 @@ describe('podiod backtest', function () {
     expect(existsSync(file)).to.equal(false);
   });
 
+  it('says that it was stopped, and no more, while it still counts what there is', async () => {
+    await using place = await site();
+    // Nothing listens there.
+    const podio = { apiUrl: 'http://127.0.0.1:1', clientId: 'podiod', clientSecret: 'client-secret' };
+    place.configure({ podio });
+    const hint = 'The same command goes on where it was.';
+    for (const argv of [[], ['--json']]) {
+      await using running = place.start(['backtest', '--rule', 'won', '--since', '1h', '--yes', ...argv], {
+        terminal: 120,
+      });
+      await until(() => /waiting/.test(running.stderr()), 'a first wait');
+      running.stop();
+      expect(await running.ended).to.equal(1);
+      if (argv.length > 0)
+        expect(JSON.parse(running.stdout())).to.deep.equal({
+          error: { code: 'STOPPED', message: 'it was stopped', hint },
+        });
+      else expect(running.stderr().endsWith(`podiod: it was stopped\n${hint}\n`)).to.equal(true);
+    }
+  });
+
   it('begins anew when it is asked something else, or to', async () => {
     await using place = await site();
     fill(place);
