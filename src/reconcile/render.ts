@@ -152,12 +152,16 @@ const VERBS: Readonly<Record<ActionKind, string>> = {
   foreign: 'foreign',
 };
 
-function summaryOf({ actions, failed }: HookPlan): string {
+/** What could not be looked at may need anything. */
+function summaryOf({ actions, failed, unresolved }: HookPlan): string {
   const counts = summarize(actions);
   const parts = ACTIONS.filter(kind => counts[kind] > 0).map(kind => `${counts[kind]} ${VERBS[kind]}`);
   if (failed.length > 0) parts.push(`${failed.length} not looked at`);
   const isConverged = counts.create + counts.verify + counts.replace + counts.delete === 0;
-  return `${isConverged ? 'Nothing to do' : 'Plan'}: ${parts.join(', ') || 'no hooks'}.`;
+  const isWhole = failed.length + unresolved.length === 0;
+  const known = isWhole ? 'Nothing to do' : 'It is not known whether there is anything to do';
+  const counted = `${isConverged ? known : 'Plan'}: ${parts.join(', ') || 'no hooks'}.`;
+  return isWhole ? counted : `${counted} See to what is marked with !, then ask again.`;
 }
 
 /** Types and URLs of foreign hooks are other people's text: none of it may steer the terminal. */

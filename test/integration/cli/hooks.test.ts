@@ -46,6 +46,17 @@ describe('podiod plan', function () {
     expect(snapshot(site.dataDir)).to.deep.equal(before);
   });
 
+  it('does not say that there is nothing to do when nothing could be looked at', async () => {
+    await using site = await makeSite();
+    site.podio.setFaults({ down: true });
+    const { code, stdout } = await site.podiod(['plan']);
+    expect(code).to.equal(1);
+    expect(stdout).to.not.include('Nothing to do');
+    expect(stdout.replace(/\s+/g, ' ')).to.include(
+      'It is not known whether there is anything to do: 2 not looked at. See to what is marked with !, then ask again.',
+    );
+  });
+
   it('exits 1 when Podio can not be asked, and says what could not be looked at', async () => {
     await using site = await makeSite({
       apps: { leads: { id: 101, token: 'leads-token' }, deals: { id: 102, token: 'wrong' } },
