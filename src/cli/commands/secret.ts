@@ -5,7 +5,16 @@ import { EXIT } from '../exit.ts';
 import type { CommonOptions } from '../io.ts';
 
 export function defineSecret({ program, cli, exit }: CommandContext): void {
-  const secret = program.command('secret').summary('exchange what hook URLs are made with');
+  const secret = program
+    .command('secret')
+    .summary('exchange what hook URLs are made with')
+    .description(
+      'The URLs of hooks hold keys, made with a secret that dataDir keeps. Whoever has seen one can send events to it; a new secret makes them worthless.',
+    );
+  withExamples(secret, [
+    ['podiod secret rotate', 'when somebody may have seen a hook URL'],
+    ['podiod help secret rotate', 'what it does, and when'],
+  ]);
   const rotate = withCommonOptions(secret.command('rotate'), { json: 'what was done as one JSON document' })
     .summary('new URLs for all hooks, without a gap')
     .description(

@@ -23,6 +23,7 @@ const COMMANDS = [
   'service',
   'log-level',
   'doctor',
+  'secret',
 ];
 const READING = [
   'init',
