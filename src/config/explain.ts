@@ -88,7 +88,14 @@ export function explain(
       if (!isVerb && (isSecret || isInterpolated(node)))
         return { path, code: 'CONFIG_VALUE', words: 'does not fit' };
       const shown = isWish && node?.kind === 'scalar' ? given : '';
-      return { path, code: 'CONFIG_VALUE', words: `${isVerb ? '' : 'is wrong: '}${words}${shown}` };
+      const hint: unknown = issue.code === 'custom' ? issue.params?.hint : undefined;
+      const isSafe = !isSecret && !isInterpolated(node);
+      return {
+        path,
+        code: 'CONFIG_VALUE',
+        words: `${isVerb ? '' : 'is wrong: '}${words}${shown}`,
+        ...(isSafe && typeof hint === 'string' ? { hint } : {}),
+      };
     }
   }
 }

@@ -7,6 +7,7 @@ import { addFilters, ZONE } from './filters.ts';
 import { liquid } from './liquid.ts';
 import { isName, NAMES, type Name, type View } from './names.ts';
 import { surroundings } from './surroundings.ts';
+import { templateFault, unclosedOutput } from './template-fault.ts';
 
 export interface TemplateOptions {
   /** Applied to every value that is put in, not to the template's own text. A value can ask for `| raw`. */
@@ -119,11 +120,14 @@ function makeEngine(outputEscape: (value: unknown) => string): liquidjs.Liquid {
 }
 
 function parse(engine: liquidjs.Liquid, text: string): liquidjs.Template[] {
+  const open = unclosedOutput(text);
+  if (open !== undefined) throw wrong(open.message, open.hint);
   try {
     return engine.parse(text);
   } catch (error) {
     if (!liquid().LiquidError.is(error)) throw error;
-    throw wrong(error.message, undefined, error);
+    const { message, hint } = templateFault(error.message, engine);
+    throw wrong(message, hint, error);
   }
 }
 

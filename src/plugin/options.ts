@@ -1,7 +1,7 @@
 /** Schemas for options that many plugins have. Their marks (`meta`) tell the config how to treat the value. */
 import { type ZodType, z } from 'zod';
 import { parseSize, SIZE } from '../core/units.ts';
-import { compileTemplate, problemOf } from './template.ts';
+import { compileTemplate, issueOf, problemOf } from './template.ts';
 
 /** A file or folder. The config makes it absolute, relative to the file it stands in. */
 export const pathOption = (): ZodType<string, string> => z.string().min(1).meta({ format: 'path' });
@@ -31,8 +31,11 @@ export const sizeOption = (): ZodType<number, string> =>
 /** A Liquid template; wrong ones are problems of the config. Compile it in setup with `compileTemplate`. */
 export const templateOption = (): ZodType<string, string> =>
   z.string().superRefine((text, check) => {
-    const problem = templateProblem(text);
-    if (problem !== undefined) check.addIssue({ code: 'custom', message: problem, input: text });
+    try {
+      compileTemplate(text);
+    } catch (error) {
+      check.addIssue({ code: 'custom', ...issueOf(error), input: text });
+    }
   });
 
 /** What is wrong with a template, for schemas of more complicated shape; undefined: nothing. */

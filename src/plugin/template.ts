@@ -37,7 +37,7 @@ export interface TemplatedOptions {
 type Path = readonly PropertyKey[];
 
 /** Told where something is wrong inside an option. */
-type Complain = (path: Path, message: string) => void;
+type Complain = (path: Path, wrong: ReturnType<typeof issueOf>) => void;
 
 /**
  * A schema for an option whose texts are templates, at any depth: `templated()` takes a text, `templated(schema)` whatever
@@ -56,8 +56,8 @@ export function templated(
   const isText = schema instanceof z.ZodString;
   const option = z.unknown().transform((given, context): Templated<unknown> => {
     const kind = { ...options, isText };
-    const filled = compile(given, kind, [], (path, message) =>
-      context.issues.push({ code: 'custom', message, path: [...path], input: given }),
+    const filled = compile(given, kind, [], (path, wrong) =>
+      context.issues.push({ code: 'custom', ...wrong, path: [...path], input: given }),
     );
     const checked = schema.safeParse(given);
     for (const issue of checked.error?.issues ?? []) {
@@ -117,7 +117,7 @@ function compileText(text: string, options: Kind, path: Path, complain: Complain
   try {
     template = compileTemplate(text, by && { escape: value => by(value, path) });
   } catch (error) {
-    complain(path, problemOf(error));
+    complain(path, issueOf(error));
     return { templates: [path], render: async () => text };
   }
   // What is put into a longer text is escaped by the template.
@@ -225,6 +225,12 @@ function replaced(value: unknown, path: Path, by: unknown): unknown {
   if (step === undefined) return by;
   if (Array.isArray(value)) return value.with(Number(step), replaced(value[Number(step)], rest, by));
   return isRecord(value) ? { ...value, [step]: replaced(value[String(step)], rest, by) } : value;
+}
+
+/** For an issue of a schema; the config shows the hint below the place. */
+export function issueOf(error: unknown): { message: string; params: { hint?: string | undefined } } {
+  if (!isPodiodError(error)) throw error;
+  return { message: error.message, params: { hint: error.hint } };
 }
 
 /** What is wrong, in one sentence or two. */

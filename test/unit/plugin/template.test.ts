@@ -239,21 +239,54 @@ describe('template', () => {
   });
 
   for (const [text, problem] of [
-    ['{{ item.title', 'not closed'],
-    ['{% if item %}', 'not closed'],
-    ['{{ item.title | shout }}', 'undefined filter: shout'],
-    ['{% shout %}', 'tag "shout" not found'],
+    ['{{ item.title', 'the template has a `{{` without its `}}`'],
+    ['{{ item.title }', '`{{ item.title }` lacks a brace'],
+    ['{{ item.title } of {{ item.link }}', '`{{ item.title }` lacks a brace'],
+    ['{{ item.title {{ item.link }}', 'the template has a `{{` without its `}}`'],
+    ['{% if item', 'the template has a `{%` without its `%}`'],
+    ['{% if item %}', '`{% if ... %}` has no end'],
+    ['{{ item.title | shout }}', 'there is no filter `shout`'],
+    ['first\n{{ item.title | shout }}', 'there is no filter `shout` (line 2 of the template)'],
+    ['{% shout %}', 'there is no tag `shout`'],
     ['{{ itme.title }}', 'unknown variable "itme"'],
     ['{{ }}', 'invalid value expression'],
-    ["{% include '/etc/passwd' %}", 'tag "include" not found'],
-    ["{% render 'x' %}", 'tag "render" not found'],
-    ["{% layout 'x' %}", 'tag "layout" not found'],
+    ["{% include '/etc/passwd' %}", 'there is no tag `include`'],
+    ["{% render 'x' %}", 'there is no tag `render`'],
+    ["{% layout 'x' %}", 'there is no tag `layout`'],
   ] as const) {
     it(`refuses ${text}`, () => {
       expect(() => compileTemplate(text))
         .to.throw(problem)
         .that.includes({ code: 'PLUGIN_OPTIONS', retry: 'never' });
       expect(templateOption().safeParse(text).error?.issues[0]?.message).to.contain(problem);
+    });
+  }
+
+  it('tells what was meant, beside the message', () => {
+    const hint = (text: string) => {
+      try {
+        compileTemplate(text);
+      } catch (error) {
+        return (error as { hint?: string }).hint;
+      }
+      return undefined;
+    };
+    expect(hint('{{ item.title | uppercase }}')).to.equal('did you mean `upcase`?');
+    expect(hint('{{ item.title }')).to.equal('write `{{ item.title }}`');
+    expect(hint('{% fi item %}')).to.equal('did you mean `if`?');
+  });
+
+  for (const text of [
+    '{{ "a {{ b }} c" }}',
+    "{{ '}' }}{{ '{{' }}",
+    '{% raw %}{{ {{ }{% endraw %}',
+    '{ {{ 1 }} }',
+    '{"a":{{ 1 }}}',
+    '{{ item.title }}}',
+    '}} {{ 1 }}',
+  ]) {
+    it(`takes ${text}`, () => {
+      expect(() => compileTemplate(text)).to.not.throw();
     });
   }
 

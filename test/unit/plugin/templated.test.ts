@@ -104,7 +104,7 @@ describe('templated option', () => {
     const said = problems(nested, given);
     expect(said).to.have.length(4);
     expect(said[0]).to.match(/^to\.0: unknown variable "itme"/);
-    expect(said[1]).to.match(/^set\.a\.b: .*not closed/);
+    expect(said[1]).to.match(/^set\.a\.b: .*without its/);
     expect(said.slice(2).join()).to.contain('limit: ').and.contain('other');
     expect(problems(nested, { limit: 'many' })).to.have.length(1);
     expect(problems(nested, { limit: '{{ data.n }}' })).to.deep.equal([]);

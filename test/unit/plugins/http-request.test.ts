@@ -434,7 +434,9 @@ describe('http-request', () => {
       expect(issues({ url, json: { a: [{ b: '{{ itme.title }}' }] } })[0]).to.match(
         /^json\.a\.0\.b: unknown variable/,
       );
-      expect(issues({ url, headers: { 'X-A': '{{ item.title' } })[0]).to.match(/^headers\.X-A: .*not closed/);
+      expect(issues({ url, headers: { 'X-A': '{{ item.title' } })[0]).to.match(
+        /^headers\.X-A: .*without its/,
+      );
       expect(issues({ url, headers: { 'X A': '1' } })[0]).to.match(/^headers\.X A: /);
       expect(issues({ url, form: '{{ itme }}' })[0]).to.contain('form');
       expect(issues({ url, retryOn: [200] })).to.have.lengthOf(1);

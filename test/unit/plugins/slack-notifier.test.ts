@@ -300,7 +300,7 @@ describe('slack-notifier', () => {
     });
 
     it('shows the place of a template that is wrong, deep in blocks too', () => {
-      expect(issues({ webhookUrl, text: '{{ item.title' })[0]).to.match(/^text: .*not closed/);
+      expect(issues({ webhookUrl, text: '{{ item.title' })[0]).to.match(/^text: .*without its/);
       const blocks = [
         { type: 'divider' },
         { type: 'section', text: { type: 'mrkdwn', text: '{{ itme.title }}' } },
