@@ -47,7 +47,7 @@ const unclosed = (open: string, close: string): Fault => ({
 /** A string in quotes, or anything but a quote, `}}` and `{{`. */
 const INSIDE = /(?:"[^"]*"|'[^']*'|\}(?!\})|\{(?!\{)|[^"'{}])*/y;
 
-/** `{{ item.title } and {{ item.link }}`: Liquid takes all of it for one, and drops what it can not read. */
+/** `{{ item.title } and {{ item.link }}`: Liquid takes all of it for one, and misses a `|` in it. */
 export function unclosedOutput(text: string): Fault | undefined {
   // There `{{` is text.
   if (/\{%-?\s*(?:raw|comment)\b/.test(text)) return undefined;

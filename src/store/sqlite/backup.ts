@@ -154,7 +154,7 @@ function checkBackup(part: string, file: string): BackupFacts {
   } catch (error) {
     const { code, message } = failureOf(error);
     if (code !== 'STORE_CORRUPT' && code !== 'STORE_VERSION') throw error;
-    const why = message.replaceAll(part, file);
+    const why = message.replaceAll(part, file).replace('the database is damaged: ', '');
     throw new StoreError(
       code,
       why.includes(file) ? why : `${file} is no backup of podiod, or damaged: ${why}`,

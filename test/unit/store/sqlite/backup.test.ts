@@ -221,6 +221,7 @@ describe('a restore', () => {
       writeFileSync(site.file, text);
       const refusal = await restore(site.file, site.dataDir, NOW).catch(error => error);
       expect(refusal.message).to.match(new RegExp(`^${site.file} is no backup of podiod`));
+      expect(refusal.message).to.not.include('the database');
       expect(refusal.hint).to.equal('Nothing was changed. Give a file that podiod backup has made.');
       expect(existsSync(join(site.dataDir, 'podiod.db'))).to.equal(false);
     }
