@@ -45,7 +45,8 @@ export function makeOutageGuard(clock: Pick<Clock, 'monotonic'>, log: Log): Outa
     admit() {
       const now = clock.monotonic();
       if (now < downUntil) {
-        throw new PodioError('PODIO_UNAVAILABLE', 'Podio is down; the call was not made', {
+        const why = down ? ` (${down.error})` : '';
+        throw new PodioError('PODIO_UNAVAILABLE', `Podio is down; the call was not made${why}`, {
           retry: { afterMs: Math.ceil(downUntil - now) },
         });
       }

@@ -181,6 +181,7 @@ async function ready(
     clock: watched,
     signal: new AbortController().signal,
     onWait: () => {},
+    onGiveUp: () => {},
   });
   const keeping = keepAnswers(file, {}).over(patient);
   const request: Request = async (as, call) => {

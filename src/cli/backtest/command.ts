@@ -3,7 +3,7 @@ import { adminClient } from '../../admin/client.ts';
 import type { Config } from '../../config/model.ts';
 import { systemClock } from '../../core/clock.ts';
 import { showDuration } from '../../core/duration.ts';
-import { isPodiodError, PodiodError, UsageError } from '../../core/errors.ts';
+import { isPodiodError, PodiodError, PodioError, UsageError } from '../../core/errors.ts';
 import { silentLog } from '../../core/log.ts';
 import { suggestion } from '../../core/suggest.ts';
 import type { Connection } from '../../daemon/connect.ts';
@@ -90,10 +90,21 @@ export async function backtest(cli: Cli, options: BacktestSettings): Promise<Bac
     made++;
     return raw(as, call);
   };
+  let toldOf: string | undefined;
   const patient = patiently(counted, {
     clock: systemClock,
     signal: stopping.signal,
-    onWait: ms => line.show(`  no call is spare: waiting ${showDuration(Math.ceil(ms / 1000) * 1000)}`),
+    onWait: (ms, error) => {
+      const why = error.code === 'PODIO_RATE_LIMITED' ? 'no call is spare' : error.message;
+      line.show(`  ${why}: waiting ${showDuration(Math.ceil(ms / 1000) * 1000)}`);
+      // Where no line is shown a log may be kept: once for a reason is enough there.
+      if (!cli.io.stderr.isTTY && toldOf !== error.code) cli.note(`waiting: ${why}`);
+      toldOf = error.code;
+    },
+    onGiveUp: ({ code, message }) =>
+      stopping.abort(
+        new PodioError(code, `Podio is not there: ${message}`, { hint: GOES_ON, retry: 'never' }),
+      ),
   });
   const keeping = kept.over(patient);
   const request: Request = async (as, call) => {
@@ -141,6 +152,8 @@ export async function backtest(cli: Cli, options: BacktestSettings): Promise<Bac
   }
   if (!options.yes && !options.journal && !(await confirmed(cli, 'Go on?'))) return undefined;
   const result = await planned.run();
+  // What it counted until Podio went away would look like the whole to a script.
+  if (stopping.signal.reason instanceof PodioError) throw stopping.signal.reason;
   if (!result.interrupted) kept.forget();
   return { ...result, calls: { made, kept: kept.before } };
 }

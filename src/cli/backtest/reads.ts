@@ -28,35 +28,50 @@ export const throughDaemon =
 export interface Patience {
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  /** Told that nothing is read for so long, ms. */
-  readonly onWait: (ms: number) => void;
+  /** Told that nothing is read for so long, ms, and why. */
+  readonly onWait: (ms: number, error: PodioError) => void;
+  /** Told once it waits no longer for Podio to be there, with the error to end with. */
+  readonly onGiveUp: (error: PodioError) => void;
 }
 
 /** While Podio is away; where it says when to come again that is believed. */
 const RETRY = { fromMs: 5000, toMs: 300_000 };
 
+/** A limit ends by itself, so that is waited for as long as it takes; a Podio that is not there may be a wrong address. */
+const AWAY_MS = 60_000;
+
 /** As background work. What can't be made now is made when it can. */
-export function patiently(request: Request, { clock, signal, onWait }: Patience): Request {
-  const waitOf = (error: unknown, failures: number): number | undefined => {
-    if (!isPodiodError(error)) return undefined;
-    if (error.code !== 'PODIO_RATE_LIMITED' && error.code !== 'PODIO_UNAVAILABLE') return undefined;
-    const { retry } = error;
-    return typeof retry === 'object' ? retry.afterMs : Math.min(RETRY.fromMs * 2 ** failures, RETRY.toMs);
-  };
+export function patiently(request: Request, { clock, signal, onWait, onGiveUp }: Patience): Request {
+  const msOf = ({ retry }: PodioError, failures: number): number =>
+    typeof retry === 'object' ? retry.afterMs : Math.min(RETRY.fromMs * 2 ** failures, RETRY.toMs);
   return async (as, call) => {
+    /** Since when, while Podio is away; the first error tells why, later ones may only say that none was made. */
+    let away: { readonly since: number; readonly error: PodioError } | undefined;
     for (let failures = 0; ; failures++) {
       signal.throwIfAborted();
       try {
         return await request(as, { ...call, priority: 'background', signal });
       } catch (error) {
-        const ms = waitOf(error, failures);
-        if (ms === undefined) throw error;
-        onWait(ms);
+        if (!canWaitFor(error)) throw error;
+        let ms = msOf(error, failures);
+        if (error.code === 'PODIO_UNAVAILABLE') {
+          away ??= { since: clock.monotonic(), error };
+          const left = away.since + AWAY_MS - clock.monotonic();
+          if (left <= 0) {
+            onGiveUp(away.error);
+            throw away.error;
+          }
+          ms = Math.min(ms, left);
+        } else away = undefined;
+        onWait(ms, away?.error ?? error);
         await sleep(clock, Math.max(ms, 1), signal);
       }
     }
   };
 }
+
+const canWaitFor = (error: unknown): error is PodioError =>
+  isPodiodError(error) && (error.code === 'PODIO_RATE_LIMITED' || error.code === 'PODIO_UNAVAILABLE');
 
 interface Entry {
   readonly call: string;

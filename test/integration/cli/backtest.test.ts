@@ -143,7 +143,10 @@ describe('podiod backtest', function () {
       await using running = place.start(['backtest', '--rule', 'won', '--since', '1h', '--yes', ...argv], {
         terminal: 120,
       });
-      await until(() => /waiting/.test(running.stderr()), 'a first wait');
+      await until(
+        () => /\/oauth\/.* could not be sent: .*: waiting \d+s/.test(running.stderr()),
+        'why it waits',
+      );
       running.stop();
       expect(await running.ended).to.equal(1);
       if (argv.length > 0)
@@ -152,6 +155,18 @@ describe('podiod backtest', function () {
         });
       else expect(running.stderr().endsWith(`podiod: it was stopped\n${hint}\n`)).to.equal(true);
     }
+  });
+
+  it('says why it waits where there is no terminal, once', async () => {
+    await using place = await site();
+    fill(place);
+    place.podio.setFaults({ down: true });
+    await using running = place.start(['backtest', '--rule', 'won', '--since', '1h', '--yes']);
+    await until(() => /^waiting: .* could not be sent: /m.test(running.stderr()), 'the reason');
+    place.podio.clearFaults();
+    expect(await running.ended).to.equal(0);
+    expect(running.stderr().match(/^waiting: /gm)).to.have.length(1);
+    expect(running.stdout()).to.include('would have fired once');
   });
 
   it('begins anew when it is asked something else, or to', async () => {
