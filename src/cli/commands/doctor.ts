@@ -121,13 +121,23 @@ async function askPodio({ config, options, hooks, client, isListening, tell }: P
   const nameOf = namesOf(config, hooks.fields);
   const look = await lookAtHooks(hooks, nameOf, tell);
   if (look === undefined) return;
-  lookAtClock(hooks.podio.clock.aheadMs(), tell);
+  const { podio } = hooks;
+  lookAtClock(podio.outage().hasAnswered ? podio.clock.aheadMs() : undefined, tell);
   await lookAtApps(config, hooks, look, tell);
 
   const shake = client ? client.handshake : 'handshake' in hooks ? hooks.handshake : undefined;
   if (!options.handshake || shake === undefined) return;
   if (look.active.length === 0) {
-    tell(warn('handshake', 'there is no active hook to ask for', 'podiod apply makes them.'));
+    const { failed } = look.plan;
+    tell(
+      failed.length === 0
+        ? warn('handshake', 'there is no active hook to ask for', 'podiod apply makes them.')
+        : warn(
+            'handshake',
+            'none was asked for: no active hook is known, and not all could be looked at',
+            'See to what could not be looked at (above), then run podiod doctor again.',
+          ),
+    );
     return;
   }
   for (const hook of options.everyHook ? look.active : look.active.slice(0, 1)) {

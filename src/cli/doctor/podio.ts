@@ -37,14 +37,7 @@ export async function lookAtHooks(
   }
   const place = (ref: HookRef) => `${nameOf(ref) ?? `${ref.type}/${ref.id}`}`;
   for (const { ref, error } of plan.failed) {
-    const hint = isPodiodError(error) ? (error.hint ?? null) : null;
-    tell(
-      fail(
-        `Podio, ${place(ref)}`,
-        error.message,
-        hint ?? 'Look at its token or login, and whether it is still there.',
-      ),
-    );
+    tell(fail(`Podio, ${place(ref)}`, error.message, hintFor(error)));
   }
   for (const { app, field, error } of plan.unresolved)
     tell(fail(`field ${app}.${field}`, error.message, 'Mend its name in the config.'));
@@ -60,6 +53,16 @@ export async function lookAtHooks(
     action.action === 'keep' && action.hookId !== undefined ? { ...action, hookId: action.hookId } : [],
   );
   return { plan, active };
+}
+
+/** A Podio that did not answer has said nothing of a token. */
+function hintFor(error: Error): string {
+  const { code, hint } = isPodiodError(error) ? error : {};
+  if (hint) return hint;
+  if (code === 'PODIO_UNAVAILABLE')
+    return 'Look at podio.apiUrl, the network of this machine (DNS, firewall, proxy), and whether Podio is up.';
+  if (code === 'PODIO_RATE_LIMITED') return 'Try again later: no call is left now.';
+  return 'Look at its token or login, and whether it is still there.';
 }
 
 function troubleOf(name: string, { action, type, url, reason }: HookAction) {
@@ -91,8 +94,13 @@ function troubleOf(name: string, { action, type, url, reason }: HookAction) {
   }
 }
 
-/** @param aheadMs how far Podio's clock is ahead, as its answers told */
-export function lookAtClock(aheadMs: number, tell: Tell): void {
+/** @param aheadMs how far Podio's clock is ahead, as its answers told; undefined where none came */
+export function lookAtClock(aheadMs: number | undefined, tell: Tell): void {
+  if (aheadMs === undefined) {
+    const message = "it can't be compared with the one of Podio, which has not answered";
+    tell(warn('clock', message, 'Run podiod doctor again once Podio answers.'));
+    return;
+  }
   if (Math.abs(aheadMs) < APART_MS) {
     tell(ok('clock', 'it agrees with the one of Podio'));
     return;

@@ -46,6 +46,41 @@ describe('podiod doctor, of an app', function () {
   });
 });
 
+describe('podiod doctor, without an answer of Podio', function () {
+  this.timeout(30_000);
+
+  it('says of clock, tokens and hooks that it knows nothing, and no more', async () => {
+    await using site = await makeSite();
+    site.podio.setFaults({ down: true });
+    const { code, stdout } = await site.podiod(['doctor', '--json']);
+    expect(code).to.equal(1);
+    const { findings: all } = JSON.parse(stdout) as { findings: Finding[] };
+    const of = (check: string) => all.filter(one => one.check === check);
+    expect(of('clock').map(({ verdict, message }) => [verdict, message])).to.deep.equal([
+      ['warn', "it can't be compared with the one of Podio, which has not answered"],
+    ]);
+    for (const app of ['leads', 'deals']) {
+      const [finding] = of(`Podio, ${app}`);
+      expect(finding?.verdict).to.equal('fail');
+      expect(finding?.message).to.include('could not be sent');
+      expect(finding?.hint).to.match(/^Look at podio\.apiUrl, the network/);
+    }
+    expect(of('handshake').map(({ message }) => message)).to.deep.equal([
+      'none was asked for: no active hook is known, and not all could be looked at',
+    ]);
+    expect(stdout).to.not.include('podiod apply makes them').and.to.not.include('token or login');
+  });
+
+  it('knows the clock, and what a refused token is, when it does answer', async () => {
+    await using site = await makeSite({
+      apps: { leads: { id: 101, token: 'leads-token' }, deals: { id: 102, token: 'wrong' } },
+    });
+    expect((await findings(site, 'clock')).map(({ verdict }) => verdict)).to.deep.equal(['ok']);
+    const [refused] = await findings(site, 'Podio, deals');
+    expect(refused?.hint).to.not.include('apiUrl');
+  });
+});
+
 if (process.platform !== 'win32') {
   describe('a config with secrets in it that everybody can read', function () {
     this.timeout(30_000);
