@@ -5,6 +5,7 @@
  */
 import {
   account,
+  close,
   isAccounted,
   type LedgerEntry,
   leaveOpen,
@@ -37,8 +38,10 @@ export interface Candidate {
 export type Mark =
   /** podiod made this revision itself. */
   | { readonly mark: 'own'; readonly item: number; readonly revision: number }
-  /** There is nothing left to find out up to this revision. */
+  /** There is nothing left to find out up to this revision, but for what was left open. */
   | { readonly mark: 'settle'; readonly item: number; readonly revision: number }
+  /** Of what was left open, there is nothing left to find out about these. */
+  | { readonly mark: 'close'; readonly item: number; readonly revisions: readonly Range[] }
   /** What is held waits no longer; what was missing stays open. */
   | { readonly mark: 'release'; readonly item: number };
 
@@ -165,11 +168,19 @@ export function decide({ batch, known, ledger, held, head }: Situation): Verdict
 
   const mark = (what: Mark): void => {
     const { item } = what;
-    if (what.mark === 'release') releaseAll(item);
-    else {
-      const entry = entryOf(item);
-      put(item, what.mark === 'own' ? account(entry, what.revision) : settle(entry, what.revision));
-      drain(item);
+    const entry = entryOf(item);
+    switch (what.mark) {
+      case 'release':
+        releaseAll(item);
+        return;
+      case 'close':
+        // Nothing waits for what was left open.
+        put(item, close(entry, what.revisions));
+        return;
+      case 'own':
+      case 'settle':
+        put(item, what.mark === 'own' ? account(entry, what.revision) : settle(entry, what.revision));
+        drain(item);
     }
   };
 

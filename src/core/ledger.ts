@@ -49,14 +49,15 @@ export function account(entry: LedgerEntry, revision: number): LedgerEntry {
   return upTo === undefined ? { ...entry, above: all } : absorb({ ...entry, above: all }, upTo);
 }
 
-/** Accounts for everything up to and with `upTo`. */
+/** Accounts for everything up to and with `upTo`, but for gaps that were left open: those end by `account` or `close`. */
 export function settle(entry: LedgerEntry, upTo: number): LedgerEntry {
-  const missing =
-    entry.missing.length > 0 ? without(entry.missing, [Number.NEGATIVE_INFINITY, upTo]) : entry.missing;
-  if (entry.upTo !== undefined && upTo <= entry.upTo) {
-    return missing === entry.missing ? entry : { ...entry, missing };
-  }
-  return absorb({ ...entry, missing }, upTo);
+  return entry.upTo !== undefined && upTo <= entry.upTo ? entry : absorb(entry, upTo);
+}
+
+/** Accounts for what was left open of these: there is nothing left to find out about them. */
+export function close(entry: LedgerEntry, ranges: readonly Range[]): LedgerEntry {
+  const missing = ranges.reduce(without, entry.missing);
+  return sizeOf(missing) === sizeOf(entry.missing) ? entry : { ...entry, missing };
 }
 
 /** Moves on to `upTo` and leaves open what is not accounted for on the way. */
@@ -64,6 +65,19 @@ export function leaveOpen(entry: LedgerEntry, upTo: number): LedgerEntry {
   if (entry.upTo === undefined || upTo <= entry.upTo) return entry;
   const missing = [...entry.missing, ...unaccounted(entry, upTo)];
   return absorb({ ...entry, missing }, upTo);
+}
+
+/** Of these, what there is still something to find out about. */
+export function openOf({ upTo, above, missing }: LedgerEntry, ranges: readonly Range[]): readonly Range[] {
+  const isBelow: Range = [Number.NEGATIVE_INFINITY, upTo ?? Number.NEGATIVE_INFINITY];
+  let later = without(ranges, isBelow);
+  for (const revision of above) later = without(later, [revision, revision]);
+  const leftOpen = missing.flatMap(([first, last]) =>
+    ranges.flatMap(([from, to]): readonly Range[] =>
+      from <= last && first <= to ? [[Math.max(first, from), Math.min(last, to)]] : [],
+    ),
+  );
+  return [...leftOpen, ...later];
 }
 
 /** What is not accounted for from the baseline up to `upTo`; gaps that were left open not counted. */

@@ -217,7 +217,7 @@ export class GapReader {
         app,
         item: itemId,
         recovered: told,
-        unprovable: found.unprovable?.count ?? 0,
+        unprovable: sizeOf(found.unprovable?.revisions ?? []),
         missing: sizeOf(missing),
       });
       attempts.count = 0;

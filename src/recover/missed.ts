@@ -97,6 +97,7 @@ export function recoveryWithout(
     app: finding.app.name,
     events: [],
     upTo: seen.revision,
+    missing,
   };
   if (lost.length === 0) return settled;
   if (!known || sizeOf(lost) > 1) return undefined;
@@ -143,13 +144,14 @@ export function recoveryWith(
   const oldest = revisions.reduce((low, { revision }) => Math.min(low, revision), Number.POSITIVE_INFINITY);
   const oldestMade = msOf(revisions.find(({ revision }) => revision === oldest)?.created_on);
   // Older revisions are older: when the oldest one listed is from before, so are all that are no longer listed.
-  const count = oldestMade !== undefined && oldestMade <= after ? 0 : sizeOf(unlisted);
+  const lostOnes = oldestMade !== undefined && oldestMade <= after ? [] : unlisted;
   return {
     itemId: item.itemId,
     app: app.name,
     events,
     upTo,
-    ...(count > 0 && { unprovable: { count, why: WHY.pruned } }),
+    missing,
+    ...(lostOnes.length > 0 && { unprovable: { revisions: lostOnes, why: WHY.pruned } }),
   };
 }
 
@@ -159,7 +161,8 @@ export const lostFor = (itemId: number, app: string, missing: readonly Range[], 
   app,
   events: [],
   upTo: missing.at(-1)?.[1] ?? 0,
-  unprovable: { count: sizeOf(missing), why },
+  missing,
+  unprovable: { revisions: missing, why },
 });
 
 function eventOf(

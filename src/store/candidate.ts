@@ -1,5 +1,6 @@
 import type { Candidate } from '../core/decide.ts';
 import { type NewEvent, revisionOf } from '../core/event.ts';
+import type { Range } from '../core/ledger.ts';
 import { refText } from './refs.ts';
 
 /** What the decision looks at of an event. */
@@ -20,13 +21,21 @@ export function candidateOf(event: Omit<NewEvent, 'params'>): Candidate {
   };
 }
 
-/** What a recovery does, in its order: below each change that is told there is nothing left to find out. */
+/**
+ * What a recovery does, in its order: below each change that is told there is nothing left to find out. What was looked
+ * for and not told is closed last; a gap that was left open and not looked for stays open.
+ */
 export function stepsOf<E extends { readonly revision?: number }>(recovery: {
   readonly itemId: number;
   readonly events: readonly E[];
   readonly upTo: number;
+  readonly missing: readonly Range[];
 }) {
-  const { itemId: item, events, upTo } = recovery;
+  const { itemId: item, events, upTo, missing: revisions } = recovery;
   const settled = (revision: number) => ({ mark: 'settle', item, revision }) as const;
-  return [...events.flatMap(event => [settled((event.revision ?? 0) - 1), event]), settled(upTo)];
+  return [
+    ...events.flatMap(event => [settled((event.revision ?? 0) - 1), event]),
+    settled(upTo),
+    { mark: 'close', item, revisions } as const,
+  ];
 }

@@ -207,10 +207,12 @@ export interface Recovery {
   readonly app: string;
   /** The missed changes, ascending by revision, as `recovered` events of the app. */
   readonly events: readonly NewEvent[];
-  /** Up to here there is nothing left to find out. */
+  /** Up to here there is nothing left to find out, but for what was left open and not looked for. */
   readonly upTo: number;
-  /** Missed changes that can't be read any more. */
-  readonly unprovable?: { readonly count: number; readonly why: string };
+  /** What was looked for, ascending: none of it stays open. */
+  readonly missing: readonly Range[];
+  /** Missed changes that can't be read any more. Counted where nobody has told of them or given them up meanwhile. */
+  readonly unprovable?: { readonly revisions: readonly Range[]; readonly why: string };
 }
 
 /** What is known of how completely an app's changes have been seen. Revisions of items; times are UTC milliseconds. */

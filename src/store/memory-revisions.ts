@@ -8,7 +8,7 @@ import {
   type Standing,
 } from '../core/decide.ts';
 import { type NewEvent, type PodioEvent, revisionOf } from '../core/event.ts';
-import { isAccounted, type LedgerEntry, NOTHING_KNOWN, sizeOf } from '../core/ledger.ts';
+import { isAccounted, type LedgerEntry, NOTHING_KNOWN, openOf, sizeOf } from '../core/ledger.ts';
 import { candidateOf, stepsOf } from './candidate.ts';
 import {
   type Completeness,
@@ -187,14 +187,17 @@ export function makeMemoryRevisions(data: RevisionData, entries: Entry[], now: (
       let told = 0;
       let released = 0;
       for (const recovery of found) {
+        const { itemId, app, unprovable } = recovery;
+        const count = unprovable
+          ? sizeOf(openOf(ledger.get(itemId) ?? NOTHING_KNOWN, unprovable.revisions))
+          : 0;
         const applied = apply(stepsOf(recovery));
         told += applied.decisions.filter(({ status }) => status === 'released').length;
         released += applied.released;
-        const { app, unprovable } = recovery;
-        if (!unprovable) continue;
+        if (!unprovable || count === 0) continue;
         const reasons = countsOf(app).unprovable;
         const before = reasons.get(unprovable.why)?.count ?? 0;
-        reasons.set(unprovable.why, { count: before + unprovable.count, lastAt: now() });
+        reasons.set(unprovable.why, { count: before + count, lastAt: now() });
       }
       return { told, released };
     },

@@ -60,7 +60,7 @@ export class DecideModel {
   }
 
   /** Answers how many were told. */
-  recover(itemId: number, events: readonly NewEvent[], upTo: number): number {
+  recover(itemId: number, events: readonly NewEvent[], upTo: number, lookedFor: readonly number[]): number {
     const before = this.journal.length;
     const item = this.#item(itemId);
     let told = 0;
@@ -69,6 +69,9 @@ export class DecideModel {
       if (this.#take(event).status === 'released') told += 1;
     }
     this.#settle(item, upTo);
+    for (const revision of lookedFor) {
+      if (item.reached !== undefined && revision <= item.reached) item.accounted.add(revision);
+    }
     return this.journal.length === before ? 0 : told;
   }
 
@@ -143,8 +146,9 @@ export class DecideModel {
     this.#reach(item);
   }
 
+  /** What was left open below what is reached stays open. */
   #settle(item: Item, upTo: number): void {
-    for (let revision = 0; revision <= upTo; revision++) item.accounted.add(revision);
+    for (let revision = (item.reached ?? -1) + 1; revision <= upTo; revision++) item.accounted.add(revision);
     item.reached = Math.max(item.reached ?? Number.NEGATIVE_INFINITY, upTo);
     this.#reach(item);
     this.#drain(item);

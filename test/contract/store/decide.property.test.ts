@@ -16,6 +16,7 @@ type Deed =
       readonly item: number;
       readonly revisions: readonly number[];
       readonly upTo: number;
+      readonly lookedFor: readonly number[];
     }
   | { readonly kind: 'restart' };
 
@@ -65,6 +66,7 @@ const deed: fc.Arbitrary<Deed> = fc.oneof(
         kind: fc.constant('recover' as const),
         item,
         revisions: fc.uniqueArray(revision, { maxLength: 4 }),
+        lookedFor: fc.uniqueArray(revision, { maxLength: 8 }),
         above: fc.nat(2),
       })
       .map(({ revisions, above, ...rest }) => {
@@ -108,10 +110,10 @@ for (const { name, make } of WORLDS) {
                 const events = each.revisions.map(
                   (revision): NewEvent => ({ ...itemEvent(each.item, revision), source: 'recovered' }),
                 );
-                await store.gaps.recover(lease, [
-                  { itemId: each.item, app: 'leads', events, upTo: each.upTo },
-                ]);
-                model.recover(each.item, events, each.upTo);
+                const { upTo, lookedFor } = each;
+                const missing = lookedFor.toSorted((a, b) => a - b).map(one => [one, one] as const);
+                await store.gaps.recover(lease, [{ itemId: each.item, app: 'leads', events, upTo, missing }]);
+                model.recover(each.item, events, upTo, lookedFor);
                 break;
               }
               case 'restart':

@@ -19,6 +19,7 @@ const found = (revisions: readonly number[], upTo: number, more: Partial<Recover
   app: 'leads',
   events: revisions.map(revision => ({ ...itemEvent(1, revision), source: 'recovered' })),
   upTo,
+  missing: [[0, upTo]],
   ...more,
 });
 
@@ -145,9 +146,10 @@ for (const { name, make } of WORLDS) {
       const store = await world.open();
       const lease = await store.singleton('gap-release');
       await store.journal.append([update(1), update(6)]);
-      await store.gaps.recover(lease, [found([5], 5, { unprovable: { count: 3, why: 'gone' } })]);
+      await store.gaps.recover(lease, [found([5], 5, { unprovable: { revisions: [[2, 4]], why: 'gone' } })]);
       expect(await told(store)).to.deep.equal(['1', '5*', '6']);
-      await store.gaps.recover(lease, [found([], 6, { unprovable: { count: 1, why: 'gone' } })]);
+      // What another one has given up meanwhile is not lost twice.
+      await store.gaps.recover(lease, [found([], 7, { unprovable: { revisions: [[2, 7]], why: 'gone' } })]);
       expect((await store.gaps.completeness())[0]?.unprovable).to.deep.equal([
         { why: 'gone', count: 4, lastAt: store.now() },
       ]);
@@ -184,6 +186,26 @@ for (const { name, make } of WORLDS) {
       expect(await told(store)).to.deep.equal(['1', '4', '6', '7', '3', '2*', '5*']);
       expect(await store.gaps.open()).to.deep.equal([]);
       expect((await store.gaps.completeness())[0]).to.include({ delivered: 5, recovered: 2, open: 0 });
+    });
+
+    it('stay open until somebody has looked for them, whatever is found above', async () => {
+      await using world = make();
+      const store = await world.open();
+      const lease = await store.singleton('catch-up');
+      await store.journal.append([update(1), update(4)]);
+      await store.gaps.release(lease, { itemId: 1, app: 'leads', why: 'Podio is down', retryMs: 5000 });
+      const open = async () => (await store.gaps.open()).map(({ missing }) => missing);
+      await store.gaps.recover(lease, [found([6], 7, { missing: [[5, 7]] })]);
+      expect([await told(store), await open()]).to.deep.equal([['1', '4', '6*'], [[[2, 3]]]]);
+      const lost = { revisions: [[2, 2]], why: 'gone' } as const;
+      await store.gaps.recover(lease, [found([], 2, { missing: [[2, 2]], unprovable: lost })]);
+      expect(await open()).to.deep.equal([[[3, 3]]]);
+      await store.gaps.recover(lease, [found([3], 3, { missing: [[3, 3]] })]);
+      expect([await told(store), await open()]).to.deep.equal([['1', '4', '6*', '3*'], []]);
+      expect((await store.gaps.completeness())[0]).to.deep.include({
+        unprovable: [{ why: 'gone', count: 1, lastAt: store.now() }],
+        open: 0,
+      });
     });
 
     it('let go what waits for a revision that podiod made itself', async () => {

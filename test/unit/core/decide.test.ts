@@ -247,6 +247,8 @@ describe('decide', () => {
         'repeat',
       ]);
       book.apply({ mark: 'settle', item: 1, revision: 6 });
+      expect(book.ledger.get(1)?.missing).to.deep.equal([[5, 6]]);
+      book.apply({ mark: 'close', item: 1, revisions: [[2, 6]] });
       expect(book.ledger.get(1)).to.deep.equal({ upTo: 8, above: [], missing: [] });
     });
 
@@ -281,6 +283,7 @@ describe('decide', () => {
             book.apply(update(revision, { kind: 'found' }));
           }
           book.apply({ mark: 'settle', item: 1, revision: LAST });
+          book.apply({ mark: 'close', item: 1, revisions: [[0, LAST]] });
           expect(book.held).to.deep.equal([]);
           const told = book.seqs.map(({ revision }) => revision);
           expect(told.toSorted()).to.deep.equal(revisions.filter(revision => !own.includes(revision)));

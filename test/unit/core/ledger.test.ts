@@ -2,10 +2,13 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import {
   account,
+  close,
   isAccounted,
+  isIn,
   type LedgerEntry,
   leaveOpen,
   NOTHING_KNOWN,
+  openOf,
   settle,
   sizeOf,
   unaccounted,
@@ -21,23 +24,28 @@ interface Model {
   readonly accounted: ReadonlySet<number>;
 }
 
-type Deed = readonly [kind: 'account' | 'settle' | 'leaveOpen', revision: number];
+type Deed = readonly [kind: 'account' | 'settle' | 'leaveOpen' | 'close', revision: number];
 
 const deed: fc.Arbitrary<Deed> = fc.tuple(
-  fc.constantFrom('account' as const, 'settle' as const, 'leaveOpen' as const),
+  fc.constantFrom('account' as const, 'settle' as const, 'leaveOpen' as const, 'close' as const),
   fc.nat(MAX),
 );
 
 const done = (entry: LedgerEntry, [kind, revision]: Deed): LedgerEntry =>
-  ({ account, settle, leaveOpen })[kind](entry, revision);
+  kind === 'close' ? close(entry, [[revision, MAX]]) : { account, settle, leaveOpen }[kind](entry, revision);
 
 function modelled({ upTo, accounted }: Model, [kind, revision]: Deed): Model {
   if (kind === 'account') return { upTo, accounted: new Set([...accounted, revision]) };
   if (kind === 'settle') {
     return {
       upTo: Math.max(upTo ?? -1, revision),
-      accounted: new Set([...accounted, ...all.slice(0, revision + 1)]),
+      // What was left open below stays so.
+      accounted: new Set([...accounted, ...all.slice((upTo ?? -1) + 1, revision + 1)]),
     };
+  }
+  if (kind === 'close') {
+    const leftOpen = all.filter(each => upTo !== undefined && each >= revision && each <= upTo);
+    return { upTo, accounted: new Set([...accounted, ...leftOpen]) };
   }
   return { upTo: upTo === undefined ? undefined : Math.max(upTo, revision), accounted };
 }
@@ -53,6 +61,11 @@ describe('ledger', () => {
           model = modelled(model, each);
           const known = all.filter(revision => isAccounted(entry, revision));
           expect(known).to.deep.equal(all.filter(revision => model.accounted.has(revision)));
+          const open = openOf(entry, [[0, MAX]]);
+          expect(all.filter(revision => isIn(open, revision))).to.deep.equal(
+            all.filter(revision => !model.accounted.has(revision)),
+          );
+          expect(sizeOf(open)).to.equal(all.length - known.length);
           expect(entry.upTo === undefined).to.equal(model.upTo === undefined);
           // Everything below is settled or named, so an entry stays as short as its gaps are.
           expect(

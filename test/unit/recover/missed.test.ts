@@ -110,7 +110,8 @@ describe('what was missed of an item', () => {
     const item = seen({ revision: 12 });
     expect(recoveryWith(item, [[5, 12]], history, finding())).to.deep.include({
       upTo: 12,
-      unprovable: { count: 5, why: 'Podio no longer lists the revision' },
+      missing: [[5, 12]],
+      unprovable: { revisions: [[5, 9]], why: 'Podio no longer lists the revision' },
     });
     expect(recoveryWith(item, [[1, 12]], history, finding(), at(20))).to.not.have.property('unprovable');
     expect(ids(recoveryWith(item, [[1, 12]], history, finding(), at(20)))).to.deep.equal([
@@ -123,7 +124,7 @@ describe('what was missed of an item', () => {
     const item = seen({ revision: 40, createdOn: at(15) });
     const found = recoveryWith(item, [[0, 40]], [revision(39, 29), revision(40, 30)], finding(), at(10));
     expect(ids(found)).to.deep.equal(['item.create:1:0', 'item.update:1:39', 'item.update:1:40']);
-    expect(found.unprovable?.count).to.equal(38);
+    expect(found.unprovable?.revisions).to.deep.equal([[1, 38]]);
   });
 
   it('is told as an event of the app, with the time of the change by this machine’s clock', () => {

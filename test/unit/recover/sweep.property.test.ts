@@ -3,9 +3,12 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { PodioError } from '../../../src/core/errors.ts';
 import type { NewEvent } from '../../../src/core/event.ts';
+import { silentLog } from '../../../src/core/log.ts';
 import type { Revision } from '../../../src/core/podio.ts';
 import { msOf, stampOf } from '../../../src/core/podio-time.ts';
 import type { Identity, PodioClient } from '../../../src/podio/contract.ts';
+import { GapReader } from '../../../src/recover/gaps.ts';
+import type { Finding } from '../../../src/recover/missed.ts';
 import { sweep } from '../../../src/recover/sweep.ts';
 import { type MemoryStore, makeMemoryStore } from '../../../src/store/memory.ts';
 import { makeVirtualClock } from '../../support/virtual-clock.ts';
@@ -33,6 +36,8 @@ type Move =
   | { readonly kind: 'pass'; readonly seconds: number }
   /** `edits` fall between its calls; after `failsAfter` calls of Podio the next one fails. */
   | { readonly kind: 'sweep'; readonly edits: readonly number[]; readonly failsAfter: number | undefined }
+  /** What is held of an item was held for too long: it goes on, and what was missing stays open. */
+  | { readonly kind: 'release'; readonly item: number }
   | { readonly kind: 'restart' }
   /** This machine's clock is set. */
   | { readonly kind: 'jump'; readonly seconds: number };
@@ -67,6 +72,7 @@ const move: fc.Arbitrary<Move> = fc.oneof(
       failsAfter: fc.option(fc.nat(6), { nil: undefined }),
     }),
   },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('release' as const), item: fc.nat(30) }) },
   { weight: 1, arbitrary: fc.constant({ kind: 'restart' as const }) },
   {
     weight: 1,
@@ -158,8 +164,51 @@ class Scene {
         await this.change(edited, 'lost');
       }
     };
+    const lease = await this.store.singleton('catch-up');
+    const looking = sweep(
+      {
+        items: this.#client(count),
+        gaps: this.store.gaps,
+        settings: this.store.settings,
+        clock: this.clock,
+        overlapMs: OVERLAP_MS,
+        limit: this.#plan.pageLimit,
+      },
+      this.#finding(),
+      AS,
+      lease,
+      ({ origin }) => {
+        this.origin = origin;
+      },
+    );
+    try {
+      const { isSure } = await this.clock.until(looking);
+      if (isSure) this.hasLooked = true;
+      return isSure;
+    } catch (error) {
+      expect(error).to.have.property('code', 'PODIO_UNAVAILABLE');
+      return false;
+    }
+  }
+
+  #finding(): Finding {
+    return {
+      app: {
+        name: 'leads',
+        id: APP,
+        wants: new Set(['item.create', 'item.update']),
+        jumps: this.#plan.jumps,
+        deletions: false,
+      },
+      unhooked: 'run',
+      localTime: podioMs => podioMs - this.#plan.aheadSeconds * 1000,
+    };
+  }
+
+  /** @param count is told of each call; its failure is the call's */
+  #client(count: () => Promise<void>): Pick<PodioClient['items'], 'filter' | 'revisions'> {
     const lastEdit = ({ made }: PodioItem) => made.at(-1) ?? 0;
-    const client: Pick<PodioClient['items'], 'filter' | 'revisions'> = {
+    return {
       filter: async (_as, _appId, body) => {
         const { limit, offset, sort_desc, filters } = body as {
           limit: number;
@@ -198,41 +247,27 @@ class Scene {
           .slice(-KEPT);
       },
     };
-    const lease = await this.store.singleton('catch-up');
-    const looking = sweep(
-      {
-        items: client,
-        gaps: this.store.gaps,
-        settings: this.store.settings,
-        clock: this.clock,
-        overlapMs: OVERLAP_MS,
-        limit: this.#plan.pageLimit,
-      },
-      {
-        app: {
-          name: 'leads',
-          id: APP,
-          wants: new Set(['item.create', 'item.update']),
-          jumps: this.#plan.jumps,
-          deletions: false,
-        },
-        unhooked: 'run',
-        localTime: podioMs => podioMs - this.#plan.aheadSeconds * 1000,
-      },
-      AS,
-      lease,
-      ({ origin }) => {
-        this.origin = origin;
-      },
-    );
-    try {
-      const { isSure } = await this.clock.until(looking);
-      if (isSure) this.hasLooked = true;
-      return isSure;
-    } catch (error) {
-      expect(error).to.have.property('code', 'PODIO_UNAVAILABLE');
-      return false;
-    }
+  }
+
+  async release({ itemId }: PodioItem): Promise<void> {
+    const lease = await this.store.singleton('gap-release');
+    await this.store.gaps.release(lease, { itemId, app: 'leads', why: 'Podio is down', retryMs: 60_000 });
+  }
+
+  /** What was left open is read, however long its reader waits for it. */
+  async readGaps(): Promise<void> {
+    const reader = new GapReader({
+      store: this.store,
+      lease: await this.store.singleton('gap-release'),
+      items: this.#client(async () => {}),
+      identities: { forApp: () => AS, forRef: () => undefined },
+      findingFor: () => this.#finding(),
+      clock: this.clock,
+      log: silentLog,
+    });
+    reader.start();
+    await this.clock.advance(3_600_000);
+    await reader.stop();
   }
 
   restart(): void {
@@ -276,6 +311,11 @@ describe('the sweep, whatever happens', () => {
             case 'sweep':
               await scene.look(made.edits, made.failsAfter);
               break;
+            case 'release': {
+              const item = scene.items[made.item % Math.max(1, scene.items.length)];
+              if (item) await scene.release(item);
+              break;
+            }
             case 'restart':
               scene.restart();
               break;
@@ -286,8 +326,9 @@ describe('the sweep, whatever happens', () => {
         }
         await scene.pass(60);
         for (let n = 0; n < 2; n++) expect(await scene.look([], undefined)).to.equal(true);
-        // What is held waits for the gap reader, which is another one's work; here all is found by now.
+        // What is held waits for the gap reader as well; here all is found by now.
         expect(await scene.store.gaps.held()).to.deep.equal([]);
+        await scene.readGaps();
 
         const { entries } = await scene.store.journal.read({ after: 0, limit: 10_000 });
         const told = Map.groupBy(entries, ({ event }) => event.id);

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { isAccounted, NOTHING_KNOWN } from '../../../core/ledger.ts';
+import { isAccounted, NOTHING_KNOWN, openOf, sizeOf } from '../../../core/ledger.ts';
 import { stepsOf } from '../../candidate.ts';
 import type { GapFailure, Recovery } from '../../contract.ts';
 import type { Names } from '../names.ts';
@@ -42,9 +42,10 @@ export function makeGapWrites(
   return {
     recover: (found, at) =>
       found.map(recovery => {
-        const { app, unprovable } = recovery;
+        const { itemId, app, unprovable } = recovery;
+        const count = unprovable ? sizeOf(openOf(entryOf(itemId), unprovable.revisions)) : 0;
         const applied = journal.apply(stepsOf(recovery), at);
-        if (unprovable) completeness.unprovable(names.idOf(app), unprovable.why, unprovable.count, at);
+        if (unprovable && count > 0) completeness.unprovable(names.idOf(app), unprovable.why, count, at);
         return applied;
       }),
     releaseHeld({ itemId, app, why, retryMs }, at) {
