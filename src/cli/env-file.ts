@@ -34,7 +34,15 @@ export function withVariables(text: string, variables: ReadonlyMap<string, strin
     return [`${name}=${quoted(name, value)}`];
   });
   if (kept.at(-1) === '') kept.pop();
-  return `${[...kept, ...Array.from(left, ([name, value]) => `${name}=${quoted(name, value)}`)].join('\n')}\n`;
+  const made = `${[...kept, ...Array.from(left, ([name, value]) => `${name}=${quoted(name, value)}`)].join('\n')}\n`;
+  const wanted = { ...parseEnv(text), ...Object.fromEntries(variables) };
+  const read = parseEnv(made);
+  const lost = Object.entries(wanted).find(([name, value]) => read[name] !== value);
+  if (lost === undefined) return made;
+  throw new UsageError(
+    `${lost[0]} could not be read from the file of variables any more: a value there has more than one line, or a quote has no end`,
+    'Mend the file, or move it away.',
+  );
 }
 
 /** In the first kind of quotes from which it comes back as it is. */

@@ -1,7 +1,8 @@
 import { type CommandContext, withCommonOptions, withExamples } from '../command.ts';
+import { EXIT } from '../exit.ts';
 import type { InitOptions } from '../init/init.ts';
 
-export function defineInit({ program, cli }: CommandContext): void {
+export function defineInit({ program, cli, exit }: CommandContext): void {
   const command = withCommonOptions(program.command('init'), {
     json: 'what was written, as one JSON document',
   })
@@ -16,7 +17,7 @@ export function defineInit({ program, cli }: CommandContext): void {
     .option('--force', 'write a new config where there is one')
     .action(async (options: InitOptions) => {
       const { init } = await import('../init/init.ts');
-      await init(cli, options);
+      if (!(await init(cli, options))) exit(EXIT.failed);
     });
   withExamples(
     command,
@@ -26,6 +27,6 @@ export function defineInit({ program, cli }: CommandContext): void {
       ['podiod init --yes --apps all --env-file key.env', 'for scripts'],
       ['podiod check --env-file .env', 'afterwards'],
     ],
-    'Key and login come from PODIO_CLIENT_ID, PODIO_CLIENT_SECRET, PODIO_USERNAME and PODIO_PASSWORD,\nwhere these are not set from the terminal, or from stdin: a line each in this order, then apps and URL.\nExit codes: 0, 1 failed, 2 wrong usage.',
+    'Key and login come from PODIO_CLIENT_ID, PODIO_CLIENT_SECRET, PODIO_USERNAME and PODIO_PASSWORD,\nwhere these are not set from the terminal, or from stdin: a line each in this order, then apps and URL.\nExit codes: 0, 1 failed or an app could not be read, 2 wrong usage.',
   );
 }

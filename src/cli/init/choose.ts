@@ -61,12 +61,26 @@ export function configNames(apps: readonly SeenApp[]): ReadonlyMap<SeenApp, stri
   for (const app of apps) {
     const own = slug(app.name);
     const candidates = [own, own && slug(`${app.space.name} ${app.name}`), `app-${app.id}`];
-    const free = candidates.find(name => name !== '' && !taken.has(name)) ?? `app-${app.id}`;
+    let free = candidates.find(name => name !== '' && !taken.has(name));
+    // Another app may be called just like this one's id.
+    for (let n = 2; free === undefined; n++) {
+      const counted = `app-${app.id}-${n}`;
+      if (!taken.has(counted)) free = counted;
+    }
     taken.add(free);
     names.set(app, free);
   }
   return names;
 }
+
+/**
+ * `client-acme` has CLIENT_ACME_TOKEN. A variable's name must not start with a digit, and no two apps may share one: no name of
+ * {@link configNames} starts with what stands in front then.
+ */
+export const variableOf = (name: string): string => {
+  const upper = name.toUpperCase().replaceAll('-', '_');
+  return `${/^[0-9]/.test(upper) ? '_' : ''}${upper}_TOKEN`;
+};
 
 const slug = (text: string): string =>
   text

@@ -2,11 +2,13 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { catalogFileOf, editorSchemaFileOf } from '../../config/catalog-file.ts';
+import { findConfig } from '../../config/find.ts';
 import type { AppConfig } from '../../config/model.ts';
 import { isLoopback } from '../../config/urls.ts';
 import { type CatalogApp, toCatalogApp } from '../../core/catalog.ts';
 import { coerceError, UsageError } from '../../core/errors.ts';
 import { listApps, listSpaces, readAppWithToken, type SeenApp } from '../../podio/discover.ts';
+import { isGone } from '../../podio/errors.ts';
 import { replaceFile } from '../../store/files.ts';
 import { withVariables } from '../env-file.ts';
 import type { Cli, CommonOptions } from '../io.ts';
@@ -15,7 +17,7 @@ import { catalogOutputs, writeOutputs } from '../pull/outputs.ts';
 import { makeCommandLog } from '../setup.ts';
 import { plain } from '../text.ts';
 import { askAccount, openSession, type Session } from './account.ts';
-import { chooseApps, configNames } from './choose.ts';
+import { chooseApps, configNames, fullName, variableOf } from './choose.ts';
 import { configText, type InitialApp, LOGIN, PLACEHOLDER_URL } from './config-text.ts';
 
 export interface InitOptions extends CommonOptions {
@@ -33,8 +35,11 @@ interface Files {
   readonly schema: string;
 }
 
-/** Asks, looks around at Podio, writes. Nothing is written before everything is known. */
-export async function init(cli: Cli, options: InitOptions): Promise<void> {
+/**
+ * Asks, looks around at Podio, writes. Nothing is written before everything is known. Answers whether all went well: every
+ * chosen app is in.
+ */
+export async function init(cli: Cli, options: InitOptions): Promise<boolean> {
   const files = filesOf(cli, options);
   const apiUrl = urlOption('--api-url', options.apiUrl);
   if (apiUrl?.startsWith('http:') && !isLoopback(new URL(apiUrl)))
@@ -63,9 +68,7 @@ export async function init(cli: Cli, options: InitOptions): Promise<void> {
   const initial: InitialApp[] = [];
   const configs = new Map<string, AppConfig>();
   const catalog = new Map<string, CatalogApp>();
-  const read = await Promise.all(
-    chosen.map(async app => ({ app, ...(await readAppWithToken(session.request, session.user, app.id)) })),
-  );
+  const read = await readApps(cli, session, chosen);
   for (const { app, definition, token } of read) {
     const name = names.get(app) as string;
     const tokenVariable = token === undefined ? undefined : variableOf(name);
@@ -93,7 +96,8 @@ export async function init(cli: Cli, options: InitOptions): Promise<void> {
   const text = configText({ apps: initial, publicUrl, apiUrl, schema: basename(files.schema) });
   await replaceFile(files.config, text, 0o644);
   if (options.json) cli.printJson({ files, apps: initial.map(toJson), publicUrl: publicUrl ?? null });
-  else tell(cli, files, initial, publicUrl);
+  else tell(cli, files, initial, publicUrl, await isFound(cli, files.config));
+  return read.length === chosen.length;
 }
 
 function filesOf({ io }: Cli, { config }: InitOptions): Files {
@@ -115,9 +119,12 @@ function filesOf({ io }: Cli, { config }: InitOptions): Files {
 function urlOption(option: string, text: string | undefined): string | undefined {
   if (text === undefined) return undefined;
   const problem = urlProblem(text);
-  if (problem === undefined) return text.replace(/\/+$/, '');
+  if (problem === undefined) return written(text);
   throw new UsageError(`${option} ${problem}, got ${text}`);
 }
+
+/** Without what YAML or podiod would read as something else: a space, a brace. */
+const written = (url: string): string => new URL(url).href.replace(/\/+$/, '');
 
 function urlProblem(text: string): string | undefined {
   const url = URL.canParse(text) ? new URL(text) : undefined;
@@ -162,6 +169,24 @@ async function listAll(cli: Cli, { request, user }: Session): Promise<readonly S
   throw new UsageError('this user sees no app', 'Take a user who is a member of the spaces.');
 }
 
+/** One that this user may see in a list only is told and left out, as long as there are others. */
+async function readApps(cli: Cli, { request, user }: Session, chosen: readonly SeenApp[]) {
+  const looks = await Promise.allSettled(
+    chosen.map(async app => ({ app, ...(await readAppWithToken(request, user, app.id)) })),
+  );
+  const read = looks.flatMap(look => (look.status === 'fulfilled' ? look.value : []));
+  for (const [index, look] of looks.entries()) {
+    if (look.status === 'fulfilled') continue;
+    const app = chosen[index] as SeenApp;
+    if (read.length === 0 || !isGone(look.reason)) throw look.reason;
+    const { message } = coerceError(look.reason);
+    cli.note(
+      `The app ${plain(fullName(app))} (${app.id}) could not be read and is left out: ${plain(message)}`,
+    );
+  }
+  return read;
+}
+
 async function askApps(
   cli: Cli,
   prompt: Prompt,
@@ -200,17 +225,11 @@ async function askPublicUrl(cli: Cli, prompt: Prompt): Promise<string | undefine
     );
     if (answer === '') return undefined;
     const problem = urlProblem(answer);
-    if (problem === undefined) return answer.replace(/\/+$/, '');
+    if (problem === undefined) return written(answer);
     if (!prompt.terminal) throw new UsageError(`the URL ${problem}, got ${answer}`);
     cli.note(`It ${problem}.`);
   }
 }
-
-/** `client-acme` has CLIENT_ACME_TOKEN; a variable's name must not start with a digit. */
-const variableOf = (name: string): string => {
-  const upper = name.toUpperCase().replaceAll('-', '_');
-  return `${/^[0-9]/.test(upper) ? 'APP_' : ''}${upper}_TOKEN`;
-};
 
 const toJson = ({ name, app, tokenVariable }: InitialApp) => ({
   name,
@@ -220,7 +239,13 @@ const toJson = ({ name, app, tokenVariable }: InitialApp) => ({
   token: tokenVariable ?? null,
 });
 
-function tell(cli: Cli, files: Files, apps: readonly InitialApp[], publicUrl: string | undefined): void {
+function tell(
+  cli: Cli,
+  files: Files,
+  apps: readonly InitialApp[],
+  publicUrl: string | undefined,
+  isFound: boolean,
+): void {
   const { env } = files;
   cli.print(
     `Wrote ${Object.values(files)
@@ -237,7 +262,7 @@ function tell(cli: Cli, files: Files, apps: readonly InitialApp[], publicUrl: st
   );
   if (publicUrl === undefined)
     cli.print(`Put your own URL in place of ${PLACEHOLDER_URL} in ${shown(cli, files.config)}.`);
-  const options = `${isFound(cli, files.config) ? '' : ` --config ${shown(cli, files.config)}`} --env-file ${shown(cli, env)}`;
+  const options = `${isFound ? '' : ` --config ${shown(cli, files.config)}`} --env-file ${shown(cli, env)}`;
   cli.print();
   cli.print('Next:');
   const wide = `podiod check${options}`.length;
@@ -250,10 +275,11 @@ function tell(cli: Cli, files: Files, apps: readonly InitialApp[], publicUrl: st
   }
 }
 
-/** Whether the commands find it by themselves. */
-const isFound = ({ io }: Cli, file: string): boolean =>
-  file === io.env.PODIOD_CONFIG ||
-  ['.podiorc.yml', '.podiorc.yaml', '.podiorc'].some(name => file === join(io.cwd, name));
+/** Whether the commands find it by themselves: another one may stand before it. */
+async function isFound({ io }: Cli, file: string): Promise<boolean> {
+  const found = await findConfig({ cwd: io.cwd, env: io.env });
+  return 'file' in found && found.file === file;
+}
 
 const shown = ({ io }: Cli, file: string): string => {
   const path = relative(io.cwd, file);

@@ -5,6 +5,7 @@ import { expect } from 'chai';
 import { buildWorld, type Emulator, startEmulator } from '../../../src/emulator/index.ts';
 import { type CliOptions, type CommandEnd, podiodHere, startCommand } from '../../support/cli.ts';
 import { temporaryFolder } from '../../support/folder.ts';
+import { startHttp } from '../../support/http.ts';
 
 const KEY = { PODIO_CLIENT_ID: 'my-key', PODIO_CLIENT_SECRET: `it's #1 "secret"` };
 const LOGIN = { PODIO_USERNAME: 'ada@example.com', PODIO_PASSWORD: 'pass word' };
@@ -122,6 +123,47 @@ describe('podiod init', function () {
     expect(parseEnv(read('.env'))).to.deep.equal({ ...KEY, LEADS_TOKEN: 'leads-token', ...LOGIN });
     expect(read('.podiorc.yml')).to.include('  deals: { id: 102, login: bot }');
     expect((await podiod(['check', '--env-file', '.env'])).code).to.equal(0);
+  });
+
+  it('leaves out an app that this user may not read, says so and exits 1; with no other it fails', async () => {
+    await using podio = await startHttp(async ({ method, url, headers, body }, response) => {
+      // It is listed still.
+      if (/^\/app\/102\b/.test(url)) return void response.writeHead(403).end('{"error":"forbidden"}');
+      const { authorization = '', 'content-type': type = '' } = headers;
+      const answer = await fetch(emulator.url + url, {
+        method,
+        headers: { authorization, 'content-type': type },
+        ...(body !== '' && { body }),
+      });
+      response.writeHead(answer.status).end(await answer.text());
+    });
+    const argv = ['init', '--yes', '--api-url', podio.url, '--apps'];
+    const alone = await podiod([...argv, 'deals'], { env });
+    expect(alone.code).to.equal(1);
+    expect(alone.stderr).to.equal('podiod: GET /app/102 answered 403: forbidden\n');
+    expect(readdirSync(folder.path)).to.deep.equal([]);
+
+    const { code, stdout, stderr } = await podiod([...argv, 'all'], { env });
+    expect(code).to.equal(1);
+    expect(stderr).to.equal(
+      'The app Sales/Deals (102) could not be read and is left out: GET /app/102 answered 403: forbidden\n',
+    );
+    expect(stdout).to.include('2 apps');
+    expect(Object.keys(parseEnv(read('.env')))).not.to.include('DEALS_TOKEN');
+    expect((await podiod(['check', '--env-file', '.env'])).code).to.equal(0);
+  });
+
+  it('writes a URL so that YAML and podiod read it as it is', async () => {
+    const url = `https://hooks.acme.example.com/a: b/\${HOME}`;
+    expect((await init(['--yes', '--apps', 'all', '--public-url', url], { env })).code).to.equal(0);
+    expect(read('.podiorc.yml')).to.include('publicUrl: https://hooks.acme.example.com/a:%20b/$%7BHOME%7D ');
+    expect((await podiod(['check', '--env-file', '.env'])).code).to.equal(0);
+  });
+
+  it('names the config in what comes next where another one would be found', async () => {
+    writeFileSync(join(folder.path, '.podiorc'), '');
+    const { stdout } = await init(['--yes', '--apps', 'all', ...isPublic], { env });
+    expect(stdout).to.include('podiod check --config .podiorc.yml --env-file .env');
   });
 
   describe('where something is there already', () => {

@@ -2,7 +2,7 @@ import { parseEnv } from 'node:util';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { withVariables } from '../../../src/cli/env-file.ts';
-import { configNames } from '../../../src/cli/init/choose.ts';
+import { configNames, variableOf } from '../../../src/cli/init/choose.ts';
 import { NAME } from '../../../src/config/schema.ts';
 import type { SeenApp } from '../../../src/podio/discover.ts';
 
@@ -28,16 +28,28 @@ describe('init: names of apps in the config', () => {
     ).to.deep.equal(['leads', 'ops-leads', 'app-3', 'app-4']);
   });
 
-  it('are names of their own that a config takes, whatever the apps are called', () => {
+  it('are counted where another app is called like the id', () => {
+    expect(names(seen(1, 'App 2'), seen(2, '顧客'), seen(3, 'App 2 2'))).to.deep.equal([
+      'app-2',
+      'app-2-2',
+      'sales-app-2-2',
+    ]);
+  });
+
+  it('are names of their own that a config takes, whatever the apps are called, with a variable each', () => {
+    const name = fc.oneof(
+      fc.string({ unit: 'grapheme' }),
+      fc.stringMatching(/^(app|a|)[ -]?[1-9]([ -][1-9])?$/),
+    );
     fc.assert(
-      fc.property(
-        fc.array(fc.tuple(fc.string({ unit: 'grapheme' }), fc.constantFrom('A', 'B')), { maxLength: 8 }),
-        given => {
-          const found = names(...given.map(([name, space], index) => seen(index + 1, name, space)));
-          expect(new Set(found).size).to.equal(given.length);
-          for (const name of found) expect(name).to.match(NAME);
-        },
-      ),
+      fc.property(fc.array(fc.tuple(name, fc.constantFrom('A', 'B')), { maxLength: 8 }), given => {
+        const found = names(...given.map(([name, space], index) => seen(index + 1, name, space)));
+        expect(new Set(found).size).to.equal(given.length);
+        for (const name of found) expect(name).to.match(NAME);
+        const variables = found.map(variableOf);
+        expect(new Set(variables).size).to.equal(given.length);
+        for (const variable of variables) expect(variable).to.match(/^[A-Z_][A-Z0-9_]*$/);
+      }),
     );
   });
 });
@@ -62,5 +74,10 @@ describe('a file of variables', () => {
         },
       ),
     );
+  });
+
+  it('is not touched where what is there would swallow what comes', () => {
+    const write = () => withVariables('A="b\nKEY=old\nC=d"\n', new Map([['KEY', 'new']]));
+    expect(write).to.throw('A could not be read from the file of variables any more');
   });
 });
