@@ -6,6 +6,7 @@ import { certainTests } from '../language/condition/certain.ts';
 import { judge } from '../language/condition/judge.ts';
 import {
   type Condition,
+  fieldsIn,
   isMoney,
   namesIn,
   type Operand,
@@ -33,7 +34,9 @@ export function resolveCondition(
   apps: readonly string[],
 ): RuleCondition | undefined {
   const condition = compiled(context, node, path, apps);
-  return condition && { judge: view => judge(condition, view as never) };
+  if (condition === undefined) return undefined;
+  const fields = fieldsIn(condition);
+  return { ...(fields.length > 0 && { fields }), judge: view => judge(condition, view as never) };
 }
 
 /** As `resolveCondition`, for a condition that is asked of items which nothing has happened to. */

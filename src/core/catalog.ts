@@ -73,6 +73,16 @@ export function catalogField({ fields }: CatalogApp, written: string): CatalogFi
   );
 }
 
+/** Whether an app of the config has a field of that name, or alias. Undefined: nothing is known of the app. */
+export function hasField(
+  catalog: Catalog | undefined,
+  app: { readonly id: number; readonly fields: Readonly<Record<string, string>> },
+  written: string,
+): boolean | undefined {
+  const known = catalog && catalogApp(catalog, app.id);
+  return known && catalogField(known, app.fields[written] ?? written) !== undefined;
+}
+
 export const isThere = ({ status }: Pick<CatalogField, 'status'>): boolean => status !== 'deleted';
 
 /** Those that can be chosen; undefined where the field has no options, or they are not known. */

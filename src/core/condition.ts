@@ -36,6 +36,8 @@ export interface ItemWhere extends RuleCondition {
 
 /** A compiled condition, as rules and steps carry it. */
 export interface RuleCondition {
+  /** Fields that it names, as they are written there. */
+  readonly fields?: readonly string[];
   /**
    * Decides for the message that `view` (the language's View) shows. Rejects when something that is needed can't be read
    * now.

@@ -24,6 +24,10 @@ export interface StepVerdict {
   readonly unknownFields?: readonly string[];
 }
 
+/** Of all of them together, each once. */
+export const unknownFieldsOf = (steps: readonly Pick<StepVerdict, 'unknownFields'>[]): readonly string[] =>
+  [...new Set(steps.flatMap(({ unknownFields = [] }) => unknownFields))].sort();
+
 /** The record of a finished run. Keyed by (rule, event id, replay). Times are UTC milliseconds. */
 export interface RunRecord {
   readonly rule: string;
@@ -32,7 +36,10 @@ export interface RunRecord {
   readonly replay: number;
   readonly seq: number;
   readonly outcome: Outcome;
-  /** Where the conditions on the trigger's fields, or `where`, said no: one of that name. */
+  /**
+   * Where the conditions on the trigger's fields, or `where`, said no: one of that name. Also where `where` said yes although
+   * it names a field that the app does not have.
+   */
   readonly steps: readonly StepVerdict[];
   readonly error?: string;
   /** The rule ran in shadow: nothing was done to the world outside. `dropped`: it would have been parked. */

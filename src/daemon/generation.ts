@@ -10,7 +10,12 @@ import { makeCapture } from '../plugin/capture.ts';
 import { makePluginHost } from '../plugin/host.ts';
 import { makePluginLoader } from '../plugin/load.ts';
 import { findApp } from '../plugin/view.ts';
-import { type LearningItemReader, makePluginPodio, type PluginPodioOptions } from '../podio/index.ts';
+import {
+  knowsField,
+  type LearningItemReader,
+  makePluginPodio,
+  type PluginPodioOptions,
+} from '../podio/index.ts';
 import { type ItemRunStatus, makeItemRuns } from '../schedule/item-runs.ts';
 import { makeScheduler } from '../schedule/scheduler.ts';
 import { makeRuleTimers, type RuleTimers, type TimersStatus } from '../schedule/timers.ts';
@@ -114,8 +119,7 @@ export function makeGeneration(world: RuleWorld, terms: Terms): Generation {
     },
     knowsField: ({ app: name }, field) => {
       const app = name === undefined ? undefined : seen.config.apps.get(name);
-      if (app === undefined || !fields.hasRead(app.id)) return undefined;
-      return fields.known(app.id, app.fields[field] ?? field) !== undefined;
+      return app && knowsField(fields, app, field);
     },
   });
   return {

@@ -58,7 +58,12 @@ export interface DeliveryContext {
   /** Aborted when what is in hand has to be let go. */
   readonly signal: AbortSignal;
   /** What conditions see of an event. */
-  view(event: PodioEvent, data: Data, bundle?: Bundle, noField?: NoField): object;
+  view(
+    event: PodioEvent,
+    data: Data,
+    bundle?: Bundle,
+    noField?: NoField,
+  ): object & { mentions?(field: string): void };
   /** Takes secrets out of what a condition has seen, before it is kept. */
   mask(text: string): string;
   /** Whether a try may be started: false when another owner may have the lane. */
@@ -124,7 +129,7 @@ export const MODE = 'rule.mode';
 export const CONFIRM = 'rule.confirm';
 
 const CONDITIONS: ReadonlySet<string> = new Set([ON_FIELDS, WHERE, MODE, CONFIRM, OWN]);
-const isCondition = (step: string): boolean => CONDITIONS.has(step);
+export const isCondition = (step: string): boolean => CONDITIONS.has(step);
 
 /** Whether a step was reached: such a run goes on as what it is. */
 export const hasBegun = ({ checkpoints, tries }: Resume): boolean =>

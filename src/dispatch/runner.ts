@@ -7,7 +7,7 @@ import type { Metrics } from '../core/metrics.ts';
 import { MAX_DEPTH, type OwnLookup } from '../core/own.ts';
 import type { Rule } from '../core/rule.ts';
 import { keyOf } from '../core/rule-key.ts';
-import type { Outcome } from '../core/run.ts';
+import type { Outcome, StepVerdict } from '../core/run.ts';
 import type { Data } from '../plugin/contract.ts';
 import type { ItemReader } from '../podio/contract.ts';
 import type { Finished, RunKey } from '../store/contract.ts';
@@ -17,6 +17,7 @@ import {
   Delivery,
   type DeliveryContext,
   hasBegun,
+  isCondition,
   ON_FIELDS,
   OWN,
   type Pause,
@@ -43,7 +44,7 @@ import {
   leadVerdict,
   othersRecord,
 } from './together.ts';
-import { deliveryKey } from './trying.ts';
+import { deliveryKey, verdictOf } from './trying.ts';
 import type { Turn } from './turn.ts';
 import type { Slot, Window } from './window.ts';
 
@@ -625,14 +626,14 @@ export class Runner implements Taker {
 
   /** True when the end of the run is on disk. */
   async #record(slot: Slot<Run>, pause: Pause & { kind: 'ended' }): Promise<boolean> {
-    const { key, only, parkedId, together, event, events } = slot.value;
+    const { key, only, parkedId, together, event } = slot.value;
     const { outcome, steps, error, park, rest } = pause;
     const shadow = this.#deps.rule.shadow && ({ shadow: true } as const);
     const finished: Finished = {
       record: {
         ...key,
         outcome,
-        steps: together && events && !only ? [leadVerdict(together.mode, events), ...steps] : steps,
+        steps: only ? steps : [...this.#ahead(slot.value, steps), ...steps],
         ...(error !== undefined && { error }),
         ...shadow,
       },
@@ -643,6 +644,25 @@ export class Runner implements Taker {
       ...(rest && { rest }),
     };
     return (await this.#held?.finish(finished, this.#deps.intake().cursor(slot))) ?? false;
+  }
+
+  /** What is on record of a run before its steps: with which others it was run, and what its `where` named in vain. */
+  *#ahead({ event, together, events }: Run, steps: readonly StepVerdict[]): Generator<StepVerdict> {
+    if (together && events) yield leadVerdict(together.mode, events);
+    const { rule, context } = this.#deps;
+    const { fields } = rule.where ?? {};
+    // A `where` that did not hold has told of it itself; one that was not asked names nothing.
+    if (fields === undefined || !steps.some(({ step }) => !isCondition(step))) return;
+    const unknown = new Set<string>();
+    for (const one of events ?? [event]) {
+      const view = context.view(one, NO_DATA, undefined, field => void unknown.add(field));
+      for (const field of fields) view.mentions?.(field);
+    }
+    if (unknown.size === 0) return;
+    yield {
+      ...verdictOf({ name: WHERE }, '', 'done', { attempts: 1, ms: 0 }),
+      unknownFields: [...unknown].sort(),
+    };
   }
 
   /** The slot is free meanwhile; the run keeps its place at the head of its item's chain. */

@@ -17,6 +17,8 @@ export interface TemplateOptions {
 export interface Template {
   /** What the template mentions: only this is fetched. */
   readonly names: readonly Name[];
+  /** Fields that it names under `fields` and `changes`. */
+  readonly fields: readonly string[];
   /** No value is put in: rendering gives the text as it is. */
   readonly isConstant: boolean;
   /** The text is exactly one `{{ x }}`. */
@@ -43,7 +45,8 @@ const wrong = (message: string, hint?: string, cause?: unknown) =>
 export function compileTemplate(text: string, options: TemplateOptions = {}): Template {
   // Most strings of a block or an option are no templates, and an engine for each would cost more than all else.
   if (!hasTemplate(text)) {
-    return { names: [], isConstant: true, isSole: false, render: async () => text, value: async () => text };
+    const itself = async () => text;
+    return { names: [], fields: [], isConstant: true, isSole: false, render: itself, value: itself };
   }
   const encode = options.escape ?? (value => value);
   const engine = makeEngine(value => encode(textOf(value)));
@@ -95,6 +98,7 @@ export function compileTemplate(text: string, options: TemplateOptions = {}): Te
   };
   return {
     names,
+    fields,
     isConstant: false,
     isSole: expression !== undefined,
     render,

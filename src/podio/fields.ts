@@ -82,6 +82,14 @@ export async function makeFieldDirectory(options: {
   };
 }
 
+/** Whether an app of the config has a field of that name, or alias. Undefined: it has not been read yet. */
+export const knowsField = (
+  fields: Pick<FieldDirectory, 'known' | 'hasRead'>,
+  app: { readonly id: number; readonly fields: Readonly<Record<string, string>> },
+  written: string,
+): boolean | undefined =>
+  fields.hasRead(app.id) ? fields.known(app.id, app.fields[written] ?? written) !== undefined : undefined;
+
 function toKept(appId: number, field: App['fields'][number]): KeptField {
   const { field_id: fieldId, external_id: externalId, type } = field;
   return { appId, fieldId, externalId, type, label: field.label ?? field.config?.label ?? externalId };

@@ -2,7 +2,7 @@
 
 export { makePodioClient, type PodioClientOptions } from './client.ts';
 export { type Identity, identityKey, type PodioClient } from './contract.ts';
-export { makeFieldDirectory } from './fields.ts';
+export { knowsField, makeFieldDirectory } from './fields.ts';
 export { makeIdentities } from './identities.ts';
 export { makeNames } from './names.ts';
 export { makePluginPodio, type PluginCallScope, type PluginPodioOptions } from './plugin-podio.ts';

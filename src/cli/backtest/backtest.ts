@@ -4,11 +4,11 @@ import type { PodioEvent } from '../../core/event.ts';
 import { silentLog } from '../../core/log.ts';
 import { stampOf } from '../../core/podio-time.ts';
 import type { Rule } from '../../core/rule.ts';
-import type { Outcome, RunRecord, StepVerdict } from '../../core/run.ts';
+import { type Outcome, type RunRecord, type StepVerdict, unknownFieldsOf } from '../../core/run.ts';
 import { makeMatcher } from '../../dispatch/match.ts';
 import type { PluginLoader } from '../../plugin/load.ts';
 import type { Identities, Identity, Names, PodioClient } from '../../podio/contract.ts';
-import type { LearningFieldDirectory } from '../../podio/fields.ts';
+import { knowsField, type LearningFieldDirectory } from '../../podio/fields.ts';
 import { makeItemReader } from '../../podio/index.ts';
 import { seenOf } from '../../recover/missed.ts';
 import { PAGE_LIMIT } from '../../recover/pages.ts';
@@ -98,6 +98,8 @@ export interface BacktestResult {
   readonly filtered: number;
   /** Runs that were filtered out, by what stopped them: `where`, `fields`, a step. */
   readonly stoppedBy: Readonly<Record<string, number>>;
+  /** Fields that the rule names and the app of an item does not have: they were taken for empty. */
+  readonly unknownFields: readonly string[];
   /** Changes that Podio no longer tells of. */
   readonly unprovable: number;
   readonly notes: readonly string[];
@@ -111,7 +113,7 @@ export interface Backtest {
 
 const HOUR_MS = 3_600_000;
 
-/** Looks how much there is, at a call an app; nothing more is read before `run`. */
+/** Looks how much there is, and what fields there are, at two calls an app; nothing more is read before `run`. */
 export async function planBacktest(deps: BacktestDeps): Promise<Backtest> {
   const { config, rule, podio, identities, fields } = deps;
   const past: Past = { items: new Map(), revisions: new Map() };
@@ -119,7 +121,7 @@ export async function planBacktest(deps: BacktestDeps): Promise<Backtest> {
   const apps = deps.journalOnly ? [] : watchedApps(config, rule, identities);
   const plans: AppPlan[] = [];
   for (const app of apps) {
-    if (asks) await fields.take(await podio.apps.get(app.as, app.id));
+    await fields.take(await podio.apps.get(app.as, app.id));
     plans.push(await planApp(app, deps, asks));
   }
   return { apps: plans, run: () => run(deps, apps, past) };
@@ -227,11 +229,14 @@ async function run(deps: BacktestDeps, apps: readonly WatchedApp[], past: Past):
   const counts = { ran: 0, fired: 0, failed: 0, filtered: 0 };
   const fired = new Set<number>();
   const stoppedBy: Record<string, number> = {};
+  const unknownFields = new Set<string>();
   const hits: Hit[] = [];
   const events = new Map(changes.map(change => [change.event.id, change]));
   const onRun = (record: RunRecord): void => {
     // What was cut off says nothing.
-    if (signal.aborted || isRunWithOthers(record)) return;
+    if (signal.aborted) return;
+    for (const field of unknownFieldsOf(record.steps)) unknownFields.add(field);
+    if (isRunWithOthers(record)) return;
     if (record.outcome === 'filtered') {
       counts.filtered++;
       const by = stopperOf(record);
@@ -250,6 +255,7 @@ async function run(deps: BacktestDeps, apps: readonly WatchedApp[], past: Past):
       ...deps,
       rules: [asTried(rule)],
       reader: readerOfThePast(reader, { past, podio, identities, stepwise: asksFor(rule) && deps.untilNow }),
+      hasField: (app, field) => knowsField(fields, app, field),
       appOfItem: itemId => past.items.get(itemId)?.app?.app_id ?? reader.appOfItem(itemId),
       store,
       clock,
@@ -280,6 +286,7 @@ async function run(deps: BacktestDeps, apps: readonly WatchedApp[], past: Past):
     ...counts,
     items: fired.size,
     stoppedBy,
+    unknownFields: [...unknownFields].sort(),
     unprovable,
     notes,
     hits,

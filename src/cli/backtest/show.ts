@@ -1,5 +1,6 @@
 import { showDuration } from '../../core/duration.ts';
 import type { Cli } from '../io.ts';
+import { unknownField } from '../show/unknown-fields.ts';
 import { wouldLines } from '../show/would.ts';
 import { clip, plain } from '../text.ts';
 import type { AppPlan } from './backtest.ts';
@@ -41,6 +42,7 @@ export function* showBacktest(cli: Cli, report: BacktestReport): Generator<strin
     ran,
     filtered,
     stoppedBy,
+    unknownFields,
     unprovable,
     notes,
     hits,
@@ -61,6 +63,7 @@ export function* showBacktest(cli: Cli, report: BacktestReport): Generator<strin
   const stopped = Object.entries(stoppedBy).map(([by, n]) => `${n} by ${by}`);
   yield `${count(events, 'event')} looked at${ran < events ? `, ${ran} run` : ''}, ${filtered} filtered out${stopped.length > 0 ? ` (${stopped.join(', ')})` : ''}`;
   yield `${count(calls.made, 'call')} to Podio${calls.kept > 0 ? `, ${calls.kept} answers from before` : ''}`;
+  for (const field of unknownFields) yield cli.style('yellow', unknownField(field));
   if (unprovable > 0) yield `${unprovable} changes are too old for Podio to tell of`;
   for (const note of notes) yield `note: ${plain(note)}`;
   if (report.interrupted) yield cli.style('yellow', 'It was stopped; the same command goes on where it was.');

@@ -21,7 +21,7 @@ export function defineTest({ program, cli, exit }: CommandContext): void {
     .option('-g, --grep <text>', 'only tests with this in their name')
     .option('-w, --watch', 'again whenever a file of the config or a test file changes')
     .action(async (files: string[], options: TestOptions) => {
-      const [{ runTests }, { showTest, summaryOf }] = await Promise.all([
+      const [{ runTests }, { showTest, showUnknownFields, summaryOf }] = await Promise.all([
         import('../test/test.ts'),
         import('../test/show.ts'),
       ]);
@@ -33,7 +33,10 @@ export function defineTest({ program, cli, exit }: CommandContext): void {
         if (options.json) cli.printJson({ ok, tests });
         else if (tests.length === 0)
           cli.print('no tests: write `tests` into a rule, or a file *.test.yml beside the config');
-        else cli.print(summaryOf(cli, report));
+        else {
+          for (const line of showUnknownFields(cli, report)) cli.print(line);
+          cli.print(summaryOf(cli, report));
+        }
         exit(ok ? EXIT.done : EXIT.failed);
         return report.files;
       };

@@ -2,7 +2,7 @@
  * Where rules are tried: in lanes of their own, over a journal in memory, with a clock that is turned and everything that
  * goes out captured. They are the lanes that the daemon has; nothing here decides anything.
  */
-import type { Config } from '../../config/model.ts';
+import type { AppConfig, Config } from '../../config/model.ts';
 import { coerceError } from '../../core/errors.ts';
 import type { NewEvent } from '../../core/event.ts';
 import { silentLog } from '../../core/log.ts';
@@ -50,6 +50,8 @@ export interface StageDeps {
   readonly fields: FieldDirectory;
   readonly reader: ItemReader;
   readonly appOfItem: (itemId: number) => number | undefined;
+  /** Whether an app has a field of that name, where that is known. */
+  readonly hasField: (app: AppConfig, name: string) => boolean | undefined;
   readonly store: MemoryStore;
   readonly clock: TurnedClock;
   readonly capture?: Pick<CaptureDeps, 'perform' | 'answer'>;
@@ -108,6 +110,10 @@ export async function openStage(deps: StageDeps): Promise<Stage> {
     fetch: () => Promise.reject(new TypeError('nothing is called here')),
     attribution,
     apps: app => findApp(config.apps, app),
+    knowsField({ app: name }, field) {
+      const app = name === undefined ? undefined : config.apps.get(name);
+      return app && deps.hasField(app, field);
+    },
     previousRun: async (rule, { seq }) => {
       const at = await store.lanes.previous(rule, seq);
       return at === undefined ? undefined : new Date(at).toISOString();

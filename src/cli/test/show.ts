@@ -1,4 +1,5 @@
 import type { Cli } from '../io.ts';
+import { unknownField } from '../show/unknown-fields.ts';
 import { clip, plain } from '../text.ts';
 import type { Difference } from './compare.ts';
 import type { TestReport, TestResult } from './test.ts';
@@ -22,6 +23,16 @@ function* showDifference(cli: Cli, { path, expected, actual, notes = [] }: Diffe
   yield `      expected  ${cli.style('green', clip(plain(expected), room))}`;
   yield `      actual    ${cli.style('red', clip(plain(actual), room))}`;
   for (const note of notes) yield `                ${clip(plain(note), room)}`;
+}
+
+/** For people: what rules named in vain, each once, in however many tests they did. */
+export function* showUnknownFields(cli: Cli, { tests }: Pick<TestReport, 'tests'>): Generator<string> {
+  const told = new Set<string>();
+  for (const { unknownFields = {} } of tests) {
+    for (const [rule, fields] of Object.entries(unknownFields))
+      for (const field of fields) told.add(`${rule}: ${unknownField(field)}`);
+  }
+  for (const line of [...told].sort()) yield `${cli.style('yellow', '!')} ${line}`;
 }
 
 export function summaryOf(cli: Cli, { tests }: Pick<TestReport, 'tests'>): string {

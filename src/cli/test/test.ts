@@ -31,6 +31,8 @@ export interface TestResult {
   readonly ok: boolean;
   readonly ms: number;
   readonly differences: readonly Difference[];
+  /** By rule: fields that its conditions or templates named and the item's app does not have. */
+  readonly unknownFields?: Readonly<Record<string, readonly string[]>>;
   /** What kept it from being played to its end. */
   readonly problem?: string;
 }
@@ -65,6 +67,7 @@ export async function runTests(
     const outcome = await runTrial({ config, loader, patienceMs: PATIENCE_MS }, test);
     const differences = compare(test, outcome);
     const { problem } = outcome;
+    const unknown = outcome.rules.filter(({ unknownFields }) => unknownFields.length > 0);
     const result: TestResult = {
       name: test.name,
       ...(test.rule !== undefined && { rule: test.rule }),
@@ -73,6 +76,9 @@ export async function runTests(
       ok: differences.length === 0 && problem === undefined,
       ms: Math.round(performance.now() - startedAt),
       differences,
+      ...(unknown.length > 0 && {
+        unknownFields: Object.fromEntries(unknown.map(({ rule, unknownFields }) => [rule, unknownFields])),
+      }),
       ...(problem !== undefined && { problem }),
     };
     results.push(result);

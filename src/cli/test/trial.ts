@@ -1,12 +1,13 @@
 /** Plays one test on a stage of its own, with a Podio that is emulated. */
 import type { Config } from '../../config/model.ts';
+import { hasField } from '../../core/catalog.ts';
 import { coerceError } from '../../core/errors.ts';
 import type { NewEvent, PodioEvent } from '../../core/event.ts';
 import { silentLog } from '../../core/log.ts';
 import { noMetrics } from '../../core/metrics.ts';
 import { hookedBy, type Rule } from '../../core/rule.ts';
 import type { Deed, HttpAnswer, RuleTest } from '../../core/rule-test.ts';
-import type { Outcome } from '../../core/run.ts';
+import { type Outcome, unknownFieldsOf } from '../../core/run.ts';
 import { connect } from '../../daemon/connect.ts';
 import { type RuleWhy, whyChange } from '../../dispatch/why.ts';
 import { momentAt } from '../../language/moment.ts';
@@ -32,6 +33,8 @@ export interface RuleResult {
   /** For each change: why it did not fire, or that it did. */
   readonly why: readonly RuleWhy[];
   readonly steps: readonly StepRun[];
+  /** Fields that its conditions or templates named and the item's app does not have. */
+  readonly unknownFields: readonly string[];
 }
 
 export interface TrialResult {
@@ -96,6 +99,8 @@ export async function runTrial(options: TrialOptions, test: RuleTest): Promise<T
     rules,
     loader,
     reader,
+    // Without a catalog its apps have every field that anyone speaks of.
+    hasField: (app, field) => hasField(config.catalog, app, field),
     appOfItem: itemId => reader.appOfItem(itemId) ?? world.world.item(itemId)?.appId,
     store,
     clock,
@@ -185,6 +190,7 @@ export async function runTrial(options: TrialOptions, test: RuleTest): Promise<T
       ...(error !== undefined && { error }),
       why: answers.flatMap(({ rules: told }) => told.filter(({ rule }) => rule === name)),
       steps: withSkipped(name, steps, events),
+      unknownFields: unknownFieldsOf(runs.flatMap(run => run.steps)),
     };
   });
   return { rules: results, ...(problem !== undefined && { problem }) };

@@ -418,13 +418,27 @@ export function* testsIn(condition: Condition): Generator<Tested> {
 /** Every name that a condition looks at: only these are fetched. */
 export function namesIn(condition: Condition): ReadonlySet<string> {
   const names = new Set<string>();
-  const ofOperand = ({ template, parts }: Operand): void => {
-    for (const name of template?.names ?? []) names.add(name);
-    for (const part of parts ?? []) ofOperand(part);
-  };
   for (const { path, tests } of testsIn(condition)) {
     names.add(path[0] ?? '');
-    for (const { operand } of tests) ofOperand(operand);
+    for (const { operand } of tests)
+      for (const template of templatesIn(operand)) for (const name of template.names) names.add(name);
   }
   return names;
+}
+
+/** Every field that a condition names, also in the templates of what is compared with. */
+export function fieldsIn(condition: Condition): readonly string[] {
+  const fields = new Set<string>();
+  for (const { path, tests } of testsIn(condition)) {
+    const [root, name] = path;
+    if ((root === 'fields' || root === 'changes') && name !== undefined) fields.add(name);
+    for (const { operand } of tests)
+      for (const template of templatesIn(operand)) for (const field of template.fields) fields.add(field);
+  }
+  return [...fields];
+}
+
+function* templatesIn({ template, parts = [] }: Operand): Generator<Template> {
+  if (template) yield template;
+  for (const part of parts) yield* templatesIn(part);
 }

@@ -12,7 +12,11 @@ const RULES = {
     where: { 'fields.value': { gte: 100 } },
     steps: [{ slack: { text: '{{ actor.name }} won {{ item.title }} of {{ fields.value }}' } }],
   },
-  all: { on: { app: 'leads', events: ['item.create', 'item.update'] }, steps: ['audit'] },
+  all: {
+    on: { app: 'leads', events: ['item.create', 'item.update'] },
+    where: { 'fields.stauts': { exists: false } },
+    steps: ['audit'],
+  },
   morning: { on: { schedule: '0 9 * * *', timezone: 'UTC' }, steps: ['audit'] },
 };
 
@@ -228,8 +232,9 @@ describe('podiod backtest', function () {
   it('shows no more runs than it is asked to, and counts all', async () => {
     await using place = await site();
     fill(place);
-    const { hits, fired } = await report(place, '--rule', 'all', '--limit', '2');
+    const { hits, fired, unknownFields } = await report(place, '--rule', 'all', '--limit', '2');
     expect([hits.length, fired]).to.deep.equal([2, 6]);
+    expect(unknownFields).to.deep.equal(['stauts']);
     const { stdout } = await place.podiod([
       'backtest',
       '--since',
@@ -241,6 +246,7 @@ describe('podiod backtest', function () {
       '2',
     ]);
     expect(stdout).to.include('... and 4 more');
+    expect(stdout).to.include('\nthe app has no field `stauts`: taken for empty\n');
   });
 
   for (const [what, argv, said] of [

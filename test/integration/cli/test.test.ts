@@ -570,6 +570,47 @@ export default definePlugin({ name: 'own', options: z.object({}), setup: () => {
     ]);
   });
 
+  it('tells of a field that one of the apps does not have, also where the condition holds', async () => {
+    const where = { not: { 'fields.stage': 'Lost' } };
+    const on = { app: ['leads', 'deals'], events: 'item.create' };
+    await using site = await makeSite({ rules: { r: { on, where, steps: ['audit'] } } });
+    const fields = (...names: readonly string[]) =>
+      names.map((externalId, n) => ({
+        id: n + 1,
+        externalId,
+        label: externalId,
+        type: 'text',
+        status: 'active',
+      }));
+    const app = (id: number, ...names: readonly string[]) => ({
+      id,
+      name: 'An app',
+      itemName: 'Item',
+      fields: fields(...names),
+    });
+    const apps = { leads: app(101, 'title'), deals: app(102, 'title', 'stage') };
+    site.write('.podiorc.catalog.json', { version: 1, apps });
+    const create = (to: string) => ({ create: to, fields: { title: 'Fjord' } });
+    site.write('r.test.yml', {
+      tests: [
+        { name: 'a lead', when: [create('leads')], expect: { r: true } },
+        { name: 'another lead', when: [create('leads')], expect: { r: true } },
+        { name: 'a deal', when: [create('deals')], expect: { r: true } },
+      ],
+    });
+    const { code, stdout, stderr } = await run(site);
+    expect(code, stderr).to.equal(0);
+    expect(stdout.replace(/\(.* s\)/, '(…)')).to.equal(
+      '✓ a lead\n✓ another lead\n✓ a deal\n! r: the app has no field `stage`: taken for empty\n3 passed (…)\n',
+    );
+    const { tests } = JSON.parse((await run(site, '--json')).stdout) as TestReport;
+    expect(tests.map(({ unknownFields }) => unknownFields)).to.deep.equal([
+      { r: ['stage'] },
+      { r: ['stage'] },
+      undefined,
+    ]);
+  });
+
   it('has a hundred of them done in seconds', async () => {
     const tests = Array.from({ length: 100 }, () => ({ ...item, expect: { steps: { slack: 'done' } } }));
     const startedAt = performance.now();

@@ -183,6 +183,17 @@ describe('a field that the app does not have', function () {
           where: { 'fields.titel': 'Fjord' },
           steps: ['audit'],
         },
+        holds: {
+          on: { app: 'leads', fields: ['status'] },
+          where: { not: { 'fields.titel': 'Fjord {{ fields.naem }}' } },
+          steps: ['audit'],
+        },
+        gathers: {
+          on: { app: 'leads', fields: ['status'] },
+          where: { 'fields.titel': { exists: false } },
+          mode: { batch: { max: 1, within: '1m' } },
+          steps: ['audit'],
+        },
       },
     });
     await using daemon = site.start(['--config', '.podiorc.yml']);
@@ -194,7 +205,7 @@ describe('a field that the app does not have', function () {
         (event: { runs: { rule: string; outcome: string; steps: StepVerdict[] }[] }) => event.runs,
       );
     };
-    await until(async () => (await runs()).length >= 2, 'both runs');
+    await until(async () => (await runs()).length >= 4, 'all runs');
 
     const named = Object.fromEntries(
       (await runs()).map(
@@ -212,12 +223,22 @@ describe('a field that the app does not have', function () {
         ['audit-2', 'done', undefined],
       ],
       never: ['filtered', ['rule.where', 'filtered', ['titel']]],
+      holds: ['settled', ['rule.where', 'done', ['naem', 'titel']], ['audit', 'done', undefined]],
+      gathers: [
+        'settled',
+        ['rule.mode', 'done', undefined],
+        ['rule.where', 'done', ['titel']],
+        ['audit', 'done', undefined],
+      ],
     });
 
     const { changes } = await asked(site, '--item', String(itemId), '--rule', 'tells');
     expect(changes[0]?.rules[0]?.runs[0]?.steps[0]?.unknownFields).to.deep.equal(['onwer', 'stauts']);
     const { stdout: why } = await site.podiod(['why', '--item', String(itemId)]);
     expect(why).to.match(/podio-comment: done.*\n {8}the app has no field `onwer`: taken for empty\n/);
+    expect(why).to.match(
+      /holds: it ran\n {6}where: done.*\n {8}the app has no field `naem`: taken for empty\n/,
+    );
     const { stdout: events } = await site.podiod(['events']);
     expect(events).to.match(/tells: settled\n {12}the app has no field `onwer`: taken for empty\n/);
     daemon.stop();

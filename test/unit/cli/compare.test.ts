@@ -50,7 +50,15 @@ describe('what was expected against what came', () => {
   const compared = (expected: RuleExpectation, steps: readonly StepRun[], error?: string) => {
     const result: TrialResult = {
       rules: [
-        { rule: 'r', fired: 1, outcomes: ['settled'], why: [], steps, ...(error !== undefined && { error }) },
+        {
+          rule: 'r',
+          fired: 1,
+          outcomes: ['settled'],
+          why: [],
+          steps,
+          unknownFields: [],
+          ...(error !== undefined && { error }),
+        },
       ],
     };
     return compare({ expect: { r: expected } } as unknown as RuleTest, result).map(
