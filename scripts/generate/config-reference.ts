@@ -25,7 +25,8 @@ The first that is there: \`--config FILE\`; \`$PODIOD_CONFIG\`; from the current
 | \`$\${\` | a literal \`\${\` |
 
 They stand in any value, not in keys, and are replaced after parsing: what a secret holds never changes the structure.
-Where a number, \`true\` or \`false\` is wanted, the text is converted. Between \`{ }\` and \`[ ]\` they need quotes.
+Where a number, \`true\` or \`false\` is wanted, the text is converted. A \`$NAME\` without
+braces is text; \`check\` warns of it. Between \`{ }\` and \`[ ]\` they need quotes.
 
 A **duration** has a unit: \`250ms\`, \`30s\`, \`10m\`, \`1h\`, \`7d\`. A **size** has one too: \`512b\`, \`64kb\`, \`10mb\`, \`2gb\` (1 kb
 is 1024 bytes). A **share** is a percentage: \`30%\`. Relative paths are relative to the file they stand in. A **name** has

@@ -4,6 +4,7 @@ import Router from '@koa/router';
 import Koa, { type Middleware } from 'koa';
 import { coerceError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
+import { suggestion } from '../core/suggest.ts';
 import type { ReplayAnswer, ReplayWish } from '../dispatch/replay-desk.ts';
 import { type HttpServer, type ListenAt, listen } from '../http/server.ts';
 import type { Levels } from '../log/levels.ts';
@@ -193,12 +194,7 @@ export function makeAdmin({ token, deps, metrics, log: parent, mask }: AdminOpti
     const change = parseLogLevelRequest(ctx.request.body);
     if (!levels.set(change)) {
       const known = Object.keys(levels.status().modules).join(', ');
-      throw new AdminError(
-        'ADMIN_REQUEST',
-        404,
-        `there is no module ${change.module}`,
-        `There are: ${known}.`,
-      );
+      throw new AdminError('USAGE', 404, `there is no module ${change.module}`, `There are: ${known}.`);
     }
     log.info('log level changed', { ...change, module: 'admin', of: change.module ?? 'all' });
     ctx.body = levels.status();
@@ -212,7 +208,11 @@ export function makeAdmin({ token, deps, metrics, log: parent, mask }: AdminOpti
   api.post('/api/replay', async ctx => {
     const wish = parseReplayRequest(ctx.request.body);
     const answer = await deps.replay(wish);
-    if (answer === undefined) throw new AdminError('ADMIN_REQUEST', 404, `there is no rule ${wish.rule}`);
+    if (answer === undefined) {
+      const names = statusOf(await deps.facts()).rules.map(({ rule }) => rule);
+      const hint = suggestion(wish.rule, names, 'There are');
+      throw new AdminError('USAGE', 404, `there is no rule ${wish.rule}`, hint);
+    }
     ctx.body = answer;
   });
   api.post('/api/fire', async ctx => {

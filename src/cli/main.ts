@@ -232,8 +232,10 @@ function reportError(thrown: unknown, cli: Cli, json: boolean, program: Command)
     return EXIT.config;
   }
   if (isPodiodError(error)) {
-    report(cli, json, { code: error.code, message: error.message, hint: error.hint });
-    return error.code === 'USAGE' ? EXIT.usage : EXIT.failed;
+    const isUsage = error.code === 'USAGE';
+    const next = isUsage ? hintOf(...usageHints(program)) : undefined;
+    report(cli, json, { code: error.code, message: error.message, hint: error.hint ?? next });
+    return isUsage ? EXIT.usage : EXIT.failed;
   }
   // What the system refused is no fault in podiod: a full disk, a folder that can't be read.
   const isFault = !('syscall' in error);
@@ -284,6 +286,7 @@ function report(
   json: boolean,
   error: { code: string; message: string; hint?: string | undefined },
 ): void {
-  if (json) cli.printJson({ error });
-  else cli.note([`podiod: ${error.message}`, ...(error.hint ? [error.hint] : [])].join('\n'));
+  const hint = error.hint && hintOf(error.hint);
+  if (json) cli.printJson({ error: { ...error, hint } });
+  else cli.note([`podiod: ${error.message}`, ...(hint ? [hint] : [])].join('\n'));
 }

@@ -5,6 +5,7 @@ import type { Diagnostic } from '../core/diagnostic.ts';
 import { suggestion } from '../core/suggest.ts';
 import type { DiagnosticCode } from './codes.ts';
 import { type Explained, explain, type Issue } from './explain.ts';
+import { guess } from './guesses.ts';
 import {
   type ConfigNode,
   keyPlaceAt,
@@ -86,7 +87,7 @@ const isAboutMissing = (issue: Issue, said: Explained, node: ConfigNode) =>
 export function unknownKey(key: string, within: Path, known: Iterable<string>) {
   const code: DiagnosticCode = 'CONFIG_UNKNOWN_KEY';
   const where = within.length === 0 ? 'at the top level' : `in \`${showPath(within)}\``;
-  const hint = suggestion(key, known, 'known are');
+  const hint = guess(key, within) ?? suggestion(key, known, 'known are');
   return { code, message: `unknown key \`${key}\` ${where}`, ...(hint === undefined ? {} : { hint }) };
 }
 

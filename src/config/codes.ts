@@ -14,7 +14,7 @@ export const DIAGNOSTIC_CODES = {
   CONFIG_DUPLICATE_KEY: 'A key stands twice in the same map.',
   CONFIG_DUPLICATE_NAME: 'A name, an id or a setting is given twice.',
   CONFIG_INCLUDE: 'An included file is not there.',
-  CONFIG_INTERPOLATION: `A \${...} is not one of the forms that podiod knows.`,
+  CONFIG_INTERPOLATION: `A \${...} is not one of the forms that podiod knows; as a warning: a $NAME without braces is left as it is.`,
   CONFIG_MISSING_VALUE: `A \${...} names an environment variable, file or credential that is not there.`,
   CONFIG_UNKNOWN_KEY: 'podiod, or the plugin, knows no such key.',
   CONFIG_MISSING: 'A value that is needed is not there.',

@@ -20,6 +20,7 @@ export function complain(
     /** The key is wrong, not its value. */
     atKey?: boolean;
     severity?: Diagnostic['severity'];
+    isBrief?: boolean;
     /** Where it is inside of the value. */
     place?: Place | undefined;
   } = {},
@@ -31,6 +32,7 @@ export function complain(
     place: more.place ?? (more.atKey ? keyPlaceAt(context.root, path) : placeAt(context.root, path)),
     path,
     ...(more.hint === undefined ? {} : { hint: more.hint }),
+    ...(more.isBrief && { isBrief: true }),
     ...(more.related === undefined ? {} : { related: more.related }),
   });
 }

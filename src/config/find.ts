@@ -64,7 +64,7 @@ export async function findConfig(options: {
     problem: notFound(
       'no config file was found',
       `looked for ${PLACES.slice(0, -1).join(', ')} and package.json#${MODULE} in ${cwd} and the folders above it, then ` +
-        `for ${systemFile}; name one with --config FILE or $PODIOD_CONFIG`,
+        `for ${systemFile}; name one with --config FILE or $PODIOD_CONFIG, or have \`podiod init\` make one`,
     ),
   };
 }

@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import type { Diagnostic } from '../core/diagnostic.ts';
+import type { Diagnostic, Place } from '../core/diagnostic.ts';
 import type { RuleGraph } from '../core/rule-graph.ts';
 import { catalogFileOf, readCatalog } from './catalog-file.ts';
 import { check } from './check.ts';
@@ -68,6 +68,9 @@ export async function loadConfig(options: LoadOptions): Promise<LoadResult<Confi
   const { root, texts, problems } = await loadFiles(found);
   const diagnostics = [...problems];
   const report = (problem: Diagnostic) => void diagnostics.push(problem);
+  if (root.kind === 'map' && root.entries.size === 0 && problems.length === 0) {
+    return result<Config>(undefined, [isEmpty(root.place)], texts);
+  }
 
   const values = { ...valueSources(env, texts), ...(options.placeholders && { placeholder }) };
   const filled = await interpolate(root, values, problem => {
@@ -136,8 +139,8 @@ export async function loadPartial(options: FindOptions): Promise<LoadResult<Part
       report(problem);
   });
   const adminNode = child(wanted, 'admin') ?? emptyMap(wanted.place);
-  const isEmpty = adminNode.kind === 'scalar' && adminNode.value === null;
-  const admin = isEmpty
+  const isLeftEmpty = adminNode.kind === 'scalar' && adminNode.value === null;
+  const admin = isLeftEmpty
     ? AdminSchema.parse({})
     : await check(AdminSchema.partial({ token: true }), adminNode, { root: wanted, path: ['admin'], report });
   const dirNode = child(wanted, 'dataDir');
@@ -155,6 +158,15 @@ export async function loadPartial(options: FindOptions): Promise<LoadResult<Part
       : undefined;
   return result(config, diagnostics, texts);
 }
+
+const isEmpty = (place: Place): Diagnostic => ({
+  severity: 'error',
+  code: 'CONFIG_MISSING',
+  message: 'the config is empty',
+  hint: '`podiod init` asks what it needs and writes one',
+  place,
+  path: [],
+});
 
 type Texts = Sources['texts'];
 

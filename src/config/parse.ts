@@ -29,7 +29,8 @@ export interface Parsed {
 export function parse(file: string, original: string, within?: string): Parsed {
   const { text, problems: traps, filled } = repairTraps(file, original);
   const document = parseYaml(text);
-  const problems: Diagnostic[] = [...traps];
+  const tabs = traps.filter(({ code }) => code === 'CONFIG_YAML_TAB');
+  const problems: Diagnostic[] = [...traps.filter(trap => !tabs.includes(trap)), ...allTabs(tabs)];
   const whole: Place = { file, start: 0, end: 0 };
 
   const errors = [...document.errors, ...document.warnings];
@@ -39,7 +40,8 @@ export function parse(file: string, original: string, within?: string): Parsed {
     text,
     (quote.length > 0 ? quote : errors).map(error => syntaxProblem(file, text, error, document)),
   );
-  problems.push(...syntax);
+  // Where tabs stand, what else the parser says is about an indentation that nobody has written.
+  if (tabs.length === 0) problems.push(...syntax);
 
   const converter = makeConverter(file, text, document, filled, problem => {
     // What a syntax error leaves behind on its line is no news.
@@ -202,6 +204,13 @@ function makeConverter(
 
 function* anchorsOf(text: string): Iterable<string> {
   for (const match of text.matchAll(/&([A-Za-z_][\w-]*)/g)) if (match[1]) yield match[1];
+}
+
+/** Whoever indents with tabs does it everywhere: told once, at the first. */
+function allTabs([first, ...more]: readonly Diagnostic[]): readonly Diagnostic[] {
+  if (!first) return [];
+  const lines = more.length === 1 ? 'one more line' : `${more.length} more lines`;
+  return [more.length === 0 ? first : { ...first, message: `${first.message}, here and in ${lines}` }];
 }
 
 /** One slip makes the parser stumble several times over the same line. */

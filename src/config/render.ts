@@ -36,14 +36,14 @@ function renderOne(diagnostic: Diagnostic, sources: Sources, options: RenderOpti
   // validateStream would look at stdout, while the caller knows where this goes.
   const paint = (style: Style, text: string) =>
     options.color ? styleText(style, text, { validateStream: false }) : text;
-  const { severity, code, message, hint, place, related } = diagnostic;
+  const { severity, code, message, hint, place, related, isBrief } = diagnostic;
   const mark = severity === 'error' ? 'red' : 'yellow';
   const where = place ? `${position(place, sources, options)}: ` : '';
   const lines = [
     `${paint('bold', where)}${paint([mark, 'bold'], severity)}: ${message} ${paint('dim', `[${code}]`)}`,
   ];
   const frame = (at: Place, style: Style) => lines.push(...renderFrame(at, sources, options, paint, style));
-  if (place) frame(place, mark);
+  if (place && !isBrief) frame(place, mark);
   if (related) {
     lines.push(`  ${related.message}: ${position(related.place, sources, options)}`);
     frame(related.place, 'cyan');

@@ -33,10 +33,15 @@ function checkPublicUrl(context: Context): URL | undefined {
   const allowed = child(server, 'allowNonPublicUrl');
   const isAllowed = allowed?.kind === 'scalar' && String(allowed.value) === 'true';
   const problems = publicUrlProblems(url, !isInterpolated(child(server, 'publicUrl')));
+  if (isAllowed && problems.length > 0) {
+    const why = problems.map(({ short }) => short).join(', ');
+    const message = `Podio can't call this URL (${why}); \`allowNonPublicUrl\` lets it pass`;
+    complain(context, 'CONFIG_PUBLIC_URL', path, message, { severity: 'warning', isBrief: true });
+    return url;
+  }
   for (const { message, hint } of problems) {
     complain(context, 'CONFIG_PUBLIC_URL', path, message, {
-      severity: isAllowed ? 'warning' : 'error',
-      hint: isAllowed ? hint : `${hint}; for tests, \`allowNonPublicUrl: true\` makes this a warning`,
+      hint: `${hint}; for tests, \`allowNonPublicUrl: true\` makes this a warning`,
     });
   }
   return url;

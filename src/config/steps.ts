@@ -9,6 +9,7 @@ import { check } from './check.ts';
 import { resolveCondition } from './conditions.ts';
 import { type Context, complain, namesOf } from './context.ts';
 import { showGiven } from './explain.ts';
+import { guess } from './guesses.ts';
 import { type ConfigNode, child, type MapNode, type Path, showPath } from './node.ts';
 import { asWritten, checkOptions, type PluginContext, type PluginTable } from './plugins.ts';
 import { NAME, type StepDeliverySchema, StepHeadSchema } from './schema.ts';
@@ -251,7 +252,9 @@ async function onePlugin(
     for (const key of strangers) {
       complain(context, 'CONFIG_STEP', [...path, key], `unknown key \`${key}\` in \`${showPath(path)}\``, {
         hint:
-          didYouMean(key, HEAD) ?? `options stand inside \`${plugin}\`; a step of its own starts with \`- \``,
+          guess(key, path) ??
+          didYouMean(key, HEAD) ??
+          `options stand inside \`${plugin}\`; a step of its own starts with \`- \``,
         atKey: true,
       });
     }

@@ -18,6 +18,8 @@ export interface Diagnostic {
   readonly place?: Place;
   /** The way to the value, e.g. `['rules', 'won-leads', 'on', 'app']`. */
   readonly path?: readonly (string | number)[];
+  /** What somebody has chosen knows its place: people are told it in one line. */
+  readonly isBrief?: boolean;
   /** A second place to show, e.g. where a name was given first. */
   readonly related?: { readonly place: Place; readonly message: string };
 }

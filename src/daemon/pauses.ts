@@ -27,7 +27,7 @@ export function makePauseDesk({ pauses, rules, plugins, seen }: PauseDeps): Paus
     if (names.has(name)) return;
     const near = suggestion(name, names, `${kind}s`);
     const what = kind === 'rule' ? `there is no rule ${name}` : `no rule uses a plugin ${name}`;
-    throw new AdminError('ADMIN_REQUEST', 404, what, near && upper(near));
+    throw new AdminError('USAGE', 404, what, near && upper(near));
   };
   const answer = async ({ kind, name }: Pausable, changed: boolean): Promise<PauseAnswer> => {
     const paused = (await pauses.list()).find(one => one.kind === kind && one.name === name);

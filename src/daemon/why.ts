@@ -4,6 +4,7 @@ import { UsageError } from '../core/errors.ts';
 import { type PodioEvent, revisionOf } from '../core/event.ts';
 import type { HookRef } from '../core/hook.ts';
 import { isIn, type Range } from '../core/ledger.ts';
+import { suggestion } from '../core/suggest.ts';
 import { type ChangeWhy, type RulesWorld, silentRevisions, whyChange } from '../dispatch/why.ts';
 import { makeFieldDirectory } from '../podio/index.ts';
 import type { ReconcileStatus } from '../reconcile/status.ts';
@@ -97,12 +98,12 @@ export async function why(world: WhyWorld, query: WhyQuery): Promise<WhyAnswer> 
   const { rule } = query;
   const names = [...rules.map(({ name }) => name), ...disabledRules];
   if (rule !== undefined && !names.includes(rule) && !lanes.some(lane => lane.rule === rule)) {
-    throw new UsageError(`there is no rule ${rule}`, `There are: ${names.join(', ') || 'none'}.`);
+    throw new UsageError(`there is no rule ${rule}`, suggestion(rule, names, 'There are'));
   }
   if (query.app !== undefined && !apps.has(query.app)) {
     throw new UsageError(
       `there is no app ${query.app} in the config`,
-      `Its apps: ${[...apps.keys()].join(', ') || 'none'}.`,
+      suggestion(query.app, apps.keys(), 'Its apps'),
     );
   }
   const rulesWorld: RulesWorld = {

@@ -186,7 +186,7 @@ describe('the log', function () {
     expect(said('log level changed')).to.equal(1);
 
     const wrong = await site.podiod(['log-level', 'ingres', 'debug', '--json']);
-    expect(wrong.code).to.equal(1);
+    expect(wrong.code).to.equal(2);
     expect(JSON.parse(wrong.stdout).error.message).to.equal('there is no module ingres');
     expect(JSON.parse((await site.podiod(['log-level', 'reset', '--json'])).stdout)).to.include({
       level: 'info',

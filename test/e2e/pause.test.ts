@@ -97,14 +97,14 @@ describe('podiod pause and resume', function () {
     await site.boot();
     const typo = await site.podiod(['pause', '--rule', 'wached']);
     expect([typo.code, typo.stderr]).to.deep.equal([
-      1,
+      2,
       'podiod: there is no rule wached\nDid you mean `watched`?\n',
     ]);
     const none = await site.podiod(['resume', '--plugin', 'slack', '--json']);
-    expect(none.code).to.equal(1);
+    expect(none.code).to.equal(2);
     expect(JSON.parse(none.stdout)).to.deep.equal({
       error: {
-        code: 'ADMIN_REQUEST',
+        code: 'USAGE',
         message: 'no rule uses a plugin slack',
         hint: 'Plugins: audit, other',
       },
@@ -122,7 +122,7 @@ describe('podiod pause and resume', function () {
     site.configure({ rules: { watched: { on: { app: 'leads', events: 'item.update' }, steps: ['audit'] } } });
     await site.boot();
     expect((await status(site)).paused.map(({ name }) => name)).to.deep.equal(['free']);
-    expect((await site.podiod(['pause', '--rule', 'free'])).code).to.equal(1);
+    expect((await site.podiod(['pause', '--rule', 'free'])).code).to.equal(2);
     expect((await site.podiod(['resume', '--rule', 'free'])).stdout).to.equal('Rule free goes on.\n');
     expect((await status(site)).paused).to.deep.equal([]);
   });

@@ -266,7 +266,8 @@ describe('admin API', () => {
     expect(told.replayed).to.deep.equal([
       { rule: 'a', from: { seq: 1 }, to: { time: Date.UTC(2026, 0, 31, 8, 30) }, dryRun: true },
     ]);
-    expect((await post('/api/replay', { rule: 'gone', from: 1 })).status).to.equal(404);
+    const gone = await post('/api/replay', { rule: 'gone', from: 1 });
+    expect([gone.status, JSON.parse(gone.body).error.code]).to.deep.equal([404, 'USAGE']);
     for (const bad of [{ rule: 'a' }, { rule: 'a', from: '2h' }, { rule: 'a', from: -1 }, { from: 1 }]) {
       expect((await post('/api/replay', bad)).status, JSON.stringify(bad)).to.equal(400);
     }

@@ -55,6 +55,7 @@ export function defineCheck({ program, cli, exit }: CommandContext): void {
       const isTold = problems.some(({ code }) => code === 'CONFIG_CATALOG');
       if (fields && fields.unchecked > 0 && !isTold) cli.print(tellUnchecked(fields));
       if (!config) return;
+      if (config.rules.length === 0) cli.print(tellNoRules(config.disabledRules ?? []));
       const { forecast } = await import('../../daemon/forecast.ts');
       for (const each of await forecast(config)) cli.print(tellStretched(each));
     });
@@ -69,6 +70,11 @@ export function defineCheck({ program, cli, exit }: CommandContext): void {
     'Exit codes: 0 no problem, 78 at least one.',
   );
 }
+
+const tellNoRules = (disabled: readonly string[]): string =>
+  disabled.length > 0
+    ? 'note: no rule is enabled, so nothing would happen'
+    : 'note: there are no rules yet, so nothing would happen; docs/guide.md leads to a first one';
 
 function tellUnchecked({ catalog, unchecked }: { catalog: string; unchecked: number }): string {
   const named = unchecked === 1 ? 'one field is named that was' : `${unchecked} fields are named that were`;

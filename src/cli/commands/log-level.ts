@@ -35,7 +35,7 @@ export function defineLogLevel({ program, cli }: CommandContext): void {
       ['podiod log-level warn', 'less, of everything that has no level of its own'],
       ['podiod log-level reset', 'as it was started'],
     ],
-    'Exit codes: 0, or 1 when no daemon runs or there is no such module.',
+    'Exit codes: 0, 2 when there is no such module, 1 when no daemon runs.',
   );
 }
 

@@ -3,6 +3,7 @@ import type { RetryAnswer } from '../../admin/admin.ts';
 import type { AdminClient } from '../../admin/client.ts';
 import { UsageError } from '../../core/errors.ts';
 import type { ParkedRun } from '../../core/run.ts';
+import { nearest } from '../../core/suggest.ts';
 import type { ParkedSelection } from '../../store/contract.ts';
 import { type CommandContext, withCommonOptions, withExamples } from '../command.ts';
 import { EXIT } from '../exit.ts';
@@ -27,7 +28,10 @@ export function defineParked(context: CommandContext): void {
     .argument('[verb]')
     .action(async (verb: string | undefined, options: SelectOptions) => {
       if (verb !== undefined)
-        throw new UsageError(`unknown command parked ${verb}`, 'It has retry and drop.');
+        throw new UsageError(
+          `unknown command parked ${verb}`,
+          `${meant(verb)}podiod parked retry runs them again, podiod parked drop gives them up.`,
+        );
       const { showParked } = await import('../show/parked.ts');
       const runs = await allParked(await clientOf(cli, options), options.rule);
       if (options.json) cli.printJson({ parked: runs });
@@ -53,6 +57,12 @@ export function defineParked(context: CommandContext): void {
     ['podiod parked retry --rule won-leads', 'all of a rule, when its trouble is over'],
     ['podiod parked drop --all', 'no more of it'],
   ]);
+}
+
+/** Of a verb with a typo. */
+function meant(word: string): string {
+  const near = nearest(word, ['retry', 'drop']);
+  return near === undefined ? '' : `Did you mean \`${near}\`?\n`;
 }
 
 interface Verb {

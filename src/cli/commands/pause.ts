@@ -73,7 +73,7 @@ function define({ program, cli }: CommandContext, wording: Wording): void {
   withExamples(
     command,
     examples,
-    'Exit codes: 0, or 1 when there is no such rule or plugin or no daemon runs.',
+    'Exit codes: 0, 2 when there is no such rule or plugin, 1 when no daemon runs.',
   );
 }
 

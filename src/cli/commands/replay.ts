@@ -67,7 +67,7 @@ export function defineReplay({ program, cli, exit }: CommandContext): void {
       ['podiod replay --rule won-leads --from 2026-01-31T08:00Z --to 2026-01-31T09:30Z', 'asks, then does'],
       ['podiod replay --rule won-leads --from 1200 --to 1200 --yes', 'one event, by its seq'],
     ],
-    'Exit codes: 0, or 1 when the answer was no, the rule does not exist or no daemon runs.',
+    'Exit codes: 0, 2 when there is no such rule, 1 when the answer was no or no daemon runs.',
   );
 }
 

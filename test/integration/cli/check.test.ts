@@ -11,6 +11,19 @@ describe('podiod check', () => {
     expect(JSON.parse((await site.podiod(['check', '--json'])).stdout)).to.deep.include({ ok: true });
   });
 
+  it('says that nothing would happen where there is no rule, or none enabled', async () => {
+    await using site = await makeSite();
+    const notes = async () =>
+      (await site.podiod(['check'])).stdout.split('\n').filter(line => line.startsWith('note: '));
+    site.configure({ rules: {} });
+    expect(await notes()).to.deep.equal([
+      'note: there are no rules yet, so nothing would happen; docs/guide.md leads to a first one',
+    ]);
+    const off = { on: { app: 'leads', events: 'item.create' }, steps: ['audit'], enabled: false };
+    site.configure({ rules: { off } });
+    expect(await notes()).to.deep.equal(['note: no rule is enabled, so nothing would happen']);
+  });
+
   it('tells every problem with its place, and exits 78', async () => {
     await using site = await makeSite();
     site.write(

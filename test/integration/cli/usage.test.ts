@@ -114,7 +114,8 @@ describe('podiod, the command line', () => {
     [['log-level', 'podio', 'loud'], 'unknown level loud'],
     [['log-level', 'reset', '--for', '1h'], '--for is for a level'],
     [['run', '--log-format', 'xml'], '--log-format must be json or text'],
-    [['parked', 'rety'], 'unknown command parked rety'],
+    [['parked', 'rety'], 'Did you mean `retry`?'],
+    [['parked', '17'], 'podiod parked retry runs them again'],
     [['parked', 'retry'], 'wants ids, --rule or --all'],
     [['parked', 'drop', '17', '--all'], 'wants ids, --rule or --all'],
     [['apply'], 'no terminal'],
@@ -138,14 +139,21 @@ describe('podiod, the command line', () => {
       const json = await podiodHere([...argv, '--json']);
       expect(json.code).to.equal(2);
       expect(json.stderr).to.equal('');
-      const { error } = JSON.parse(json.stdout) as { error: { code: string; message: string } };
+      const { error } = JSON.parse(json.stdout) as {
+        error: { code: string; message: string; hint?: string };
+      };
       expect(error.code).to.equal('USAGE');
       expect(error.message).to.be.a('string').and.not.equal('');
+      // And what next.
+      expect(error.hint).to.be.a('string').and.not.equal('');
     });
   }
 
   for (const [argv, hint] of [
     ['plan extra', 'podiod plan --help tells its options.'],
+    ['events --limit 0', 'podiod events --help tells its options.'],
+    ['--json', 'podiod --help tells its options.'],
+    ['service print --instance A', 'podiod service print --help tells its options.'],
     ['parked retry --nope', 'podiod parked retry --help tells its options.'],
     [
       'pause won-deal',
