@@ -2,7 +2,7 @@
  * A daemon under steady load for as long as one likes, while what happens to daemons happens to it, and a look at what
  * came of it all. The world, its troubles and the look are the torture's; here most of the time is work as on any day.
  */
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { medianIn, residentOf, type Sample } from '../support/memory.ts';
@@ -16,6 +16,7 @@ import { beginToWatch, bringToRest } from '../torture/rest.ts';
 import { bulkOf, EXTRA, makeSite, RULE_NAMES, type Site } from '../torture/site.ts';
 import { type Storm, startStorm } from '../torture/storm.ts';
 import { type Findings, type Lived, verify } from '../torture/verify.ts';
+import { heapsOf, probeEnv, type Trend, trendOf } from './heap.ts';
 
 export interface SoakOptions {
   readonly seed: number;
@@ -52,17 +53,17 @@ export interface SoakResult extends Findings {
   readonly seed: number;
   readonly minutes: number;
   readonly disturbances: Readonly<Record<Disturbance, number>>;
-  /** What the storm was answered. */
-  readonly answers: Readonly<Record<number, number>>;
   /** What went wrong at Podio. */
   readonly podio: Readonly<Record<string, number>>;
-  /** What a daemon takes, in MiB: of the first and of the last, and the most that any has taken. */
+  /** What a daemon takes, in MiB. */
   readonly memory: {
     readonly start: number;
     /** Of the last daemon, which runs for a third of the time at least: when it had been at work for a while, and at its end. */
     readonly lastFrom: number;
     readonly lastTo: number;
     readonly most: number;
+    /** What lived in the last one's heaps, all garbage collected, in the later half of its life. */
+    readonly heap: Trend;
   };
 }
 
@@ -72,6 +73,7 @@ const LAST_LIFE = 2 / 3;
 const QUIET_MS = 20_000;
 const LOOK_MS = 1000;
 const MIB = 1024 * 1024;
+const mib = (bytes: number): number => Math.round((bytes / MIB) * 10) / 10;
 
 export async function soak(options: SoakOptions): Promise<SoakResult> {
   const { folder, shim, seed } = options;
@@ -256,9 +258,14 @@ class Soak {
     }
   }
 
+  get #heapLog(): string {
+    return join(this.#site.folder, 'heap.log');
+  }
+
   #start(): Daemon {
     const { configFile, dataDir, folder } = this.#site;
-    return startDaemon({ configFile, dataDir, logFile: join(folder, 'daemon.log'), env: this.#faults.env });
+    const env = { ...this.#faults.env, ...probeEnv(this.#heapLog) };
+    return startDaemon({ configFile, dataDir, logFile: join(folder, 'daemon.log'), env });
   }
 
   async #stop(daemon: Daemon): Promise<void> {
@@ -268,21 +275,46 @@ class Soak {
     await this.#note(daemon);
   }
 
-  async #note({ pid }: Daemon): Promise<void> {
+  async #note(daemon: Daemon): Promise<void> {
+    const { pid } = daemon;
+    this.#sayLife(daemon);
     const { dataDir, folder } = this.#site;
     this.#lives.push({ pid, finished: await peek(dataDir, RULE_NAMES, folder) });
   }
 
+  /** Of one daemon, bytes: when it had been at work for a while, and at its end. */
+  #lifeOf(pid: number): { readonly from: number; readonly to: number; readonly ms: number } {
+    const life = this.#samples.filter(sample => sample.pid === pid);
+    const begin = life[0]?.at ?? 0;
+    const end = life.at(-1)?.at ?? 0;
+    const warm = Math.min(begin + QUIET_MS / 2, end);
+    return {
+      from: medianIn(life, warm, warm + QUIET_MS),
+      to: medianIn(life, Math.max(warm, end - QUIET_MS), end),
+      ms: end - begin,
+    };
+  }
+
+  #sayLife({ pid }: Daemon): void {
+    const { from, to, ms } = this.#lifeOf(pid);
+    if (ms === 0) return;
+    const heaps = heapsOf(this.#heapLog, pid).map(mib);
+    const heap = heaps.length > 0 ? `, of which ${heaps[0]} to ${heaps.at(-1)} live` : '';
+    this.#options.say(
+      `  pid ${pid} took ${mib(from)} to ${mib(to)} MiB in ${(ms / 60_000).toFixed(1)} min${heap}`,
+    );
+  }
+
   #memory(start: number): SoakResult['memory'] {
-    const mib = (bytes: number): number => Math.round(bytes / MIB);
-    const last = this.#samples.filter(({ pid }) => pid === this.#daemon.pid);
-    const from = (last[0]?.at ?? 0) + QUIET_MS / 2;
-    const to = last.at(-1)?.at ?? 0;
+    const { pid } = this.#daemon;
+    const { from, to } = this.#lifeOf(pid);
+    const heap = trendOf(heapsOf(this.#heapLog, pid));
     return {
       start: mib(start),
-      lastFrom: mib(medianIn(last, from, from + QUIET_MS)),
-      lastTo: mib(medianIn(last, to - QUIET_MS, to)),
+      lastFrom: mib(from),
+      lastTo: mib(to),
       most: mib(Math.max(...this.#samples.map(({ resident }) => resident))),
+      heap: { ...heap, from: mib(heap.from), to: mib(heap.to), perHour: mib(heap.perHour) },
     };
   }
 
@@ -294,24 +326,19 @@ class Soak {
       start: () => this.#start(),
       stop: daemon => this.#stop(daemon),
     });
-    const { statuses, wrong } = storm.progress();
-    const sent = await storm.end();
-    const found = await verify({ site: this.#site, lives: this.#lives, people: people.items, sent });
-    const log = readFileSync(join(this.#site.folder, 'daemon.log'), 'utf8').split('\n');
-    const problems = [
-      ...this.#problems,
-      ...log.filter(line => line.includes('lane taken over')).map(line => `a rule has stopped: ${line}`),
-      ...wrong.map(text => `a delivery was answered ${text}`),
-      ...found.problems,
-    ];
+    const found = await verify({
+      site: this.#site,
+      lives: this.#lives,
+      people: people.items,
+      storm,
+      before: this.#problems,
+    });
     const { seed, minutes } = this.#options;
     return {
       ...found,
-      problems,
       seed,
       minutes,
       disturbances: this.#counts,
-      answers: statuses,
       podio: people.troubles,
       memory,
     };

@@ -2,7 +2,7 @@
  * Some lives of a daemon under load and trouble, each ended by a kill, and a look at what came of it. The seed decides
  * what is done when; what the machine makes of it is not in its hands, so a seed reproduces the plan, not each turn.
  */
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { makeRandom } from '../support/random.ts';
@@ -71,7 +71,6 @@ export interface CampaignResult extends Findings {
   readonly failedCalls: number;
   readonly clockJumps: number;
   readonly slowFlushes: number;
-  readonly answers: Readonly<Record<number, number>>;
   /** Deliveries of events that had been answered. */
   readonly repeatedDeliveries: number;
   readonly seconds: number;
@@ -346,20 +345,16 @@ class Campaign {
   }
 
   async #look(storm: Storm, people: People): Promise<CampaignResult> {
-    const { statuses, repeats, wrong } = storm.progress();
-    const sent = await storm.end();
-    const found = await verify({ site: this.#site, lives: this.#lives, people: people.items, sent });
-    const log = readFileSync(join(this.#site.folder, 'daemon.log'), 'utf8').split('\n');
-    const problems = [
-      ...this.#problems,
-      // There is one daemon: a lane that another one has is a rule that has ended for good.
-      ...log.filter(line => line.includes('lane taken over')).map(line => `a rule has stopped: ${line}`),
-      ...wrong.map(text => `a delivery was answered ${text}`),
-      ...found.problems,
-    ];
+    const { repeats } = storm.progress();
+    const found = await verify({
+      site: this.#site,
+      lives: this.#lives,
+      people: people.items,
+      storm,
+      before: this.#problems,
+    });
     return {
       ...found,
-      problems,
       seed: this.#options.seed,
       kills: this.#kills,
       stops: this.#stops,
@@ -369,7 +364,6 @@ class Campaign {
       failedCalls: this.#faults.failed(),
       clockJumps: this.#clockJumps,
       slowFlushes: this.#slowFlushes,
-      answers: statuses,
       repeatedDeliveries: repeats,
       seconds: Math.round((performance.now() - this.#begin) / 1000),
     };

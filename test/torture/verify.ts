@@ -3,17 +3,20 @@
  * the runs, the ledger and the effects on the other.
  */
 import { readFileSync } from 'node:fs';
-import { isAccounted, isIn, NOTHING_KNOWN } from '../../src/core/ledger.ts';
-import type { EventWithRuns } from '../../src/store/contract.ts';
+import { join } from 'node:path';
+import { type EventWithRuns, UNTOLD_DELETION } from '../../src/store/contract.ts';
 import { openReader, openStore } from '../../src/store/index.ts';
 import type { Finished } from './peek.ts';
 import type { Truth } from './people.ts';
+import { changeId, checkRevisions, type RevisionCounts, type WorkedItem } from './revisions.ts';
 import { BULK, CONCURRENCY, DEALS, FOREIGN_URL, LEADS, RULES, type RuleName, type Site } from './site.ts';
-import type { Sent } from './storm.ts';
+import type { Sent, Storm } from './storm.ts';
 
 export interface Findings {
   /** What was promised and is not so; empty when all is well. */
   readonly problems: readonly string[];
+  /** How often the storm was answered what. */
+  readonly answers: Readonly<Record<number, number>>;
   /** Different events that were answered with 200, by whomever they came. */
   readonly answered: number;
   readonly journaled: number;
@@ -35,15 +38,7 @@ export interface Findings {
   /** Answered with 200 and not in the journal: a problem each. */
   readonly lost: number;
   /** Revisions of items in the emulated Podio, by what is known of them. */
-  readonly revisions: {
-    readonly journaled: number;
-    readonly own: number;
-    readonly unprovable: number;
-    /** Below the first that was delivered of an item: its baseline. */
-    readonly beforeBaseline: number;
-    /** Of items that are deleted: their history went with them. */
-    readonly ofDeleted: number;
-  };
+  readonly revisions: RevisionCounts;
 }
 
 /** One life of the daemon, as far as it matters here. */
@@ -57,7 +52,10 @@ interface Given {
   readonly site: Site;
   readonly lives: readonly Lived[];
   readonly people: ReadonlyMap<number, Truth>;
-  readonly sent: Sent;
+  /** Which has come to its end. */
+  readonly storm: Storm;
+  /** What was seen to be wrong before. */
+  readonly before: readonly string[];
 }
 
 /** An event as far as it matters here. */
@@ -77,8 +75,10 @@ const KEPT = 30;
 /** Enough to see what is wrong. */
 const SHOWN = 12;
 
-export async function verify({ site, lives, people, sent }: Given): Promise<Findings> {
+export async function verify({ site, lives, people, storm, before }: Given): Promise<Findings> {
   const problems = new Problems();
+  const { statuses: answers, wrong } = storm.progress();
+  const sent = await storm.end();
   const journal = await readJournal(site, problems);
   const accepted = checkAnswered(site, sent, journal, problems);
   const runs = checkRuns(site, journal, people, problems);
@@ -86,8 +86,16 @@ export async function verify({ site, lives, people, sent }: Given): Promise<Find
   const revisions = await checkLedger(site, journal, people, problems);
   checkHooks(site, problems);
   const alarms = checkAlarms(journal, problems);
+  const log = readFileSync(join(site.folder, 'daemon.log'), 'utf8').split('\n');
   return {
-    problems: problems.all(),
+    problems: [
+      ...before,
+      // There is one daemon: a lane that another one has is a rule that has ended for good.
+      ...log.filter(line => line.includes('lane taken over')).map(line => `a rule has stopped: ${line}`),
+      ...wrong.map(text => `a delivery was answered ${text}`),
+      ...problems.all(),
+    ],
+    answers,
     answered: accepted.size,
     journaled: journal.entries.length,
     recovered: journal.entries.filter(({ recovered }) => recovered).length,
@@ -388,69 +396,42 @@ function batchIn(key: string): { readonly first: number; readonly last: number }
 /** Every revision of every item is known of as one thing or another. */
 async function checkLedger(
   { dataDir, podio: { world } }: Site,
-  { byId, entries }: JournalBook,
+  { entries }: JournalBook,
   people: ReadonlyMap<number, Truth>,
   problems: Problems,
-): Promise<Findings['revisions']> {
-  const counts = { journaled: 0, own: 0, unprovable: 0, beforeBaseline: 0, ofDeleted: 0 };
-  const baselines = baselinesOf(entries);
-  const lacking = new Map<number, string[]>();
+): Promise<RevisionCounts> {
   const store = await openStore({ dataDir });
   try {
-    const ledger = await store.gaps.ledger([...people.keys()]);
-    for (const [item, { appId, revisions, isDeleted }] of people) {
-      const entry = ledger.get(item) ?? NOTHING_KNOWN;
+    const items = new Map<number, WorkedItem>();
+    const own = new Set<string>();
+    for (const [item, { appId, revisions: byPeople, isDeleted }] of people) {
       const last = world.show(item).revision;
-      const idOf = (revision: number) =>
-        `${revision === 0 ? 'item.create' : 'item.update'}:${item}:${revision}`;
-      const baseline = baselines.get(item) ?? 0;
+      items.set(item, {
+        ...(appId === LEADS ? { app: 'leads', ownRef: `app/${LEADS}` } : { app: 'deals' }),
+        byPeople,
+        isDeleted,
+        last,
+        listedFrom: Math.max(0, last - KEPT + 1),
+      });
       for (let revision = 0; revision <= last; revision++) {
-        if (byId.has(idOf(revision))) counts.journaled += 1;
-        else if (isDeleted) counts.ofDeleted += 1;
-        else if (!isAccounted(entry, revision))
-          problems.add(
-            isIn(entry.missing, revision) ? 'left open' : 'silent gap',
-            `${idOf(revision)} of ${last}, and the ledger has ${JSON.stringify(entry)}`,
-          );
-        else if (!revisions.has(revision)) counts.own += 1;
-        else if (revision < baseline) counts.beforeBaseline += 1;
-        else {
-          counts.unprovable += 1;
-          lacking.set(appId, [
-            ...(lacking.get(appId) ?? []),
-            `${idOf(revision)} of ${last}, of which ${baseline} was the first to be delivered, and the ledger has ${JSON.stringify(entry)}`,
-          ]);
-        }
+        const id = changeId(item, revision);
+        if (!byPeople.has(revision) && (await store.own.find(id)) !== undefined) own.add(id);
       }
     }
     const completeness = await store.gaps.completeness();
-    for (const [appId, lost] of lacking) {
-      const name = appId === LEADS ? 'leads' : 'deals';
-      const told = completeness.find(({ app }) => app === name)?.unprovable ?? [];
-      const sum = told.reduce((total, { count }) => total + count, 0);
-      if (lost.length <= sum) continue;
-      problems.add(
-        'silent gap',
-        `${lost.length} of ${name} were not told of, and ${sum} are said to be lost`,
-      );
-      for (const each of lost) problems.add('silent gap', each);
-    }
+    const lost = (name: string): number =>
+      (completeness.find(({ app }) => app === name)?.unprovable ?? [])
+        .filter(({ why }) => why !== UNTOLD_DELETION)
+        .reduce((total, { count }) => total + count, 0);
+    const ledger = await store.gaps.ledger([...people.keys()]);
     for (const { itemId, missing } of await store.gaps.held())
       problems.add('held', `item ${itemId} waits for ${JSON.stringify(missing)}`);
+    return checkRevisions({ items, events: entries, ledger, own, lost }, (kind, text) =>
+      problems.add(kind, text),
+    );
   } finally {
     await store.close();
   }
-  return counts;
-}
-
-/** By item: the revision that was delivered first. What is below it, and was not delivered, is nobody's to find. */
-function baselinesOf(entries: readonly Entry[]): ReadonlyMap<number, number> {
-  const first = new Map<number, number>();
-  for (const { item, revision, recovered, id } of entries) {
-    const isChange = id.startsWith('item.create:') || id.startsWith('item.update:');
-    if (isChange && !recovered && revision !== undefined && !first.has(item)) first.set(item, revision);
-  }
-  return first;
 }
 
 function checkHooks({ podio: { world }, port }: Site, problems: Problems): void {
