@@ -332,5 +332,6 @@ function makeRuleWorld(
       log,
     }),
     onDelete: deletions.own,
+    ticks: new Map(),
   };
 }

@@ -17,7 +17,7 @@ import {
   type PluginPodioOptions,
 } from '../podio/index.ts';
 import { type ItemRunStatus, makeItemRuns } from '../schedule/item-runs.ts';
-import { makeScheduler } from '../schedule/scheduler.ts';
+import { type HandedOver, makeScheduler } from '../schedule/scheduler.ts';
 import { makeRuleTimers, type RuleTimers, type TimersStatus } from '../schedule/timers.ts';
 import type { Base } from './base.ts';
 import { confirmed } from './confirm.ts';
@@ -31,6 +31,8 @@ export interface RuleWorld extends Base {
   /** Knows what plugins write at Podio. */
   readonly own: OwnWrites;
   readonly onDelete: NonNullable<PluginPodioOptions['onDelete']>;
+  /** Of the schedules of one config to those of the next. */
+  readonly ticks: HandedOver;
 }
 
 /** Something that goes by the rules and is no lane: it works from `start` until `stop`, once. */
@@ -168,6 +170,7 @@ function makeParts(world: RuleWorld, rules: readonly Rule[], seen: Terms): Parts
     journal: store.journal,
     settings: store.settings,
     itemRuns,
+    handedOver: world.ticks,
     clock,
     log,
   });

@@ -15,7 +15,7 @@ import { makeReconciler, makeVerifier } from '../reconcile/index.ts';
 import type { Front } from './base.ts';
 import { termsOf } from './connect.ts';
 import type { Definitions } from './definitions.ts';
-import { type Generation, makeGeneration, type RuleWorld } from './generation.ts';
+import { makeGeneration, type RuleWorld } from './generation.ts';
 import type { Generations } from './generations.ts';
 import type { Terms } from './live.ts';
 import type { PluginFiles } from './plugin-files.ts';
@@ -164,7 +164,7 @@ export function makeReloads(parts: ReloadParts): Reloads {
       const error = coerceError(thrown);
       throw error instanceof StoreError ? error : rolledBack(error);
     }
-    const cutOff = await succession.drain(parts.drainMs());
+    const cutOff = await succession.drain(parts.drainMs(), stopping.signal);
     stopping.signal.throwIfAborted();
 
     const switched = (async () => {
@@ -176,7 +176,7 @@ export function makeReloads(parts: ReloadParts): Reloads {
       if (!(await succession.takeOver(stopping.signal))) throw isStopping();
       await always(() => parts.front.recovery.follow());
       await always(() => parts.definitions.start());
-      await startParts(generation.parts);
+      await generation.parts.start(true, always);
       await generations.settle(kept);
       return position;
     })();
@@ -184,17 +184,6 @@ export function makeReloads(parts: ReloadParts): Reloads {
     const position = await switched;
     switching = undefined;
     return { cutOff, position };
-  };
-
-  /** A tick that is due waits for the store by itself: a stop is not to wait for that. */
-  const startParts = async (begun: Generation['parts']): Promise<void> => {
-    const giveUp = (): void => void begun.stop();
-    stopping.signal.addEventListener('abort', giveUp, { once: true });
-    try {
-      await begun.start(true, always);
-    } finally {
-      stopping.signal.removeEventListener('abort', giveUp);
-    }
   };
 
   /** Undefined when it takes too long; then it goes on by itself. */

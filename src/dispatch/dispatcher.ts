@@ -87,9 +87,10 @@ export interface Succession {
   abandon(): Promise<void>;
   /**
    * Ends the lanes that are not kept: what is in hand finishes, or is aborted after `deadlineMs` and goes on in the new
-   * lane from its last finished step. Resolves with how many runs were.
+   * lane from its last finished step. Resolves with how many runs were, when that they have ended is on disk or `signal` was
+   * aborted.
    */
-  drain(deadlineMs: number): Promise<number>;
+  drain(deadlineMs: number, signal: AbortSignal): Promise<number>;
   /**
    * The new lanes go on where those have ended, new rules where they start. Until the store allows it, it is tried again;
    * false when `signal` was aborted or the dispatcher stopped meanwhile.
@@ -196,8 +197,10 @@ export function makeDispatcher(deps: DispatcherDeps): Dispatcher {
           for (const { rule } of fresh) if (!lanes.has(rule.name)) holds.forget('rule', rule.name);
           breakers.keep(pluginsOf(all()));
         },
-        async drain(deadlineMs) {
+        async drain(deadlineMs, signal) {
           const left = await Promise.all(leaving().map(lane => lane.stop(deadlineMs)));
+          const givenUp = AbortSignal.any([signal, ending.signal]);
+          await Promise.all(leaving().map(lane => lane.released(givenUp)));
           return left.reduce((sum, one) => sum + one, 0);
         },
         async takeOver(signal) {

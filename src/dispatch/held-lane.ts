@@ -53,6 +53,7 @@ export class HeldLane {
   #reach = 0;
   #reaching: Promise<boolean> | undefined;
   #timer: Cancel | undefined;
+  #isReleased = false;
   #waiting = 0;
   #answered = 0;
 
@@ -207,10 +208,12 @@ export class HeldLane {
     this.#timer = undefined;
   }
 
-  /** The clean end: nothing is in hand any more. Rejects with a StoreError: it is not tried again. */
+  /** The clean end: nothing is in hand any more. Rejects with a StoreError, and may be called again then. */
   async release(): Promise<void> {
     const { lanes, lease, cursor } = this.#deps;
-    if (lease.usable()) await lanes.release(lease, cursor());
+    if (this.#isReleased || !lease.usable()) return;
+    await lanes.release(lease, cursor());
+    this.#isReleased = true;
   }
 
   async #advance(): Promise<void> {

@@ -300,10 +300,20 @@ export class Lane {
     await within(clock, LET_GO_MS, this.#idle());
     this.#held?.end();
     for (const time of this.#times) time.end();
-    // Where that fails, the next start takes this for an unclean end, which costs it some looking, no more.
     const released = this.#held?.release().catch(error => this.#log.debug('lane not released', { error }));
     if (released) await within(clock, LET_GO_MS, released);
     return left;
+  }
+
+  /**
+   * After a stop: resolves when the store knows that it was one. A lane that is taken over before that has ended uncleanly,
+   * as far as the store can tell, and what was alone in hand would have to do with it. Ends with `signal` as well.
+   */
+  async released(signal: AbortSignal): Promise<void> {
+    const held = this.#held;
+    if (held === undefined || this.#isLost) return;
+    // STORE_STALE_LEASE: it has an owner by now.
+    await this.#deps.reliably(() => held.release(), signal).catch(() => {});
   }
 
   /** Someone else has the lane now: what is in hand here no longer counts. */

@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect } from 'chai';
 import { readRunFile } from '../../src/admin/run-file.ts';
+import { temporaryFolder } from '../support/folder.ts';
 import { until } from '../support/wait.ts';
+import { compileFaults, makeFaults } from '../torture/faults.ts';
 import { type ConfigChanges, LEADS, makeSite, type Site } from './site.ts';
 
 interface Note {
@@ -142,4 +144,20 @@ describe('stopping podiod', function () {
     await site.boot();
     expect(await site.hooks()).to.deep.equal(['app/101 item.create active']);
   });
+
+  // The faults come by LD_PRELOAD.
+  if (process.platform === 'linux')
+    it('waits for a start that a disk holds up no longer than stopTimeout', async () => {
+      using folder = temporaryFolder();
+      const site = await gatedSite({}, { stopTimeout: '2s' });
+      const faults = makeFaults(compileFaults(folder.path), folder.path, site.dataDir);
+      faults.flush(1000);
+      const daemon = site.run({ env: faults.env });
+      await pause(2000);
+      const from = performance.now();
+      expect(await daemon.end('SIGTERM')).to.equal(1);
+      expect(performance.now() - from).to.be.below(10_000);
+      expect(daemon.log()).to.include('podiod has not started, and so not stopped, in time, ending');
+      await (await site.boot()).end('SIGTERM');
+    });
 });

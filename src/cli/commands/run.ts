@@ -1,3 +1,4 @@
+import { setTimeout as after } from 'node:timers/promises';
 import { systemClock } from '../../core/clock.ts';
 import { coerceError } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
@@ -66,7 +67,7 @@ export async function runDaemon({ cli, exit }: CommandContext, options: CommonOp
   });
   const { dataDir } = config;
   const { manager, sockets } = await serviceManager(cli, log);
-  const daemon = await startDaemon(config, {
+  const starting = startDaemon(config, {
     log,
     version: version(),
     attribution,
@@ -75,6 +76,16 @@ export async function runDaemon({ cli, exit }: CommandContext, options: CommonOp
     ...(manager && { onReload: ended => manager.reloading(ended) }),
     ...(sockets && { sockets }),
   });
+  // Whatever a start waits for: who asks it to end gets an end.
+  const tooLong = stopping.promise.then(() => after(config.stopTimeoutMs, undefined, { ref: false }));
+  const daemon = await Promise.race([starting, tooLong]);
+  if (!daemon) {
+    log.error('podiod has not started, and so not stopped, in time, ending', {
+      stopTimeoutMs: config.stopTimeoutMs,
+    });
+    await removeRunFile(dataDir);
+    return exit(EXIT.failed);
+  }
   manager?.watch(daemon);
   reload = () => {
     log.info('asked to read the config again');

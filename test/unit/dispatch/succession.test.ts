@@ -7,6 +7,7 @@ import {
   known,
   makeRule,
   makeStep,
+  POLICY,
   pass,
   rest,
   viewOf,
@@ -33,7 +34,7 @@ function succeed(world: World, rules: readonly Rule[], kept: readonly string[], 
 async function exchange(world: World, rules: readonly Rule[], ...kept: readonly string[]): Promise<number> {
   const succession = succeed(world, rules, kept);
   await world.clock.until(succession.ready(new AbortController().signal));
-  const left = await world.clock.until(succession.drain(1000));
+  const left = await world.clock.until(succession.drain(1000, new AbortController().signal));
   expect(await world.clock.until(succession.takeOver(new AbortController().signal))).to.equal(true);
   await world.clock.advance(0);
   return left;
@@ -232,7 +233,7 @@ describe('rules in place of others', () => {
       }),
     }).start();
     const succession = succeed(world, [makeRule('r', { fingerprint: 'f2' })], []);
-    await world.clock.until(succession.drain(1000));
+    await world.clock.until(succession.drain(1000, new AbortController().signal));
     const wanted = new AbortController();
     const taken = succession.takeOver(wanted.signal);
     await world.clock.advance(60_000);
@@ -241,10 +242,44 @@ describe('rules in place of others', () => {
     expect(await world.clock.until(taken)).to.equal(false);
   });
 
+  it('find no run guilty for lanes whose end a full disk did not take, however often', async () => {
+    let isFull = false;
+    const step = makeStep('work', { delivery: { ...POLICY, deadlineMs: 3_600_000 } });
+    const slow = (fingerprint: string): Rule => makeRule('r', { steps: [step], fingerprint });
+    const world = await new World({
+      rules: [slow('f0')],
+      work: { work: () => new Promise(() => {}) },
+      wrap: store => ({
+        ...store,
+        lanes: {
+          ...store.lanes,
+          release: (lease, cursor) =>
+            isFull
+              ? Promise.reject(new StoreError('STORE_WRITE_FAILED', 'full'))
+              : store.lanes.release(lease, cursor),
+        },
+      }),
+    }).start();
+    await world.append(itemUpdate(1));
+    await world.crash();
+    for (let n = 0; n < 5; n++) {
+      // By then it is alone in hand, with a mark.
+      await world.clock.advance(10_000);
+      isFull = true;
+      world.clock.after(5000, () => {
+        isFull = false;
+      });
+      expect(await exchange(world, [slow(`f${n + 1}`)])).to.equal(1);
+    }
+    expect(await world.store.parking.list({})).to.deep.equal([]);
+    const [lane] = await world.store.lanes.status();
+    expect(lane).to.deep.include({ rule: 'r', lag: 1 });
+  });
+
   it('do not begin where the dispatcher is stopped in between, and the next start goes on', async () => {
     const world = await new World({ rules: [makeRule('r')] }).start();
     const succession = succeed(world, [makeRule('r', { fingerprint: 'f2' })], []);
-    await world.clock.until(succession.drain(1000));
+    await world.clock.until(succession.drain(1000, new AbortController().signal));
     await world.store.journal.append([itemUpdate(1)]);
     await world.clock.until(world.dispatcher.stop(1000));
     expect(await world.clock.until(succession.takeOver(new AbortController().signal))).to.equal(false);

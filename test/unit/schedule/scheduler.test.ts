@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { StoreError } from '../../../src/core/errors.ts';
 import { silentLog } from '../../../src/core/log.ts';
 import type { Rule, ScheduleTrigger } from '../../../src/core/rule.ts';
-import { makeScheduler, type Scheduler } from '../../../src/schedule/scheduler.ts';
+import { type HandedOver, makeScheduler, type Scheduler } from '../../../src/schedule/scheduler.ts';
 import { makeMemoryStore } from '../../../src/store/memory.ts';
 import { makeVirtualClock } from '../../support/virtual-clock.ts';
 
@@ -40,12 +40,15 @@ function makeWorld(...rules: Rule[]) {
     rules,
     /** In place of the journal's own. */
     append: store.journal.append,
+    set: store.settings.set,
+    handedOver: new Map() as HandedOver,
     async start(goesOn?: boolean) {
       running = makeScheduler({
         rules: world.rules,
         journal: { append: batch => world.append(batch) },
-        settings: store.settings,
+        settings: { get: store.settings.get, set: (key, value) => world.set(key, value) },
         itemRuns: { wish: async () => {}, go: () => {} },
+        handedOver: world.handedOver,
         clock,
         log: silentLog,
       });
@@ -191,6 +194,90 @@ describe('scheduler', () => {
     await world.start();
     await world.clock.advance(HOUR);
     world.append = append;
+    await world.clock.advance(MINUTE);
+    expect(await world.ticks()).to.deep.equal(['r 06-01T09:00Z']);
+  });
+
+  /** From now on the store takes nothing. Answers how it takes things again. */
+  const fill = (world: ReturnType<typeof makeWorld>): (() => void) => {
+    const { append, set } = world;
+    world.append = async () => {
+      throw new StoreError('STORE_WRITE_FAILED', 'the disk is full');
+    };
+    world.set = async () => {
+      throw new StoreError('STORE_WRITE_FAILED', 'the disk is full');
+    };
+    return () => Object.assign(world, { append, set });
+  };
+
+  for (const when of ['before it stops', 'after another one has begun'])
+    it(`hands over the tick that the disk had no room for, however late it is; there is room ${when}`, async () => {
+      const world = makeWorld(makeRule('r', schedule('0 9 * * *')));
+      await world.start();
+      const free = fill(world);
+      await world.clock.advance(HOUR);
+      if (when === 'before it stops') Object.assign(world, { set: world.store.settings.set });
+      await world.stop();
+      if (when === 'before it stops') free();
+      await world.start(true);
+      free();
+      await world.clock.advance(MINUTE);
+      expect(await world.ticks()).to.deep.equal(['r 06-01T09:00Z']);
+    });
+
+  it('leaves the tick that the disk had no room for to the next start', async () => {
+    const world = makeWorld(makeRule('r', schedule('0 9 * * *'), schedule('30 9 * * *')));
+    await world.start();
+    const free = fill(world);
+    await world.clock.advance(2 * HOUR);
+    free();
+    await world.stop();
+    world.handedOver.clear();
+    await world.clock.advance(HOUR);
+    await world.start();
+    expect(await world.ticks()).to.deep.equal(['r 06-01T09:00Z', 'r 06-01T09:30Z']);
+    await world.down(HOUR);
+    await world.start();
+    expect(await world.ticks()).to.have.length(2);
+  });
+
+  it('gives up a tick that is owed where the rule has no schedule for it any more', async () => {
+    const world = makeWorld(makeRule('r', schedule('0 9 * * *')));
+    await world.start();
+    const free = fill(world);
+    await world.clock.advance(HOUR);
+    await world.stop();
+    free();
+    world.rules = [makeRule('r', schedule('15 9 * * *'))];
+    await world.start(true);
+    expect(await world.ticks()).to.deep.equal([]);
+  });
+
+  it('looks at the clock also while a tick waits for the disk: what comes due meanwhile is not missed', async () => {
+    const world = makeWorld(
+      makeRule('one', schedule('0 9 * * *')),
+      makeRule('two', schedule('15 9 * * *')),
+      makeRule('often', schedule('*/10 * * * *')),
+    );
+    await world.start();
+    const free = fill(world);
+    await world.clock.advance(HOUR + 5 * MINUTE);
+    free();
+    await world.clock.advance(MINUTE);
+    // Of many ticks of a schedule the one that was tried, and the latest.
+    const late = ['one 06-01T09:00Z', 'often 06-01T08:40Z', 'two 06-01T09:15Z', 'often 06-01T09:30Z'];
+    expect(await world.ticks()).to.have.members(late);
+  });
+
+  it('starts while the disk is full, also with a tick that is due, and stops', async () => {
+    const world = makeWorld(makeRule('r', schedule('0 * * * *', 'run')));
+    await world.start();
+    await world.down(HOUR);
+    const free = fill(world);
+    await world.start();
+    await world.stop();
+    await world.start();
+    free();
     await world.clock.advance(MINUTE);
     expect(await world.ticks()).to.deep.equal(['r 06-01T09:00Z']);
   });
