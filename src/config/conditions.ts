@@ -1,7 +1,10 @@
 /** `where` of a rule and `when` of a step: from the tree to a compiled condition, with every problem at its place. */
+import { ALARM_TYPES } from '../core/alarm.ts';
 import type { CatalogField } from '../core/catalog.ts';
 import type { ItemWhere, RuleCondition } from '../core/condition.ts';
+import { HOOK_EVENTS, MADE_TYPES } from '../core/event.ts';
 import type { FieldValue } from '../core/rule.ts';
+import { suggestion } from '../core/suggest.ts';
 import { certainTests } from '../language/condition/certain.ts';
 import { judge } from '../language/condition/judge.ts';
 import {
@@ -18,7 +21,7 @@ import {
 import { isRelative } from '../language/moment.ts';
 import { type Context, complain } from './context.ts';
 import type { FieldCheck } from './field-check.ts';
-import { nameOf, valueProblem } from './field-values.ts';
+import { nameOf, orderProblem, typeOf, valueProblem } from './field-values.ts';
 import { type ConfigNode, child, nodeAt, type Path, toPlain } from './node.ts';
 
 export interface ConditionContext extends Context {
@@ -62,6 +65,12 @@ export function resolveItemWhere(
   };
 }
 
+const EVENT_TYPES: readonly string[] = [
+  ...Object.values(HOOK_EVENTS).flatMap(events => Object.keys(events)),
+  ...MADE_TYPES,
+  ...ALARM_TYPES,
+];
+
 /** What is there of an item that is read. */
 const OF_ITEMS: ReadonlySet<string> = new Set(['item', 'fields', 'app', 'now']);
 
@@ -87,12 +96,31 @@ function compiled(
     { shownAt: at => shownAt(node, at) },
   );
   for (const tested of testsIn(condition)) {
+    if (!look) checkEventType(inner, tested, path);
     look?.(tested, (message, hint) =>
       complain(inner, 'CONFIG_CONDITION', [...path, ...tested.at], message, { hint, atKey: true }),
     );
   }
   checkFields(context, inner, condition, path, apps);
   return failed || hasUnknown(node) ? undefined : condition;
+}
+
+/** What no event is of. */
+function checkEventType(context: Context, { path: [root, part, ...more], tests }: Tested, path: Path): void {
+  if (root !== 'event' || part !== 'type' || more.length > 0) return;
+  for (const { operator, operand, at } of tests) {
+    if (operator !== 'eq' && operator !== 'ne' && operator !== 'in') continue;
+    for (const [index, one] of (operand.parts ?? [operand]).entries()) {
+      if (one.template !== undefined || EVENT_TYPES.includes(String(one.value))) continue;
+      complain(
+        context,
+        'CONFIG_UNKNOWN_EVENT',
+        [...path, ...at, ...(operand.parts ? [index] : [])],
+        `unknown event: \`${one.shown}\``,
+        { hint: suggestion(String(one.value), EVENT_TYPES, 'known are') },
+      );
+    }
+  }
 }
 
 /** What stands in the file as `${...}` is shown as it stands there. */
@@ -116,7 +144,8 @@ function checkFields(
   apps: readonly string[],
 ): void {
   if (apps.length === 0) return;
-  for (const { path: names, tests, at } of testsIn(condition)) {
+  for (const tested of testsIn(condition)) {
+    const { path: names, tests, at } = tested;
     const [root, name] = names;
     if ((root !== 'fields' && root !== 'changes') || name === undefined) continue;
     const before = root === 'changes' && names[2] === 'from';
@@ -124,6 +153,7 @@ function checkFields(
     const found = fields.anyField({ name, shown: name, atKey: true }, [...path, ...at], apps, by);
     // A part of a value, such as a mail, is no value of the field.
     if (found.length === 0 || names.length !== (root === 'fields' ? 2 : 3)) continue;
+    checkCurrency(context, path, tested, found);
     for (const test of tests) checkTest(context, path, test, found, before ? 'from' : 'to');
   }
 }
@@ -133,6 +163,31 @@ function comparedIn(node: ConfigNode | undefined): readonly (ConfigNode | undefi
   return node?.kind === 'map' ? ['eq', 'ne', 'in', 'contains'].map(key => child(node, key)) : [node];
 }
 
+/** Amounts in one currency are looked at only: nothing else has any. */
+function checkCurrency(
+  context: Context,
+  path: Path,
+  { currency, at }: Tested,
+  fields: readonly CatalogField[],
+): void {
+  if (currency === undefined) return;
+  const has = ({ type, currencies }: CatalogField): boolean =>
+    type === 'calculation' ||
+    (type === 'money' && (!currencies?.length || currencies.some(one => one.toUpperCase() === currency)));
+  if (fields.some(has)) return;
+  const [field] = fields as readonly [CatalogField];
+  const known = field.type === 'money' ? field.currencies?.join(', ') : undefined;
+  complain(
+    context,
+    'CONFIG_FIELD_VALUE',
+    [...path, ...at, 'currency'],
+    known === undefined
+      ? `${nameOf(field)} is of type ${field.type}, which has no currency: this can never hold`
+      : `\`${currency}\` is a currency that ${nameOf(field)} does not have`,
+    { hint: known === undefined ? 'only money has one' : `its currencies are ${known}` },
+  );
+}
+
 function checkTest(
   context: Context,
   path: Path,
@@ -140,7 +195,7 @@ function checkTest(
   fields: readonly CatalogField[],
   use: 'from' | 'to',
 ): void {
-  const isOrder = ['gt', 'gte', 'lt', 'lte'].includes(operator);
+  const isOrder = operator === 'gt' || operator === 'gte' || operator === 'lt' || operator === 'lte';
   if (isOrder && fields.every(field => hasNoOrder(field))) {
     const [field] = fields as readonly [CatalogField];
     complain(
@@ -158,7 +213,13 @@ function checkTest(
   const operands = operator === 'in' ? (operand.parts ?? []) : [operand];
   for (const [index, one] of operands.entries()) {
     if (!isFixed(one)) continue;
-    const problems = fields.map(field => valueProblem(field, one.value as FieldValue, use));
+    const value = one.value as FieldValue;
+    const problems = fields.map(field => {
+      if (isOrder) return orderProblem(field, value, operator);
+      // What a relative date comes to is not known yet.
+      const isDate = typeOf(field) === 'date' && typeof value === 'string' && isRelative(value.trim());
+      return isDate ? undefined : valueProblem(field, value, use);
+    });
     const [first] = problems;
     // A rule may be about several apps.
     if (first === undefined || problems.some(problem => problem === undefined)) continue;
@@ -171,9 +232,8 @@ const ORDERED = new Set(['number', 'money', 'progress', 'duration', 'date', 'cal
 const hasNoOrder = ({ type, returnType }: CatalogField): boolean =>
   type === 'calculation' ? returnType === 'text' : !ORDERED.has(type);
 
-/** What a template or a relative date comes to is not known yet. */
+/** What a template comes to is not known yet. */
 const isFixed = ({ value, template, parts }: Operand): boolean =>
   template === undefined &&
   parts === undefined &&
-  !(typeof value === 'string' && isRelative(value.trim())) &&
   (typeof value !== 'object' || value === null || isMoney(value));

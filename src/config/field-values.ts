@@ -2,6 +2,9 @@
 import { type CatalogField, openOptions } from '../core/catalog.ts';
 import type { FieldValue } from '../core/rule.ts';
 import { didYouMean, nearest } from '../core/suggest.ts';
+import { DURATION } from '../core/units.ts';
+import { isRecord, toNumber } from '../core/values.ts';
+import { isNoDate, isRelative, looksLikeDate } from '../language/moment.ts';
 
 export interface ValueProblem {
   /** Follows what was given: `"Wno"` **is no option of `status`**. */
@@ -18,8 +21,7 @@ export function valueProblem(
 ): ValueProblem | undefined {
   // Empty is a value of every field.
   if (value === null || value === '') return undefined;
-  const type = field.type === 'calculation' ? field.returnType : field.type;
-  switch (type) {
+  switch (typeOf(field)) {
     case 'category':
     case 'question':
       return optionProblem(field, value, use);
@@ -31,7 +33,7 @@ export function valueProblem(
     case 'money':
       return moneyProblem(field, value);
     case 'date':
-      return typeof value === 'string' && /^\s*\d{4}-\d\d-\d\d/.test(value)
+      return typeof value === 'string' && /^\s*\d{4}-\d\d-\d\d/.test(value) && !isNoDate(value)
         ? undefined
         : wrong(field, 'write a date like 2026-03-31, or with a time like 2026-03-31 14:00');
     case undefined:
@@ -40,6 +42,44 @@ export function valueProblem(
       return typeof value === 'object' ? wrong(field, 'an amount with a currency is for money') : undefined;
   }
 }
+
+/** Likewise for `gt` ... `lte`, of a field whose type has an order. What it is above may be out of its own reach. */
+export function orderProblem(
+  field: CatalogField,
+  value: FieldValue,
+  operator: 'gt' | 'gte' | 'lt' | 'lte',
+): ValueProblem | undefined {
+  const amount = toNumber(isRecord(value) ? value.value : value);
+  const isDuration = typeof value === 'string' && DURATION.test(value.trim());
+  switch (typeOf(field)) {
+    case 'number':
+      return amount === undefined ? wrong(field, 'write a number') : undefined;
+    case 'duration':
+      return amount === undefined && !isDuration ? wrong(field, 'write seconds, or 2h') : undefined;
+    case 'money':
+      return amount === undefined ? wrong(field, 'write an amount') : moneyProblem(field, value ?? '');
+    case 'progress': {
+      const [above, below] = [
+        { gt: 100, gte: 101 },
+        { lt: 0, lte: -1 },
+      ] as const;
+      const isBeyond =
+        amount === undefined ||
+        (operator in above ? amount >= above[operator as 'gt'] : amount <= below[operator as 'lt']);
+      return isBeyond ? wrong(field, 'write a number from 0 to 100') : undefined;
+    }
+    case 'date':
+      return typeof value === 'string' && (isRelative(value.trim()) || looksLikeDate(value))
+        ? undefined
+        : wrong(field, 'write a date like 2026-03-31 or -7d');
+    default:
+      return undefined;
+  }
+}
+
+/** Undefined where it can't be known. */
+export const typeOf = ({ type, returnType }: CatalogField): string | undefined =>
+  type === 'calculation' ? returnType : type;
 
 function optionProblem(
   field: CatalogField,
@@ -85,11 +125,16 @@ const wrong = (field: CatalogField, hint: string): ValueProblem => ({
   hint,
 });
 
-/** Text may be what people are shown (`75%`, `1h 30m`), which always has a digit. */
+/** Text may be what people are shown (`75%`, `1h 30m`), which always has a digit, and is no date. */
 function isNumeric(value: Exclude<FieldValue, null>): boolean {
   const amount = typeof value === 'object' ? value.value : value;
-  return typeof amount === 'number' || (typeof amount === 'string' && /\d/.test(amount));
+  if (typeof amount !== 'string') return typeof amount === 'number';
+  return (
+    /\d/.test(amount) && (toNumber(amount) !== undefined || !(isRelative(amount.trim()) || DATE.test(amount)))
+  );
 }
+
+const DATE = /^\s*\d{4}-\d\d-\d\d/;
 
 function isOutside(value: Exclude<FieldValue, null>): boolean {
   const amount = Number(typeof value === 'object' ? value.value : value);

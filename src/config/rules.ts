@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { appsOf, type DeliveryPolicy, type Rule } from '../core/rule.ts';
+import { type Surroundings, within } from '../language/surroundings.ts';
 import { check } from './check.ts';
 import { resolveCondition } from './conditions.ts';
 import { type Context, complain } from './context.ts';
@@ -40,6 +41,16 @@ export async function resolveRules(context: ResolveContext): Promise<readonly Ru
   return whole ? rules : undefined;
 }
 
+/** What a rule's `where` may name: no step has added anything by then. */
+const NOTHING_YET: Surroundings = {
+  names: new Set(),
+  fieldProblem: () => undefined,
+  dataProblem: name => ({
+    message: `there is no \`data.${name}\` yet: \`where\` is decided before the first step`,
+    hint: 'write it as `when` of the step that it is for',
+  }),
+};
+
 async function resolveRule(
   context: ResolveContext,
   plugins: PluginTable,
@@ -73,7 +84,8 @@ async function resolveRule(
   });
   const apps = appsOf(triggers ?? []);
   const whereNode = child(node, 'where');
-  const where = whereNode && resolveCondition(context, whereNode, [...path, 'where'], apps);
+  const where =
+    whereNode && within(NOTHING_YET, () => resolveCondition(context, whereNode, [...path, 'where'], apps));
   const modeNode = child(node, 'mode');
   const mode = modeNode && (await resolveMode(context, modeNode, [...path, 'mode'], triggers));
   const steps =

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import type { z } from 'zod';
 import { fingerprintOf } from '../core/fingerprint.ts';
 import type { DeliveryPolicy, Step } from '../core/rule.ts';
-import { didYouMean } from '../core/suggest.ts';
+import { didYouMean, suggestion } from '../core/suggest.ts';
 import { isName } from '../language/names.ts';
-import { within } from '../language/surroundings.ts';
+import { type Surroundings, within } from '../language/surroundings.ts';
 import { check } from './check.ts';
 import { resolveCondition } from './conditions.ts';
 import { type Context, complain, namesOf } from './context.ts';
@@ -49,7 +49,8 @@ export async function resolveSteps(
   let isClear = true;
   for (const [index, item] of node.items.entries()) {
     const known = new Set(given.keys());
-    const draft = await resolveStep(context, plugins, item, [...path, index], policy, apps, known);
+    const adds = addedBy(node.items.slice(0, index), known);
+    const draft = await resolveStep(context, plugins, item, [...path, index], policy, apps, known, adds);
     found.push(draft);
     for (const [name, at] of draft?.names ?? []) {
       if (!checkGivenName(context, name, at, given)) isClear = false;
@@ -106,6 +107,29 @@ const LIQUIDS = new Set([
   'forloop',
 ]);
 
+/** What is wrong with a name in `data`. */
+type Added = NonNullable<Surroundings['dataProblem']>;
+
+/** Steps add what they found under their names: their ids, or their plugins'. */
+function addedBy(before: readonly ConfigNode[], given: ReadonlySet<string>): Added {
+  const named = new Set(given);
+  const plain = new Set<string>();
+  for (const node of before) {
+    const id = child(node, 'id');
+    if (id?.kind === 'scalar') named.add(String(id.value));
+    else if (node.kind === 'scalar') plain.add(String(node.value));
+    else if (node.kind === 'map') for (const key of node.entries.keys()) if (!isHead(key)) plain.add(key);
+  }
+  return name => {
+    if (named.has(name) || plain.has(name.replace(/-\d+$/, '')) || plain.has(name)) return undefined;
+    const known = [...named, ...plain];
+    return {
+      message: `no step before this one is called \`${name}\`, so \`data.${name}\` is always empty`,
+      hint: known.length > 0 ? suggestion(name, known, 'called so are') : 'a step is called by its `id`',
+    };
+  };
+}
+
 interface Draft {
   readonly id: string | undefined;
   /** What it gives names to, and where these stand. */
@@ -126,6 +150,7 @@ async function resolveStep(
   apps: readonly string[],
   /** What the steps before have given names to. */
   known: ReadonlySet<string>,
+  adds: Added,
 ): Promise<Draft | undefined> {
   if (node.kind === 'unknown') return undefined;
   if (node.kind === 'scalar' && typeof node.value === 'string') {
@@ -167,7 +192,7 @@ async function resolveStep(
   const whenNode = child(node, 'when');
   const when =
     whenNode &&
-    within({ names: known, fieldProblem: () => undefined }, () =>
+    within({ names: known, fieldProblem: () => undefined, dataProblem: adds }, () =>
       resolveCondition(context, whenNode, [...path, 'when'], apps),
     );
   const plugin = await onePlugin(context, node, keys, path);

@@ -67,6 +67,9 @@ const FOR_ONE_RULE: ReadonlySet<string> = new Set([
   'schedule.end',
 ]);
 
+/** Types of events that no hook delivers: podiod makes them. */
+export const MADE_TYPES: readonly string[] = ['schedule.fire', ...FOR_ONE_RULE];
+
 /** The rule that an event was made for; undefined for what any rule may want. */
 export const onlyFor = ({ type, params }: Pick<PodioEvent, 'type' | 'params'>): string | undefined =>
   FOR_ONE_RULE.has(type) ? (params.rule ?? '') : undefined;

@@ -67,9 +67,10 @@ export function isEmpty(value: unknown): boolean {
 /** Whether `left` is `right`; of several values on either side any one will do. */
 export function equal(left: unknown, right: unknown, now: Now = NO_ZONE): boolean {
   if (isEmpty(right)) return isEmpty(left);
+  // Empty may be one of several that are wanted.
+  if (Array.isArray(right)) return right.some(one => equal(left, one, now));
   if (isEmpty(left)) return false;
   if (isTyped(right)) return eachOf(right).some(one => equalToOne(left, one, now));
-  if (Array.isArray(right)) return right.some(one => equal(left, one, now));
   return equalToOne(left, right, now);
 }
 

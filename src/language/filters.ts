@@ -7,6 +7,8 @@ import { fieldMoment, type Moment, plainMoment } from './moment.ts';
 
 /** Where a render keeps the rule's time zone. No template can name this. */
 export const ZONE = '$zone';
+/** Where it keeps the time, UTC ms. */
+export const NOW = '$now';
 
 const DATE_FORMAT = '%Y-%m-%d';
 const TIME_FORMAT = '%Y-%m-%d %H:%M';
@@ -20,17 +22,13 @@ const expand = (format: string): string =>
 const isUtc = (format: string): boolean => /(?:[^%]|%%)Z$/.test(format);
 
 export function addFilters(engine: liquidjs.Liquid): void {
-  const strftime = engine.filters.date as (
-    this: unknown,
-    value: unknown,
-    format?: unknown,
-    zone?: unknown,
-  ) => unknown;
+  const strftime = engine.filters.date as (this: unknown, value: unknown, ...rest: unknown[]) => unknown;
 
   engine.registerFilter('date', function (value: unknown, format?: unknown, zone?: unknown) {
     const globals = this.context.globals as Readonly<Record<string, unknown>>;
     const ruleZone = typeof globals[ZONE] === 'string' ? globals[ZONE] : 'UTC';
-    const moment = momentOf(value, ruleZone);
+    const now = typeof globals[NOW] === 'number' ? globals[NOW] : Date.now();
+    const moment = momentOf(value, ruleZone, now);
     if (moment === undefined)
       return typeof value === 'number' ? strftime.call(this, value, format, zone ?? ruleZone) : textOf(value);
     const given = expand(
@@ -68,14 +66,32 @@ export function addFilters(engine: liquidjs.Liquid): void {
           : '';
     return textOf(link);
   });
+
+  for (const name of OF_LISTS) {
+    const own = engine.filters[name] as typeof strftime;
+    engine.registerFilter(name, function (value: unknown, ...rest: unknown[]) {
+      return own.call(this, value instanceof FieldView ? value.each() : value, ...rest);
+    });
+  }
+  const size = engine.filters.size as typeof strftime;
+  engine.registerFilter('size', function (value: unknown) {
+    if (!(value instanceof FieldView)) return size.call(this, value);
+    return value.type === 'text' ? value.toString().length : value.values.length;
+  });
 }
 
-function momentOf(value: unknown, zone: string): Moment | undefined {
+/** A field is the list of its values to them. */
+const OF_LISTS = [
+  ...['join', 'map', 'first', 'last', 'reverse', 'sort', 'sort_natural', 'uniq', 'compact', 'concat'],
+  ...['where', 'reject', 'find', 'sum', 'group_by', 'array_to_sentence_string'],
+] as const;
+
+function momentOf(value: unknown, zone: string, now: number): Moment | undefined {
   if (value instanceof FieldView) {
     const [first] = value.values;
     return first && fieldMoment(first, 'start');
   }
-  if (value === 'now' || value === 'today') return plainMoment(new Date(), zone);
+  if (value === 'now' || value === 'today') return plainMoment(new Date(now), zone);
   return plainMoment(value, zone);
 }
 

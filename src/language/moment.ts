@@ -24,8 +24,14 @@ const DAYS: Readonly<Record<string, number>> = { yesterday: -1, today: 0, tomorr
 const UNIT_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000 };
 const DAY_MS = 86_400_000;
 
-/** Whether a text reads as a date, with or without a time. */
-export const looksLikeDate = (text: string): boolean => DATE.test(text.trim());
+/** Whether a text reads as a date that there is, with or without a time. */
+export function looksLikeDate(text: string): boolean {
+  const [, day = '', minutes = '00:00', seconds = '00'] = DATE.exec(text.trim()) ?? [];
+  return isDay(day) && !Number.isNaN(Date.parse(`${day}T${minutes}:${seconds}Z`));
+}
+
+/** Written as a date is, but no calendar or clock has it. */
+export const isNoDate = (text: string): boolean => DATE.test(text.trim()) && !looksLikeDate(text);
 
 /** Whether a text is a relative value: `now`, `today`, `-7d`, `+2h`. */
 export const isRelative = (text: string): boolean =>
@@ -107,8 +113,11 @@ export function compareMoments(a: Moment, b: Moment): number {
 
 const compareTexts = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
-const isDay = (day: string): boolean =>
-  /^\d{4}-\d\d-\d\d$/.test(day) && !Number.isNaN(Date.parse(`${day}T00:00:00Z`));
+/** JavaScript takes February 30 for March 2. */
+function isDay(day: string): boolean {
+  const ms = /^\d{4}-\d\d-\d\d$/.test(day) ? Date.parse(`${day}T00:00:00Z`) : Number.NaN;
+  return !Number.isNaN(ms) && new Date(ms).toISOString().startsWith(day);
+}
 
 const shifted = (day: string, days: number): string =>
   new Date(Date.parse(`${day}T00:00:00Z`) + days * DAY_MS).toISOString().slice(0, 10);

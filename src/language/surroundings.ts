@@ -11,6 +11,8 @@ export interface Surroundings {
   readonly names: ReadonlySet<string>;
   /** What is wrong with the name of a field. Undefined: nothing, as far as anything is known. */
   fieldProblem(name: string): FieldProblem | undefined;
+  /** The same of a name in `data`, which steps before must have added. Left out: nothing is known of them. */
+  dataProblem?(name: string): FieldProblem | undefined;
 }
 
 const NOWHERE: Surroundings = { names: new Set(), fieldProblem: () => undefined };

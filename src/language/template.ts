@@ -3,7 +3,7 @@ import { PodiodError } from '../core/errors.ts';
 import { batchRoot, mentionedOfEach } from './batch.ts';
 import { textOf } from './compare.ts';
 import { reviveFields } from './field-view.ts';
-import { addFilters, ZONE } from './filters.ts';
+import { addFilters, NOW, ZONE } from './filters.ts';
 import { liquid } from './liquid.ts';
 import { isName, NAMES, type Name, type View } from './names.ts';
 import { surroundings } from './surroundings.ts';
@@ -84,6 +84,9 @@ export function compileTemplate(text: string, options: TemplateOptions = {}): Te
   const globals = (view: View) => ({
     get [ZONE]() {
       return view.timezone();
+    },
+    get [NOW]() {
+      return view.now().getTime();
     },
   });
   /** The time begins when all is there that is known to be needed. */

@@ -3,8 +3,8 @@ import { isPodiodError } from '../../core/errors.ts';
 import { nearest, suggestion } from '../../core/suggest.ts';
 import { DURATION } from '../../core/units.ts';
 import { isRecord, toNumber } from '../../core/values.ts';
-import { textOf } from '../compare.ts';
-import { isRelative, looksLikeDate } from '../moment.ts';
+import { equal, isEmpty, textOf } from '../compare.ts';
+import { compareMoments, isNoDate, isRelative, looksLikeDate, writtenMoment } from '../moment.ts';
 import { isName, NAMES, type Name } from '../names.ts';
 import { surroundings } from '../surroundings.ts';
 import { compileTemplate, hasTemplate, type Template } from '../template.ts';
@@ -177,7 +177,7 @@ class Parser {
     };
     if (path.some(part => part === ''))
       return wrong(`\`${key}\` is not a path`, 'write it as `fields.status`');
-    const { names, fieldProblem } = surroundings();
+    const { names, fieldProblem, dataProblem } = surroundings();
     if (!isName(root) && !names.has(root)) {
       const known = [...NAMES, ...names, 'all', 'any', 'not'];
       return wrong(`unknown name \`${root}\` in a condition`, suggestion(root, known, 'known are'));
@@ -185,6 +185,10 @@ class Parser {
     if (root === 'fields' || root === 'changes') {
       if (second === undefined) return wrong(`\`${key}\` names no field`, `write it as \`${root}.status\``);
       const problem = fieldProblem(second);
+      if (problem) return wrong(problem.message, problem.hint);
+    }
+    if (root === 'data' && second !== undefined) {
+      const problem = dataProblem?.(second);
       if (problem) return wrong(problem.message, problem.hint);
     }
     const parts = root === 'changes' ? CHANGE_PARTS : isName(root) ? KNOWN_PARTS[root] : undefined;
@@ -204,6 +208,7 @@ class Parser {
     const tests = this.#tests(value, at);
     const currency = tests.find(({ operator }) => operator === 'currency')?.operand.value;
     this.#checkTogether(tests, at);
+    this.#checkChange(path, tests, at);
     return {
       kind: 'test',
       path,
@@ -272,6 +277,8 @@ class Parser {
         return { operator: key, operand: this.#operand(value, at), at };
       default:
         if (isOrdered(value)) return { operator: key, operand: this.#operand(value, at), at };
+        if (typeof value === 'string' && isNoDate(value))
+          return wrong(`\`${key}: ${value}\` can never hold: no calendar has that date`);
         return wrong(
           `\`${key}: ${textOf(value)}\` can never hold: only numbers, amounts and dates have an order`,
           'write a number, a date like 2026-01-31, or a relative one like -7d, today or now',
@@ -327,16 +334,36 @@ class Parser {
     if (operandOf('exists')?.value === false && tests.some(isPositive)) {
       this.#complain({ path: at, message: 'what does not exist can be nothing else: this can never hold' });
     }
-    const low = toNumber(operandOf('gt', 'gte')?.value);
-    const high = toNumber(operandOf('lt', 'lte')?.value);
-    const isStrict = tests.some(({ operator }) => operator === 'gt' || operator === 'lt');
-    if (low === undefined || high === undefined) return;
-    if (low > high || (low === high && isStrict)) {
+    const [is, isNot] = [operandOf('eq'), operandOf('ne')];
+    const isEither = is && isNot && isFilled(is) && isFilled(isNot) && equal(is.value, isNot.value);
+    const mustBe = operandOf('exists')?.value;
+    const isNothing = (mustBe === true ? is : mustBe === false ? isNot : undefined) ?? NOT_GIVEN;
+    if (isEither || (isFilled(isNothing) && isEmpty(isNothing.value))) {
+      this.#complain({ path: at, message: 'the one is the opposite of the other: this can never hold' });
+    }
+    const above = tests.filter(({ operator }) => operator === 'gt' || operator === 'gte');
+    const below = tests.filter(({ operator }) => operator === 'lt' || operator === 'lte');
+    if (above.some(low => below.some(high => excludes(low, high)))) {
       this.#complain({
         path: at,
-        message: 'no number is above the one and below the other: this can never hold',
+        message: 'nothing is above the one and below the other: this can never hold',
       });
     }
+  }
+
+  /** A change is no value: only its two sides are. */
+  #checkChange([root, field, side]: readonly string[], tests: readonly Test[], at: Path): void {
+    if (root !== 'changes' || field === undefined || side !== undefined) return;
+    const isWhether = ({ operator, operand }: Test) =>
+      operator === 'exists' || operator === 'ne' || (operator === 'eq' && operand.value === null);
+    if (tests.every(isWhether)) return;
+    const name = `changes.${field}`;
+    this.#complain({
+      path: at,
+      message: `\`${name}\` is a change, which has no value of its own: this can never hold`,
+      hint: `write \`${name}.to\` or \`${name}.from\`, or \`${name}: { exists: true }\` for any change`,
+      atKey: true,
+    });
   }
 
   #operand(value: unknown, at: Path): Operand {
@@ -393,6 +420,35 @@ export const isMoney = (value: unknown): value is { value: unknown; currency?: u
 
 const moneyText = ({ value, currency }: { value: unknown; currency?: unknown }): string =>
   [value, currency].filter(part => part !== undefined).join(' ');
+
+const NOT_GIVEN: Operand = { value: 'anything', shown: '' };
+
+/** Known before anything is looked at. */
+const isFilled = ({ template, parts }: Operand): boolean => template === undefined && parts === undefined;
+
+/** Whether nothing can be above the one and below the other, as far as that is known by now. */
+function excludes(low: Test, high: Test): boolean {
+  const isStrict = low.operator === 'gt' || high.operator === 'lt';
+  const [from, to] = [toNumber(low.operand.value), toNumber(high.operand.value)];
+  if (from !== undefined && to !== undefined) return from > to || (from === to && isStrict);
+  const [start, end] = [momentOf(low.operand.value), momentOf(high.operand.value)];
+  // Which day a moment is on depends on the zone, and how far a day is from another on today.
+  if (!start || !end || start.kind !== end.kind) return false;
+  const order = compareMoments(start.moment, end.moment);
+  const isSameKind = (start.moment.time === undefined) === (end.moment.time === undefined);
+  return order > 0 || (order === 0 && isStrict && isSameKind);
+}
+
+/** Any would do: two relative ones are as far from each other as ever. */
+const SOMETIME = { ms: Date.UTC(2026, 5, 15, 12), zone: 'UTC' };
+
+function momentOf(value: unknown) {
+  const text = typeof value === 'string' ? value.trim() : '';
+  const moment = isRelative(text) || looksLikeDate(text) ? writtenMoment(text, SOMETIME) : undefined;
+  if (moment === undefined) return undefined;
+  const unit = moment.time === undefined ? 'days' : 'hours';
+  return { moment, kind: isRelative(text) ? unit : moment.instant === undefined ? 'local' : 'zoned' };
+}
 
 /** What has an order with something. */
 function isOrdered(value: unknown): boolean {

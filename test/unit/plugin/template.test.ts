@@ -87,6 +87,11 @@ describe('template', () => {
     ['{{ fields.manager.mail }} {{ fields.manager.id }}', 'ann@x.dk 9'],
     ['{{ fields.team.mail }} {{ fields.team.size }} {{ fields.team.first.name }}', 'ann@x.dk, bo@x.dk 2 Ann'],
     ['{% for m in fields.team %}<{{ m.mail }}>{% endfor %}', '<ann@x.dk><bo@x.dk>'],
+    ['{{ fields.team | map: "mail" | join: ";" }} {{ fields.team | join: "+" }}', 'ann@x.dk;bo@x.dk Ann+Bo'],
+    ['{{ fields.team | size }} {{ fields.status | size }} {{ fields.note | size }}', '2 1 5'],
+    ['{{ fields.status | first }} {{ fields.status | join: "+" }} {{ fields.team | last }}', 'Won Won Bo'],
+    ['{{ fields.none | join: "+" }}{{ fields.none | map: "mail" }}{{ fields.none | first }}.', '.'],
+    ['{{ "now" | date: "%F %H:%M" }}', '2026-01-31 13:00'],
     [
       '{{ fields.client.id }} {{ fields.client | link }} {{ item | link }}',
       '12 https://podio.com/acme https://x',
