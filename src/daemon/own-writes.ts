@@ -49,6 +49,7 @@ export class OwnWrites implements OwnLookup, WriteWatch {
   #others = false;
   readonly #early = new Set<number>();
   readonly #writing = new Map<string, Set<Promise<void>>>();
+  readonly #depths = new WeakMap<readonly PodioEvent[], Promise<number>>();
 
   constructor(deps: OwnWritesDeps) {
     this.#deps = deps;
@@ -132,7 +133,7 @@ export class OwnWrites implements OwnLookup, WriteWatch {
     const { own, reliably, signal, log } = this.#deps;
     if (itemId === undefined) this.#others = true;
     else (this.#items ?? this.#early).add(itemId);
-    const made = this.#depthOf(by?.event).then(
+    const made = this.#depthOf(by).then(
       (depth): OwnChange => ({
         id,
         ...(itemId !== undefined && { itemId }),
@@ -148,10 +149,22 @@ export class OwnWrites implements OwnLookup, WriteWatch {
       });
   }
 
-  /** How many runs led to the event that is in hand. */
-  async #depthOf(event: PodioEvent | undefined): Promise<number> {
-    const id = event && ownId(event);
-    if (event === undefined || id === undefined || !this.maybe(event)) return 0;
+  /** How many runs led to what is in hand: of several events together, to the one that most led to. */
+  #depthOf({ event, events }: PluginCallScope = {}): Promise<number> {
+    if (events === undefined) return event === undefined ? Promise.resolve(0) : this.#depthOfOne(event);
+    // A step may write as often as there are events.
+    const known = this.#depths.get(events);
+    if (known !== undefined) return known;
+    const depth = Promise.all(events.map(one => this.#depthOfOne(one))).then(depths =>
+      depths.reduce((most, each) => Math.max(most, each), 0),
+    );
+    this.#depths.set(events, depth);
+    return depth;
+  }
+
+  async #depthOfOne(event: PodioEvent): Promise<number> {
+    const id = ownId(event);
+    if (id === undefined || !this.maybe(event)) return 0;
     const { reliably, signal } = this.#deps;
     return (await reliably(() => this.#lookUp(id), signal))?.value?.depth ?? 0;
   }

@@ -230,17 +230,19 @@ export class Runner implements Taker {
       const slot = this.#next ?? this.#window.next();
       if (slot === undefined) return;
       this.#next = undefined;
+      this.#throttle?.came(slot);
       const waitMs = this.#waitMs(slot.value);
       if (waitMs > 0) {
         this.#wait(slot, waitMs);
         continue;
       }
-      if (this.#throttle && !this.#mayAsk(slot, this.#throttle)) continue;
       const alone = this.#caution?.wantsAlone(slot.value, this.#deps.intake().position) ?? false;
+      // Before it asks whether it may begin: it would lose its time to do so while others end.
       if (alone && this.#active > 0) {
         this.#next = slot;
         return;
       }
+      if (this.#throttle && !this.#mayAsk(slot, this.#throttle)) continue;
       const suspect = this.isSuspect(slot.value.key);
       if (suspect && !this.#takeTurn(slot)) {
         // Its time to begin is another's now: it asks anew when it comes back.
@@ -308,7 +310,9 @@ export class Runner implements Taker {
   /** A run that has begun goes on whatever others do. */
   #mayAsk(slot: Slot<Run>, throttle: Throttle<Slot<Run>>): boolean {
     const { delivery, resume } = slot.value;
-    return delivery !== undefined || (resume !== undefined && hasBegun(resume)) || throttle.mayAsk(slot);
+    const hasItsTurn = throttle.takeTurn(slot);
+    if (hasItsTurn || delivery !== undefined || (resume !== undefined && hasBegun(resume))) return true;
+    return throttle.mayAsk(slot);
   }
 
   /** How long a run that was not started in this life has to wait yet, milliseconds. */
@@ -626,9 +630,13 @@ export class Runner implements Taker {
 
   /** True when the end of the run is on disk. */
   async #record(slot: Slot<Run>, pause: Pause & { kind: 'ended' }): Promise<boolean> {
-    const { key, only, parkedId, together, event } = slot.value;
+    const { key, only, parkedId, together, event, events = [] } = slot.value;
     const { outcome, steps, error, park, rest } = pause;
     const shadow = this.#deps.rule.shadow && ({ shadow: true } as const);
+    // Dropping what was asked for takes its group apart, and this may be the later word.
+    const which = parkedId !== undefined && {
+      seqs: events.map(({ seq }) => seq).filter(seq => seq !== key.seq),
+    };
     const finished: Finished = {
       record: {
         ...key,
@@ -637,7 +645,7 @@ export class Runner implements Taker {
         ...(error !== undefined && { error }),
         ...shadow,
       },
-      ...(together && { others: { ...othersRecord(together.mode, event, pause), ...shadow } }),
+      ...(together && { others: { ...othersRecord(together.mode, event, pause), ...shadow, ...which } }),
       ...(park && { park }),
       ...(parkedId !== undefined && { parkedId }),
       ...(only && { branch: only.branch }),

@@ -27,11 +27,20 @@ export class Throttle<T extends object> {
     return this.#waiting.length;
   }
 
+  /** Its place is that of its coming, also where it has something else to wait for before it asks. */
+  came(one: T): void {
+    if (!this.#places.has(one)) this.#places.set(one, ++this.#count);
+  }
+
+  /** Whether it was released to ask; once. */
+  takeTurn(one: T): boolean {
+    return this.#released.delete(one);
+  }
+
   /** False: it waits for its turn. */
   mayAsk(one: T): boolean {
-    if (!this.#places.has(one)) this.#places.set(one, ++this.#count);
-    if (this.#released.delete(one)) return true;
-    if (this.#timer === undefined && this.#waiting.length === 0) return true;
+    // One that was released and has not asked yet comes first.
+    if (this.#timer === undefined && this.#waiting.length === 0 && this.#released.size === 0) return true;
     this.#wait(one);
     return false;
   }
@@ -64,9 +73,12 @@ export class Throttle<T extends object> {
   }
 
   #wait(one: T): void {
-    const place = this.#places.get(one) ?? ++this.#count;
-    this.#places.set(one, place);
-    const before = this.#waiting.findIndex(other => (this.#places.get(other) ?? 0) > place);
+    const place = this.#placeOf(one);
+    const before = this.#waiting.findIndex(other => this.#placeOf(other) > place);
     this.#waiting.splice(before < 0 ? this.#waiting.length : before, 0, one);
+  }
+
+  #placeOf(one: T): number {
+    return this.#places.get(one) ?? this.#count;
   }
 }

@@ -135,6 +135,7 @@ export function attempt(
     const scope: PluginScope = {
       ...at,
       event: task.event,
+      ...(task.bundle && { events: task.bundle.events }),
       fail,
       get signal() {
         return origin.signal;

@@ -11,6 +11,8 @@ export interface PluginScope {
   readonly step?: string;
   /** The event in hand, while one is. */
   readonly event?: PodioEvent;
+  /** Where it is the last of several in hand: all of them. */
+  readonly events?: readonly PodioEvent[];
   /** Aborted when the try is over. */
   readonly signal?: AbortSignal;
   /** Ends what is being done with this error. Does nothing when it is over. */

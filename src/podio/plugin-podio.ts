@@ -20,6 +20,8 @@ const KEPT = 10_000;
 /** What is being done when a plugin calls. */
 export interface PluginCallScope {
   readonly event?: PodioEvent | undefined;
+  /** Where it is the last of several: all of them. */
+  readonly events?: readonly PodioEvent[] | undefined;
   readonly rule?: string | undefined;
   /** Aborted when the try that calls is over. */
   readonly signal?: AbortSignal | undefined;

@@ -429,8 +429,13 @@ export interface Finished {
    * it was dropped meanwhile, parking again does nothing.
    */
   readonly parkedId?: string;
-  /** Where it was run for others too: what their records are to say. They wait no longer, unless the run is parked. */
-  readonly others?: Pick<RunRecord, 'outcome' | 'steps' | 'error' | 'shadow'>;
+  /**
+   * Where it was run for others too: what their records are to say. They wait no longer, unless the run is parked. Of a retry,
+   * `seqs` says which these are: it may have been dropped meanwhile, and then nothing holds them together any more.
+   */
+  readonly others?: Pick<RunRecord, 'outcome' | 'steps' | 'error' | 'shadow'> & {
+    readonly seqs?: readonly number[];
+  };
   /** Of a retry of one branch: `record` is about that one, and goes into what is on record of the others. */
   readonly branch?: string;
   /**

@@ -547,11 +547,12 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
     data.records.set(id, stored);
     data.lastRuns.set(rule, stored);
     if (others === undefined) return;
-    for (const seq of groups.others(rule, record.seq)) {
+    const { seqs = groups.others(rule, record.seq), ...told } = others;
+    for (const seq of seqs) {
       const key = { seq, eventId: entryAt(seq).event.id, replay: record.replay };
       // What was replaced stays so, whatever becomes of the run.
       const became = others.outcome === record.outcome ? outcome : others.outcome;
-      const other: RunRecord = copy({ ...key, ...others, outcome: became, rule, endedAt: now() });
+      const other: RunRecord = copy({ ...key, ...told, outcome: became, rule, endedAt: now() });
       data.records.set(runId(rule, key), other);
       data.lastRuns.set(rule, other);
     }
@@ -562,8 +563,9 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
     const id = runId(rule, key);
     data.marks.delete(id);
     const row = parkedRowOf(rule, key, '');
-    // Dropped meanwhile, which is the later word; or on record, so that this is a repeat.
-    if ((parkedId === undefined) !== (row === undefined) || (!row && data.records.has(id))) return undefined;
+    // Dropped meanwhile, which is the later word; or on record; or a repeat, so that it waits already.
+    if ((parkedId === undefined) !== (row === undefined) || (!row && data.records.has(id)))
+      return groups.waitMs(rule, key.seq);
     if (row) {
       data.parked.delete(row.id);
       data.records.delete(id);

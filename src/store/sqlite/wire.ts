@@ -106,7 +106,12 @@ export type FinishedRow = readonly [
 ];
 
 /** What the records of events say that were run together with another one. */
-type OthersRow = readonly [outcome: number, steps: string | null, error: string | null];
+type OthersRow = readonly [
+  outcome: number,
+  steps: string | null,
+  error: string | null,
+  seqs: readonly number[] | undefined,
+];
 
 export const packFinished = ({ record, park, parkedId, branch, rest, others }: Finished): FinishedRow => [
   record.seq,
@@ -116,7 +121,12 @@ export const packFinished = ({ record, park, parkedId, branch, rest, others }: F
   record.error ?? null,
   park,
   parkedId,
-  others && [outcomeNumber(others.outcome), stepsText(others.steps, others.shadow), others.error ?? null],
+  others && [
+    outcomeNumber(others.outcome),
+    stepsText(others.steps, others.shadow),
+    others.error ?? null,
+    others.seqs,
+  ],
   branch,
   rest && outcomeNumber(rest),
 ];

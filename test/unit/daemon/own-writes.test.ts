@@ -143,4 +143,14 @@ describe('own writes', () => {
     own.revised(3, 1, 101, by(event(2, 1), 'a'));
     expect(await own.find(event(3, 1))).to.include({ depth: 3 });
   });
+
+  it('that a run of several events makes are one deeper than the deepest of these', async () => {
+    const { clock, own } = scene();
+    await clock.advance(0);
+    own.revised(1, 1, 101, by(event(9, 1), 'a'));
+    own.revised(2, 1, 101, by(event(1, 1), 'b'));
+    const events = [event(2, 1), event(1, 1), event(9, 1)];
+    own.revised(3, 1, 101, { event: event(9, 1), events, rule: 'digest' });
+    expect(await own.find(event(3, 1))).to.include({ depth: 3, rule: 'digest' });
+  });
 });

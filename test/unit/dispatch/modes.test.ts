@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { sleep } from '../../../src/core/clock.ts';
 import type { PodioEvent } from '../../../src/core/event.ts';
 import type { AppTrigger, Mode, Rule, ScheduleTrigger } from '../../../src/core/rule.ts';
 import type { Changes, FieldChanged } from '../../../src/plugin/contract.ts';
@@ -716,6 +717,28 @@ describe('mode throttle', () => {
     end(undefined);
     await world.clock.advance(10 * MINUTE);
     expect(seen.seqs.flat().toSorted()).to.deep.equal([1, 2, 3, 5, 6, 7, 8]);
+  });
+
+  it('one that has to be alone keeps its place while many others wait', async () => {
+    const seen: number[] = [];
+    const world = new World({
+      rules: [ruleOf({ kind: 'throttle', max: 1, perMs: MINUTE })],
+      work: {
+        // Each is in hand when the next one may begin.
+        work: async ({ event }) => {
+          seen.push(event.seq);
+          await sleep(world.clock, 1.5 * MINUTE, new AbortController().signal);
+          return undefined;
+        },
+      },
+    });
+    await world.store.journal.append(Array.from({ length: 12 }, (_, n) => itemUpdate(n + 1, 1)));
+    // The process has ended while the second was alone in hand.
+    const lease = await world.store.lanes.acquire({ rule: 'r', shard: 0, of: 1 }, 'earliest');
+    await world.store.lanes.mark(lease, { seq: 2, eventId: 'item.update:2:1', replay: 0 }, true);
+    await world.crash();
+    await world.clock.advance(10 * MINUTE);
+    expect(seen.indexOf(2)).to.be.within(0, 3);
   });
 
   it('what is filtered and what is tried again begins nothing', async () => {

@@ -209,8 +209,9 @@ export function makeLaneWrites(db: DatabaseSync, parts: LaneWriteParts): LaneWri
     marks.lift(rule, key);
     const row = parked.any() ? selectParked.get(rule, seq, replay, '') : undefined;
     const known = selectOutcome.get(rule, seq, replay);
-    // Dropped meanwhile, which is the later word; or on record, so that this is a repeat.
-    if ((parkedId === undefined) !== (row === undefined) || (row === undefined && known)) return undefined;
+    // Dropped meanwhile, which is the later word; or on record; or a repeat, so that it waits already.
+    if ((parkedId === undefined) !== (row === undefined) || (row === undefined && known))
+      return groups.waitMs(rule, seq, at);
     if (row) {
       deleteParked.run(Number(row.id));
       parked.removed();
@@ -308,10 +309,10 @@ export function makeLaneWrites(db: DatabaseSync, parts: LaneWriteParts): LaneWri
       }
       record(rule, { seq, replay }, outcome, steps, error, at);
       if (others === undefined) return;
-      const [theirs, ...more] = others;
+      const [theirs, theirSteps, theirError, seqs = groups.others(rule, seq)] = others;
       // What was replaced stays so, whatever becomes of the run.
       const became = theirs === given ? outcome : theirs;
-      for (const other of groups.others(rule, seq)) record(rule, { seq: other, replay }, became, ...more, at);
+      for (const other of seqs) record(rule, { seq: other, replay }, became, theirSteps, theirError, at);
       if (!park && left === 0) groups.end(rule, seq);
     },
 
