@@ -171,7 +171,7 @@ export function makeAdmin({ token, deps, metrics, log: parent, mask }: AdminOpti
     ctx.body = { rules: statusOf(await deps.facts()).rules };
   });
   api.get('/api/events', async ctx => {
-    ctx.body = { events: (await deps.events(parseEventQuery(ctx.query))).map(eventToJson) };
+    ctx.body = { events: (await deps.events(parseEventQuery(ctx.query))).map(entry => eventToJson(entry)) };
   });
   api.get('/api/why', async ctx => {
     ctx.body = await deps.why(parseWhyQuery(ctx.query));

@@ -6,9 +6,19 @@ export interface EventJson extends PodioEvent {
   readonly runs: readonly (Omit<EventWithRuns['runs'][number], 'error'> & {
     readonly error: string | null;
   })[];
+  /** Rules that have begun with it, or are to, and wait; only where it is asked for. */
+  readonly waiting?: readonly Wait[];
 }
 
-export const eventToJson = ({ event, runs }: EventWithRuns): EventJson => ({
+/** What a rule waits for with an event. */
+export interface Wait {
+  readonly rule: string;
+  readonly why: string;
+  /** ISO 8601, UTC; null: that is not known, or it ends otherwise. */
+  readonly until: string | null;
+}
+
+export const eventToJson = ({ event, runs }: EventWithRuns, waiting: readonly Wait[] = []): EventJson => ({
   ...event,
   runs: runs.map(({ rule, outcome, steps, error, shadow }) => ({
     rule,
@@ -17,4 +27,5 @@ export const eventToJson = ({ event, runs }: EventWithRuns): EventJson => ({
     error: error ?? null,
     ...(shadow && { shadow }),
   })),
+  ...(waiting.length > 0 && { waiting }),
 });

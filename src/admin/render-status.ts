@@ -129,7 +129,13 @@ function rules(all: readonly RuleStatus[], width: number, now: number, paint: Pa
         ]
       : [],
   );
-  return [...lines, ...gathered, ...errors];
+  const throttled = all.flatMap(({ rule, throttled }) => {
+    if (throttled === undefined) return [];
+    const { runs, nextAt } = throttled;
+    const turn = `${runs === 1 ? '1 run waits for its' : `${runs} runs wait for their`} turn`;
+    return [clip(`${plain(rule)}: ${turn}, the next may begin at ${nextAt}`, width)];
+  });
+  return [...lines, ...gathered, ...throttled, ...errors];
 }
 
 function replays(all: readonly ReplayStatus[], width: number, now: number): string[] {

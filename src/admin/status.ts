@@ -56,6 +56,8 @@ export interface RuleStatus {
   readonly inHand: number;
   /** Runs that wait to try a step again. */
   readonly waiting: number;
+  /** Of these, how many wait for their turn (mode `throttle`), and when the next one may begin. */
+  readonly throttled?: { readonly runs: number; readonly nextAt: string };
   /** Events that wait to be run together, and those that are so just now; absent: none. */
   readonly gathered?: number;
   readonly parked: number;
@@ -328,6 +330,7 @@ function ruleOf(
     cursor: lane?.cursor ?? 0,
     inHand: report?.inHand ?? 0,
     waiting: report?.waiting ?? 0,
+    ...(report?.throttled && { throttled: report.throttled }),
     ...(lane?.gathered === undefined ? {} : { gathered: lane.gathered }),
     parked: parked.get(rule) ?? 0,
     ...(lane?.lastRunAt === undefined ? {} : { lastRunAt: new Date(lane.lastRunAt).toISOString() }),

@@ -69,6 +69,8 @@ export interface RuleStatus {
   readonly inHand: number;
   /** Runs that wait to try a step again. */
   readonly waiting: number;
+  /** Of a rule whose mode is `throttle`: of these, how many wait for their turn, and when the next one may begin, ISO 8601. */
+  readonly throttled?: { readonly runs: number; readonly nextAt: string };
   /** How far the journal has been looked at. */
   readonly position: number;
 }
@@ -251,7 +253,7 @@ export class Lane {
   }
 
   status(): RuleStatus {
-    const { isSetUp, active, waiting } = this.#runner;
+    const { isSetUp, active, waiting, throttled } = this.#runner;
     const halted = this.#halted;
     const unready = isSetUp ? undefined : this.#deps.steps.find(step => step.state.state !== 'ready');
     const lost = this.#isLost ? 'the lane was taken over by another owner' : undefined;
@@ -264,6 +266,7 @@ export class Lane {
       ...this.#deps.hold.told,
       inHand: active,
       waiting,
+      ...(throttled && { throttled }),
       position: this.#intake.position,
     };
   }

@@ -184,6 +184,13 @@ export class Runner implements Taker {
     return this.#timers.size + this.#standby.size + (this.#throttle?.size ?? 0);
   }
 
+  /** How many of these wait for their turn, and when the next one may begin. */
+  get throttled(): { readonly runs: number; readonly nextAt: string } | undefined {
+    const nextAt = this.#throttle?.nextAt;
+    if (this.#throttle === undefined || nextAt === undefined) return undefined;
+    return { runs: this.#throttle.size, nextAt: new Date(nextAt).toISOString() };
+  }
+
   /** Runs started and paused: whether it gets on. */
   get moves(): number {
     return this.#moves;

@@ -14,6 +14,8 @@ export class Throttle<T extends object> {
   #count = 0;
   /** Set while none may begin. */
   #timer: Cancel | undefined;
+  /** Until then, wall time, ms. */
+  #nextAt = 0;
   #isOver = false;
 
   /** @param release hands back what may ask again */
@@ -37,6 +39,11 @@ export class Throttle<T extends object> {
     return this.#released.delete(one);
   }
 
+  /** When the next one may begin, wall time, ms; undefined: none waits. */
+  get nextAt(): number | undefined {
+    return this.size > 0 ? Math.max(this.#nextAt, this.#clock.now()) : undefined;
+  }
+
   /** False: it waits for its turn. */
   mayAsk(one: T): boolean {
     // One that was released and has not asked yet comes first.
@@ -49,7 +56,9 @@ export class Throttle<T extends object> {
   refused(one: T, ms: number): void {
     if (this.#isOver) return;
     this.#wait(one);
-    this.#timer ??= this.#clock.after(ms, () => {
+    if (this.#timer !== undefined) return;
+    this.#nextAt = this.#clock.now() + ms;
+    this.#timer = this.#clock.after(ms, () => {
       this.#timer = undefined;
       this.next();
     });

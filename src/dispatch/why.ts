@@ -1,5 +1,6 @@
 /** Why a rule ran for a change or did not. Pure: it reads what is on record, and goes by the rules there are now. */
 import type { Check } from '../core/condition.ts';
+import { showDuration } from '../core/duration.ts';
 import { onlyFor, type PodioEvent } from '../core/event.ts';
 import { type LedgerEntry, type Range, without } from '../core/ledger.ts';
 import type { AppTrigger, FieldChange, Rule, Trigger } from '../core/rule.ts';
@@ -172,7 +173,8 @@ function missesOf(steps: readonly StepVerdict[]): number {
 const failuresOf = (verdict: StepVerdict | undefined): number =>
   verdict?.checks?.filter(({ holds }) => !holds).length ?? 0;
 
-function sentenceOf({
+/** What became of a run, or what it waits for; for people. */
+export function sentenceOf({
   outcome,
   steps,
   error,
@@ -210,7 +212,7 @@ function sentenceOf({
       if (gathered !== undefined && failing === undefined) return gatheredSentence(gathered);
       if (failing === undefined) return `it is under way${again}`;
       const wait = Math.max(0, Math.ceil(failing.waitMs / 1000));
-      const when = wait > 0 ? `next try in ${wait} s` : 'next try now';
+      const when = wait > 0 ? `next try in ${showDuration(1000 * wait)}` : 'next try now';
       const of = failing.branch ? ` for ${failing.branch}` : '';
       return `${failing.step}${of} has failed ${times(failing.attempts)}, ${when}: ${failing.error}${again}`;
     }
@@ -233,7 +235,7 @@ function gatheredSentence({ mode, count, since, waitMs, lead }: NonNullable<Trac
     batch: 'to be run with others',
     latest: 'for the run before it of its item',
   }[mode];
-  return `it waits ${what}: ${came}, ${left > 0 ? `${left} s more` : 'due now'} (mode ${mode})`;
+  return `it waits ${what}: ${came}, ${left > 0 ? `${showDuration(1000 * left)} more` : 'due now'} (mode ${mode})`;
 }
 
 const shadowOf = ({ outcome, steps, error }: Pick<TracedRun, 'outcome' | 'steps' | 'error'>): string => {
@@ -323,7 +325,14 @@ function whyNot(world: RulesWorld, rule: Rule, events: readonly PodioEvent[]): R
   if (live.state === 'waiting for setup') {
     return answer('waiting', `a step is not set up yet${live.error === undefined ? '' : `: ${live.error}`}`);
   }
-  return answer('waiting', `${behind}; ${live.inHand} are in hand, ${live.waiting} wait to try again`);
+  const { inHand, throttled, waiting } = live;
+  if (throttled === undefined || rule.mode?.kind !== 'throttle')
+    return answer('waiting', `${behind}; ${inHand} are in hand, ${waiting} wait to try again`);
+  const { max, perMs } = rule.mode;
+  const most = `${max === 1 ? '1 run begins' : `${max} runs begin`} in ${showDuration(perMs)} at most`;
+  const others = throttled.runs > 1 ? `, ${throttled.runs} wait` : '';
+  const turn = `it ${inHand > 0 ? 'is in hand, or ' : ''}waits for its turn: ${most}${others}`;
+  return answer('waiting', `${turn}, the next one at ${throttled.nextAt} (mode throttle)`);
 }
 
 /** What of the rule is paused, if anything: itself, or a plugin that its steps use. */

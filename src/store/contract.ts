@@ -471,7 +471,8 @@ export interface LaneStatus {
   readonly lag: number;
   /** Events that wait to be run together, those that are in hand included; absent: none. */
   readonly gathered?: number;
-  /** When the latest of these came, UTC milliseconds. */
+  /** When the first and the latest of these came, UTC milliseconds. */
+  readonly gatheredSince?: number;
   readonly gatheredAt?: number;
   readonly lastRunAt: number | undefined;
   readonly lastOutcome: Outcome | undefined;

@@ -150,11 +150,12 @@ export class MemoryGroups {
     };
   }
 
-  /** Rules and seqs of what waits, whether it is parked, and when the latest of its group came. */
-  *waiting(): Generator<{ rule: string; seq: number; isParked: boolean; lastAt: number }> {
+  /** Rules and seqs of what waits, whether it is parked, and when the first and the latest of its group came. */
+  *waiting(): Generator<{ rule: string; seq: number; isParked: boolean; firstAt: number; lastAt: number }> {
     for (const { rule, group, place, seqs } of this.#data.groups) {
       const isParked = place !== undefined && this.#world.isParked(rule, group.last);
-      for (const seq of seqs) yield { rule, seq, isParked, lastAt: group.lastAt };
+      const { firstAt, lastAt } = group;
+      for (const seq of seqs) yield { rule, seq, isParked, firstAt, lastAt };
     }
   }
 

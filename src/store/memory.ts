@@ -575,10 +575,14 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
     return groups.waitMs(rule, key.seq);
   };
 
-  const gatheredOf = (rule: string): { gathered?: number; gatheredAt?: number } => {
+  const gatheredOf = (rule: string): Pick<LaneStatus, 'gathered' | 'gatheredSince' | 'gatheredAt'> => {
     const waiting = [...groups.waiting()].filter(one => one.rule === rule && !one.isParked);
     if (waiting.length === 0) return {};
-    return { gathered: waiting.length, gatheredAt: Math.max(...waiting.map(({ lastAt }) => lastAt)) };
+    return {
+      gathered: waiting.length,
+      gatheredSince: Math.min(...waiting.map(({ firstAt }) => firstAt)),
+      gatheredAt: Math.max(...waiting.map(({ lastAt }) => lastAt)),
+    };
   };
 
   const status = (): readonly LaneStatus[] => {

@@ -3,6 +3,7 @@ import type { EventQuery, EventWithRuns, StoreReader } from '../../store/contrac
 import { type CommandContext, withCommonOptions, withExamples } from '../command.ts';
 import { follow, pages } from '../follow.ts';
 import type { Cli, CommonOptions } from '../io.ts';
+import type { Waits } from '../waits.ts';
 
 interface EventsOptions extends CommonOptions {
   readonly limit?: string;
@@ -20,7 +21,7 @@ export function defineEvents({ program, cli }: CommandContext): void {
   })
     .summary('the journal, and what every rule made of it')
     .description(
-      'Prints the journal, oldest first, each event with what every rule made of it. Works beside a running daemon and without one. Names that are no longer in the config are found too.',
+      'Prints the journal, oldest first, each event with what every rule made of it, or what it waits for with it and until when. Works beside a running daemon and without one. Names that are no longer in the config are found too.',
     )
     .option('-n, --limit <n>', 'the last N events')
     .option('-f, --follow', 'go on with events as they arrive, until Ctrl-C')
@@ -30,18 +31,21 @@ export function defineEvents({ program, cli }: CommandContext): void {
     .option('--type <type>', 'of this type, such as item.update')
     .option('--since <time>', 'taken in since: 2h or 7d ago, or an ISO 8601 time')
     .action(async (options: EventsOptions) => {
-      const [{ loadPartialOrFail }, { openReader }] = await Promise.all([
+      const [{ loadPartialOrFail }, { openReader }, { adminClient }, { makeWaits }] = await Promise.all([
         import('../setup.ts'),
         import('../../store/index.ts'),
+        import('../../admin/client.ts'),
+        import('../waits.ts'),
       ]);
       const filters = await filtersOf(options);
-      const { dataDir } = await loadPartialOrFail(cli, options);
+      const partial = await loadPartialOrFail(cli, options);
       const query = { ...filters, ...(await itemOf(cli, options)) };
-      const reader = openReader(dataDir);
+      const reader = openReader(partial.dataDir);
+      const waits = makeWaits(reader, adminClient(partial));
       try {
         await (options.json && !options.follow
-          ? printDocument(cli, reader, query)
-          : printLines(cli, reader, query, options));
+          ? printDocument(cli, reader, query, waits)
+          : printLines(cli, reader, query, waits, options));
       } finally {
         await reader.close();
       }
@@ -72,11 +76,11 @@ async function itemOf(cli: Cli, options: EventsOptions): Promise<Pick<EventQuery
   return { itemId: await resolveItem(cli, options, options.item) };
 }
 
-async function printDocument(cli: Cli, reader: StoreReader, query: EventQuery): Promise<void> {
+async function printDocument(cli: Cli, reader: StoreReader, query: EventQuery, waits: Waits): Promise<void> {
   // Nothing is written before the first is read: what fails until then is told in a document of its own.
   let before = '{"events": [';
   for await (const entry of pages(reader, query)) {
-    cli.io.stdout.write(`${before}\n  ${JSON.stringify(eventToJson(entry))}`);
+    cli.io.stdout.write(`${before}\n  ${JSON.stringify(eventToJson(entry, await waits(entry)))}`);
     before = ',';
   }
   cli.print(before === ',' ? '\n]}' : `${before}]}`);
@@ -86,15 +90,19 @@ async function printLines(
   cli: Cli,
   reader: StoreReader,
   query: EventQuery,
+  waits: Waits,
   options: EventsOptions,
 ): Promise<void> {
   const { printEntry } = await import('../show/entry.ts');
-  const print = (entry: EventWithRuns) =>
-    options.json ? cli.print(JSON.stringify(eventToJson(entry))) : printEntry(cli, entry);
+  const print = async (entry: EventWithRuns) => {
+    const waiting = await waits(entry);
+    if (options.json) cli.print(JSON.stringify(eventToJson(entry, waiting)));
+    else printEntry(cli, entry, waiting);
+  };
   let last = query.after ?? 0;
   let any = false;
   for await (const entry of pages(reader, query)) {
-    print(entry);
+    await print(entry);
     last = entry.event.seq;
     any = true;
   }
@@ -105,5 +113,5 @@ async function printLines(
   const stop = new AbortController();
   cli.io.onStop(() => stop.abort());
   const { last: _, ...filter } = query;
-  for await (const entry of follow(reader, filter, last, stop.signal)) print(entry);
+  for await (const entry of follow(reader, filter, last, stop.signal)) await print(entry);
 }

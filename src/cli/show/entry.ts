@@ -1,3 +1,4 @@
+import type { Wait } from '../../admin/events.ts';
 import type { StepVerdict } from '../../core/run.ts';
 import type { EventWithRuns } from '../../store/contract.ts';
 import type { Cli } from '../io.ts';
@@ -13,7 +14,7 @@ const LOOK = {
 } as const;
 
 /** An entry of the journal for people, with a line for what each rule made of it. */
-export function printEntry(cli: Cli, { event, runs }: EventWithRuns): void {
+export function printEntry(cli: Cli, { event, runs }: EventWithRuns, waiting: readonly Wait[] = []): void {
   const room = cli.terminal ? Math.max(cli.width, 30) : Infinity;
   const where = plain(event.app ?? event.space ?? `${event.ref.type}/${event.ref.id}`);
   const revision = event.revision === undefined ? '' : ` rev ${event.revision}`;
@@ -32,6 +33,10 @@ export function printEntry(cli: Cli, { event, runs }: EventWithRuns): void {
     cli.print(`        ${cli.style(color, mark)} ${clip(text, room - 10)}`);
     for (const line of wouldLines(steps, room - 12)) cli.print(`            ${line}`);
     for (const line of unknownFieldLines(steps)) cli.print(`            ${clip(line, room - 12)}`);
+  }
+  for (const { rule, why, until } of waiting) {
+    const when = until === null ? '' : `; until ${until}`;
+    cli.print(`        ${cli.style('yellow', '…')} ${clip(plain(`${rule}: ${why}${when}`), room - 10)}`);
   }
 }
 

@@ -234,6 +234,7 @@ for (const { name, make } of WORLDS) {
       expect((await store.lanes.status())[0]).to.include({
         lag: 0,
         gathered: 3,
+        gatheredSince: Date.parse(events[0]?.receivedAt ?? ''),
         gatheredAt: world.clock.now(),
       });
       await store.lanes.finish(lease, together(last), 3);

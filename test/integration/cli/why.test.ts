@@ -245,3 +245,67 @@ describe('a field that the app does not have', function () {
     expect(await daemon.ended).to.equal(0);
   });
 });
+
+describe('events that wait', function () {
+  this.timeout(30_000);
+
+  it('are told by podiod events: what for, and until when; what only the daemon knows while it runs', async () => {
+    const on = { app: 'leads', events: 'item.create' };
+    await using site = await makeSite({
+      plugins: {
+        audit: { use: 'file-logger', path: './audit.ndjson' },
+        away: { use: 'slack-notifier', webhookUrl: 'http://127.0.0.1:9/' },
+      },
+      rules: {
+        edits: { on, mode: { settle: '1h' }, steps: ['audit'] },
+        digest: { on, mode: { batch: { max: 10, within: '2h' } }, steps: ['audit'] },
+        slow: { on, mode: { throttle: { max: 1, per: '3h' } }, steps: ['audit'] },
+        failing: { on, delivery: { backoff: '4h..4h' }, steps: [{ away: { text: 'hello' } }] },
+      },
+    });
+    await using daemon = site.start(['--config', '.podiorc.yml']);
+    await until(async () => (await site.podiod(['status', '--ready'])).code === 0, 'a ready daemon');
+    const begun = Date.now();
+    for (const title of ['first', 'second']) site.podio.createItem(101, { fields: { title } });
+    interface Waiting {
+      readonly waiting?: readonly { rule: string; why: string; until: string | null }[];
+    }
+    const waits = async () => {
+      const { events } = JSON.parse((await site.podiod(['events', '--json'])).stdout);
+      return (events as readonly Waiting[]).map(({ waiting = [] }) => waiting);
+    };
+    const all = await until(async () => {
+      const [first = [], second = []] = await waits();
+      return first.length + second.length >= 7 && [first, second];
+    }, 'all that wait');
+    const rules = (told: (typeof all)[number] = []) => told.map(({ rule }) => rule).sort();
+    // One of the two has begun in the throttled rule.
+    expect(rules(all.flat())).to.deep.equal([
+      ...['digest', 'digest', 'edits', 'edits', 'failing', 'failing', 'slow'],
+    ]);
+    const of = (name: string) => all.flat().find(({ rule }) => rule === name) ?? expect.fail(name);
+    expect(of('edits').why).to.match(/^it waits for the edits of its item to stop: .* \(mode settle\)$/);
+    expect(of('digest').why).to.match(/^it waits to be run with others: 2 events since .* \(mode batch\)$/);
+    expect(of('failing').why).to.match(/^away has failed 1 try, next try in \dh .*: .*/);
+    expect(of('slow').why).to.match(
+      /^it waits for its turn: 1 run begins in 3h at most, the next one at .*Z \(mode throttle\)$/,
+    );
+    const hours = (name: string) => (Date.parse(of(name).until ?? '') - begun) / 3_600_000;
+    expect(hours('edits')).to.be.within(1, 1.02);
+    expect(hours('digest')).to.be.within(2, 2.02);
+    expect(hours('failing')).to.be.within(2, 4.02);
+
+    const { stdout } = await site.podiod(['events']);
+    expect(stdout).to.match(
+      /… edits: it waits for the edits of its item to stop: .*; until \d{4}-\d\d-.*Z\n/,
+    );
+    expect((await site.podiod(['status'])).stdout).to.match(
+      /slow: 1 run waits for its turn, the next may begin at \d{4}-/,
+    );
+
+    daemon.stop();
+    expect(await daemon.ended).to.equal(0);
+    const [first, second] = await waits();
+    expect([rules(first), rules(second)]).to.deep.equal(Array(2).fill(['digest', 'edits', 'failing']));
+  });
+});

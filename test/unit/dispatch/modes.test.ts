@@ -673,6 +673,10 @@ describe('mode throttle', () => {
     for (let item = 1; item <= 7; item++) await world.append(itemUpdate(item, 1));
     await world.crash();
     expect(seen).to.have.length(2);
+    expect(world.dispatcher.status()[0]?.throttled).to.deep.equal({
+      runs: 5,
+      nextAt: new Date(world.clock.now() + MINUTE).toISOString(),
+    });
     await world.clock.advance(MINUTE);
     await world.crash();
     for (let n = 0; n < 4; n++) await world.clock.advance(MINUTE);
@@ -685,6 +689,7 @@ describe('mode throttle', () => {
       [6, 2],
       [7, 3],
     ]);
+    expect(world.dispatcher.status()[0]).not.to.have.property('throttled');
   });
 
   it('lets others begin where the one whose time has come waits for a suspect of another rule', async () => {

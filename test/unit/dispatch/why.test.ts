@@ -94,7 +94,7 @@ describe('why a rule ran', () => {
       why: 'it is under way',
     });
     const failing = why({}, alone(event(), run({ outcome: 'open', steps: [], tries: [tries] })));
-    expect(failing.why).to.equal('work has failed 3 tries, next try in 20 s: no');
+    expect(failing.why).to.equal('work has failed 3 tries, next try in 20s: no');
   });
 
   it('the last replay tells', () => {
@@ -206,6 +206,12 @@ describe('why a rule did not run', () => {
     expect(behind.verdict).to.equal('waiting');
     expect(behind.why).to.equal('the rule has settled everything up to 3, this is 7');
     expect(why({}, alone(), live({})).why).to.match(/1 are in hand, 2 wait/);
+    const slow = { mode: { kind: 'throttle', max: 3, perMs: 90_000 } } as const;
+    const throttled = { runs: 2, nextAt: '2026-06-02T12:01:00.000Z' };
+    expect(why(slow, alone(), live({ inHand: 0, throttled })).why).to.equal(
+      'it waits for its turn: 3 runs begin in 1m 30s at most, 2 wait, the next one at 2026-06-02T12:01:00.000Z (mode throttle)',
+    );
+    expect(why(slow, alone(), live({ throttled })).why).to.match(/^it is in hand, or waits for its turn: /);
     expect(why({}, alone(), live({ state: 'halted', error: 'ERP is gone' })).why).to.equal(
       'the rule is halted: ERP is gone',
     );

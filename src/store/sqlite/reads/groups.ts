@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { PodioEvent } from '../../../core/event.ts';
 import type { GatherMode } from '../../../core/gather.ts';
-import type { ClosedGroup, RunKey, TracedRun } from '../../contract.ts';
+import type { ClosedGroup, LaneStatus, RunKey, TracedRun } from '../../contract.ts';
 import { type Names, NO_NAME } from '../names.ts';
 import { eventOf } from '../rows.ts';
 
@@ -10,8 +10,8 @@ export interface GroupReads {
   members(rule: string, lead: RunKey): readonly PodioEvent[];
   /** What an event waits for. */
   of(rule: number, seq: number, now: number): TracedRun['gathered'];
-  /** How many of a rule wait, and when the latest of them came. */
-  count(rule: number): { readonly gathered?: number; readonly gatheredAt?: number };
+  /** How many of a rule wait, and when the first and the latest of them came. */
+  count(rule: number): Pick<LaneStatus, 'gathered' | 'gatheredSince' | 'gatheredAt'>;
 }
 
 export function makeGroupReads(db: DatabaseSync, names: Names, ruleNames: Names): GroupReads {
@@ -31,7 +31,7 @@ export function makeGroupReads(db: DatabaseSync, names: Names, ruleNames: Names)
      JOIN event ON event.seq = gathering.last WHERE gathered.rule = ? AND gathered.seq = ?`,
   );
   const count = db.prepare(
-    `SELECT sum(count) AS n, max(last_at) AS at FROM gathering WHERE rule = ? AND NOT (place IS NOT NULL AND ${isParked})`,
+    `SELECT sum(count) AS n, min(first_at) AS since, max(last_at) AS at FROM gathering WHERE rule = ? AND NOT (place IS NOT NULL AND ${isParked})`,
   );
 
   return {
@@ -60,7 +60,8 @@ export function makeGroupReads(db: DatabaseSync, names: Names, ruleNames: Names)
     count(rule) {
       const row = count.get(rule);
       const n = Number(row?.n ?? 0);
-      return n > 0 ? { gathered: n, gatheredAt: Number(row?.at) } : {};
+      if (n === 0) return {};
+      return { gathered: n, gatheredSince: Number(row?.since), gatheredAt: Number(row?.at) };
     },
   };
 }
