@@ -50,6 +50,11 @@ export function makeExposition({ tallies, times }: Counted): (facts: StatusFacts
   const diskFree = gauge('podiod_disk_free_bytes', 'Room left where dataDir is.', []);
   const database = gauge('podiod_database_bytes', 'What the database takes up.', []);
   const alarms = gauge('podiod_alarms', 'Alarms that were raised and are not over.', ['alarm']);
+  const refused = gauge(
+    'podiod_config_refused',
+    '1: the config was to be read again and was not taken, so the one before goes on.',
+    [],
+  );
   const memory = gauge('podiod_resident_memory_bytes', 'Memory of the process.', []);
   const startTime = gauge('podiod_start_time_seconds', 'When the process started.', []);
   const gathered = gauge('podiod_gathered_events', 'Events that wait to be run together.', ['rule']);
@@ -103,6 +108,7 @@ export function makeExposition({ tallies, times }: Counted): (facts: StatusFacts
     for (const alarm of ALARM_NAMES) {
       alarms.set({ alarm }, facts.alarms.filter(raised => raised.alarm === alarm).length);
     }
+    refused.set(facts.config?.refused === undefined ? 0 : 1);
     memory.set(process.memoryUsage.rss());
     startTime.set(facts.startedAt / 1000);
     build.set({ version: facts.version }, 1);

@@ -2,7 +2,7 @@ import { countHooks, rulesOf, type StatusFacts } from './status.ts';
 
 /** The daemon in a line, for `systemctl status`: `12 rules, 9 hooks active, 1 ref degraded, lag 0`. Pure. */
 export function summaryOf(
-  facts: Pick<StatusFacts, 'readiness' | 'running' | 'lanes' | 'parked' | 'reconcile'>,
+  facts: Pick<StatusFacts, 'readiness' | 'running' | 'lanes' | 'parked' | 'reconcile' | 'config'>,
 ): string {
   const { ready, reasons, degraded } = facts.readiness;
   const rules = rulesOf(facts);
@@ -22,6 +22,7 @@ export function summaryOf(
     ...(degraded.length > 0 ? [`${count(degraded.length, 'ref')} degraded`] : []),
     ...(parked > 0 ? [`${parked} parked`] : []),
     `lag ${lag}`,
+    ...(facts.config?.refused ? ['the config file was not taken'] : []),
   ];
   return `${ready ? '' : `not ready (${reasons.join('; ')}): `}${parts.join(', ')}`;
 }

@@ -20,6 +20,11 @@ export interface AlarmLimits {
   readonly budget: number;
 }
 
+export type RuleFacts = Pick<RuleStatus, 'rule' | 'state' | 'error' | 'inHand' | 'waiting'> & {
+  /** That its steps use. */
+  readonly plugins: readonly string[];
+};
+
 /** What each part of the daemon knows. */
 export interface AlarmFacts {
   /** UTC milliseconds. */
@@ -27,7 +32,7 @@ export interface AlarmFacts {
   /** How long the process has run. */
   readonly upMs: number;
   readonly limits: AlarmLimits;
-  readonly rules: readonly Pick<RuleStatus, 'rule' | 'state' | 'error'>[];
+  readonly rules: readonly RuleFacts[];
   /** By rule. */
   readonly parked: ReadonlyMap<string, number>;
   readonly plugins: readonly BreakerStatus[];
@@ -38,10 +43,12 @@ export interface AlarmFacts {
   readonly retention: Pick<RetentionStatus, 'usage' | 'size' | 'over' | 'lastError' | 'lastRoundAt'>;
   /** Rules with `expect` for which nothing came; undefined: not known yet. */
   readonly silences: readonly Silence[] | undefined;
+  /** Why the last config that was to be taken was not, ISO 8601; undefined where it was. */
+  readonly refused: { readonly error: string; readonly at: string } | undefined;
 }
 
 /** An alarm that is not there now. Without `raisedAt`: it was raised before the start. */
-export type Asked = Pick<Outage, 'alarm' | 'subject'> & Partial<Pick<RaisedAlarm, 'raisedAt'>>;
+export type Asked = Pick<Outage, 'alarm' | 'subject' | 'of'> & Partial<Pick<RaisedAlarm, 'raisedAt'>>;
 
 export interface Found {
   readonly outages: readonly Outage[];
@@ -58,6 +65,8 @@ const PATIENT: ReadonlySet<AlarmName> = new Set([
   'podio-down',
   'budget',
   'cleanup',
+  // Whoever reloads a file with a mistake in it mends that, mostly.
+  'config',
 ]);
 
 export const isPatient = (alarm: AlarmName): boolean => PATIENT.has(alarm);
@@ -66,6 +75,7 @@ export const isPatient = (alarm: AlarmName): boolean => PATIENT.has(alarm);
 const ROOM_AGAIN = 1.1;
 
 const BUDGET_HOUR_MS = 60 * 60 * 1000;
+const BUCKETS = ['general', 'limited'] as const;
 
 /** @param isRaised whether there is an alarm already, by its name and subject */
 export function findOutages(
@@ -83,13 +93,16 @@ export function findOutages(
     ...budgetOutages(facts),
     ...diskOutages(facts, isRaised('disk', '')),
     ...retentionOutages(facts),
+    ...configOutages(facts),
   ];
   return { outages, isKnown: outage => isKnown(facts, outage) };
 }
 
-function isKnown(facts: AlarmFacts, { alarm, subject, raisedAt = 0 }: Asked): boolean {
+function isKnown(facts: AlarmFacts, { alarm, subject, of, raisedAt = 0 }: Asked): boolean {
   switch (alarm) {
     case 'parked':
+    // A process begins with the file as it is.
+    case 'config':
       return true;
     case 'halted':
       // It begins again at a start, and halts again where it did.
@@ -98,7 +111,7 @@ function isKnown(facts: AlarmFacts, { alarm, subject, raisedAt = 0 }: Asked): bo
       return facts.silences !== undefined;
     case 'plugin-down': {
       const plugin = facts.plugins.find(one => one.plugin === subject);
-      return plugin === undefined || plugin.hasWorked === true;
+      return plugin === undefined || plugin.hasWorked === true || isUnneeded(facts, subject);
     }
     case 'podio-down':
       return facts.podio.hasAnswered;
@@ -110,7 +123,7 @@ function isKnown(facts: AlarmFacts, { alarm, subject, raisedAt = 0 }: Asked): bo
     case 'budget': {
       const budget = facts.budgets.find(({ identity }) => identity === subject);
       // Of what was not asked for since the start nothing is known; by then the hour is another one.
-      const isTold = budget?.general !== undefined && budget.limited !== undefined;
+      const isTold = BUCKETS.every(name => !(of?.includes(name) ?? true) || budget?.[name] !== undefined);
       const isOwn = raisedAt >= facts.now - facts.upMs;
       return budget === undefined || isOwn || isTold || facts.upMs >= BUDGET_HOUR_MS;
     }
@@ -121,6 +134,16 @@ function isKnown(facts: AlarmFacts, { alarm, subject, raisedAt = 0 }: Asked): bo
       return facts.retention.lastRoundAt !== undefined;
   }
 }
+
+/**
+ * No run waits for the plugin, after long enough for those that a start found to have been tried: so nothing is held back,
+ * and whether it works nobody knows before it is used.
+ */
+const isUnneeded = ({ upMs, limits, rules }: AlarmFacts, plugin: string): boolean =>
+  upMs >= limits.afterMs &&
+  rules
+    .filter(({ plugins }) => plugins.includes(plugin))
+    .every(({ state, inHand, waiting }) => state === 'running' && inHand === 0 && waiting === 0);
 
 const runs = (count: number): string => (count === 1 ? '1 run' : `${count} runs`);
 
@@ -225,14 +248,20 @@ const podioOutages = ({ podio: { down }, now }: AlarmFacts): Outage[] =>
 /** Podio counts some operations by themselves, with fewer calls: nothing left of these stops rules as well. */
 const budgetOutages = ({ budgets, limits }: AlarmFacts): Outage[] =>
   budgets.flatMap(({ identity, general, limited, pausedMs }): Outage[] => {
-    const gone = [general, limited].find(one => one && one.remaining <= one.limit * limits.budget);
+    const told = { general, limited };
+    const used = BUCKETS.filter(name => {
+      const calls = told[name];
+      return calls !== undefined && calls.remaining <= calls.limit * limits.budget;
+    });
+    const gone = used[0] && told[used[0]];
     if (gone === undefined && pausedMs <= 0) return [];
     const left = gone === undefined ? '' : `: ${gone.remaining} of ${gone.limit} are left`;
     const text =
       pausedMs > 0
         ? `Podio has asked ${identity} to wait: no calls for ${showDuration(pausedMs)}`
         : `the calls of ${identity} to Podio are used up${left}`;
-    return [{ alarm: 'budget', subject: identity, count: 1, text }];
+    // A wait that Podio has asked for is known over a restart.
+    return [{ alarm: 'budget', subject: identity, count: 1, text, of: used }];
   });
 
 function diskOutages({ diskFree, limits }: AlarmFacts, isRaised: boolean): Outage[] {
@@ -258,6 +287,19 @@ function retentionOutages({ retention: { over, lastError, usage, size } }: Alarm
   return found;
 }
 
+const configOutages = ({ refused }: AlarmFacts): Outage[] =>
+  refused === undefined
+    ? []
+    : [
+        {
+          alarm: 'config',
+          subject: '',
+          count: 1,
+          ...sinceOf(refused.at),
+          text: `the config was to be read again and was not taken, the one before goes on: ${refused.error}`,
+        },
+      ];
+
 /** For people, when it is over. */
 export function overText({ alarm, subject }: Pick<Outage, 'alarm' | 'subject'>): string {
   switch (alarm) {
@@ -268,7 +310,7 @@ export function overText({ alarm, subject }: Pick<Outage, 'alarm' | 'subject'>):
     case 'silence':
       return `something came for rule ${subject} again, or it expects nothing any more`;
     case 'plugin-down':
-      return `plugin ${subject} works again, or no rule uses it any more`;
+      return `plugin ${subject} works again, or nothing waits for it any more`;
     case 'hook-down':
       return `the hooks of ${subject} are as they should be`;
     case 'degraded':
@@ -283,6 +325,8 @@ export function overText({ alarm, subject }: Pick<Outage, 'alarm' | 'subject'>):
       return 'the database fits into retention.size again';
     case 'cleanup':
       return 'old events are removed again';
+    case 'config':
+      return 'what runs is the config again that was to be taken';
   }
 }
 

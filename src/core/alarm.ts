@@ -14,6 +14,7 @@ export const ALARMS = {
   disk: 'there is little room left where `dataDir` is',
   size: 'the database is larger than `retention.size`, and nothing more may go',
   cleanup: 'old things can not be removed',
+  config: 'a config that was to be taken was not, and the one before goes on',
 } as const;
 
 export type AlarmName = keyof typeof ALARMS;
@@ -40,6 +41,8 @@ export interface Outage {
   readonly since?: number;
   /** In plain words, for people. */
   readonly text: string;
+  /** What has to be known to say that it is over, where that is less than all of its subject. */
+  readonly of?: readonly string[];
 }
 
 export interface RaisedAlarm extends Outage {

@@ -8,14 +8,16 @@ import type { Reconciler } from '../reconcile/index.ts';
 import type { Retention } from '../retention/retention.ts';
 import type { Base } from './base.ts';
 import { freeBytes } from './disk.ts';
+import type { Reloads } from './reload.ts';
 
 export interface Watched {
   readonly running: Pick<Dispatcher, 'status' | 'breakers'>;
   readonly reconciler: Pick<Reconciler, 'status'>;
   readonly retention: Pick<Retention, 'status'>;
+  readonly reloads: () => Pick<Reloads, 'status'>;
 }
 
-export function makeDaemonAlarms(base: Base, { running, reconciler, retention }: Watched): Alarms {
+export function makeDaemonAlarms(base: Base, { running, reconciler, retention, reloads }: Watched): Alarms {
   const { live, store, clock, fields, podio, log } = base;
   const startedAt = clock.monotonic();
   const silences = makeSilence({
@@ -28,6 +30,9 @@ export function makeDaemonAlarms(base: Base, { running, reconciler, retention }:
   const silencesBy = async (upMs: number): Promise<readonly Silence[] | undefined> =>
     upMs < live.config.alarms.afterMs ? undefined : silences();
 
+  const pluginsOf = (name: string): readonly string[] =>
+    live.config.rules.find(rule => rule.name === name)?.steps.map(({ plugin }) => plugin) ?? [];
+
   return makeAlarms({
     async look(isRaised) {
       const upMs = clock.monotonic() - startedAt;
@@ -35,7 +40,7 @@ export function makeDaemonAlarms(base: Base, { running, reconciler, retention }:
         now: clock.now(),
         upMs,
         limits: live.config.alarms,
-        rules: running.status(),
+        rules: running.status().map(rule => ({ ...rule, plugins: pluginsOf(rule.rule) })),
         parked: await store.parking.counts(),
         plugins: running.breakers(),
         reconcile: reconciler.status(),
@@ -44,6 +49,7 @@ export function makeDaemonAlarms(base: Base, { running, reconciler, retention }:
         diskFree: await freeBytes(live.config.dataDir),
         retention: await retention.status(),
         silences: await silencesBy(upMs),
+        refused: reloads().status()?.refused,
       };
       return findOutages(facts, isRaised);
     },

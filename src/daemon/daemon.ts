@@ -174,7 +174,12 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
     log,
   });
   starting.defer('retention', () => retention.stop());
-  const alarms = makeDaemonAlarms(base, { running: dispatcher, reconciler, retention });
+  const alarms = makeDaemonAlarms(base, {
+    running: dispatcher,
+    reconciler,
+    retention,
+    reloads: () => reloads,
+  });
   starting.defer('the alarms', () => alarms.stop());
   starting.defer('old secrets', forgetWhenReplaced(base.secrets, reconciler, clock, log));
   const readiness = makeReadiness({ clock, reconciler, outage });
@@ -272,6 +277,7 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
         lanes: await store.lanes.status(),
         parked: await store.parking.counts(),
         reconcile: reconciler.status(),
+        config: reloads.status(),
       }),
     async probe() {
       await store.probe();

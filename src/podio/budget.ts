@@ -72,6 +72,8 @@ interface Known {
   asOf: number;
   /** By then the window is another one: an hour after the first answer that belongs to it. */
   renewedBy: number;
+  /** `renewedBy` is when calls are to be tried again, no more: nothing was said of the window. */
+  isGuess?: boolean;
   /** The latest grant that was made only to see whether the window was renewed. */
   probedAt: number;
 }
@@ -161,6 +163,7 @@ export function makeBudget(options: {
     for (const known of account.known.values()) {
       known.remaining = 0;
       known.renewedBy = account.pausedUntil;
+      known.isGuess = true;
     }
   };
 
@@ -224,8 +227,10 @@ export function makeBudget(options: {
       return Array.from(accounts, ([identity, account]) => {
         const show = (bucket: Bucket) => {
           const known = account.known.get(bucket);
-          // Nobody has asked for a whole window after that one: whoever calls next has all of it.
-          const isOld = known !== undefined && now >= known.renewedBy + WINDOW_MS;
+          // Nobody has asked since the window became another one: whoever calls next has all of it. Where calls were made that
+          // nothing was told of, they may be of this one, and are not of the one after.
+          const isSure = known?.asOf === account.granted[bucket] && !known.isGuess;
+          const isOld = known !== undefined && now >= known.renewedBy + (isSure ? 0 : WINDOW_MS);
           return (
             known && { limit: known.limit, remaining: isOld ? known.limit : Math.max(0, known.remaining) }
           );
@@ -269,7 +274,10 @@ function learn(account: Account, bucket: Bucket, told: RateLimit, call: number, 
     return;
   }
   // Each call since takes one. Where more is left than that leaves, the window is another one.
-  if (told.remaining > known.remaining - (call - known.asOf)) known.renewedBy = now + WINDOW_MS;
+  if (told.remaining > known.remaining - (call - known.asOf)) {
+    known.renewedBy = now + WINDOW_MS;
+    known.isGuess = false;
+  }
   known.remaining = told.remaining;
   known.asOf = call;
 }

@@ -5,7 +5,7 @@ import { expect } from 'chai';
 import type { ReloadAnswer } from '../../src/daemon/reload.ts';
 import type { DaemonProcess } from '../support/processes.ts';
 import { until } from '../support/wait.ts';
-import { DEALS, LEADS, makeSite, type Site } from './site.ts';
+import { type ConfigChanges, DEALS, LEADS, makeSite, type Site } from './site.ts';
 
 const UPDATES = { on: { app: 'leads', events: 'item.update' } };
 const audited = { ...UPDATES, steps: ['audit'] };
@@ -45,8 +45,8 @@ async function statesOf(daemon: DaemonProcess): Promise<Readonly<Record<string, 
 describe('podiod reload', function () {
   this.timeout(60_000);
 
-  const makeGatedSite = async (rules: object): Promise<Site> => {
-    const site = await makeSite({ plugins: PLUGINS, rules });
+  const makeGatedSite = async (rules: object, config: ConfigChanges = {}): Promise<Site> => {
+    const site = await makeSite({ plugins: PLUGINS, rules, ...config });
     site.copyPlugin('gated.ts');
     site.copyPlugin('fussy.ts');
     return site;
@@ -155,7 +155,7 @@ describe('podiod reload', function () {
   });
 
   it('changes nothing for a file with a problem, and says where it is', async () => {
-    const site = await makeGatedSite({ one: audited });
+    const site = await makeGatedSite({ one: audited }, { alarms: { after: '1s' } });
     const daemon = await site.boot();
     site.configure({ plugins: PLUGINS, rules: { one: { ...audited, steps: ['nobody'] } } });
     const people = await site.podiod(['reload']);
@@ -181,11 +181,16 @@ describe('podiod reload', function () {
     expect((await site.podiod(['status'])).stdout).to.match(
       /the file was not taken .* ago: one problem in the config/,
     );
+    const metrics = async () => (await daemon.admin('/metrics')).text();
+    await until(async () => (await metrics()).includes('podiod_alarms{alarm="config"} 1'), 'the alarm');
+    expect(await metrics()).to.match(/^podiod_config_refused 1$/m);
     site.configure({ plugins: PLUGINS, rules: { one: audited } });
     await reload(site);
     expect((await site.podiod(['status'])).stdout)
       .to.match(/config +read again/)
       .and.not.include('not taken');
+    expect(await metrics()).to.match(/^podiod_config_refused 0$/m);
+    await until(async () => (await metrics()).includes('podiod_alarms{alarm="config"} 0'), 'its end', 10_000);
   });
 
   it('changes nothing where a plugin can not be set up, and takes the same file when it can', async () => {

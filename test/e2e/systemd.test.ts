@@ -71,6 +71,8 @@ describe('podiod under systemd', function () {
     site.configure({ rules: { ...AUDITED, more: { steps: ['audit'] } } });
     expect((await site.podiod(['reload'])).code).to.equal(78);
     await until(() => told().join() === 'ready,reloading,ready,reloading,ready', 'READY once more', 20_000);
+    const last = systemd.messages().findLast(({ READY }) => READY === '1')?.STATUS;
+    expect(last).to.match(/^2 rules, .*the config file was not taken$/);
     expect(await daemon.end('SIGTERM')).to.equal(0);
   });
 

@@ -54,6 +54,7 @@ describe('makeMetrics', () => {
       'podiod_api_paused_seconds{identity="login/bot@example.com"} 90',
       'podiod_disk_free_bytes 5000000000',
       'podiod_build_info{version="1.2.3"} 1',
+      'podiod_config_refused 0',
     ]);
     expect(text).to.not.include('podiod_deliveries_total{rule="won-leads",outcome="dropped"}');
     expect(text).to.not.include('podiod_lane_lag_events{rule="old"}');

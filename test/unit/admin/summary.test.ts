@@ -18,6 +18,10 @@ describe('summaryOf', () => {
       },
     });
     expect(summaryOf(calm)).to.equal('2 rules, 1 hook active, lag 0');
+    const refused = { error: 'one problem in the config', at: '2026-01-10T10:00:00.000Z' };
+    expect(summaryOf({ ...calm, config: { refused, needsRestart: [] } })).to.equal(
+      '2 rules, 1 hook active, lag 0, the config file was not taken',
+    );
   });
 
   it('names what is not ready, degraded or halted', () => {

@@ -1,10 +1,25 @@
 import { expect } from 'chai';
-import { type AlarmFacts, findOutages, isPatient, overText } from '../../../src/alarms/find.ts';
+import {
+  type AlarmFacts,
+  findOutages,
+  isPatient,
+  overText,
+  type RuleFacts,
+} from '../../../src/alarms/find.ts';
 import { ALARM_NAMES } from '../../../src/core/alarm.ts';
 import type { BudgetStatus } from '../../../src/podio/contract.ts';
 import { makeFacts } from '../admin/facts.ts';
 
 const GB = 1024 ** 3;
+
+const idle = (rule: string, but: Partial<RuleFacts> = {}): RuleFacts => ({
+  rule,
+  state: 'running',
+  inHand: 0,
+  waiting: 0,
+  plugins: ['audit'],
+  ...but,
+});
 
 /** A daemon in which all is well but what a test says. */
 function facts(but: Partial<AlarmFacts> = {}): AlarmFacts {
@@ -13,7 +28,7 @@ function facts(but: Partial<AlarmFacts> = {}): AlarmFacts {
     now,
     upMs: 3_600_000,
     limits: { afterMs: 300_000, disk: GB, budget: 0.02 },
-    rules: [{ rule: 'won-leads', state: 'running' }],
+    rules: [idle('won-leads')],
     parked: new Map(),
     plugins: [{ plugin: 'audit', state: 'closed', hasWorked: true }],
     reconcile: { ...reconcile, hooks: [] },
@@ -22,6 +37,7 @@ function facts(but: Partial<AlarmFacts> = {}): AlarmFacts {
     diskFree: 5 * GB,
     retention,
     silences: [],
+    refused: undefined,
     ...but,
   };
 }
@@ -63,9 +79,9 @@ describe('outages', () => {
     const { now } = facts();
     const texts = found({
       rules: [
-        { rule: 'a', state: 'halted', error: 'step tell gave up' },
-        { rule: 'b', state: 'waiting for setup', error: 'no such file' },
-        { rule: 'c', state: 'paused' },
+        idle('a', { state: 'halted', error: 'step tell gave up' }),
+        idle('b', { state: 'waiting for setup', error: 'no such file' }),
+        idle('c', { state: 'paused' }),
       ],
       silences: [{ rule: 'd', since: now - 90_000_000, everyMs: 86_400_000 }],
     }).map(({ alarm, subject, text }) => [alarm, subject, text]);
@@ -182,6 +198,18 @@ describe('outages', () => {
     expect(isOver(60_000)).to.equal(false);
     expect(isOver(60_000, { ...making, limited: { limit: 250, remaining: 100 } })).to.equal(true);
     expect(isOver(3_600_000)).to.equal(true);
+    // Only what was used up has to be told of.
+    const isOverOf = (...of: string[]) =>
+      findOutages(facts({ upMs: 60_000, budgets: [budget('app/101', 900)] }), none).isKnown({
+        alarm: 'budget',
+        subject: 'app/101',
+        of,
+      });
+    expect([isOverOf('general'), isOverOf('limited'), isOverOf()]).to.deep.equal([true, false, true]);
+    expect(found({ budgets: [making, budget('app/102', 0)] }).map(({ of }) => of)).to.deep.equal([
+      ['limited'],
+      ['general'],
+    ]);
     const { now } = facts();
     const own = { alarm: 'budget', subject: 'app/101', raisedAt: now - 1000 } as const;
     const { isKnown } = findOutages(facts({ upMs: 60_000, budgets: [budget('app/101', 900)] }), none);
@@ -224,12 +252,38 @@ describe('outages', () => {
     >;
     const known = (of: AlarmFacts) =>
       ALARM_NAMES.filter(alarm => findOutages(of, none).isKnown({ alarm, subject: subjects[alarm] ?? '' }));
-    expect(known(start)).to.deep.equal(['parked']);
+    expect(known(start)).to.deep.equal(['parked', 'config']);
     expect(known(facts({ ...start, ...facts(), budgets: [] }))).to.deep.equal(ALARM_NAMES);
     // What has left the config is over.
     const { isKnown } = findOutages(start, none);
     expect(isKnown({ alarm: 'plugin-down', subject: 'old' })).to.equal(true);
     expect(isKnown({ alarm: 'halted', subject: 'old' })).to.equal(true);
+  });
+
+  it('of a plugin are over after a start where nothing waits for it', () => {
+    const plugins = [{ plugin: 'audit', state: 'closed' }] as const;
+    const isOver = (but: Partial<AlarmFacts>) =>
+      findOutages(facts({ plugins, ...but }), none).isKnown({ alarm: 'plugin-down', subject: 'audit' });
+    expect(isOver({})).to.equal(true);
+    expect(isOver({ upMs: 200_000 })).to.equal(false);
+    for (const but of [{ waiting: 1 }, { inHand: 1 }, { state: 'paused' }, { state: 'halted' }] as const) {
+      expect(isOver({ rules: [idle('a'), idle('b', but)] }), JSON.stringify(but)).to.equal(false);
+    }
+    expect(isOver({ rules: [idle('a'), idle('b', { waiting: 1, plugins: ['tell'] })] })).to.equal(true);
+  });
+
+  it('of a config that was not taken say why', () => {
+    const { now } = facts();
+    const refused = { error: 'one problem in the config', at: new Date(now - 60_000).toISOString() };
+    expect(found({ refused })).to.deep.equal([
+      {
+        alarm: 'config',
+        subject: '',
+        count: 1,
+        since: now - 60_000,
+        text: 'the config was to be read again and was not taken, the one before goes on: one problem in the config',
+      },
+    ]);
   });
 
   it('have words for their end', () => {

@@ -174,11 +174,30 @@ describe('podio budget', () => {
   });
 
   it('does not call the calls of an identity used up for ever that makes none any more', async () => {
+    // Each: what came after the last answer that told, and how long it takes.
+    const cases: readonly [then: (budget: Budget) => void, hours: number][] = [
+      [() => {}, 1],
+      [budget => budget.take(ID, 'items.get', 'handshake').grant?.answered(undefined), 2],
+      [budget => void budget.take(ID, 'items.get', 'handshake'), 2],
+    ];
+    for (const [then, hours] of cases) {
+      const { budget, clock } = setUp();
+      call(budget, 1_000, 1);
+      then(budget);
+      await clock.advance(hours * HOUR - 1);
+      expect(budget.status()[0]?.general?.remaining).to.be.below(2);
+      await clock.advance(1);
+      expect(budget.status()[0]?.general?.remaining).to.equal(1_000);
+    }
+  });
+
+  it('does not take the end of a wait that Podio has asked for for the end of its hour', async () => {
     const { budget, clock } = setUp();
     call(budget, 1_000, 0);
-    await clock.advance(2 * HOUR - 1);
+    budget.pause(ID, 300_000);
+    await clock.advance(400_000);
     expect(budget.status()[0]?.general?.remaining).to.equal(0);
-    await clock.advance(1);
+    await clock.advance(HOUR);
     expect(budget.status()[0]?.general?.remaining).to.equal(1_000);
   });
 
