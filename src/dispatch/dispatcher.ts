@@ -141,7 +141,7 @@ export function makeDispatcher(deps: DispatcherDeps): Dispatcher {
 
   /** By the rule's name, in the order of the config. */
   const lanes = new Map(deps.rules.map(rule => [rule.name, makeLane(rule, deps)]));
-  const desk = new ReplayDesk(rule => lanes.get(rule)?.matcher, store.journal, store.replays);
+  const desk = new ReplayDesk(rule => lanes.get(rule), store.journal, store.replays);
   const tap = makeTap(feed, reliably);
   let changes: Subscription | undefined;
   const all = (): Lane[] => [...lanes.values()];

@@ -10,6 +10,7 @@ import type { ItemReader } from '../podio/contract.ts';
 import type { Matcher } from './match.ts';
 import { branchesOf } from './strands.ts';
 import { deliveryKey } from './trying.ts';
+import { wouldWait } from './would-wait.ts';
 
 export interface DryStep {
   readonly step: string;
@@ -33,6 +34,8 @@ export interface DryRun {
   readonly error?: string;
   /** Of a `where` that did not hold. */
   readonly checks?: readonly Check[];
+  /** What the rule's run mode would do first; absent where each event is run at once, and where the rule does not want it. */
+  readonly mode?: string;
 }
 
 export interface DryRunDeps {
@@ -50,9 +53,18 @@ export interface DryRunDeps {
  * What a rule would make of an event, with its effects captured. Nothing is tried twice and nothing is recorded.
  */
 export async function dryRun(deps: DryRunDeps, event: PodioEvent): Promise<DryRun> {
-  const { rule, matcher, reader } = deps;
+  const { rule, matcher } = deps;
   const match = matcher.match(event);
   if (match === 'no') return { rule: rule.name, outcome: 'unmatched', steps: [] };
+  const { checks, ...made } = await wantedRun(deps, event, match);
+  const isUnwanted = made.outcome === 'filtered' && made.steps.length === 0;
+  // What settles is judged by all that changed meanwhile, so this event alone does not decide.
+  const mode = isUnwanted && rule.mode?.kind !== 'settle' ? undefined : wouldWait(rule, event);
+  return { ...made, ...(checks && { checks }), ...(mode !== undefined && { mode }) };
+}
+
+async function wantedRun(deps: DryRunDeps, event: PodioEvent, match: 'yes' | 'ask'): Promise<DryRun> {
+  const { rule, matcher, reader } = deps;
   try {
     if (match === 'ask' && !matcher.decide(event, await reader.changes(event))) {
       return { rule: rule.name, outcome: 'filtered', steps: [] };

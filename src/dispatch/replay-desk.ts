@@ -1,6 +1,8 @@
 import type { PodioEvent } from '../core/event.ts';
+import type { Rule } from '../core/rule.ts';
 import type { Journal, Replays, SeqRange } from '../store/contract.ts';
 import type { Matcher } from './match.ts';
+import { modeOfReplay } from './would-wait.ts';
 
 /** A place in the journal, as people name it: a seq, or a time in UTC milliseconds. */
 export type Place = { readonly seq: number } | { readonly time: number };
@@ -18,8 +20,16 @@ export interface ReplayAnswer extends SeqRange {
   readonly rule: string;
   /** How many events the rule's triggers fit. Those that ask what changed are counted, and may be filtered out. */
   readonly events: number;
+  /** What the rule's run mode means for it; absent where it has none. */
+  readonly mode?: string;
   /** Of the replay, where one was asked for. */
   readonly id?: string;
+}
+
+/** What of a running rule a replay goes by. */
+export interface Replayed {
+  readonly rule: Pick<Rule, 'mode'>;
+  readonly matcher: Matcher;
 }
 
 /** Entries looked at in a turn. */
@@ -27,28 +37,30 @@ const PAGE = 1000;
 
 /** Where replays are asked for. It writes the wish down; the rule's lane finds it there. */
 export class ReplayDesk {
-  readonly #matcherOf: (rule: string) => Matcher | undefined;
+  readonly #laneOf: (rule: string) => Replayed | undefined;
   readonly #journal: Pick<Journal, 'read' | 'list' | 'head'>;
   readonly #replays: Pick<Replays, 'request'>;
 
   constructor(
     /** Undefined for a rule that is not running. */
-    matcherOf: (rule: string) => Matcher | undefined,
+    laneOf: (rule: string) => Replayed | undefined,
     journal: Pick<Journal, 'read' | 'list' | 'head'>,
     replays: Pick<Replays, 'request'>,
   ) {
-    this.#matcherOf = matcherOf;
+    this.#laneOf = laneOf;
     this.#journal = journal;
     this.#replays = replays;
   }
 
   /** Undefined for a rule that is not running. Rejects with a StoreError. */
   async ask({ rule, from, to, dryRun }: ReplayWish): Promise<ReplayAnswer | undefined> {
-    const matcher = this.#matcherOf(rule);
-    if (matcher === undefined) return undefined;
+    const lane = this.#laneOf(rule);
+    if (lane === undefined) return undefined;
+    const { matcher } = lane;
     const range = { from: await this.#firstAt(from), to: await this.#lastAt(to) };
     const events = await this.#count(range, event => matcher.match(event) !== 'no');
-    const answer = { rule, ...range, events };
+    const mode = modeOfReplay(lane.rule, events);
+    const answer = { rule, ...range, events, ...(mode !== undefined && { mode }) };
     return dryRun || events === 0 ? answer : { ...answer, id: await this.#replays.request(rule, range) };
   }
 

@@ -50,9 +50,12 @@ export function defineReplay({ program, cli, exit }: CommandContext): void {
       const say = (answer: ReplayAnswer, line: string) =>
         options.json ? cli.printJson(answer) : cli.print(line);
       if (dryRun || looked.events === 0) {
-        return say(looked, `${events(looked)} of rule ${rule} would be run again.`);
+        return say(looked, `${events(looked)} of rule ${rule} would be run again${modeOf(looked)}.`);
       }
-      if (!yes && !(await confirmed(cli, `Run rule ${rule} again over ${events(looked)}?`))) {
+      if (
+        !yes &&
+        !(await confirmed(cli, `Run rule ${rule} again over ${events(looked)}${modeOf(looked)}?`))
+      ) {
         cli.note('Nothing is run again.');
         return exit(EXIT.failed);
       }
@@ -70,6 +73,8 @@ export function defineReplay({ program, cli, exit }: CommandContext): void {
     'Exit codes: 0, 2 when there is no such rule, 1 when the answer was no or no daemon runs.',
   );
 }
+
+const modeOf = ({ mode }: ReplayAnswer): string => (mode === undefined ? '' : `, ${mode}`);
 
 const events = ({ events: count }: ReplayAnswer): string => `${count} ${count === 1 ? 'event' : 'events'}`;
 

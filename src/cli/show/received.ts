@@ -14,10 +14,11 @@ export function* showReceived(cli: Cli, received: readonly Received[]): Generato
     yield `${cli.style('cyan', event.type)}  ${event.app ?? event.space ?? ''}${item}`;
     const wanted = rules.filter(({ outcome }) => outcome !== 'unmatched');
     if (wanted.length === 0) yield cli.style('gray', '  no rule wants it');
-    for (const { rule, outcome, steps, error, checks } of wanted) {
+    for (const { rule, outcome, steps, error, checks, mode } of wanted) {
       const filtered = checks === undefined ? ' by its fields' : ' by its where';
       const own = steps.length > 0 ? '' : outcome === 'filtered' ? filtered : `: ${plain(error ?? '')}`;
       yield `  ${cli.style('bold', rule)}: ${cli.style(COLORS[outcome], outcome)}${clip(own, room - rule.length - 12)}`;
+      if (mode !== undefined) yield `    ${cli.style('yellow', clip(mode, room - 4))}`;
       yield* showChecks(checks, '    ', room);
       for (const step of steps) {
         yield `    ${clip(`${step.step}: ${plain(told(step))}`, room - 4)}`;

@@ -40,6 +40,21 @@ describe('podiod receive', () => {
     expect(site.podio.requests).to.have.length(0);
   });
 
+  it('says what the mode of a rule would do first', async () => {
+    const on = { app: 'leads', events: 'item.*' };
+    await using site = await makeSite({
+      rules: { r: { on, mode: { settle: '2m' }, where: { 'event.type': 'item.update' }, steps: ['audit'] } },
+    });
+    const { stdout } = await site.podiod(['receive', '-', ...LEADS], { input: UPDATE });
+    expect(stdout.split('\n').slice(1, 3)).to.deep.equal([
+      '  r: settled',
+      '    would wait 2m for further edits of its item, 1h in all at most, and be run with them (mode settle)',
+    ]);
+    const [created] = await receive(site, ['-', ...LEADS], CREATE);
+    expect(created?.rules[0]?.outcome).to.equal('filtered');
+    expect(created?.rules[0]?.mode).to.match(/mode settle/);
+  });
+
   it('reads forms, an object, a list and objects one a line, from a file or stdin', async () => {
     await using site = await makeSite();
     const [create, update] = [CREATE, UPDATE].map(form => Object.fromEntries(new URLSearchParams(form)));

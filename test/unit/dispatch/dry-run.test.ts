@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import type { BatchEnd, Mode, Rule } from '../../../src/core/rule.ts';
 import { type DryRunDeps, dryRun } from '../../../src/dispatch/dry-run.ts';
 import { makeMatcher } from '../../../src/dispatch/match.ts';
 import type { PreparedStep } from '../../../src/plugin/host.ts';
@@ -101,5 +102,32 @@ describe('dryRun', () => {
       outcome: 'failed',
       error: 'down',
     });
+  });
+
+  it('tells what the mode would do first, where the rule wants the event', async () => {
+    const never = { judge: async () => ({ holds: false, checks: [] }) };
+    const modeOf = async (mode: Mode, more: Partial<Rule> = {}) => {
+      const given = deps({}, ['sink']);
+      return (await dryRun({ ...given, rule: { ...given.rule, mode, ...more } }, event)).mode;
+    };
+    const settle: Mode = { kind: 'settle', quietMs: 120_000, atMostMs: 3_600_000 };
+    const batch = (closes: BatchEnd): Mode => ({ kind: 'batch', max: 50, closes });
+    const waits =
+      'would wait 2m for further edits of its item, 1h in all at most, and be run with them (mode settle)';
+    expect(await modeOf(settle)).to.equal(waits);
+    expect(await modeOf(settle, { where: never })).to.equal(waits);
+    expect(await modeOf(batch({ kind: 'within', ms: 600_000 }))).to.equal(
+      'would join the batch of up to 50 events that closes 10m after its first event (mode batch)',
+    );
+    expect(await modeOf(batch({ kind: 'within', ms: 600_000 }), { where: never })).to.equal(undefined);
+    const times: BatchEnd = { kind: 'at', minutes: [9 * 60, 16 * 60] };
+    const [day] = event.receivedAt.split('T');
+    expect(await modeOf(batch(times), { timezone: 'UTC' })).to.match(
+      new RegExp(`that closes at ${day} (09|16):00 UTC \\(mode batch\\)$`),
+    );
+    expect(await modeOf({ kind: 'latest' })).to.match(/no newer event of the item .* \(mode latest\)$/);
+    expect(await modeOf({ kind: 'throttle', max: 10, perMs: 60_000 })).to.equal(
+      'would begin when fewer than 10 runs have begun within the last 1m (mode throttle)',
+    );
   });
 });

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import type { Mode } from '../../../src/core/rule.ts';
 import type { StepTask } from '../../../src/plugin/host.ts';
 import { APP, itemUpdate, makeRule, makeStep, POLICY, type Work, World } from './support.ts';
 
@@ -41,6 +42,23 @@ describe('Replay', () => {
       'r/item.update:3:1/work/2',
       'r/item.update:3:1/work/3',
     ]);
+  });
+
+  it('tells what the mode of the rule means for it', async () => {
+    const told = async (mode: Mode) => {
+      const world = await new World({ rules: [makeRule('r', { mode })] }).start();
+      for (let item = 1; item <= 5; item++) await world.append(itemUpdate(item));
+      return (await ask(world, 1, 5, true))?.mode;
+    };
+    expect(await told({ kind: 'settle', quietMs: 1000, atMostMs: 9000 })).to.equal(
+      'each by itself: `mode: settle` is for events as they come, not for a replay',
+    );
+    expect(await told({ kind: 'throttle', max: 2, perMs: 60_000 })).to.equal(
+      'no more than 2 begin in 1m (mode throttle): the last one in 2m at the earliest',
+    );
+    expect(await told({ kind: 'throttle', max: 5, perMs: 60_000 })).to.equal(
+      'no more than 5 begin in 1m (mode throttle)',
+    );
   });
 
   it('tells how many it would be, and does nothing more when only asked that', async () => {
