@@ -58,7 +58,7 @@ export async function requestFor(
   }
   const body = sent?.text;
   if (options.secret !== undefined) {
-    for (const [name, value] of Object.entries(signed(options.secret, key, body ?? '', now)))
+    for (const [name, value] of Object.entries(signed(options.secret, deliveryKey, body ?? '', now)))
       headers.set(name, value);
   }
   return { method, url, headers, body, secrets: secretsIn(url, given, basic, options.secret) };

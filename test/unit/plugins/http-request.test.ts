@@ -163,7 +163,8 @@ describe('http-request', () => {
     await send({ url: server.url, json: { title: '{{ item.title }}' }, secret });
     const { headers, body } = server.calls[0] ?? expect.fail('no call');
     const { 'webhook-id': id, 'webhook-timestamp': at } = headers;
-    expect(id).to.match(/^test-rule\/item\.update:4711:\d+\/http-request$/);
+    // The parts of what is signed have dots between them, so there is none in the id.
+    expect(id).to.match(/^podiod-[0-9a-f]{64}$/);
     expect(Math.abs(Number(at) - Date.now() / 1000)).to.be.below(60);
     const wanted = createHmac('sha256', bytes).update(`${id}.${at}.${body}`).digest('base64');
     expect(headers['webhook-signature']).to.equal(`v1,${wanted}`);
