@@ -17,7 +17,7 @@ import { makeRecent } from '../podio/recent.ts';
 import type { Gaps, OwnChanges } from '../store/contract.ts';
 
 export interface OwnWritesDeps {
-  readonly gaps: Pick<Gaps, 'own'>;
+  readonly gaps: Pick<Gaps, 'own' | 'ledger'>;
   readonly own: OwnChanges;
   readonly names: Pick<Names, 'app'>;
   /** Whether any rule hears of this app's items, by its name in the config. */
@@ -97,6 +97,13 @@ export class OwnWrites implements OwnLookup, WriteWatch {
       if (here.size === 0) this.#writing.delete(place);
       resolve();
     };
+  }
+
+  /** Undefined where the store can't be read now: then what a write answers counts. */
+  async newest(itemId: number): Promise<number | undefined> {
+    const ledger = await this.#deps.gaps.ledger([itemId]).catch(() => undefined);
+    const { upTo, above = [] } = ledger?.get(itemId) ?? {};
+    return above.at(-1) ?? upTo;
   }
 
   revised(

@@ -48,6 +48,8 @@ export interface PluginPodioOptions {
 export interface WriteWatch {
   /** A write begins that makes something new, or changes this item. Answers what is to be called once it is over. */
   begun(itemId: number | undefined): () => void;
+  /** The newest revision of the item that anybody has told of. */
+  newest(itemId: number): Promise<number | undefined>;
   /** A revision of an item, 0 for its creation; its app where that is known. */
   revised(itemId: number, revision: number, appId: number | undefined, by: PluginCallScope | undefined): void;
   deleted(itemId: number, by: PluginCallScope | undefined): void;
@@ -58,6 +60,7 @@ export interface WriteWatch {
 
 const NOBODY: WriteWatch = {
   begun: () => () => {},
+  newest: async () => undefined,
   revised: () => {},
   deleted: () => {},
   commented: () => {},
@@ -128,21 +131,34 @@ function makeCalls(
     return signal ? { signal, patienceMs: STEP_PATIENCE_MS } : {};
   };
 
+  /**
+   * Of a write that changes nothing Podio answers the revision that there was before, which is somebody else's. So what was
+   * there before a write is looked up: what it is made on top of, what is in hand, what deliveries have told.
+   */
+  const before = async (itemId: number | undefined, body: unknown): Promise<number> => {
+    if (itemId === undefined) return NONE;
+    if (holdsNumber(body, 'revision')) return body.revision;
+    const event = current()?.event;
+    const inHand = event?.itemId === itemId ? event.revision : undefined;
+    return Math.max(inHand ?? NONE, (await watch.newest(itemId)) ?? NONE);
+  };
+
   /** Sends a write; its answer has to hold a number under `proof`. */
   const write = async <Proof extends string>(
     as: Identity,
     call: Pick<Call, 'method' | 'path' | 'operation' | 'body'>,
     options: WriteOptions | undefined,
     proof: Proof,
-    /** Told of the number while the write counts as under way. */
+    /** Told of the number while the write counts as under way, where it is a new one. */
     made: (id: number) => void,
     itemId?: number,
   ): Promise<Record<string, unknown> & Record<Proof, number>> => {
     const over = watch.begun(itemId);
     try {
+      const known = await before(itemId, call.body);
       const answer = await client.request(as, { ...call, query: switches(options), ...scope() });
       if (!holdsNumber(answer, proof)) throw unexpectedAnswer(call, proof);
-      made(answer[proof]);
+      if (answer[proof] > known) made(answer[proof]);
       return answer;
     } finally {
       over();
@@ -153,7 +169,7 @@ function makeCalls(
     type === 'item' && typeof id === 'number' ? id : undefined;
 
   /** A write by path: only what makes a revision and says which. */
-  const noteWrite = (method: string, path: string, answer: unknown): void => {
+  const noteWrite = (method: string, path: string, answer: unknown, known: number): void => {
     const by = current();
     const [, app] = /^\/item\/app\/(\d+)\/?$/.exec(path) ?? [];
     if (method.toUpperCase() === 'POST' && app !== undefined) {
@@ -167,7 +183,7 @@ function makeCalls(
       watch.tasked(answer.task_id, about(type, Number(id)), by);
     const itemId = Number(/^\/item\/(\d+)(?:\/|$)/.exec(path)?.[1]);
     if (method.toUpperCase() === 'GET' || !Number.isSafeInteger(itemId)) return;
-    if (holdsNumber(answer, 'revision'))
+    if (holdsNumber(answer, 'revision') && answer.revision > known)
       watch.revised(itemId, answer.revision, appSeen.get(itemId) ?? appOfItem(itemId), by);
   };
 
@@ -261,11 +277,13 @@ function makeCalls(
       const { about: subject, ...call } = parseRequest(method, path, options);
       const as = subject ? callerFor(subject.type, subject.id) : callerForRest(`${call.method} ${call.path}`);
       const isRead = call.method === 'GET' || call.operation === 'request.filter';
-      const over = isRead ? () => {} : watch.begun(subject?.type === 'item' ? subject.id : undefined);
+      const itemId = isRead || subject?.type !== 'item' ? undefined : subject.id;
+      const over = isRead ? () => {} : watch.begun(itemId);
       let answer: unknown;
       try {
+        const known = await before(itemId, call.body);
         answer = await client.request(as, { ...call, ...scope() });
-        noteWrite(method, call.path, answer);
+        noteWrite(method, call.path, answer, known);
       } finally {
         over();
       }
@@ -275,6 +293,9 @@ function makeCalls(
     },
   };
 }
+
+/** Older than every revision. */
+const NONE = -1;
 
 const switches = (options: WriteOptions | undefined): Record<string, boolean> => ({
   hook: options?.hook === true,

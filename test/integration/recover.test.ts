@@ -364,6 +364,7 @@ describe('missed changes', () => {
         current: () => undefined,
         watch: {
           begun: () => () => {},
+          newest: async () => undefined,
           revised: (itemId, revision) => {
             own.push(revision);
             void scene.store.gaps.own(itemId, revision, 'leads');

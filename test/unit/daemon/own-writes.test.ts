@@ -13,7 +13,11 @@ function scene({ log = silentLog, works = true, of }: { log?: Log; works?: boole
   const clock = makeVirtualClock();
   const store = of ?? makeMemoryStore({ clock });
   const disk = { works };
-  const gaps: Pick<Gaps, 'own'> = {
+  const gaps: Pick<Gaps, 'own' | 'ledger'> = {
+    ledger: async items => {
+      if (!disk.works) throw new StoreError('STORE_UNAVAILABLE', 'disk gone');
+      return store.gaps.ledger(items);
+    },
     own: async (...args) => {
       if (!disk.works) throw new StoreError('STORE_WRITE_FAILED', 'disk full');
       await store.gaps.own(...args);
@@ -111,6 +115,16 @@ describe('own writes', () => {
     expect(await own.find({ ...event(5, 9), type: 'item.delete', id: 'item.delete:5:9' })).to.include({
       depth: 1,
     });
+  });
+
+  it('are told from what was there before, as far as deliveries have told', async () => {
+    const { store, disk, own } = scene();
+    const jumps = (revision: number) => ({ ...itemUpdate(1, revision), following: 'jumps' as const });
+    expect(await own.newest(1)).to.equal(undefined);
+    await store.journal.append([jumps(3)]);
+    expect(await own.newest(1)).to.equal(3);
+    disk.works = false;
+    expect(await own.newest(1)).to.equal(undefined);
   });
 
   it('are waited for no longer when the write failed', async () => {

@@ -17,7 +17,15 @@ const event = (more: Partial<PodioEvent>): PodioEvent => ({
   ...more,
 });
 
-function setUp(options: { scope?: PluginCallScope; logins?: readonly Identity[] } = {}) {
+interface SetUp {
+  readonly scope?: PluginCallScope;
+  readonly logins?: readonly Identity[];
+  /** What deliveries have told of every item. */
+  readonly newest?: number;
+}
+
+function setUp(options: SetUp = {}) {
+  const own: string[] = [];
   const sent: string[] = [];
   const signals: (AbortSignal | undefined)[] = [];
   let answer: unknown = { item_id: 55, revision: 2, comment_id: 3, task_id: 4, app_id: 101, items: [] };
@@ -53,9 +61,18 @@ function setUp(options: { scope?: PluginCallScope; logins?: readonly Identity[] 
     logins: options.logins ?? [],
     appOfItem: itemId => (itemId === 9 ? 102 : undefined),
     current: () => options.scope,
+    watch: {
+      begun: () => () => {},
+      newest: async () => options.newest,
+      revised: (itemId, revision) => void own.push(`${itemId}:${revision}`),
+      deleted: () => {},
+      commented: () => {},
+      tasked: () => {},
+    },
   });
   return {
     podio,
+    own,
     sent,
     signals,
     reply: (value: unknown) => {
@@ -87,6 +104,27 @@ describe('podio for plugins', () => {
       'login/deals: POST /comment/item/9?hook=false {"value":"hi"}',
       'login/deals: POST /task/app/102/?hook=true {"text":"call"}',
     ]);
+  });
+
+  it('takes for its own what a write has made, and not what was there before', async () => {
+    const inHand = { event: event({ itemId: 9, revision: 2 }) };
+    const cases: [wanted: readonly string[], body: object, options: SetUp][] = [
+      [['9:2'], {}, {}],
+      [['9:2'], { revision: 1 }, { newest: 2 }],
+      // Podio answers the revision that there is, whoever made it.
+      [[], { revision: 2 }, {}],
+      [[], {}, { scope: inHand }],
+      [[], {}, { newest: 2 }],
+      [['9:2'], {}, { newest: 1, scope: { event: event({ itemId: 8, revision: 5 }) } }],
+    ];
+    for (const [wanted, body, options] of cases) {
+      for (const write of ['update', 'request'] as const) {
+        const { podio, own } = setUp(options);
+        if (write === 'update') await podio.items.update(9, body);
+        else await podio.request('PUT', '/item/9', { body });
+        expect(own, JSON.stringify([body, options])).to.deep.equal(wanted);
+      }
+    }
   });
 
   it('reads', async () => {
