@@ -10,6 +10,7 @@ import {
   type OwnLookup,
   ownId,
 } from '../core/own.ts';
+import { makeSieve } from '../core/sieve.ts';
 import type { Reliably } from '../dispatch/reliably.ts';
 import type { Names } from '../podio/contract.ts';
 import type { PluginCallScope, WriteWatch } from '../podio/plugin-podio.ts';
@@ -44,10 +45,11 @@ const ANY = 'any';
 export class OwnWrites implements OwnLookup, WriteWatch {
   readonly #deps: OwnWritesDeps;
   readonly #recent = makeRecent<string, Promise<OwnChange>>(KEPT);
-  /** Items of which there are own changes; undefined: not read yet, it may be any. */
-  #items: Set<number> | undefined;
+  /** Items of which there are own changes. Those of years without a restart take no more room than those of a day. */
+  readonly #items = makeSieve();
   #others = false;
-  readonly #early = new Set<number>();
+  /** False: it may be any item. */
+  #isRead = false;
   readonly #writing = new Map<string, Set<Promise<void>>>();
   readonly #depths = new WeakMap<readonly PodioEvent[], Promise<number>>();
 
@@ -62,15 +64,15 @@ export class OwnWrites implements OwnLookup, WriteWatch {
     if (read === undefined) return;
     const { items, others } = read.value;
     this.#others ||= others;
-    this.#items = new Set([...items, ...this.#early]);
-    this.#early.clear();
+    for (const item of items) this.#items.add(item);
+    this.#isRead = true;
   }
 
   maybe(event: PodioEvent): boolean {
     if (ownId(event) === undefined) return false;
     const { itemId } = event;
-    if (this.#items === undefined || this.#writing.size > 0) return true;
-    return itemId === undefined ? this.#others : this.#items.has(itemId);
+    if (!this.#isRead || this.#writing.size > 0) return true;
+    return itemId === undefined ? this.#others : this.#items.mayHave(itemId);
   }
 
   async find(event: PodioEvent): Promise<OwnChange | undefined> {
@@ -139,7 +141,7 @@ export class OwnWrites implements OwnLookup, WriteWatch {
   #keep(id: string, itemId: number | undefined, by: PluginCallScope | undefined): void {
     const { own, reliably, signal, log } = this.#deps;
     if (itemId === undefined) this.#others = true;
-    else (this.#items ?? this.#early).add(itemId);
+    else this.#items.add(itemId);
     const made = this.#depthOf(by).then(
       (depth): OwnChange => ({
         id,

@@ -17,9 +17,11 @@ export function makeOwnReads(db: DatabaseSync): OwnReads {
       const { item, depth, rule } = row;
       return { id, ...(item !== null && { itemId: Number(item) }), depth: Number(depth), rule: String(rule) };
     },
-    ownItems: () => ({
-      items: [...new Set(selectItems.all().map(({ item }) => Number(item)))],
-      others: selectOther.get() !== undefined,
-    }),
+    ownItems() {
+      const items = new Set<number>();
+      // There may be many changes of each.
+      for (const { item } of selectItems.iterate()) items.add(Number(item));
+      return { items: [...items], others: selectOther.get() !== undefined };
+    },
   };
 }
