@@ -72,7 +72,7 @@ export async function startDaemon(
     return {
       config: checked,
       warnings: loaded.diagnostics,
-      secrets: secretValues(checked, loaded.sources.secrets),
+      secrets: secretValues(checked, loaded.sources),
     };
   };
   const first = await load(config);

@@ -8,6 +8,7 @@ import { suggestion } from '../core/suggest.ts';
 import type { ReplayAnswer, ReplayWish } from '../dispatch/replay-desk.ts';
 import { type HttpServer, type ListenAt, listen } from '../http/server.ts';
 import type { Levels } from '../log/levels.ts';
+import type { Mask } from '../log/mask.ts';
 import type { HandshakeAnswer } from '../reconcile/index.ts';
 import type { EventQuery, EventWithRuns, ParkedSelection, Parking, Pausable } from '../store/contract.ts';
 import { AdminError, answerTo } from './errors.ts';
@@ -94,8 +95,8 @@ export interface AdminOptions {
   readonly deps: AdminDeps;
   readonly metrics: Pick<MetricsRegistry, 'text' | 'contentType'>;
   readonly log: Log;
-  /** Takes known secrets out of everything that is answered: error texts of plugins may hold some. */
-  readonly mask: (text: string) => string;
+  /** Takes known secrets out of everything that is answered, and out of errors what only looks like one. */
+  readonly mask: Pick<Mask, 'known'> & ((text: string) => string);
 }
 
 export interface Admin {
@@ -104,13 +105,19 @@ export interface Admin {
   listen(at: ListenAt): Promise<HttpServer>;
 }
 
+/** Where texts stand that quote others. */
+const ERRORS: ReadonlySet<string> = new Set(['error', 'lastError', 'message']);
+
 const MAX_BODY = '256kb';
 const MAX_CONNECTIONS = 200;
 
 export function makeAdmin({ token, deps, metrics, log: parent, mask }: AdminOptions): Admin {
   const log = parent.child({ module: 'admin' });
   const json = (value: unknown): string =>
-    JSON.stringify(value, (_key, part) => (typeof part === 'string' ? mask(part) : part));
+    JSON.stringify(value, (key, part) => {
+      if (typeof part !== 'string') return part;
+      return ERRORS.has(key) ? mask(part) : mask.known(part);
+    });
 
   /** Every answer leaves here, so that none has a stack, a secret or a shape of its own. */
   const answer: Middleware = async (ctx, next) => {

@@ -44,7 +44,7 @@ export interface LoadedConfig {
 export async function loadConfigOrFail(cli: Cli, options: ReadSettings): Promise<LoadedConfig> {
   const loaded = await readConfig(cli, options);
   const config = orFail(cli, loaded, options);
-  return { config, warnings: loaded.diagnostics, secrets: secretValues(config, loaded.sources.secrets) };
+  return { config, warnings: loaded.diagnostics, secrets: secretValues(config, loaded.sources) };
 }
 
 /** What a command needs that asks the running daemon or reads its data: a secret that this shell lacks is no problem. */

@@ -12,6 +12,8 @@ export interface Sources {
   readonly texts: ReadonlyMap<string, string>;
   /** Keys, beside the usual ones, whose values are masked: options that a plugin calls secret. */
   readonly secrets: ReadonlySet<string>;
+  /** Of `${...}`, those that came from a credential, or whose name says that they are secret. */
+  readonly values?: ReadonlySet<string>;
 }
 
 export interface Loaded {

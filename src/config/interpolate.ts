@@ -1,5 +1,6 @@
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join, parse, resolve } from 'node:path';
 import type { Diagnostic, Place } from '../core/diagnostic.ts';
+import { isSecretName } from '../core/secret-text.ts';
 import type { ConfigNode, MapEntry, ScalarNode } from './node.ts';
 import { isSecretKey } from './secret-keys.ts';
 
@@ -12,6 +13,8 @@ export interface ValueSources {
   readonly isOpenToAll?: (path: string) => Promise<boolean>;
   /** In place of a value that is missing; given: that is no problem then. `whole`: nothing else stands in the scalar. */
   readonly placeholder?: (key: string, name: string, whole: boolean) => string;
+  /** Told of values whose name, or place, says that they are secret. */
+  readonly onSecret?: (value: string) => void;
   /** The text of a file of the config, to point at the very expression. */
   readonly sourceOf: (file: string) => string;
 }
@@ -75,6 +78,7 @@ export async function interpolate(
         : malformed(match[0], 'the closing `}` is missing');
       if ('text' in value) {
         text += value.text;
+        if (isOfSecret(match[1] ?? '')) sources.onSecret?.(value.text);
         if (value.openFile !== undefined)
           report(openToAll(value.openFile, within(at.place, match[0], sources)));
       } else if (sources.placeholder && value.problem.code === 'CONFIG_MISSING_VALUE') {
@@ -89,6 +93,15 @@ export async function interpolate(
     return { ...at, value: text, interpolated: replaced };
   };
   return walk(node);
+}
+
+/** A credential, a variable or a file whose name says so, or a file among secrets, as containers have them. */
+function isOfSecret(expression: string): boolean {
+  if (expression.startsWith('credential:')) return true;
+  const path = /^file:([\s\S]*)$/.exec(expression)?.[1];
+  if (path === undefined) return isSecretName(VARIABLE.exec(expression)?.[1] ?? '');
+  const { name } = parse(path);
+  return isSecretName(name) || /(?:^|\/)(?:secrets|credentials)\//.test(path);
 }
 
 /** A name is shown where it surely is one, and no password that begins like one. */

@@ -72,7 +72,12 @@ export async function loadConfig(options: LoadOptions): Promise<LoadResult<Confi
     return result<Config>(undefined, [isEmpty(root.place)], texts);
   }
 
-  const values = { ...valueSources(env, texts), ...(options.placeholders && { placeholder }) };
+  const secretValues = new Set<string>();
+  const values = {
+    ...valueSources(env, texts),
+    ...(options.placeholders && { placeholder }),
+    onSecret: (value: string) => void secretValues.add(value),
+  };
   const filled = await interpolate(root, values, problem => {
     if (!options.withoutSecrets || problem.code !== 'CONFIG_MISSING_VALUE') report(problem);
   });
@@ -107,7 +112,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadResult<Confi
   const shown =
     problem && catalogText !== undefined ? new Map([...texts, [catalogFile, catalogText]]) : texts;
   return {
-    ...result(config, diagnostics, shown, secrets),
+    ...result(config, diagnostics, shown, secrets, secretValues),
     openFiles: await openFiles(root, isOpenToAll),
     ...(graph && { graph }),
     fields: { catalog: catalogFile, unchecked: fields.unchecked() },
@@ -185,10 +190,11 @@ function result<T>(
   diagnostics: readonly Diagnostic[],
   texts: Texts,
   secrets: ReadonlySet<string> = new Set(),
+  values: ReadonlySet<string> = new Set(),
 ): LoadResult<T> {
   const sorted = inOrder(diagnostics, [...texts.keys()]);
   const failed = config === undefined || sorted.some(({ severity }) => severity === 'error');
-  return { ...(failed ? {} : { config }), diagnostics: sorted, sources: { texts, secrets } };
+  return { ...(failed ? {} : { config }), diagnostics: sorted, sources: { texts, secrets, values } };
 }
 
 /** By file (as read) and place; the same said of the same place once, since two steps may share options. */

@@ -1,3 +1,4 @@
+import { keylessUrls, secretParams, userinfos } from '../core/secret-text.ts';
 import { isSecretKey } from './secret-keys.ts';
 
 const MASK = '***';
@@ -6,8 +7,8 @@ const KEY = /(?<=^[ \t]*(?:- +)*|[{,][ \t]*)(["']?)([A-Za-z_$][\w$-]*)\1[ \t]*:(
 /** Says where the secret is, not what it is: worth showing. A default may be the secret itself. */
 const REFERENCE = /^(["']?)\$\{(?:file:|credential:)?[^}:]*\}\1(?:\s+#.*)?$/;
 
-/** What stands before the host of a URL: `user:password`. */
-const USERINFO = /(?<=\b[a-z][a-z0-9+.-]*:\/\/)[^\s/"'<>]+(?=@)/gi;
+/** In any URL, whatever the key is called. */
+const IN_URLS = [keylessUrls, userinfos, secretParams];
 
 interface Range {
   readonly start: number;
@@ -21,7 +22,7 @@ export interface Masked {
 }
 
 /**
- * Replaces the values of keys that hold a secret, and passwords in URLs. Works on the text and not on the tree, since the text may be too
+ * Replaces the values of keys that hold a secret, and secrets in URLs. Works on the text and not on the tree, since the text may be too
  * broken to have one; masks rather too much.
  */
 export function maskSecrets(text: string, more: ReadonlySet<string>): Masked {
@@ -35,9 +36,10 @@ export function maskSecrets(text: string, more: ReadonlySet<string>): Masked {
       if (!REFERENCE.test(text.slice(range.start, range.end))) ranges.push(range);
     }
   }
-  for (const match of text.matchAll(USERINFO)) {
+  for (const match of IN_URLS.flatMap(pattern => [...text.matchAll(pattern())])) {
     const range = { start: match.index, end: match.index + match[0].length };
-    if (!ranges.some(({ start, end }) => start < range.end && range.start < end)) ranges.push(range);
+    if (!ranges.some(({ start, end }) => start < range.end && range.start < end) && !REFERENCE.test(match[0]))
+      ranges.push(range);
   }
   ranges.sort((a, b) => a.start - b.start);
   let masked = '';

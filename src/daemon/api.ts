@@ -103,7 +103,7 @@ export async function openApi(parts: ApiParts): Promise<HttpServer> {
     },
     metrics,
     log,
-    mask: options.log.mask?.known ?? (text => text),
+    mask: options.log.mask ?? Object.assign((text: string) => text, { known: (text: string) => text }),
   }).listen({ ...admin, ...(fd !== undefined && { fd }) });
   return server;
 }

@@ -133,7 +133,7 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
     clock,
     log,
     metrics,
-    ...(options.log.mask && { mask: options.log.mask.known }),
+    ...(options.log.mask && { mask: options.log.mask.known, maskError: options.log.mask }),
   });
   let left = 0;
   starting.defer(

@@ -66,6 +66,8 @@ export interface DeliveryContext {
   ): object & { mentions?(field: string): void };
   /** Takes secrets out of what a condition has seen, before it is kept. */
   mask(text: string): string;
+  /** The same of errors, which are told to people and kept: what only looks like a secret goes as well. */
+  maskError(text: string): string;
   /** Whether a try may be started: false when another owner may have the lane. */
   usable(): boolean;
   readonly outages: {
@@ -396,7 +398,7 @@ export class Delivery {
       const probe = admission === 'probe' ? breaker : undefined;
       const decided = await this.#failed(step, trying, time, branch, error, ms, probe);
       if (decided === 'aside') {
-        this.#setAside(at, failedBy(error, step, branch, trying, ms));
+        this.#setAside(at, failedBy(this.#messageOf(error), step, branch, trying, ms));
         return undefined;
       }
       if (decided !== 'continue') return decided;
@@ -404,7 +406,7 @@ export class Delivery {
       verdict = verdictOf(step, branch, 'continued', {
         attempts: trying.attempts,
         ms,
-        error: messageOf(error),
+        error: this.#messageOf(error),
         ...trying.unknownFields,
       });
     }
@@ -442,7 +444,7 @@ export class Delivery {
       // What could not be decided is never taken for decided, so `onError: continue` is for the step itself.
       const decided = await this.#failed({ ...step, onError: 'park' }, trying, time, branch, error, 0);
       if (decided === 'aside') {
-        this.#setAside(at, failedBy(error, step, branch, trying, 0));
+        this.#setAside(at, failedBy(this.#messageOf(error), step, branch, trying, 0));
         return undefined;
       }
       return decided === 'continue' ? undefined : decided;
@@ -473,6 +475,10 @@ export class Delivery {
   #masked(checks: readonly Check[]): readonly Check[] {
     const { mask } = this.#context;
     return checks.map(check => ({ ...check, test: mask(check.test), seen: mask(check.seen) }));
+  }
+
+  #messageOf(error: unknown): string {
+    return this.#context.maskError(messageOf(error));
   }
 
   #mayTry(): boolean {
@@ -520,7 +526,7 @@ export class Delivery {
     const sinceFirstMs = trying.since(time);
     const tried = { attempts: trying.attempts, sinceFirstMs };
     const decision = afterFailure(step, tried, error, random(), probe !== undefined);
-    const message = messageOf(error);
+    const message = this.#messageOf(error);
     const { attempts } = decision;
     trying.attempts = attempts;
     const { seq, id } = this.#task.event;
@@ -558,7 +564,7 @@ export class Delivery {
           return isKept ? 'aside' : ABORTED;
         }
         if (!(await this.#keepConditions(step.name))) return ABORTED;
-        const verdict = failedBy(error, step, branch, trying, ms);
+        const verdict = failedBy(this.#messageOf(error), step, branch, trying, ms);
         return isCondition(step.name) ? this.#givenUp([], park) : this.#giveUp(park, verdict);
       }
     }
@@ -626,13 +632,12 @@ export class Delivery {
 }
 
 const failedBy = (
-  error: unknown,
+  error: string,
   step: Pick<Step, 'name'>,
   branch: string,
   { attempts, unknownFields }: Trying,
   ms: number,
-): StepVerdict =>
-  verdictOf(step, branch, 'failed', { attempts, ms, error: messageOf(error), ...unknownFields });
+): StepVerdict => verdictOf(step, branch, 'failed', { attempts, ms, error, ...unknownFields });
 
 /** Which change, or which changes, a delivery is about. */
 function identityOf(event: PodioEvent, bundle: Bundle | undefined): string {

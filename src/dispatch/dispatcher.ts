@@ -41,6 +41,8 @@ export interface DispatcherDeps extends RuleSet {
   readonly random?: () => number;
   /** Takes secrets out of what conditions have seen, before it is kept. Default: leaves all as it is. */
   readonly mask?: (text: string) => string;
+  /** The same of errors. Default: leaves all as it is. */
+  readonly maskError?: (text: string) => string;
   /** What one rule may hold in memory. */
   readonly limits?: WindowLimits;
 }
@@ -126,6 +128,7 @@ export function makeDispatcher(deps: DispatcherDeps): Dispatcher {
       reader,
       view: (event, data, bundle, noField) => plugins.view(rule, event, data, bundle, noField),
       mask: deps.mask ?? (text => text),
+      maskError: deps.maskError ?? (text => text),
       lanes: store.lanes,
       feed,
       journal: store.journal,

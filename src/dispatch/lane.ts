@@ -38,6 +38,7 @@ export interface LaneDeps {
   readonly view: DeliveryContext['view'];
   /** Takes secrets out of what conditions have seen. */
   readonly mask: (text: string) => string;
+  readonly maskError: (text: string) => string;
   readonly lanes: Lanes;
   readonly feed: Feed;
   readonly journal: Pick<Journal, 'read'>;
@@ -134,6 +135,7 @@ export class Lane {
       signal,
       view: deps.view,
       mask: deps.mask,
+      maskError: deps.maskError,
       usable: () => this.#held?.usable() ?? false,
       outages: new Outages(this.#log, clock),
     };

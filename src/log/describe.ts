@@ -1,6 +1,7 @@
 /** Turns whatever was put into a log field into small plain data without secrets. Never throws. */
 import { ERROR_CODES } from '../core/errors.ts';
-import { isSecretKey, type Mask } from './mask.ts';
+import { isSecretName } from '../core/secret-text.ts';
+import type { Mask } from './mask.ts';
 
 export interface DescribeOptions {
   readonly mask: Mask;
@@ -35,7 +36,7 @@ function walk(value: unknown, key: string, options: DescribeOptions, above: read
   if (value === null) return null;
   if (above.includes(value)) return '[cyclic]';
   if (above.length >= MAX_DEPTH) return '[deep]';
-  if (isSecretKey(key)) return '***';
+  if (isSecretName(key)) return '***';
   try {
     return walkObject(value, key, options, [...above, value]);
   } catch {
@@ -45,7 +46,7 @@ function walk(value: unknown, key: string, options: DescribeOptions, above: read
 
 /** A verification code is a secret, an error code tells what happened. */
 const isSecretValue = (key: string, value: string): boolean =>
-  value !== '' && (isSecretKey(key) || (key === 'code' && !Object.hasOwn(ERROR_CODES, value)));
+  value !== '' && (isSecretName(key) || (key === 'code' && !Object.hasOwn(ERROR_CODES, value)));
 
 function walkObject(value: object, key: string, options: DescribeOptions, above: readonly object[]): unknown {
   if (value instanceof Error) return walkError(value, options, above);

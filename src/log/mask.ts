@@ -1,4 +1,5 @@
 /** Takes secrets out of text: the ones that are known by value, and what looks like one by where it stands. */
+import { keylessUrls } from '../core/secret-text.ts';
 
 /** Puts `***` in place of secrets. */
 export interface Mask {
@@ -22,8 +23,8 @@ const PLACES: readonly (readonly [pattern: RegExp, instead: string])[] = [
 ];
 
 const SUSPECTS: readonly (readonly [pattern: RegExp, instead: string])[] = [
-  // Slack's webhook URLs are secrets as a whole.
-  [/(https?:\/\/hooks\.slack\.com\/)[^\s"'<>]+/gi, `$1${MASKED}`],
+  // The webhook URLs of Slack and the like are secrets as a whole.
+  [keylessUrls(), MASKED],
   [/(\b[a-z][a-z0-9+.-]*:\/\/)[^\s/"'<>@]+@/gi, `$1${MASKED}@`],
   [/((?:\b[a-z][a-z0-9+.-]*:\/\/|\/)[^\s"'<>?#]*)\?[^\s"'<>#]+/gi, `$1?${MASKED}`],
   [/\b(Bearer|OAuth2|Basic)\s+[A-Za-z0-9._~+/=-]{8,}/gi, `$1 ${MASKED}`],
@@ -68,30 +69,4 @@ export function makeMask(secrets: Iterable<string> = []): Mask {
 
   add(secrets);
   return Object.assign((text: string) => replaceAll(known(text), SUSPECTS), { known, add });
-}
-
-/** Words that say, at the end of a key, that its value is a secret. */
-const SECRET_WORDS = new Set([
-  'token',
-  'tokens',
-  'password',
-  'passwd',
-  'secret',
-  'secrets',
-  'authorization',
-  'cookie',
-  'credential',
-  'credentials',
-  'apikey',
-]);
-
-/** Whether a key says that its value is a secret: `appToken`, `client_secret`, `Authorization`, `webhookUrl`. */
-export function isSecretKey(key: string): boolean {
-  const words = key
-    .replace(/([a-z0-9])([A-Z])/g, '$1_$2')
-    .toLowerCase()
-    .split(/[^a-z0-9]+/);
-  const last = words.at(-1) ?? '';
-  const pair = `${words.at(-2) ?? ''}${last}`;
-  return SECRET_WORDS.has(last) || ['apikey', 'hookkey', 'webhookurl', 'privatekey'].includes(pair);
 }

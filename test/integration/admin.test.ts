@@ -96,7 +96,7 @@ describe('admin API', () => {
       deps: { ...deps, ...but },
       metrics: makeMetrics(),
       log: silentLog,
-      mask: makeMask(['a-known-secret']).known,
+      mask: makeMask(['a-known-secret']),
     }).listen({ host: '127.0.0.1', port: 0 });
     running.push(server);
     const { port } = server.address;
@@ -149,7 +149,12 @@ describe('admin API', () => {
 
   it('is not ready with 503, degraded refs named', async () => {
     const degraded = [
-      { ref: 'app/1', error: 'a-known-secret was refused', since: '2026-01-01T00:00:00.000Z', rules: ['r'] },
+      {
+        ref: 'app/1',
+        error: 'a-known-secret was refused by https://a.example/x?sig=abc',
+        since: '2026-01-01T00:00:00.000Z',
+        rules: ['r'],
+      },
     ];
     const { call } = await start({ readiness: () => ({ ready: false, reasons: ['store'], degraded }) });
     const { status, body } = await call('/readyz', withoutToken);
@@ -157,7 +162,7 @@ describe('admin API', () => {
     expect(JSON.parse(body)).to.deep.equal({
       ready: false,
       reasons: ['store'],
-      degraded: [{ ...degraded[0], error: '*** was refused' }],
+      degraded: [{ ...degraded[0], error: '*** was refused by https://a.example/x?***' }],
     });
   });
 

@@ -75,7 +75,7 @@ async function examine(cli: Cli, options: DoctorOptions, tell: Tell): Promise<vo
   const client = adminClient(partial);
   const daemon = await lookAtDaemon(client, tell);
   if (!config) return;
-  const log = makeCommandLog(cli, options, secretValues(config, sources.secrets), 'error');
+  const log = makeCommandLog(cli, options, secretValues(config, sources), 'error');
   await using hooks = await openAs(config, log, { listen: daemon === undefined && options.handshake, tell });
   const listening = daemon !== undefined || 'handshake' in hooks;
   await askPodio({ cli, config, options, hooks, client: daemon && client, isListening: listening, tell });

@@ -120,10 +120,7 @@ async function loadTests(
     tests.push(...((await resolveTestFile({ root, report, lineOf }, names)) ?? []));
   }
   const failed = diagnostics.some(({ severity }) => severity === 'error');
-  configOrFail(
-    { ...(failed ? {} : { config }), diagnostics, sources: { texts, secrets: loaded.sources.secrets } },
-    look,
-  );
+  configOrFail({ ...(failed ? {} : { config }), diagnostics, sources: { ...loaded.sources, texts } }, look);
   return { config, tests, read: [...texts.keys()] };
 }
 

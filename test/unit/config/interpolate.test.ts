@@ -8,8 +8,10 @@ import type { Diagnostic } from '../../../src/core/diagnostic.ts';
 async function run(text: string, env: Record<string, string> = {}, files: Record<string, string> = {}) {
   const problems: Diagnostic[] = [];
   const { root } = parse('/etc/podiod/podiorc.yml', text);
+  const secrets: string[] = [];
   const sources = {
     env,
+    onSecret: (value: string) => void secrets.push(value),
     sourceOf: () => text,
     readFile: async (path: string) => {
       const found = files[path];
@@ -18,7 +20,7 @@ async function run(text: string, env: Record<string, string> = {}, files: Record
     },
   };
   const filled = await interpolate(root, sources, problem => problems.push(problem));
-  return { value: toPlain(filled), problems };
+  return { value: toPlain(filled), problems, secrets };
 }
 
 describe('config: interpolate', () => {
@@ -42,6 +44,20 @@ describe('config: interpolate', () => {
   it('takes the default for a variable that is missing or empty, and an empty value as it is without one', async () => {
     const { value } = await run(`a: \${A:-x}\nb: \${B:-x}\nc: \${B}\nd: \${A:-}\n`, { B: '' });
     expect(value).to.deep.equal({ a: 'x', b: 'x', c: '', d: '' });
+  });
+
+  it('tells which values are secret by where they come from, whatever they are put into', async () => {
+    const { secrets } = await run(
+      `a: x\${HOOK_TOKEN}\nb: \${HOST}\nc: \${credential:key}\nd: \${file:./smtp-password.txt}\ne: \${file:/run/secrets/a}\nf: \${file:./text.md}\n`,
+      { HOOK_TOKEN: 'one', HOST: 'a.example', CREDENTIALS_DIRECTORY: '/run/cred' },
+      {
+        '/run/cred/key': 'two',
+        '/etc/podiod/smtp-password.txt': 'three',
+        '/run/secrets/a': 'four',
+        '/etc/podiod/text.md': 'five',
+      },
+    );
+    expect(secrets).to.deep.equal(['one', 'two', 'three', 'four']);
   });
 
   it('leaves keys and templates alone', async () => {

@@ -40,6 +40,17 @@ describe('config: mask', () => {
     expect(mask('password: https://a:b@c/\n')).to.equal('password: ***\n');
   });
 
+  it('masks what else is secret in a URL, whatever the key is called', () => {
+    expect(mask('url: https://hooks.slack.com/services/T0/B0/x # note\n')).to.equal(
+      'url: https://hooks.slack.com/*** # note\n',
+    );
+    expect(mask('a: { url: "https://b.example/c?page=2&token=xyz&d=e", f: 1 }\n')).to.equal(
+      'a: { url: "https://b.example/c?page=2&token=***&d=e", f: 1 }\n',
+    );
+    const named = `url: https://b.example/c?key=\${KEY}\n`;
+    expect(mask(named)).to.equal(named);
+  });
+
   it('leaves the rest alone', () => {
     const text = 'tokenEndpoint: v2\ntext: the token is here\npath: ./a\nlogins:\n  bot: { username: a }\n';
     expect(mask(text)).to.equal(text);

@@ -264,6 +264,26 @@ describe('Lane', () => {
       expect(await parkedOf(world)).to.have.length(1);
     });
 
+    it('keeps errors without what is secret in them', async () => {
+      const work: Work = ({ event }) => {
+        throw event.revision === 1 ? new PermanentError('no s3cret') : new Error('a s3cret less');
+      };
+      const maskError = (text: string) => text.replaceAll('s3cret', '***');
+      const rules = [
+        makeRule('parks'),
+        makeRule('goes-on', { steps: [makeStep('work', { onError: 'continue' })] }),
+      ];
+      const world = await new World({ rules, work: { work }, maskError }).start();
+      await world.append(itemUpdate(1, 1), itemUpdate(2, 2));
+      const listed = await world.store.journal.list({});
+      expect(JSON.stringify(listed)).to.include('no ***').and.not.include('s3cret');
+      expect(JSON.stringify(await parkedOf(world)))
+        .to.include('no ***')
+        .and.not.include('s3cret');
+      const [waiting] = await world.store.journal.trace(listed[1]?.event.id ?? '');
+      expect(JSON.stringify(waiting)).to.include('a *** less').and.not.include('s3cret');
+    });
+
     it('in shadow keeps what it would do, and parks nothing', async () => {
       const work: Work = ({ event, would }) => {
         if (event.revision === 1) throw new PermanentError('never');

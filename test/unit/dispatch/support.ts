@@ -151,6 +151,7 @@ export interface WorldOptions {
   log?: Log;
   limits?: WindowLimits;
   mask?: (text: string) => string;
+  maskError?: (text: string) => string;
   own?: OwnLookup;
   /** In place of the store's own parts. */
   wrap?: (store: MemoryStore) => Pick<Store, 'journal' | 'lanes' | 'replays' | 'changes$'>;
@@ -202,7 +203,19 @@ export class World {
   }
 
   #make(): Dispatcher {
-    const { rules, work = {}, changes, spanned, ready, log, limits, wrap, mask, own } = this.options;
+    const {
+      rules,
+      work = {},
+      changes,
+      spanned,
+      ready,
+      log,
+      limits,
+      wrap,
+      mask,
+      maskError,
+      own,
+    } = this.options;
     return makeDispatcher({
       rules,
       store: { pauses: this.store.pauses, ...(wrap?.(this.store) ?? this.store) },
@@ -218,6 +231,7 @@ export class World {
       random: () => 1 - Number.EPSILON,
       ...(limits && { limits }),
       ...(mask && { mask }),
+      ...(maskError && { maskError }),
       ...(own && { own }),
     });
   }
