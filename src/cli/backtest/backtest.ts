@@ -2,7 +2,6 @@
 import type { Config } from '../../config/model.ts';
 import type { PodioEvent } from '../../core/event.ts';
 import { silentLog } from '../../core/log.ts';
-import { stampOf } from '../../core/podio-time.ts';
 import type { Rule } from '../../core/rule.ts';
 import { type Outcome, type RunRecord, type StepVerdict, unknownFieldsOf } from '../../core/run.ts';
 import { makeMatcher } from '../../dispatch/match.ts';
@@ -10,8 +9,8 @@ import type { PluginLoader } from '../../plugin/load.ts';
 import type { Identities, Identity, Names, PodioClient } from '../../podio/contract.ts';
 import { knowsField, type LearningFieldDirectory } from '../../podio/fields.ts';
 import { makeItemReader } from '../../podio/index.ts';
-import { seenOf } from '../../recover/missed.ts';
-import { PAGE_LIMIT } from '../../recover/pages.ts';
+import type { Seen } from '../../recover/missed.ts';
+import { editedSince, PAGE_LIMIT } from '../../recover/pages.ts';
 import type { Journal } from '../../store/contract.ts';
 import { makeMemoryStore } from '../../store/memory.ts';
 import { makeTurnedClock } from '../stage/clock.ts';
@@ -21,13 +20,14 @@ import {
   changesOf,
   inOrder,
   journaled,
+  listing,
   outlookOf,
   type Past,
   type Span,
   ticksOf,
   type WatchedApp,
 } from './history.ts';
-import { readerOfThePast } from './past.ts';
+import { madeLastBy, readerOfThePast } from './past.ts';
 
 export interface BacktestDeps {
   readonly config: Config;
@@ -53,10 +53,15 @@ export interface BacktestDeps {
   readonly onProgress: (words: string) => void;
 }
 
-/** Calls that are needed: so many at least, and no more than. `limited`: of the class that Podio allows few of. */
+/**
+ * Calls that are needed yet: so many at least, and no more than. Counted is what is read of the app's items and their
+ * history; what steps look up by themselves comes on top. `limited`: of the class that Podio allows few of.
+ */
 export interface Cost {
   readonly general: readonly [least: number, most: number];
   readonly limited: number;
+  /** Every item was looked at. Else there are too many, and the rest is taken to be like the busiest page. */
+  readonly isExact: boolean;
 }
 
 export interface AppPlan {
@@ -113,7 +118,7 @@ export interface Backtest {
 
 const HOUR_MS = 3_600_000;
 
-/** Looks how much there is, and what fields there are, at two calls an app; nothing more is read before `run`. */
+/** Lists what there is, and what fields there are. All of it is needed to run as well, and answers are kept. */
 export async function planBacktest(deps: BacktestDeps): Promise<Backtest> {
   const { config, rule, podio, identities, fields } = deps;
   const past: Past = { items: new Map(), revisions: new Map() };
@@ -122,7 +127,7 @@ export async function planBacktest(deps: BacktestDeps): Promise<Backtest> {
   const plans: AppPlan[] = [];
   for (const app of apps) {
     await fields.take(await podio.apps.get(app.as, app.id));
-    plans.push(await planApp(app, deps, asks));
+    plans.push(await planApp(app, deps, past, asks));
   }
   return { apps: plans, run: () => run(deps, apps, past) };
 }
@@ -149,46 +154,89 @@ function watchedApps({ apps }: Config, { triggers }: Rule, identities: Identitie
   });
 }
 
-/** From the first page, which is the one that listing begins with: what is asked for is kept. */
+/** So many are listed before it is asked whether to go on: 20,000 items, for half an hour's share of what Podio allows. */
+const MOST_PAGES = 40;
+
+/** In the words of listing, so that it begins with the same pages: what is asked for is kept. */
 async function planApp(
   app: WatchedApp,
-  { podio, span, untilNow }: BacktestDeps,
+  { podio, span, untilNow, signal, onProgress }: BacktestDeps,
+  past: Past,
   asks: boolean,
 ): Promise<AppPlan> {
-  const body = {
-    sort_by: 'last_edit_on',
-    sort_desc: false,
-    limit: PAGE_LIMIT,
-    offset: 0,
-    remember: false,
-    filters: { last_edit_on: { from: stampOf(span.since) } },
+  const pages = listing(app, podio, past, span);
+  let items = 0;
+  const seen = new Map<number, Seen>();
+  /** Calls for one item of the busiest page. */
+  const busiest = { histories: 0, looks: 0 };
+  let isExact = true;
+  let count = 0;
+  const onPage = (filtered: number) => {
+    items = Math.max(items, filtered);
   };
-  const page = await podio.items.filter(app.as, app.id, body);
-  const outlooks = page.items.flatMap(item => {
-    const seen = seenOf(item);
-    return seen ? [outlookOf(seen, app, span)] : [];
-  });
-  const items = page.filtered;
-  const scale = outlooks.length > 0 ? items / outlooks.length : 0;
-  const histories = Math.ceil(outlooks.filter(({ needsHistory }) => needsHistory).length * scale);
-  // What each update has changed, where that is asked for; and the item as it was, where the rule looks at it.
-  const looks = outlooks.reduce(
-    (sum, { updates, outdated }) => sum + (asks ? updates : 0) + (asks && untilNow ? 0 : outdated),
-    0,
-  );
-  const most = histories + Math.ceil(looks * scale);
-  const limited = Math.max(0, Math.ceil(items / (PAGE_LIMIT - 1)) - 1);
+  for await (const page of editedSince({ ...pages, items: { filter: counting(pages.items, onPage) } })) {
+    signal.throwIfAborted();
+    for (const one of page) seen.set(one.itemId, one);
+    const { histories, looks } = looksAt(page, app, span, past, { asks, untilNow });
+    busiest.histories = Math.max(busiest.histories, histories / page.length);
+    busiest.looks = Math.max(busiest.looks, looks / page.length);
+    onProgress(`${app.name}: ${seen.size} of ${items} items`);
+    if (++count === MOST_PAGES && seen.size < items) {
+      isExact = false;
+      break;
+    }
+  }
+  const rest = isExact ? 0 : items - seen.size;
+  const { histories, looks } = looksAt([...seen.values()], app, span, past, { asks, untilNow });
+  const least = histories;
+  const most = histories + looks + Math.ceil(rest * (busiest.histories + busiest.looks));
+  const limited = Math.ceil(rest / (PAGE_LIMIT - 1));
   const share = podio.share(app.as);
   const msFor = (general: number): number =>
     Math.max(general / Math.max(share.general, 1), limited / Math.max(share.limited, 1)) * HOUR_MS;
   return {
     app: app.name,
-    items,
-    cost: { general: [histories, most], limited },
-    leastMs: msFor(histories),
+    items: isExact ? seen.size : items,
+    cost: { general: [least, most], limited, isExact },
+    leastMs: msFor(least),
     mostMs: msFor(most),
   };
 }
+
+type Filter = PodioClient['items']['filter'];
+
+const counting =
+  (items: { filter: Filter }, onPage: (filtered: number) => void): Filter =>
+  async (...given) => {
+    const page = await items.filter(...given);
+    onPage(page.filtered);
+    return page;
+  };
+
+/** At most: what each update has changed, where that is asked for; the item as it was; and who made what no history tells of. */
+function looksAt(
+  page: readonly Seen[],
+  app: WatchedApp,
+  span: Span,
+  { items }: Past,
+  { asks, untilNow }: { readonly asks: boolean; readonly untilNow: boolean },
+): { readonly histories: number; readonly looks: number } {
+  let histories = 0;
+  let looks = 0;
+  for (const seen of page) {
+    const { needsHistory, updates, outdated } = outlookOf(seen, app, span);
+    if (needsHistory) histories++;
+    // Led back step by step, an item as it was takes no call that what its updates have changed does not take.
+    const steps = untilNow ? Math.max(updates, outdated > 0 ? seen.revision : 0) : updates + outdated;
+    looks += asks ? steps : outdated;
+    if (!needsHistory && updates > 0 && madeLastBy(items.get(seen.itemId), seen.revision) === undefined)
+      looks += ACTOR_CALLS;
+  }
+  return { histories, looks };
+}
+
+/** The item, and where it does not tell, its history. */
+const ACTOR_CALLS = 2;
 
 async function run(deps: BacktestDeps, apps: readonly WatchedApp[], past: Past): Promise<BacktestResult> {
   const { config, rule, podio, identities, fields, span, signal, journal, onProgress } = deps;

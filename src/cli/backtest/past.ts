@@ -1,6 +1,7 @@
 import { isPodiodError } from '../../core/errors.ts';
 import type { PodioEvent } from '../../core/event.ts';
 import type { FieldDifference, Item, ItemField } from '../../core/podio.ts';
+import { isRecord } from '../../core/values.ts';
 import type { Identities, Identity, ItemReader, PodioClient } from '../../podio/contract.ts';
 import type { Past } from './history.ts';
 
@@ -62,12 +63,16 @@ export function readerOfThePast(now: ItemReader, deps: PastDeps): ItemReader {
         itemId === undefined || revision === undefined ? undefined : revisions.get(itemId)?.get(revision);
       if (known?.created_by) return known.created_by;
       const item = itemId === undefined ? undefined : items.get(itemId);
-      const byline = revision === 0 ? item?.created_by : undefined;
-      return typeof byline === 'object' && byline !== null
-        ? (byline as Record<string, unknown>)
-        : now.actor(event);
+      const byline = revision === 0 ? item?.created_by : madeLastBy(item, revision);
+      return isRecord(byline) ? byline : now.actor(event);
     },
   };
+}
+
+/** Who made this revision, where the item was listed with it as its last one. */
+export function madeLastBy(item: Item | undefined, revision: number | undefined): unknown {
+  const current = item?.current_revision;
+  return isRecord(current) && current.revision === revision ? current.created_by : undefined;
 }
 
 /** The item without what was changed since. */

@@ -50,7 +50,8 @@ export function patiently(request: Request, { clock, signal, onWait, onGiveUp }:
     for (let failures = 0; ; failures++) {
       signal.throwIfAborted();
       try {
-        return await request(as, { ...call, priority: 'background', signal });
+        // A login that hangs hears of no signal.
+        return await orAborted(request(as, { ...call, priority: 'background', signal }), signal);
       } catch (error) {
         if (!canWaitFor(error)) throw error;
         let ms = msOf(error, failures);
@@ -68,6 +69,18 @@ export function patiently(request: Request, { clock, signal, onWait, onGiveUp }:
       }
     }
   };
+}
+
+/** Rejects with what the signal says as soon as it is aborted, whatever the work does then. */
+async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const abort = () => reject(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
 }
 
 const canWaitFor = (error: unknown): error is PodioError =>

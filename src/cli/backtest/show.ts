@@ -21,8 +21,11 @@ export function* showPlan(
     const [least, most] = cost.general;
     const general = least === most ? `${most}` : `${least} to ${most}`;
     const time = mostMs < 60_000 ? 'at once' : `${roughly(leastMs)} to ${roughly(mostMs)}`;
-    yield `  ${plain(app)}: ${items} items were edited; about ${general} calls and ${cost.limited} rate limited ones, ${time} at what is spare`;
+    const limited = cost.limited > 0 ? ` and ${cost.limited} rate limited ones` : '';
+    const calls = `${cost.isExact ? '' : 'about '}${general} ${most === 1 ? 'call' : 'calls'} more${limited}`;
+    yield `  ${plain(app)}: ${count(items, 'item')} ${items === 1 ? 'was' : 'were'} edited; ${calls}, ${time} at what is spare`;
   }
+  yield '  Counted is what is read of these items and their history; what steps look up by themselves comes on top.';
   yield `  Podio is asked with spare budget only, ${where}. It can be stopped and gone on with.`;
 }
 

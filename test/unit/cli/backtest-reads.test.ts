@@ -6,13 +6,13 @@ import { makeVirtualClock } from '../../support/virtual-clock.ts';
 const CALL = { operation: 'apps.get', method: 'GET', path: '/app/1' } as const;
 const AS = { kind: 'app', app: 'leads' } as never;
 
-function setUp(request: Request) {
+function setUp(request: Request, signal = new AbortController().signal) {
   const clock = makeVirtualClock();
   const waits: [ms: number, why: string][] = [];
   const gaveUp: string[] = [];
   const patience: Patience = {
     clock,
-    signal: new AbortController().signal,
+    signal,
     onWait: (ms, error) => waits.push([ms, error.message]),
     onGiveUp: error => gaveUp.push(error.message),
   };
@@ -55,5 +55,16 @@ describe('the patience of a backtest', () => {
     });
     expect(await clock.until(asked)).to.equal('answer');
     expect(gaveUp).to.deep.equal([]);
+  });
+
+  it('ends at once when it is stopped, also where what is under way hears of nothing', async () => {
+    const stopping = new AbortController();
+    const { asked } = setUp(() => new Promise(() => {}), stopping.signal);
+    const ended = asked.then(
+      () => 'answered',
+      (error: Error) => error.message,
+    );
+    stopping.abort(new Error('it was stopped'));
+    expect(await ended).to.equal('it was stopped');
   });
 });
