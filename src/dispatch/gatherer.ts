@@ -16,12 +16,16 @@ export interface GathererDeps {
   readonly head: () => number;
   /** Whether all up to there has been gathered, but for what waits to try again. */
   readonly isThrough: (seq: number) => boolean;
+  /** How many runs are in hand or wait that are of no group and from before. */
+  readonly others: () => number;
   readonly add: (group: ClosedGroup) => void;
+  /** The rule gathers no more, and nothing is left to be handed out. */
+  readonly onThrough: () => void;
 }
 
 /** So many groups lie ready or are in hand at most. */
 const MAX_GROUPS = 256;
-/** Batches are large, and one at a time is run. */
+/** Batches are large, and one at a time is run. Its items may be any, so nothing else is in hand beside it. */
 const MAX_BATCHES = 2;
 
 /**
@@ -30,12 +34,13 @@ const MAX_BATCHES = 2;
  */
 export class Gatherer {
   readonly #deps: GathererDeps;
-  readonly #max: number;
   readonly #look = makeWake(() => this.#feed());
   #held: HeldLane | undefined;
   #isOn = false;
   #isOver = false;
   #inHand = 0;
+  /** Of these. */
+  #batches = 0;
   /** Of the last group handed out. */
   #place = 0;
   /** When to ask the store again whether a group is due, on the monotonic clock. */
@@ -50,7 +55,6 @@ export class Gatherer {
 
   constructor(deps: GathererDeps) {
     this.#deps = deps;
-    this.#max = deps.mode === 'batch' ? MAX_BATCHES : MAX_GROUPS;
   }
 
   open(held: HeldLane): void {
@@ -81,14 +85,15 @@ export class Gatherer {
     if (this.#until !== undefined) this.#look();
   }
 
-  /** A run has left its slot. */
+  /** A run has left its slot, or has ended. */
   freed(): void {
     if (this.#hasMore) this.#look();
   }
 
   /** A group was run. */
-  settle(): void {
+  settle(mode: GatherMode): void {
     this.#inHand--;
+    if (mode === 'batch') this.#batches--;
     // What came for the same item meanwhile waited for this.
     if (this.#deps.mode === 'latest') this.#lookAt(0);
     else this.freed();
@@ -131,7 +136,7 @@ export class Gatherer {
   }
 
   async #feed(): Promise<void> {
-    const { clock, add } = this.#deps;
+    const { clock, add, mode, onThrough } = this.#deps;
     while (this.#isOn && this.#held !== undefined) {
       const room = this.#room;
       this.#hasMore = room <= 0;
@@ -148,16 +153,32 @@ export class Gatherer {
       const page = await this.#held.closed({ after: this.#place, limit: room });
       if (page === undefined || !this.#isOn) return;
       for (const group of page) {
+        this.#hasMore = !this.#mayAdd(group);
+        if (this.#hasMore) return;
         this.#place = group.place;
         this.#inHand++;
+        if (group.mode === 'batch') this.#batches++;
         add(group);
       }
-      if (page.length < room && this.#dueAt > clock.monotonic()) return;
+      if (page.length < room && this.#dueAt > clock.monotonic()) {
+        // What may be of its items comes after a batch from before.
+        this.#hasMore = mode === undefined && this.#batches > 0;
+        if (mode === undefined && !this.#hasMore) onThrough();
+        return;
+      }
     }
   }
 
   get #room(): number {
-    return Math.min(this.#deps.room(), this.#max - this.#inHand);
+    const { mode, room } = this.#deps;
+    const most = mode === 'batch' && this.#batches > 0 ? MAX_BATCHES : MAX_GROUPS;
+    return Math.min(room(), most - this.#inHand);
+  }
+
+  /** Where the mode was another one before, groups of both kinds may be there. */
+  #mayAdd({ mode }: ClosedGroup): boolean {
+    if (mode !== 'batch') return this.#batches === 0;
+    return this.#batches < MAX_BATCHES && this.#inHand === this.#batches && this.#deps.others() === 0;
   }
 
   /**

@@ -11,7 +11,7 @@ import type {
   RequestedRun,
   RunKey,
 } from '../store/contract.ts';
-import type { Resume } from './deliver.ts';
+import { hasBegun, type Resume } from './deliver.ts';
 import { type Chunk, type Feed, firstAbove, sizeOf } from './feed.ts';
 import type { HeldLane } from './held-lane.ts';
 import type { Matcher } from './match.ts';
@@ -86,6 +86,10 @@ export class Intake {
   #done = new Set<number>();
   /** Begun before the last restart, by seq; undefined: by other steps than now. */
   readonly #begun = new Map<number, Resume | undefined>();
+  /** Begun before the last restart and not gathered, where others are or were, by seq, ascending. They hold the cursor. */
+  readonly #carried = new Map<number, { readonly key: RunKey; readonly resume: Resume }>();
+  /** The journal is not read on before what is from before has its place. */
+  #hasBefore = false;
   /** The same for replays. */
   readonly #begunReplays = new Map<string, Resume | undefined>();
   /** How often someone has asked for the rule's parked runs, as far as this lane knows. */
@@ -122,10 +126,16 @@ export class Intake {
     this.#upTo = state.cursor;
     this.#loadedAt = state.loadedAt;
     this.#done = new Set(state.done);
-    for (const run of state.open) {
+    this.#hasBefore = this.#isGathering || state.gathered === true;
+    for (const run of [...state.open].sort((a, b) => a.key.seq - b.key.seq)) {
       const resume = this.#resume(run, readAt);
-      if (run.key.replay === 0) this.#begun.set(run.key.seq, resume);
-      else this.#begunReplays.set(placeOf(run.key), resume);
+      const { key } = run;
+      // What is gathered is run under one of its events.
+      const isGathered = key.seq <= state.cursor || this.#done.has(key.seq);
+      if (key.replay > 0) this.#begunReplays.set(placeOf(key), resume);
+      else if (this.#hasBefore && !isGathered && resume !== undefined && hasBegun(resume))
+        this.#carried.set(key.seq, { key, resume });
+      else this.#begun.set(key.seq, resume);
     }
   }
 
@@ -138,6 +148,36 @@ export class Intake {
     this.#walk();
     // What was asked for since the lane was opened.
     this.lookForRequests();
+  }
+
+  /** There are runs, or may be, that are to have their places before the journal is read on. */
+  get hasBefore(): boolean {
+    return this.#hasBefore;
+  }
+
+  /** How many runs there are that had begun by themselves before the rule gathered as it does now. */
+  get carried(): number {
+    return this.#carried.size;
+  }
+
+  /** Takes these in. False: the lane was let go. */
+  async carryOn(): Promise<boolean> {
+    const { journal, reliably, signal } = this.#deps;
+    for (const [seq, { key, resume }] of [...this.#carried]) {
+      const read = await reliably(() => journal.read({ after: seq - 1, limit: 1 }), signal);
+      if (read === undefined || !this.#taking) return false;
+      const [entry] = read.value.entries;
+      if (entry?.event.seq === seq)
+        this.#addAside(orderKey(entry.event), { event: entry.event, key, resume });
+      else this.#carried.delete(seq);
+    }
+    return true;
+  }
+
+  /** Reads the journal on. */
+  begin(): void {
+    this.#hasBefore = false;
+    this.#walk();
   }
 
   /** There may be more in the journal. */
@@ -167,7 +207,11 @@ export class Intake {
 
   /** Everything up to here is settled. @param without a slot left out of account */
   cursor(without?: Slot<Run>): number {
-    return this.#spill.cursor(this.#window.cursor(this.#upTo, without));
+    const cursor = this.#spill.cursor(this.#window.cursor(this.#upTo, without));
+    for (const [seq, { key }] of this.#carried) {
+      if (key !== without?.value.key) return Math.min(cursor, seq - 1);
+    }
+    return cursor;
   }
 
   /** Reads on where what is in hand runs out. Not for each single entry that leaves. */
@@ -181,9 +225,11 @@ export class Intake {
     const run = slot.value;
     const { key, live, parkedId, together } = run;
     (live ? this.#window : this.#deps.behind).settle(slot);
-    if (live) this.#spill.settled(slot.order, key.seq, this.#window.chainLength(slot.order));
+    // What does not stand in the journal's order may yet have been in the way of its item.
+    this.#spill.settled(slot.order, live ? key.seq : 0, this.#window.chainLength(slot.order));
     if (parkedId !== undefined) this.#retries.settle(parkedId);
-    else if (!live && together === undefined) this.#replayer.settle(run);
+    else if (key.replay > 0) this.#replayer.settle(run);
+    else if (!live && together === undefined) this.#carriedEnded(key.seq);
     this.#held?.advanceSoon();
   }
 
@@ -192,20 +238,17 @@ export class Intake {
     const key = { seq: lead.seq, eventId: lead.id, replay: 0 };
     const resume = this.#begun.get(lead.seq);
     this.#begun.delete(lead.seq);
-    const together = { mode, group, count };
-    this.#addBehind(group, {
-      event: lead,
-      key,
-      twin: false,
-      resume,
-      parkedId: undefined,
-      only: undefined,
-      together,
-    });
+    this.#addAside(group, { event: lead, key, resume, together: { mode, group, count } });
+  }
+
+  #carriedEnded(seq: number): void {
+    this.#carried.delete(seq);
+    // The journal may not have been read so far.
+    if (seq > this.#upTo) this.#done.add(seq);
   }
 
   /**
-   * Whether all up to there has been dealt with. @param waits whether what has this order key waits to try again: that is left
+   * Whether all up to there has been dealt with, but for what was begun before. @param waits whether what has this order key waits to try again: that is left
    * out of account, and so is what of such an item was left in the journal
    */
   isThrough(seq: number, waits?: (order: string) => boolean): boolean {
@@ -216,6 +259,7 @@ export class Intake {
 
   /** Whether the rule has run for this change already, on account of a twin. Undefined: the lane was let go. */
   async hasRun(run: Run): Promise<boolean | undefined> {
+    for (const { key } of this.#carried.values()) if (key.eventId === run.key.eventId) return true;
     // The twin shares this entry's chain, so when it ran at all it has its record by now.
     return run.live ? this.#held?.hasRun(run.key.eventId) : this.#replayer.hasRun(run);
   }
@@ -242,11 +286,13 @@ export class Intake {
       const { event, twin, bytes } = entry;
       const order = this.#deps.inOrder ? `${event.seq}` : entry.order;
       this.#upTo = event.seq;
-      if (this.#done.delete(event.seq)) continue;
+      if (this.#done.delete(event.seq) || this.#carried.has(event.seq)) continue;
       const run = this.#toRun(event, twin);
       if (run === undefined || this.#spill.leaves(order, this.#window.chainLength(order), event)) continue;
       this.#begun.delete(event.seq);
-      if (this.#window.add(event.seq, order, bytes, run)) this.#deps.taker.cameFirst(run);
+      const isFirst = this.#window.add(event.seq, order, bytes, run);
+      // What is only gathered ends no process.
+      if (isFirst && !this.#isGathering) this.#deps.taker.cameFirst(run);
     }
     this.#upTo = chunk.upTo;
   }
@@ -333,21 +379,37 @@ export class Intake {
     });
   }
 
-  #addBehind(
-    order: string,
-    run: Pick<Run, 'event' | 'key' | 'twin' | 'resume' | 'parkedId' | 'only' | 'together'>,
-  ): void {
+  #addBehind(order: string, told: Told): void {
     if (!this.#taking) return;
-    this.#deps.behind.addBehind(order, {
-      ...run,
+    this.#deps.behind.addBehind(order, this.#runOf(told));
+    this.#deps.taker.start();
+  }
+
+  /** Has its place among what comes of the same item. */
+  #addAside(order: string, told: Pick<Told, 'event' | 'key' | 'resume'> & Partial<Told>): void {
+    if (!this.#taking) return;
+    const { taker, behind } = this.#deps;
+    const run = this.#runOf({
+      twin: false,
+      parkedId: undefined,
+      only: undefined,
+      together: undefined,
+      ...told,
+    });
+    if (behind.addAside(order, run)) taker.cameFirst(run);
+    taker.start();
+  }
+
+  #runOf(told: Told): Run {
+    return {
+      ...told,
       live: false,
       unwanted: false,
-      asks: this.#deps.matcher.match(run.event) === 'ask',
+      asks: this.#deps.matcher.match(told.event) === 'ask',
       events: undefined,
       ticket: undefined,
       delivery: undefined,
-    });
-    this.#deps.taker.start();
+    };
   }
 
   /** What was reached by steps that are as they were holds; from the first that was changed on it is done again. */
@@ -362,8 +424,15 @@ export class Intake {
 
   /** Only so much is read ahead: what waits in memory for long is what the garbage collector works hardest for. */
   get #canTake(): boolean {
-    return this.#window.hasRoom && this.#window.runnable < this.#ahead;
+    return !this.#hasBefore && this.#window.hasRoom && this.#window.runnable < this.#ahead;
+  }
+
+  get #isGathering(): boolean {
+    return this.#deps.behind !== this.#window;
   }
 }
+
+/** What whoever brings a run says of it. */
+type Told = Pick<Run, 'event' | 'key' | 'twin' | 'resume' | 'parkedId' | 'only' | 'together'>;
 
 const placeOf = ({ seq, replay }: RunKey): string => `${seq}/${replay}`;

@@ -108,8 +108,6 @@ export class Lane {
 
   #held: HeldLane | undefined;
   #taking = false;
-  /** There may be groups to look after. */
-  #hasGroups = false;
   /** Another owner has the lane, or so the store says. */
   #isLost = false;
   #stopped: Promise<number> | undefined;
@@ -148,7 +146,9 @@ export class Lane {
       room: () => (gathering?.kind === 'latest' ? this.#runner.room : Number.POSITIVE_INFINITY),
       head: () => deps.feed.head(),
       isThrough: seq => this.#isGathered(seq),
+      others: () => this.#intake.carried,
       add: group => this.#intake.addGroup(group),
+      onThrough: () => this.#intake.begin(),
     });
     const parts = {
       ...deps,
@@ -201,7 +201,6 @@ export class Lane {
     this.#gatherer.open(held);
     this.#runner.open(held, readAt, caution);
     this.#collector?.open(held, readAt, undefined);
-    this.#hasGroups = this.#collector !== undefined || state.gathered === true;
   }
 
   /** Begins to work; its steps are set up meanwhile. */
@@ -218,7 +217,17 @@ export class Lane {
       () => {},
     );
     this.#intake.start();
-    if (this.#hasGroups) void this.#gatherer.start();
+    if (this.#intake.hasBefore) void this.#goOnWithBefore();
+  }
+
+  /**
+   * What had begun by itself, or was gathered, before the rule ran as it does now comes before what comes now of the same item.
+   * Where nothing is gathered any more, the journal is read on when all of that is in the window.
+   */
+  async #goOnWithBefore(): Promise<void> {
+    if (!(await this.#intake.carryOn())) return;
+    if (this.#collector) this.#intake.begin();
+    await this.#gatherer.start();
   }
 
   /** There may be more in the journal. */
@@ -375,8 +384,7 @@ const isJudged = (rule: Rule): boolean => {
 
 const both = (collector: Taker, runner: Taker, gatherer: Pick<Gatherer, 'progressed'>): Taker => ({
   isSuspect: key => runner.isSuspect(key),
-  // What is only gathered ends no process.
-  cameFirst() {},
+  cameFirst: run => runner.cameFirst(run),
   start() {
     collector.start();
     runner.start();

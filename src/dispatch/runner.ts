@@ -211,7 +211,7 @@ export class Runner implements Taker {
 
   /** How many more could be started. */
   get room(): number {
-    return this.#deps.concurrency - this.#active - this.#window.behind;
+    return this.#deps.concurrency - this.#active - this.#window.runnable;
   }
 
   /** Order keys of what waits to try again. */
@@ -398,7 +398,8 @@ export class Runner implements Taker {
   #settle(slot: Slot<Run>): void {
     const { together, parkedId } = slot.value;
     this.#deps.intake().settle(slot);
-    if (together && parkedId === undefined) this.#deps.gatherer.settle();
+    if (together && parkedId === undefined) this.#deps.gatherer.settle(together.mode);
+    else this.#deps.gatherer.freed();
   }
 
   #lookAtGroups(): void {

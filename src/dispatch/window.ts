@@ -53,11 +53,6 @@ export class Window<T> {
     return this.#runnable.length;
   }
 
-  /** Order keys of work that waits for nothing live to be runnable. */
-  get behind(): number {
-    return this.#behind.size;
-  }
-
   /** An entry that is too large for the bytes alone is let in when there is no other. */
   get hasRoom(): boolean {
     return this.#entries === 0 || (this.#entries < this.#limits.entries && this.#bytes < this.#limits.bytes);
@@ -90,6 +85,14 @@ export class Window<T> {
     this.#entries++;
     this.#bytes += bytes;
     this.#chain(outsideJournal(order, bytes, true, value));
+  }
+
+  /**
+   * Takes in live work that does not stand in the order of the journal. It is bounded by whoever brings it. True: it is first of
+   * its chain.
+   */
+  addAside(order: string, value: T): boolean {
+    return this.#chain(outsideJournal(order, 0, false, value));
   }
 
   /** How many of the order key are in hand. */

@@ -70,6 +70,34 @@ describe('Caution', () => {
     expect(lines.filter(({ level }) => level === 'error')).to.have.length(1);
   });
 
+  it('finds it also among runs that had begun before the rule was given a run mode', async () => {
+    let fails = true;
+    const seen = witness({ poison: new Set([7]), ms: () => 10 });
+    const work: Work = (task, rule) => {
+      if (fails) throw new Error('not now');
+      return seen.work(task, rule);
+    };
+    const world = new World({ rules: [makeRule('r', { concurrency: 4 })], work: { work } });
+    await world.start();
+    await world.append(...Array.from({ length: 100 }, (_, n) => itemUpdate(n + 1)));
+    expect(world.dispatcher.status()[0]).to.include({ waiting: 100 });
+    fails = false;
+    seen.begin(world);
+    const mode = { kind: 'settle', quietMs: 1000, atMostMs: 10_000 } as const;
+    await world.crash({ rules: [makeRule('r', { concurrency: 4, mode })] });
+    for (let life = 0; life < 8 && (await world.runs()).length < 100; life++) {
+      await world.clock.advance(120_000);
+      if (!seen.isDying()) continue;
+      seen.begin(world);
+      await world.crash();
+    }
+    const found = await outcomes(world);
+    expect([...found].filter(([, outcome]) => outcome !== 'settled')).to.deep.equal([[7, 'parked']]);
+    expect(found.size).to.equal(100);
+    expect(Math.max(...seen.lives.map(({ together }) => together))).to.equal(4);
+    expect(seen.lives.filter(({ started }) => started.includes(7)).length).to.be.at.most(4);
+  });
+
   it('runs all else first, so that one poisonous event holds nobody back', async () => {
     const seen = witness({ poison: new Set([1]) });
     const world = new World({ rules: [makeRule('r', { concurrency: 4 })], work: { work: seen.work } });

@@ -2,11 +2,13 @@
 // decided by when the events came, and by nothing else.
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { sleep } from '../../../src/core/clock.ts';
 import type { Mode } from '../../../src/core/rule.ts';
 import type { StepTask } from '../../../src/plugin/host.ts';
 import { itemUpdate, makeRule, World } from './support.ts';
 
 const SECOND = 1000;
+const ITEMS = [1, 2, 3];
 
 type Act =
   | { readonly kind: 'edit'; readonly item: number }
@@ -14,8 +16,10 @@ type Act =
   | { readonly kind: 'crash' }
   | { readonly kind: 'pause' }
   | { readonly kind: 'resume' }
-  /** The step fails from now on, or does so no more. */
-  | { readonly kind: 'fail'; readonly fails: boolean };
+  /** The step fails from now on, for one item or all, or does so no more. */
+  | { readonly kind: 'fail'; readonly fails: boolean; readonly item?: number }
+  /** It is started again with another mode, after a clean stop or none. */
+  | { readonly kind: 'mode'; readonly mode: Mode | undefined; readonly isClean: boolean };
 
 const act: fc.Arbitrary<Act> = fc.oneof(
   {
@@ -42,6 +46,8 @@ interface Came {
 }
 
 interface Outcome {
+  /** How many runs were in hand at most, and whether two of one item ever were. */
+  readonly inHand: { readonly most: number; readonly ofOneItem: boolean };
   readonly came: readonly Came[];
   /** Tries that did not fail, in order; a crash may have one done twice. */
   readonly runs: readonly { readonly seqs: readonly number[]; readonly key: string; readonly at: number }[];
@@ -49,17 +55,38 @@ interface Outcome {
   readonly world: World;
 }
 
-async function play(mode: Mode, sequence: readonly Act[]): Promise<Outcome> {
+const ruleOf = (mode: Mode | undefined) => makeRule('r', { ...(mode && { mode }), concurrency: 2 });
+
+async function play(mode: Mode | undefined, sequence: readonly Act[], workMs = 0): Promise<Outcome> {
   const came: Came[] = [];
   const runs: { seqs: number[]; key: string; at: number }[] = [];
-  let fails = false;
+  const failing = new Set<number>();
+  const inHand = { most: 0, ofOneItem: false };
+  let running = 0;
+  let inLife: unknown;
+  /** In which life a run of the item was begun that has not ended. */
+  const busy = new Map<number, unknown>();
   const world = new World({
-    rules: [makeRule('r', { mode, concurrency: 2 })],
+    rules: [ruleOf(mode)],
     work: {
-      work: ({ event, bundle, deliveryKey }: StepTask) => {
-        if (fails) throw new Error('not now');
-        const seqs = (bundle?.events ?? [event]).map(({ seq }) => seq);
-        runs.push({ seqs, key: deliveryKey, at: world.clock.monotonic() });
+      work: async ({ event, bundle, deliveryKey, signal }: StepTask) => {
+        const events = bundle?.events ?? [event];
+        if (events.some(({ itemId = 0 }) => failing.has(itemId))) throw new Error('not now');
+        const items = new Set(events.map(({ itemId = 0 }) => itemId));
+        const life = world.dispatcher;
+        const at = world.clock.monotonic();
+        for (const item of items) {
+          if (busy.get(item) === life) inHand.ofOneItem = true;
+          busy.set(item, life);
+        }
+        if (life !== inLife) [inLife, running] = [life, 0];
+        inHand.most = Math.max(inHand.most, ++running);
+        if (workMs > 0) await sleep(world.clock, workMs, signal);
+        // Of a process that was killed meanwhile.
+        if (life !== world.dispatcher) return undefined;
+        for (const item of items) busy.delete(item);
+        running--;
+        runs.push({ seqs: events.map(({ seq }) => seq), key: deliveryKey, at });
         return undefined;
       },
     },
@@ -83,8 +110,16 @@ async function play(mode: Mode, sequence: readonly Act[]): Promise<Outcome> {
         await world.crash();
         break;
       case 'fail':
-        fails = one.fails;
+        for (const item of one.item === undefined ? ITEMS : [one.item]) {
+          if (one.fails) failing.add(item);
+          else failing.delete(item);
+        }
         break;
+      case 'mode': {
+        if (one.isClean) await Promise.all([world.dispatcher.stop(SECOND), world.clock.advance(3 * SECOND)]);
+        await world.crash({ rules: [ruleOf(one.mode)] });
+        break;
+      }
       default:
         await pauses(one.kind);
         await world.clock.advance(0);
@@ -93,7 +128,7 @@ async function play(mode: Mode, sequence: readonly Act[]): Promise<Outcome> {
   // Longer than any wait, backoff and throttle.
   for (let n = 0; n < 60; n++) await world.clock.advance(60 * SECOND);
   const records = (await world.runs()).map(([, seq, outcome]): [number, string] => [seq, outcome]);
-  return { came, runs, records, world };
+  return { came, runs, records, world, inHand };
 }
 
 /** Each once, by the first time it was done. */
@@ -126,6 +161,26 @@ async function check(mode: Mode, sequence: readonly Act[], judge: (outcome: Outc
   judge(outcome);
   await outcome.world.dispatcher.stop(0);
 }
+
+/** A mode that the rule is given at a restart; undefined: none. */
+const anyMode: fc.Arbitrary<Mode | undefined> = fc.constantFrom<(Mode | undefined)[]>(
+  undefined,
+  { kind: 'latest' },
+  { kind: 'settle', quietMs: 10 * SECOND, atMostMs: 40 * SECOND },
+  { kind: 'batch', max: 3, closes: { kind: 'within', ms: 30 * SECOND } },
+  { kind: 'throttle', max: 2, perMs: 20 * SECOND },
+);
+
+const failOne: fc.Arbitrary<Act> = fc.record({
+  kind: fc.constant('fail' as const),
+  fails: fc.boolean(),
+  item: fc.constantFrom(...ITEMS),
+});
+const changeMode: fc.Arbitrary<Act> = fc.record({
+  kind: fc.constant('mode' as const),
+  mode: anyMode,
+  isClean: fc.boolean(),
+});
 
 describe('run modes, whatever happens', function () {
   this.timeout(120_000);
@@ -186,6 +241,44 @@ describe('run modes, whatever happens', function () {
         });
       }),
       { numRuns: 150 },
+    ));
+
+  it('the mode may be changed at each restart: nothing is lost, and each item is dealt with in order, one run at a time', () =>
+    fc.assert(
+      fc.asyncProperty(
+        anyMode,
+        fc.array(
+          fc.oneof(
+            { weight: 8, arbitrary: act },
+            { weight: 1, arbitrary: failOne },
+            { weight: 2, arbitrary: changeMode },
+          ),
+          { minLength: 1, maxLength: 60 },
+        ),
+        fc.constantFrom(0, 3 * SECOND),
+        async (mode, sequence, workMs) => {
+          const { came, runs, records, world, inHand } = await play(mode, sequence, workMs);
+          expect(records.map(([seq]) => seq)).to.deep.equal(came.map(({ seq }) => seq));
+          expect(inHand.ofOneItem, 'two runs of one item at the same time').to.equal(false);
+          expect(inHand.most).to.be.at.most(2);
+          const done = distinct(runs);
+          for (const [item, events] of itemsOf(came)) {
+            const own = new Set(events.map(({ seq }) => seq));
+            const ran = done.flatMap(({ seqs }) => seqs.filter(seq => own.has(seq)));
+            expect(ran, `item ${item}`).to.deep.equal(ran.toSorted((a, b) => a - b));
+            expect(ran.at(-1)).to.equal(events.at(-1)?.seq);
+            expect(new Set(ran).size).to.equal(ran.length);
+          }
+          const ran = new Set(done.flatMap(({ seqs }) => seqs));
+          for (const [seq, outcome] of records)
+            expect(outcome).to.equal(ran.has(seq) ? 'settled' : 'filtered');
+          const [status] = await world.store.lanes.status();
+          expect(status).not.to.have.property('gathered');
+          expect(status?.cursor).to.equal(came.length);
+          await world.dispatcher.stop(0);
+        },
+      ),
+      { numRuns: 300 },
     ));
 
   it('throttle: none is dropped, and within no stretch of time do more begin', () =>
