@@ -16,7 +16,7 @@ export interface StepVerdict {
   readonly attempts: number;
   readonly ms: number;
   readonly error?: string;
-  /** Of a condition that did not hold: what it looked at. */
+  /** What its condition, or it as one, looked at. */
   readonly checks?: readonly Check[];
   /** Of a rule in shadow: what it would have done. */
   readonly would?: Would;
@@ -28,6 +28,15 @@ export interface StepVerdict {
 export const unknownFieldsOf = (steps: readonly Pick<StepVerdict, 'unknownFields'>[]): readonly string[] =>
   [...new Set(steps.flatMap(({ unknownFields = [] }) => unknownFields))].sort();
 
+/**
+ * Of what said no, the tests that did not hold. What held may have some as well: one of several was enough. No step can be
+ * called as a condition of the rule is: `rule.where`.
+ */
+export const unmetChecks = ({ step, outcome, checks = [] }: StepVerdict): readonly Check[] =>
+  outcome === 'skipped' || (outcome === 'filtered' && step.includes('.'))
+    ? checks.filter(({ holds }) => !holds)
+    : [];
+
 /** The record of a finished run. Keyed by (rule, event id, replay). Times are UTC milliseconds. */
 export interface RunRecord {
   readonly rule: string;
@@ -36,10 +45,7 @@ export interface RunRecord {
   readonly replay: number;
   readonly seq: number;
   readonly outcome: Outcome;
-  /**
-   * Where the conditions on the trigger's fields, or `where`, said no: one of that name. Also where `where` said yes although
-   * it names a field that the app does not have.
-   */
+  /** In front of a rule's own those that were decided before: the conditions on the trigger's fields, `where`. */
   readonly steps: readonly StepVerdict[];
   readonly error?: string;
   /** The rule ran in shadow: nothing was done to the world outside. `dropped`: it would have been parked. */

@@ -167,6 +167,8 @@ export class Delivery {
   readonly #readAt: number;
   readonly #strands = new Strands(strandAt(0, '', NO_DATA));
   readonly #verdicts: StepVerdict[] = [];
+  /** What has been decided before the first step. */
+  readonly #judged: StepVerdict[] = [];
   /** Errors of branches that are parked by themselves. */
   readonly #parked: string[] = [];
   /** Those that are not known to hold; the next one is first. */
@@ -189,6 +191,8 @@ export class Delivery {
     this.#isAdmitted = resume !== undefined && hasBegun(resume);
     // A step was reached before, so the conditions held.
     this.#conditions = this.#finished.size > 0 ? [] : task.conditions;
+    const kept = this.#finished.get(placeOf(ON_FIELDS, ''))?.verdict;
+    if (kept?.checks) this.#judged.push(kept);
   }
 
   /** Goes as far as it can. Never rejects for what a plugin does. */
@@ -274,7 +278,8 @@ export class Delivery {
 
   /** What others have on record is theirs. */
   #told(verdicts: readonly StepVerdict[]): readonly StepVerdict[] {
-    if (this.#task.only === undefined) return verdicts;
+    if (this.#task.only === undefined)
+      return this.#judged.length > 0 ? [...this.#judged, ...verdicts] : verdicts;
     return verdicts.filter(({ branch = '' }) => isWithin(branch, this.#own));
   }
 
@@ -295,17 +300,13 @@ export class Delivery {
       const { holds, checks } = await judge(trying.noField);
       this.#context.outages.succeeded(name, trying);
       this.#asking = new Trying();
-      if (holds) return undefined;
-      const ms = clock.monotonic() - startedAt;
-      const verdict = {
-        ...verdictOf({ name }, '', 'filtered', {
-          attempts: trying.attempts + 1,
-          ms,
-          ...trying.unknownFields,
-        }),
-        checks: this.#masked(checks),
-      };
-      return { kind: 'ended', outcome: 'filtered', steps: checks.length > 0 ? [verdict] : [] };
+      if (checks.length > 0) {
+        const ms = clock.monotonic() - startedAt;
+        const rest = { attempts: trying.attempts + 1, ms, ...trying.seen };
+        const verdict = verdictOf({ name }, '', holds ? 'done' : 'filtered', rest);
+        this.#judged.push({ ...verdict, checks: this.#masked(checks) });
+      }
+      return holds ? undefined : { kind: 'ended', outcome: 'filtered', steps: this.#judged };
     } catch (error) {
       if (signal.aborted) return ABORTED;
       // A condition can't be passed over, whatever the first step says about its own failures.
@@ -382,7 +383,7 @@ export class Delivery {
       verdict = verdictOf(step, branch, output.length > 0 ? 'done' : 'filtered', {
         attempts: trying.attempts + 1,
         ms: clock.monotonic() - startedAt,
-        ...trying.unknownFields,
+        ...trying.seen,
       });
       if (would) verdict = { ...verdict, would: kept(would, this.#context.mask) };
       this.#context.outages.succeeded(step.name, trying);
@@ -407,7 +408,7 @@ export class Delivery {
         attempts: trying.attempts,
         ms,
         error: this.#messageOf(error),
-        ...trying.unknownFields,
+        ...trying.seen,
       });
     }
     return this.#finish(at, output, verdict);
@@ -429,12 +430,12 @@ export class Delivery {
         this.#context.view(this.#task.event, at.data, this.#task.bundle, trying.noField),
       );
       if (holds) {
-        trying.held = true;
+        trying.held = this.#masked(checks);
         return 'holds';
       }
       this.#context.outages.succeeded(step.name, trying);
       const attempts = trying.attempts + 1;
-      const rest = { attempts, ms: clock.monotonic() - startedAt, ...trying.unknownFields };
+      const rest = { attempts, ms: clock.monotonic() - startedAt, ...trying.seen };
       return this.#finish(at, [{ data: at.data }], {
         ...verdictOf(step, branch, 'skipped', rest),
         checks: this.#masked(checks),
@@ -576,7 +577,7 @@ export class Delivery {
    */
   async #keepConditions(step: string): Promise<boolean> {
     if (this.#task.conditions.length === 0 || this.#verdicts.length > 0 || isCondition(step)) return true;
-    const verdict: StepVerdict = { step: ON_FIELDS, outcome: 'done', attempts: 1, ms: 0 };
+    const verdict = this.#judged.at(-1) ?? { step: ON_FIELDS, outcome: 'done', attempts: 1, ms: 0 };
     return this.#task.checkpoint({ step: ON_FIELDS, branch: '', output: [], verdict });
   }
 
@@ -635,9 +636,9 @@ const failedBy = (
   error: string,
   step: Pick<Step, 'name'>,
   branch: string,
-  { attempts, unknownFields }: Trying,
+  { attempts, seen }: Trying,
   ms: number,
-): StepVerdict => verdictOf(step, branch, 'failed', { attempts, ms, error, ...unknownFields });
+): StepVerdict => verdictOf(step, branch, 'failed', { attempts, ms, error, ...seen });
 
 /** Which change, or which changes, a delivery is about. */
 function identityOf(event: PodioEvent, bundle: Bundle | undefined): string {

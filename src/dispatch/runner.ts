@@ -575,8 +575,7 @@ export class Runner implements Taker {
           if (leftOut) return { holds: false, checks: [] };
           const changes = await reader.changes(journaled);
           const holds = matcher.decide(journaled, changes);
-          // What holds leaves no trace.
-          return { holds, checks: holds ? [] : matcher.checks(journaled, changes) };
+          return { holds, checks: matcher.checks(journaled, changes) };
         },
       };
     }
@@ -649,7 +648,7 @@ export class Runner implements Taker {
       record: {
         ...key,
         outcome,
-        steps: only ? steps : [...this.#ahead(slot.value, steps), ...steps],
+        steps: only ? steps : this.#recorded(slot.value, steps),
         ...(error !== undefined && { error }),
         ...shadow,
       },
@@ -662,23 +661,29 @@ export class Runner implements Taker {
     return (await this.#held?.finish(finished, this.#deps.intake().cursor(slot))) ?? false;
   }
 
-  /** What is on record of a run before its steps: with which others it was run, and what its `where` named in vain. */
-  *#ahead({ event, together, events }: Run, steps: readonly StepVerdict[]): Generator<StepVerdict> {
-    if (together && events) yield leadVerdict(together.mode, events);
+  /** What is on record of a run: with which others it was run, and what its `where` named in vain, before its steps. */
+  #recorded(run: Run, steps: readonly StepVerdict[]): readonly StepVerdict[] {
+    const { together, events } = run;
+    const lead = together && events ? [leadVerdict(together.mode, events)] : [];
+    const unknownFields = this.#namedInVain(run, steps);
+    if (unknownFields.length === 0) return [...lead, ...steps];
+    if (steps.some(({ step }) => step === WHERE))
+      return [...lead, ...steps.map(one => (one.step === WHERE ? { ...one, unknownFields } : one))];
+    const where = verdictOf({ name: WHERE }, '', 'done', { attempts: 1, ms: 0, unknownFields });
+    return [...lead, where, ...steps];
+  }
+
+  #namedInVain({ event, events }: Run, steps: readonly StepVerdict[]): readonly string[] {
     const { rule, context } = this.#deps;
     const { fields } = rule.where ?? {};
     // A `where` that did not hold has told of it itself; one that was not asked names nothing.
-    if (fields === undefined || !steps.some(({ step }) => !isCondition(step))) return;
+    if (fields === undefined || !steps.some(({ step }) => !isCondition(step))) return [];
     const unknown = new Set<string>();
     for (const one of events ?? [event]) {
       const view = context.view(one, NO_DATA, undefined, field => void unknown.add(field));
       for (const field of fields) view.mentions?.(field);
     }
-    if (unknown.size === 0) return;
-    yield {
-      ...verdictOf({ name: WHERE }, '', 'done', { attempts: 1, ms: 0 }),
-      unknownFields: [...unknown].sort(),
-    };
+    return [...unknown].sort();
   }
 
   /** The slot is free meanwhile; the run keeps its place at the head of its item's chain. */

@@ -51,7 +51,7 @@ export function* spanConditions(
       const known = changes ?? new Map();
       const holds = events.some(event => matcher.decide(event, known));
       const [last] = events.slice(-1);
-      return { holds, checks: holds || last === undefined ? [] : matcher.checks(last, known) };
+      return { holds, checks: last === undefined ? [] : matcher.checks(last, known) };
     },
   };
 }

@@ -1,3 +1,4 @@
+import type { Check } from '../core/condition.ts';
 import { coerceError } from '../core/errors.ts';
 import type { Step } from '../core/rule.ts';
 import type { StepVerdict } from '../core/run.ts';
@@ -12,8 +13,8 @@ export class Trying {
   firstTryAt: number | undefined;
   /** Whether it had a try that was not on behalf of others. */
   wasTried = false;
-  /** Whether its `when` is known to hold. */
-  held = false;
+  /** What its `when` has looked at, once it is known to hold. */
+  held: readonly Check[] | undefined;
   #unknownFields: Set<string> | undefined;
 
   /** A field was named that the app does not have. */
@@ -22,9 +23,12 @@ export class Trying {
     this.#unknownFields.add(name);
   };
 
-  /** For its verdict: those that were named so far, if any. */
-  get unknownFields(): Pick<StepVerdict, 'unknownFields'> {
-    return this.#unknownFields ? { unknownFields: [...this.#unknownFields].sort() } : {};
+  /** For its verdict: what its `when` has looked at, and the unknown fields that were named so far. */
+  get seen(): Pick<StepVerdict, 'checks' | 'unknownFields'> {
+    return {
+      ...(this.held && { checks: this.held }),
+      ...(this.#unknownFields && { unknownFields: [...this.#unknownFields].sort() }),
+    };
   }
 
   /** From the first try until now; counts from now on where there was none. */
@@ -53,7 +57,7 @@ export function verdictOf(
   step: Pick<Step, 'name'>,
   branch: string,
   outcome: StepVerdict['outcome'],
-  rest: Pick<StepVerdict, 'attempts' | 'ms' | 'error' | 'unknownFields'>,
+  rest: Pick<StepVerdict, 'attempts' | 'ms' | 'error' | 'checks' | 'unknownFields'>,
 ): StepVerdict {
   return {
     step: step.name,

@@ -90,6 +90,7 @@ describe('conditions of rules and steps', function () {
     });
     const ticket = journal.filter(({ event }) => event.type === 'comment.create').at(-1);
     expect(ticket?.runs[0]?.steps.map(({ step, outcome }) => [step, outcome])).to.deep.equal([
+      ['rule.where', 'done'],
       ['talk', 'done'],
       ['won', 'skipped'],
     ]);

@@ -1,5 +1,5 @@
 import type { Wait } from '../../admin/events.ts';
-import type { StepVerdict } from '../../core/run.ts';
+import { type StepVerdict, unmetChecks } from '../../core/run.ts';
 import type { EventWithRuns } from '../../store/contract.ts';
 import type { Cli } from '../io.ts';
 import { clip, plain } from '../text.ts';
@@ -42,6 +42,6 @@ export function printEntry(cli: Cli, { event, runs }: EventWithRuns, waiting: re
 
 /** The first test of the rule's `where` that did not hold, with what was there. */
 function unmet(steps: readonly StepVerdict[]): string | undefined {
-  const check = steps.flatMap(({ checks = [] }) => checks).find(({ holds }) => !holds);
+  const [check] = steps.flatMap(unmetChecks);
   return check && `${check.path} ${check.test}, is ${check.seen || 'empty'}`;
 }

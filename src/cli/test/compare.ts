@@ -1,5 +1,6 @@
 /** What was expected against what came: nothing but differences, each with the way to it. Pure. */
 import type { Part, RuleExpectation, RuleTest, StepExpectation } from '../../core/rule-test.ts';
+import { unmetChecks } from '../../core/run.ts';
 import { showWould } from '../../core/would.ts';
 import type { StepRun } from '../stage/stage.ts';
 import type { RuleResult, TrialResult } from './trial.ts';
@@ -208,8 +209,10 @@ function whyLines({ why, steps }: RuleResult): readonly string[] {
   if (why.length === 0) return ['nothing happened that rules hear of'];
   return why.flatMap(({ why: sentence, trigger, runs, verdict }) => {
     if (verdict === 'settled') return [];
-    const checks = [...trigger, ...runs.flatMap(run => run.steps.flatMap(step => step.checks ?? []))];
-    const failed = checks.filter(({ holds }) => !holds);
+    const failed = [
+      ...trigger.filter(({ holds }) => !holds),
+      ...runs.flatMap(run => run.steps.flatMap(unmetChecks)),
+    ];
     return [
       sentence,
       ...failed.map(({ path, test, seen }) => `${path} ${test}, is ${seen === '' ? 'empty' : seen}`),

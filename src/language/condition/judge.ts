@@ -35,30 +35,31 @@ class Judge {
     this.#checks = checks;
   }
 
-  async decide(condition: Condition): Promise<boolean> {
+  /** @param denied under a `not`: what is seen of its tests is told as what they are there for */
+  async decide(condition: Condition, denied = false): Promise<boolean> {
     switch (condition.kind) {
       case 'not':
-        return !(await this.decide(condition.of));
+        return !(await this.decide(condition.of, !denied));
       case 'test':
-        return this.#test(condition);
+        return this.#test(condition, denied);
       case 'all':
-        return this.#each(condition.of, false);
+        return this.#each(condition.of, false, denied);
       case 'any':
-        return this.#each(condition.of, true);
+        return this.#each(condition.of, true, denied);
     }
   }
 
   /** `decisive` is what settles it when one of them comes to it. */
-  async #each(of: readonly Condition[], decisive: boolean): Promise<boolean> {
+  async #each(of: readonly Condition[], decisive: boolean, denied: boolean): Promise<boolean> {
     const free = of.filter(isFree);
     for (const some of [free, of.filter(one => !free.includes(one))]) {
-      const results = await Promise.all(some.map(one => this.decide(one)));
+      const results = await Promise.all(some.map(one => this.decide(one, denied)));
       if (results.includes(decisive)) return decisive;
     }
     return !decisive;
   }
 
-  async #test(tested: Tested): Promise<boolean> {
+  async #test(tested: Tested, denied: boolean): Promise<boolean> {
     const { path, tests, currency } = tested;
     const [root = '', ...rest] = path;
     if ((root === 'fields' || root === 'changes') && rest[0] !== undefined) this.#view.mentions?.(rest[0]);
@@ -66,14 +67,16 @@ class Judge {
     const values = currency === undefined ? all : all.flatMap(value => inCurrency(value, currency));
     const seen = clip(textOf(all.length === 1 ? all[0] : all));
     const checks: Check[] = [];
+    let doAll = true;
     for (const test of tests) {
       const holds = await this.#holds(test, values);
+      if (!holds) doAll = false;
       const shown = [test.operator, test.operand.shown, test.operator === 'currency' ? undefined : currency];
-      const text = shown.filter(part => part !== undefined).join(' ');
-      checks.push({ path: path.join('.'), test: clip(text), seen, holds });
+      const text = [...(denied ? ['not'] : []), ...shown.filter(part => part !== undefined)].join(' ');
+      checks.push({ path: path.join('.'), test: clip(text), seen, holds: holds !== denied });
     }
     this.#checks.set(tested, checks);
-    return checks.every(({ holds }) => holds);
+    return doAll;
   }
 
   #root(name: string): Promise<unknown> {

@@ -734,7 +734,39 @@ describe('Lane', () => {
           steps: [{ step: 'rule.where', outcome: 'filtered', attempts: 1, ms: 0, checks }],
         },
       ]);
-      expect(second?.runs[0]?.outcome).to.equal('settled');
+      expect(second?.runs[0]).to.deep.include({ outcome: 'settled' });
+      expect(
+        second?.runs[0]?.steps.map(({ step, outcome, checks: all }) => [step, outcome, all]),
+      ).to.deep.equal([
+        ['rule.where', 'done', [{ ...no, seen: '2' }]],
+        ['work', 'done', undefined],
+      ]);
+    });
+
+    it('stays on record when its run is parked and tried again', async () => {
+      const yes = { ...no, holds: true };
+      const world = await new World({
+        rules: [where(async () => ({ holds: true, checks: [yes] }))],
+        work: { work: failing(1, () => new PermanentError('no')).work },
+      }).start();
+      await world.append(itemUpdate(1, 1));
+      const steps = async () =>
+        (await world.store.journal.list({}))[0]?.runs[0]?.steps.map(one => [
+          one.step,
+          one.outcome,
+          one.checks,
+        ]);
+      expect(await steps()).to.deep.equal([
+        ['rule.where', 'done', [yes]],
+        ['work', 'failed', undefined],
+      ]);
+      await world.crash({ work: { work: pass } });
+      await world.store.parking.retry({ all: true });
+      await world.clock.advance(0);
+      expect(await steps()).to.deep.equal([
+        ['rule.where', 'done', [yes]],
+        ['work', 'done', undefined],
+      ]);
     });
 
     it('keeps no secret of what it saw', async () => {
@@ -832,7 +864,7 @@ describe('Lane', () => {
         ['a', undefined, 'done', undefined],
         ['b', '0', 'skipped', '1'],
         ['c', '0', 'done', undefined],
-        ['b', '1', 'done', undefined],
+        ['b', '1', 'done', '2'],
         ['c', '1', 'done', undefined],
       ]);
     });

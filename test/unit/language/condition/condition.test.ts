@@ -120,6 +120,19 @@ describe('condition', () => {
     ]);
   });
 
+  it('tells of what may not be as such: it holds where the test does not', async () => {
+    const { holds: all, checks } = await judged({
+      not: { any: [{ 'fields.status': ['Won', 'Lost'] }, { 'fields.value': { lt: 5 } }] },
+      all: [{ not: { not: { 'fields.status': 'Won' } } }],
+    });
+    expect(all).to.equal(false);
+    expect(checks).to.have.deep.members([
+      { path: 'fields.status', test: 'not in Won, Lost', seen: 'Won', holds: false },
+      { path: 'fields.value', test: 'not lt 5', seen: '€10,000.00', holds: true },
+      { path: 'fields.status', test: 'eq Won', seen: 'Won', holds: true },
+    ]);
+  });
+
   it('asks for nothing where what is free of charge decides', async () => {
     const refuse = () => Promise.reject(new Error('must not be read'));
     const dear = { item: refuse, fields: refuse, files: refuse };
