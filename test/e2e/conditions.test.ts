@@ -28,7 +28,7 @@ describe('conditions of rules and steps', function () {
           where: { 'comment.text': { matches: '^!ticket\\b' } },
           steps: [
             { talk: null, when: { 'comment.author.name': { exists: true } } },
-            { won: null, when: { 'data.x': 1 } },
+            { won: null, when: { 'data.talk': 1 } },
           ],
         },
         created: {
