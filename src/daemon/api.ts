@@ -12,14 +12,10 @@ import { ensureSecretFile, keepSecretFile } from '../store/files.ts';
 import type { Base, Front } from './base.ts';
 import type { Definitions } from './definitions.ts';
 import { freeBytes } from './disk.ts';
-import { findItem, parseItemName } from './find-item.ts';
-import { fireByHand } from './fire.ts';
 import { retryParked } from './parked.ts';
 import { makePauseDesk } from './pauses.ts';
-import { readForCommand } from './podio-read.ts';
 import { reconcile } from './reconcile.ts';
 import type { Reloads } from './reload.ts';
-import { whyInDaemon } from './why.ts';
 
 export interface ApiParts {
   readonly reloads: Pick<Reloads, 'reload' | 'status'>;
@@ -63,9 +59,14 @@ export async function openApi(parts: ApiParts): Promise<HttpServer> {
         drop: store.parking.drop,
         retry: selection => retryParked(store.parking, ruleNames(), selection),
       },
-      findItem: async name => findItem(base, live.config, parseItemName(name)),
-      why: request =>
-        whyInDaemon(
+      // What people ask for now and then is read when they do.
+      findItem: async name => {
+        const { findItem, parseItemName } = await import('./find-item.ts');
+        return findItem(base, live.config, parseItemName(name));
+      },
+      why: async request => {
+        const { whyInDaemon } = await import('./why.ts');
+        return whyInDaemon(
           base,
           {
             config: live.config,
@@ -74,10 +75,13 @@ export async function openApi(parts: ApiParts): Promise<HttpServer> {
             running: { rules: dispatcher.status, reconcile: reconciler.status },
           },
           request,
-        ),
+        );
+      },
       replay: dispatcher.replay,
-      readPodio: request => readForCommand(base.podio, live.config, request),
-      fire: request => fireByHand(base, live.config, store.journal, request),
+      readPodio: async request =>
+        (await import('./podio-read.ts')).readForCommand(base.podio, live.config, request),
+      fire: async request =>
+        (await import('./fire.ts')).fireByHand(base, live.config, store.journal, request),
       ...makePauseDesk({
         pauses: store.pauses,
         rules: ruleNames,

@@ -22,7 +22,6 @@ import { makeItemReader } from '../podio/index.ts';
 import type { Reconciler } from '../reconcile/index.ts';
 import { makeRetention } from '../retention/retention.ts';
 import { makeDaemonAlarms } from './alarms.ts';
-import { openApi } from './api.ts';
 import { type Base, type BaseOptions, openBase, openFront } from './base.ts';
 import { Closing } from './closing.ts';
 import { makeDefinitions } from './definitions.ts';
@@ -206,6 +205,8 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
   starting.defer('a reload of the config', () => reloads.stop());
 
   const { version } = options;
+  // What no event has to wait for is read when they can come in.
+  const { openApi } = await import('./api.ts');
   admin = await openApi({
     reloads,
     base,

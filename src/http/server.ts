@@ -1,9 +1,12 @@
 /** What the ingress and the admin API need of an HTTP server alike: an address taken, and given back in good order. */
-import { createServer, type RequestListener, type ServerResponse, STATUS_CODES } from 'node:http';
+import type { RequestListener, ServerResponse } from 'node:http';
 import { type AddressInfo, Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { PodiodError } from '../core/errors.ts';
 import type { Caller } from './strangers.ts';
+
+// Not by `import`, which asks the module for all that it exports, WebSocket too, and for that Node loads all of its `fetch`: 20 ms.
+const { createServer, STATUS_CODES } = process.getBuiltinModule('node:http');
 
 export interface Address {
   readonly host: string;

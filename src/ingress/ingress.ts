@@ -2,9 +2,7 @@
  * Where Podio's deliveries come in (contract 5): trust, read, parse, append, answer. Knows nothing of rules; an event is
  * answered when the journal has it on disk.
  */
-import type { RequestListener } from 'node:http';
-import Router from '@koa/router';
-import Koa, { type Context } from 'koa';
+import type { RequestListener, ServerResponse } from 'node:http';
 import type { Clock } from '../core/clock.ts';
 import { coerceError, IngressError } from '../core/errors.ts';
 import { refKey } from '../core/event.ts';
@@ -18,6 +16,7 @@ import { makeHookPaths } from './keys.ts';
 import { makeOutage } from './outage.ts';
 import { type MakeId, randomId } from './parse.ts';
 import { makeRefusals } from './refusals.ts';
+import type { Rest } from './rest.ts';
 
 export interface IngressOptions
   extends Pick<IntakeOptions, 'journal' | 'verify' | 'resolve' | 'maxBody' | 'maxWaiting'> {
@@ -42,8 +41,6 @@ export interface IngressOptions
 }
 
 export interface Ingress {
-  /** For embedding in another server; without `listen` the answers to methods that Node does not know are Node's. */
-  readonly app: Koa;
   /** Why events are answered 503 now; undefined while they are taken in. */
   outage(): string | undefined;
   /** Rejects with INGRESS_PORT when the address can't be had. */
@@ -81,26 +78,6 @@ export function makeIngress(options: IngressOptions): Ingress {
     return notFound();
   };
 
-  const router = new Router();
-  // Whether a path is a hook's is one question with whether its key is valid, so the route takes every path.
-  router.post(/^\//, async ctx => {
-    const hook = hookAt(ctx.path, ctx.req);
-    if (!hook) throw refusalOf(ctx.req);
-    ctx.state.hook = hook;
-    await new Promise<void>((resolve, reject) => {
-      take(ctx.req, hook, error => (error === undefined ? resolve() : reject(error)));
-    });
-    ctx.status = 200;
-    ctx.body = '';
-  });
-  const app = new Koa();
-  app.use(router.routes());
-  // `allowedMethods` would answer OPTIONS with 200 and PURGE with 501.
-  app.use(ctx => {
-    // The key comes first, so that nobody learns which hooks there are.
-    throw hookAt(ctx.path, ctx.req) ? notAllowed() : refusalOf(ctx.req);
-  });
-
   const tell = (error: IngressError, hook?: HookPath): void => {
     metrics.refused(error.code);
     // An outage has its own lines.
@@ -111,14 +88,33 @@ export function makeIngress(options: IngressOptions): Ingress {
       ...(hook ? { ref: refKey(hook.ref), type: hook.type } : {}),
     });
   };
-  app.on('error', (thrown: unknown, ctx?: Context) => {
-    if (thrown instanceof IngressError) tell(thrown, ctx?.state.hook);
-    // The caller has gone: anyone can do that as often as they like.
-    else if (ctx && !ctx.writable) log.debug('answer not sent', { error: coerceError(thrown) });
-    else log.error('request failed', { error: coerceError(thrown) });
-  });
-
-  const throughKoa = app.callback();
+  let rest: Rest | undefined;
+  let loading: Promise<Rest> | undefined;
+  const load = (): Promise<Rest> => {
+    loading ??= import('./rest.ts').then(({ makeRest }) =>
+      makeRest({ hookAt, refusalOf, notAllowed, take, tell, log }),
+    );
+    return loading;
+  };
+  /** Does `work` with koa, which comes with the first request that needs it. */
+  const throughKoa = (response: ServerResponse, work: (koa: Rest) => void): void => {
+    if (rest) {
+      work(rest);
+      return;
+    }
+    load().then(
+      loaded => {
+        rest = loaded;
+        work(loaded);
+      },
+      // No more files may be opened, or podiod is just being replaced by another version.
+      thrown => {
+        loading = undefined;
+        log.error('request failed', { error: coerceError(thrown) });
+        response.writeHead(503, { 'Retry-After': RETRY_AFTER_SECONDS }).end();
+      },
+    );
+  };
   /**
    * What nearly every request is goes past koa: making its context and composing its middleware would cost more than
    * all that is done for the delivery here. Whatever is refused, and whatever else there is, is koa's.
@@ -126,17 +122,12 @@ export function makeIngress(options: IngressOptions): Ingress {
   const handle: RequestListener = (request, response) => {
     const hook = request.method === 'POST' ? hookAt(request.url ?? '', request) : undefined;
     if (!hook) {
-      throughKoa(request, response);
+      throughKoa(response, koa => koa.handle(request, response));
       return;
     }
     take(request, hook, error => {
-      if (error === undefined) {
-        response.end();
-        return;
-      }
-      const ctx = app.createContext(request, response);
-      ctx.state.hook = hook;
-      ctx.onerror(coerceError(error));
+      if (error === undefined) response.end();
+      else throughKoa(response, koa => koa.refuse(request, response, hook, coerceError(error)));
     });
   };
 
@@ -147,7 +138,6 @@ export function makeIngress(options: IngressOptions): Ingress {
   };
 
   return {
-    app,
     outage: outage.reason,
     async listen(at) {
       const server = await listen(handle, at, {

@@ -1,5 +1,7 @@
 /** The daemon's log on winston: one line a record, no secret in it. */
-import winston from 'winston';
+import { createRequire } from 'node:module';
+import type winston from 'winston';
+import type { Logger } from 'winston';
 import type { Log, LogFields, LogLevel } from '../core/log.ts';
 import { describe } from './describe.ts';
 import { jsonLine, prioritized, textLine } from './format.ts';
@@ -47,7 +49,8 @@ export function makeLog({
   const levels = makeLevels(level);
   let current: () => LogFields | undefined = () => undefined;
   const colours = format === 'text' && hasColours(stream, env);
-  const line = winston.format(info => {
+  let logger: Logger | undefined;
+  const line = (info: winston.Logform.TransformableInfo): winston.Logform.TransformableInfo => {
     const entry = {
       time: new Date(now()),
       level: info.level as LogLevel,
@@ -57,14 +60,18 @@ export function makeLog({
     const text = format === 'json' ? jsonLine(entry) : textLine(entry, colours);
     info[Symbol.for('message')] = priorities ? prioritized(entry.level, text) : text;
     return info;
-  });
-  const logger = winston.createLogger({
-    // What is written is decided below, by module. winston wants its own table: podiod has no `http`, `verbose`, `silly`.
-    level: 'debug',
-    levels: LEVELS,
-    format: line(),
-    transports: [new winston.transports.Stream({ stream })],
-  });
+  };
+  /** With the first line: to read winston takes a twentieth of a start, in which there is mostly nothing to tell. */
+  const open = (): Logger => {
+    const { createLogger, format, transports } = createRequire(import.meta.url)('winston') as typeof winston;
+    return createLogger({
+      // What is written is decided below, by module. winston wants its own table: podiod has no `http`, `verbose`, `silly`.
+      level: 'debug',
+      levels: LEVELS,
+      format: format(line)(),
+      transports: [new transports.Stream({ stream })],
+    });
+  };
 
   let closed = false;
   const at = (own: LogFields): Log => {
@@ -76,6 +83,7 @@ export function makeLog({
         // Asked before anything is put together: most debug lines are never wanted.
         if (closed || !levels.isEnabled(module, level)) return;
         const stacks = levels.isEnabled(module, 'debug');
+        logger ??= open();
         logger.log({ level, message, stacks, fields: { ...own, ...current(), ...fields } });
       };
     return {
@@ -99,6 +107,7 @@ export function makeLog({
         if (closed) return resolve();
         closed = true;
         levels.end();
+        if (!logger) return resolve();
         logger.once('finish', () => stream.write('', () => resolve()));
         logger.end();
       }),

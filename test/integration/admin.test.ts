@@ -15,6 +15,7 @@ import type { EventQuery, ParkedSelection } from '../../src/store/contract.ts';
 import { ensureSecretFile, replaceFile } from '../../src/store/files.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { rawRequest } from '../support/raw-http.ts';
+import { unreadable } from '../support/unreadable.ts';
 import { makeFacts } from '../unit/admin/facts.ts';
 
 const TOKEN = 'the-admin-token-of-the-tests';
@@ -115,6 +116,17 @@ describe('admin API', () => {
       });
     return { port, call, post, told };
   }
+
+  it('answers 503 while what it answers with can not be read', async () => {
+    const { call } = await start();
+    const again = unreadable('/admin/app.ts');
+    try {
+      expect((await call('/healthz')).status).to.equal(503);
+    } finally {
+      again();
+    }
+    expect((await call('/healthz')).status).to.equal(200);
+  });
 
   const withoutToken = { headers: { Authorization: '' } };
 

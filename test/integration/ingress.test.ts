@@ -10,6 +10,7 @@ import { type IngressOptions, makeIngress } from '../../src/ingress/ingress.ts';
 import type { AppendResult, Journal } from '../../src/store/contract.ts';
 import { makeRandom } from '../support/random.ts';
 import { type RawAnswer, rawConnection, rawRequest } from '../support/raw-http.ts';
+import { unreadable } from '../support/unreadable.ts';
 import { makeVirtualClock } from '../support/virtual-clock.ts';
 import { until } from '../support/wait.ts';
 
@@ -510,6 +511,21 @@ describe('ingress', () => {
   });
 
   describe('answers 503 with Retry-After when', () => {
+    it('what it refuses with can not be read, and as ever once it can', async () => {
+      const { request, deliver, lines } = await start();
+      const again = unreadable('/ingress/rest.ts');
+      const wrong = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n';
+      try {
+        const { status, headers } = await request(wrong);
+        expect([status, headers['retry-after']]).to.deep.equal([503, '10']);
+        expect(lines.map(({ level, message }) => `${level} ${message}`)).to.include('error request failed');
+        expect((await deliver(update(26))).status).to.equal(200);
+      } finally {
+        again();
+      }
+      expect((await request(wrong)).status).to.equal(404);
+    });
+
     it('the store fails, with one log line for the outage and one for its end', async () => {
       const clock = makeVirtualClock();
       const { deliver, fail, lines, stored } = await start({ clock });

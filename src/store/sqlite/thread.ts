@@ -1,4 +1,5 @@
-import { extname } from 'node:path';
+import { getCompileCacheDir } from 'node:module';
+import { dirname, extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { coerceError, StoreError } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
@@ -53,7 +54,12 @@ export class Thread<Ops extends Operations> {
     // Sources run as they are, so the thread's file ends as this one does: .ts there, .js in dist.
     const file = new URL(`./${name}${extname(import.meta.filename)}`, import.meta.url);
     // Flags that the process was started with are for its main thread; some (--input-type) would stop this one.
-    const worker = new Worker(file, { workerData: data, name: `podiod-${name}`, execArgv: [] });
+    const worker = new Worker(file, {
+      workerData: data,
+      name: `podiod-${name}`,
+      execArgv: [],
+      env: environment(),
+    });
     this.#worker = worker;
     this.#flushes = name === 'writer';
     this.#ended = new Promise(resolve => {
@@ -185,4 +191,11 @@ export class Thread<Ops extends Operations> {
     this.#waiting = [];
     this.#drained?.();
   }
+}
+
+/** A thread keeps what it has compiled where the process does, of which it learns in no other way. */
+function environment(): NodeJS.ProcessEnv {
+  const cache = getCompileCacheDir();
+  // In it each version of Node has a folder of its own.
+  return { ...process.env, ...(cache !== undefined && { NODE_COMPILE_CACHE: dirname(cache) }) };
 }
