@@ -8,11 +8,13 @@ import type { ConfigStatus } from '../admin/status.ts';
 import type { Config } from '../config/model.ts';
 import { coerceError, isPodiodError, PodiodError, StoreError } from '../core/errors.ts';
 import type { Secrets } from '../core/hook.ts';
+import type { Log } from '../core/log.ts';
 import type { Dispatcher } from '../dispatch/dispatcher.ts';
 import { makeReliably } from '../dispatch/reliably.ts';
 import { carryOver, withKeys } from '../dispatch/renames.ts';
 import { makeReconciler, makeVerifier } from '../reconcile/index.ts';
 import type { Front } from './base.ts';
+import { ConfigError } from './config.ts';
 import { termsOf } from './connect.ts';
 import type { Definitions } from './definitions.ts';
 import { makeGeneration, type RuleWorld } from './generation.ts';
@@ -212,8 +214,8 @@ export function makeReloads(parts: ReloadParts): Reloads {
       return answer;
     } catch (thrown) {
       const error = coerceError(thrown);
-      if (!stopping.signal.aborted) log.error('config not reloaded, the one before goes on', { error });
-      const summary = 'summary' in error ? String(error.summary) : error.message;
+      const summary = error instanceof ConfigError ? error.summary : error.message;
+      if (!stopping.signal.aborted) logRefused(log, error);
       status = { needsRestart: [], ...status, refused: { error: summary, at: now() } };
       throw thrown;
     } finally {
@@ -240,6 +242,23 @@ export function makeReloads(parts: ReloadParts): Reloads {
     },
   };
 }
+
+/** Frames are for people at a terminal: the log has a line for each problem, with its parts as fields. */
+function logRefused(log: Log, error: Error): void {
+  const refused = 'config not reloaded, the one before goes on';
+  if (!(error instanceof ConfigError)) {
+    log.error(refused, { error });
+    return;
+  }
+  log.error(refused, { code: error.code, problem: error.summary, hint: error.hint });
+  for (const { code, severity, message, hint, file, line, column } of error.problems.slice(0, MAX_LOGGED)) {
+    const place = file === null ? undefined : [file, line, column].filter(part => part !== null).join(':');
+    log[severity === 'error' ? 'error' : 'warn']('config', { code, problem: message, hint, place });
+  }
+}
+
+/** Problems of one file that are logged; podiod check tells them all. */
+const MAX_LOGGED = 20;
 
 const isStopping = (): PodiodError =>
   new PodiodError('STORE_UNAVAILABLE', 'podiod is stopping; its next start reads the config', {

@@ -207,7 +207,7 @@ const isSeq = (event: string): boolean => /^[0-9]{1,15}$/.test(event);
 
 async function missingOf(
   { config, store }: WhyWorld,
-  { event, itemId }: WhyQuery,
+  { app, event, itemId }: WhyQuery,
   revisions: ReadonlySet<number>,
   found: boolean,
 ): Promise<readonly Absent[]> {
@@ -215,7 +215,8 @@ async function missingOf(
   if (itemId === undefined) return found ? [] : [await nothing(store, 'the journal is empty')];
   const absent = await absentOf(config, store, itemId, revisions);
   if (found || absent.length > 0) return absent;
-  return [await nothing(store, `no event of item ${itemId} has arrived`)];
+  const meant = app === undefined ? numberHint(itemId, config.apps.keys()) : '';
+  return [await nothing(store, `no event of item ${itemId} has arrived`, meant)];
 }
 
 /** What is known of an item's changes that no event tells of. */
@@ -289,10 +290,18 @@ async function absentEvent(
 }
 
 /** Of what is not there, with how far back one can tell. */
-async function nothing(store: WhyWorld['store'], why: string): Promise<Absent> {
+async function nothing(store: WhyWorld['store'], why: string, hint = ''): Promise<Absent> {
   const { oldest } = await store.retention.usage();
   const back = oldest ? `; the journal goes back to ${new Date(oldest.receivedAt).toISOString()}` : '';
-  return { kind: 'never', why: `${why}${back}` };
+  return { kind: 'never', why: `${why}${back}${hint}` };
+}
+
+/** What Podio calls item_id has many digits: a short one is the number that people see, which each app counts by itself. */
+function numberHint(itemId: number, apps: Iterable<string>): string {
+  const names = [...apps].slice(0, 3).map(app => `${app}/${itemId}`);
+  return itemId < 1_000_000 && names.length > 0
+    ? `; as an item's number in its app it is given with that: ${names.join(', ')}`
+    : '';
 }
 
 async function sightsOf(

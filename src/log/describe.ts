@@ -46,7 +46,11 @@ function walk(value: unknown, key: string, options: DescribeOptions, above: read
 
 /** A verification code is a secret, an error code tells what happened. */
 const isSecretValue = (key: string, value: string): boolean =>
-  value !== '' && (isSecretName(key) || (key === 'code' && !Object.hasOwn(ERROR_CODES, value)));
+  value !== '' && (isSecretName(key) || (key === 'code' && !isErrorCode(value)));
+
+/** Those of config problems stand in a catalogue of their own. */
+const isErrorCode = (code: string): boolean =>
+  Object.hasOwn(ERROR_CODES, code) || /^CONFIG_[A-Z_]+$/.test(code);
 
 function walkObject(value: object, key: string, options: DescribeOptions, above: readonly object[]): unknown {
   if (value instanceof Error) return walkError(value, options, above);

@@ -172,7 +172,16 @@ describe('podiod reload', function () {
     daemon.signal('SIGHUP');
     const logged = (): number => daemon.log().split('config not reloaded, the one before goes on').length - 1;
     await until(() => logged() === 3, 'the log to say so');
-    expect(daemon.log()).to.include('unknown plugin `nobody`');
+    const told = daemon
+      .log()
+      .split('\n')
+      .flatMap(line => (line.includes('nobody') ? [JSON.parse(line)] : []));
+    expect(told).to.have.length(3);
+    for (const line of told) {
+      expect(line).to.include({ level: 'error', message: 'config', module: 'reload' });
+      expect(line).to.include({ code: 'CONFIG_UNKNOWN_PLUGIN', problem: 'unknown plugin `nobody`' });
+      expect(line.place).to.match(/\.podiorc\.yml:\d+:\d+$/);
+    }
     await update(site, 1);
     await site.untilRun(1, 'one');
     expect(await statesOf(daemon)).to.deep.equal({ one: 'running' });

@@ -76,6 +76,10 @@ async function itemOf(cli: Cli, options: EventsOptions): Promise<Pick<EventQuery
   return { itemId: await resolveItem(cli, options, options.item) };
 }
 
+/** An item_id has many digits: a short one is the number that people see, which each app counts by itself. */
+const numberHint = (item = ''): string =>
+  /^\d{1,6}$/.test(item) ? ` For the item's number in its app, give that too: --item APP/${item}.` : '';
+
 async function printDocument(cli: Cli, reader: StoreReader, query: EventQuery, waits: Waits): Promise<void> {
   // Nothing is written before the first is read: what fails until then is told in a document of its own.
   let before = '{"events": [';
@@ -107,7 +111,7 @@ async function printLines(
     any = true;
   }
   if (!options.follow) {
-    if (!any) cli.note('No events.');
+    if (!any) cli.note(`No events.${numberHint(options.item)}`);
     return;
   }
   const stop = new AbortController();
