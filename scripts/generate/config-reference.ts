@@ -24,6 +24,9 @@ The first that is there: \`--config FILE\`; \`$PODIOD_CONFIG\`; from the current
 | \`\${credential:NAME}\` | the systemd credential (\`LoadCredential=\`), without one final newline |
 | \`$\${\` | a literal \`\${\` |
 
+Variables that the environment lacks are read from \`--env-file FILE\`, \`NAME=value\` lines. (Node looks at that option before podiod
+does: a file that is not there ends the command with \`node: FILE: not found\` and exit code 9.)
+
 They stand in any value, not in keys, and are replaced after parsing: what a secret holds never changes the structure.
 Where a number, \`true\` or \`false\` is wanted, the text is converted. A \`$NAME\` without
 braces is text; \`check\` warns of it. Between \`{ }\` and \`[ ]\` they need quotes.

@@ -1,4 +1,7 @@
-/** Files of NAME=value lines, read and written as Node's own `--env-file` reads them. */
+/**
+ * Files of NAME=value lines, read and written as Node's own `--env-file` reads them. Node looks for that option behind the
+ * script's name too: it ends by itself (`node: FILE: not found`, exit code 9) where the file is not there, before podiod runs.
+ */
 import { readFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
 import { UsageError } from '../core/errors.ts';

@@ -113,7 +113,8 @@ export function makeProgram(cli: Cli, exit: CommandContext['exit']): Command {
     .helpCommand(false)
     .configureOutput({
       writeOut: text => void io.stdout.write(text),
-      writeErr: text => void io.stderr.write(text),
+      // Help of a command that was left out, which commander takes for an error.
+      writeErr: () => {},
       // The one place that prints errors is below: under --json they are a document.
       outputError: () => {},
       getOutHelpWidth: helpWidth,
@@ -215,6 +216,17 @@ export async function main(argv: readonly string[]): Promise<void> {
 function reportError(thrown: unknown, cli: Cli, json: boolean, program: Command): number {
   if (thrown instanceof CommanderError) {
     if (thrown.exitCode === 0) return EXIT.done;
+    const group = thrown.code === 'commander.help' ? groupMeant(program) : undefined;
+    if (group) {
+      const verbs = group.commands.map(command => `podiod ${group.name()} ${command.name()}`).join(', ');
+      const message = `podiod ${group.name()} does nothing by itself`;
+      report(cli, json, {
+        code: 'USAGE',
+        message,
+        hint: hintOf(`There are: ${verbs}`, ...usageHints(program)),
+      });
+      return EXIT.usage;
+    }
     const [message = '', ...hint] = thrown.message.replace(/^error: /, '').split('\n');
     report(cli, json, {
       code: 'USAGE',
@@ -244,6 +256,10 @@ function reportError(thrown: unknown, cli: Cli, json: boolean, program: Command)
   if (isFault && !json && error.stack) cli.note(error.stack);
   return EXIT.failed;
 }
+
+/** `podiod secret`, which has commands and is none. */
+const groupMeant = (program: Command): Command | undefined =>
+  program.commands.find(command => command.name() === program.args[0]);
 
 /** What to try next, for the command that was meant. */
 function usageHints(program: Command): readonly string[] {

@@ -140,7 +140,7 @@ async function lookUp(expression: string, place: Place, sources: ValueSources): 
     problem: {
       code: 'CONFIG_MISSING_VALUE',
       message: `the environment variable ${name} is not set`,
-      hint: `set it, or give a default: \${${name}:-...}`,
+      hint: `set it, in the environment or a file for --env-file, or give a default: \${${name}:-...}`,
     },
   };
 }

@@ -27,6 +27,6 @@ export function defineInit({ program, cli, exit }: CommandContext): void {
       ['podiod init --yes --apps all --env-file key.env', 'for scripts'],
       ['podiod check --env-file .env', 'afterwards'],
     ],
-    'Key and login come from PODIO_CLIENT_ID, PODIO_CLIENT_SECRET, PODIO_USERNAME and PODIO_PASSWORD,\nwhere these are not set from the terminal, or from stdin: a line each in this order, then apps and URL.\nExit codes: 0, 1 failed or an app could not be read, 2 wrong usage.',
+    'Key and login come from PODIO_CLIENT_ID, PODIO_CLIENT_SECRET, PODIO_USERNAME and PODIO_PASSWORD,\nwhere these are not set from the terminal, or from stdin: a line each in this order, then apps and URL.\nExit codes: 0, 1 failed, an app could not be read or the answer was no, 2 wrong usage.',
   );
 }

@@ -29,7 +29,7 @@ export async function askAccount(cli: Cli, prompt: Prompt, mayAsk: boolean): Pro
   const missing = Object.values(QUESTIONS).filter(({ variable }) => !env[variable]);
   if (!mayAsk && missing.length > 0) {
     throw new UsageError(
-      `with --yes nobody is asked, and ${missing.map(({ variable }) => variable).join(', ')} not set`,
+      `with --yes nobody is asked, and these are not set: ${missing.map(({ variable }) => variable).join(', ')}`,
       'Set them in the environment, or in a file for --env-file.',
     );
   }
@@ -57,6 +57,8 @@ export interface Session {
   readonly request: PodioClient['request'];
   readonly user: Identity;
 }
+
+const CALL = /^POST \S+ refused login \S+ with (?:\d+: )?/;
 
 /** Podio as this user sees it. The first call logs in; nothing of it is kept. */
 export function openSession(
@@ -87,9 +89,9 @@ export function openSession(
   };
 }
 
-/** There is no config yet whose keys could be named. */
+/** There is no config yet whose keys could be named: what Podio says is enough, without the call and who made it. */
 const refused = (cause: Error): PodioError =>
-  new PodioError('PODIO_UNAUTHORIZED', `Podio refuses the login: ${cause.message}`, {
+  new PodioError('PODIO_UNAUTHORIZED', `Podio refuses the login: ${cause.message.replace(CALL, '')}`, {
     retry: 'never',
     cause,
     hint: 'Check client id and client secret, and user and password. A user with two-factor login can not be used.',

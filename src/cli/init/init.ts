@@ -37,7 +37,7 @@ interface Files {
 
 /**
  * Asks, looks around at Podio, writes. Nothing is written before everything is known. Answers whether all went well: every
- * chosen app is in.
+ * chosen app is in, and nobody said no.
  */
 export async function init(cli: Cli, options: InitOptions): Promise<boolean> {
   const files = filesOf(cli, options);
@@ -53,7 +53,10 @@ export async function init(cli: Cli, options: InitOptions): Promise<boolean> {
   }
 
   using prompt = openPrompt(cli);
-  await mayReplace(cli, prompt, files, options);
+  if (!(await mayReplace(cli, prompt, files, options))) {
+    cli.note('Nothing is written.');
+    return false;
+  }
   const account = await askAccount(cli, prompt, !options.yes);
   const log = makeCommandLog(cli, options, [account.clientSecret, account.password], 'error');
   const session = openSession(account, { apiUrl, log });
@@ -139,9 +142,9 @@ async function mayReplace(
   prompt: Prompt,
   files: Files,
   { force, yes }: InitOptions,
-): Promise<void> {
+): Promise<boolean> {
   const there = [files.config, files.env].filter(existsSync).map(file => shown(cli, file));
-  if (there.length === 0 || force) return;
+  if (there.length === 0 || force) return true;
   const are = there.length === 1 ? 'is' : 'are';
   if (yes || !prompt.terminal) {
     throw new UsageError(
@@ -151,7 +154,7 @@ async function mayReplace(
   }
   cli.note(`${there.join(' and ')} ${are} there already. Other variables in .env stay as they are.`);
   const answer = await prompt.ask('Write a new config in its place? Only "yes" is taken for one: ');
-  if (!/^y(es)?$/i.test(answer)) throw new UsageError('nothing was written');
+  return /^y(es)?$/i.test(answer);
 }
 
 /** Every app of every space that the user sees, in Podio's order. A space that can't be looked into is told. */

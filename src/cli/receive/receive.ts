@@ -5,6 +5,7 @@ import { coerceError, PodioError, UsageError } from '../../core/errors.ts';
 import { HOOK_EVENTS, type PodioEvent } from '../../core/event.ts';
 import type { HookRef } from '../../core/hook.ts';
 import { silentLog } from '../../core/log.ts';
+import { didYouMean } from '../../core/suggest.ts';
 import { type DryRun, dryRun } from '../../dispatch/dry-run.ts';
 import { makeMatcher } from '../../dispatch/match.ts';
 import { type Params, randomId, toEvent } from '../../ingress/parse.ts';
@@ -102,7 +103,7 @@ function refOf({ apps, spaces }: Config, { app, space }: ReceiveSettings): Origi
   if (space !== undefined) {
     const found = spaces.get(space);
     if (!found)
-      throw new UsageError(`there is no space ${space} in the config`, listOf('Its spaces', spaces));
+      throw new UsageError(`there is no space ${space} in the config`, meant('Its spaces', space, spaces));
     return { ref: { type: 'space', id: found.id }, space };
   }
   const name = app ?? (apps.size === 1 ? [...apps.keys()][0] : undefined);
@@ -112,12 +113,15 @@ function refOf({ apps, spaces }: Config, { app, space }: ReceiveSettings): Origi
       `Say --app NAME or --space NAME. ${listOf('Apps', apps)}`,
     );
   const found = apps.get(name);
-  if (!found) throw new UsageError(`there is no app ${name} in the config`, listOf('Its apps', apps));
+  if (!found) throw new UsageError(`there is no app ${name} in the config`, meant('Its apps', name, apps));
   return { ref: { type: 'app', id: found.id }, app: name };
 }
 
 const listOf = (what: string, named: ReadonlyMap<string, unknown>): string =>
   `${what}: ${[...named.keys()].join(', ') || 'none'}.`;
+
+const meant = (what: string, given: string, named: ReadonlyMap<string, unknown>): string =>
+  didYouMean(given, named.keys()) ?? listOf(what, named);
 
 function eventOf({ ref, ...place }: Origin, params: Params, n: number, file: string): PodioEvent {
   const { type } = params;

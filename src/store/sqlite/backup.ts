@@ -61,6 +61,12 @@ export function backUp(dataDir: string, file: string): BackupFacts {
     });
   }
   if (existsSync(file)) throw exists(file);
+  if (!existsSync(dirname(file))) {
+    throw new StoreError('STORE_WRITE_FAILED', `there is no folder ${dirname(file)}`, {
+      hint: 'Make it, or name a file elsewhere.',
+      retry: 'never',
+    });
+  }
   const part = `${file}.${process.pid}.${randomBytes(4).toString('hex')}`;
   return inTerms(() => {
     try {
@@ -92,7 +98,10 @@ export function backUp(dataDir: string, file: string): BackupFacts {
  */
 export async function restore(file: string, dataDir: string, now: number): Promise<RestoreFacts> {
   if (!existsSync(file)) {
-    throw new StoreError('STORE_UNAVAILABLE', `there is no file ${file}`, { retry: 'never' });
+    throw new StoreError('STORE_UNAVAILABLE', `there is no file ${file}`, {
+      hint: 'Give a file that podiod backup has made.',
+      retry: 'never',
+    });
   }
   if ((statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0) {
     throw new StoreError(

@@ -178,8 +178,8 @@ describe('podiod init', function () {
       expect(code).to.equal(2);
       expect(stderr).to.include('.podiorc.yml and .env are there already').and.include('--force');
       const asked = await init([], { env, terminal: 80, input: 'no\n' });
-      expect(asked.code).to.equal(2);
-      expect(asked.stderr).to.include('nothing was written');
+      expect(asked.code).to.equal(1);
+      expect(asked.stderr).to.match(/Nothing is written\.\n$/);
       expect(read('.podiorc.yml')).to.equal(MINE);
       expect(readdirSync(folder.path).sort()).to.deep.equal(['.env', '.podiorc.yml']);
       expect(emulator.world.requests).to.deep.equal([]);
@@ -199,7 +199,7 @@ describe('podiod init', function () {
       'a wrong password',
       ['--yes', '--apps', 'all'],
       { env: { ...env, PODIO_PASSWORD: 'wrong-pass' } },
-      'Podio refuses the login',
+      'Podio refuses the login: invalid_grant, user.invalid.password\n',
     ],
     [
       'a wrong key',

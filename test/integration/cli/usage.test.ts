@@ -126,6 +126,8 @@ describe('podiod, the command line', () => {
     [['service', 'print', '--port', '0'], '--port must be'],
     [['service', 'print', '--instance', 'A B'], '--instance must be'],
     [['service', 'restart'], "unknown command 'restart'"],
+    [['service'], 'podiod service does nothing by itself'],
+    [['secret'], 'There are: podiod secret rotate'],
     [['emulator', '--people', 'often'], '--people must be'],
     [['nope'], 'unknown command nope'],
   ] as const) {
