@@ -2,6 +2,7 @@
  * Files of NAME=value lines, read and written as Node's own `--env-file` reads them. Node looks for that option behind the
  * script's name too: it ends by itself (`node: FILE: not found`, exit code 9) where the file is not there, before podiod runs.
  */
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
 import { UsageError } from '../core/errors.ts';
@@ -12,6 +13,15 @@ type Env = Record<string, string | undefined>;
 export function loadEnvFile(file: string, env: Env): void {
   for (const [name, value] of Object.entries(parseEnv(read(file)))) env[name] ??= value;
 }
+
+/** Tells whether the file is as it was. */
+export const stampOf = (file: string): string => {
+  try {
+    return createHash('sha256').update(readFileSync(file)).digest('hex');
+  } catch {
+    return '';
+  }
+};
 
 function read(file: string): string {
   try {

@@ -9,6 +9,7 @@ import type { Reconciler } from '../reconcile/index.ts';
 import {
   ensureSecretFile,
   forgetPreviousSecrets,
+  keepPreviousSecret,
   readPreviousSecrets,
   rotateSecretFile,
 } from '../store/files.ts';
@@ -16,18 +17,25 @@ import {
 export interface HookSecrets {
   /** The current one first. The same array for as long as nothing has changed. */
   all(): Secrets;
-  /** For another config: answers what to call when it holds. Rejects where dataDir can't be read. */
-  prepare(server: Pick<ServerConfig, 'secret' | 'previousSecrets'>): Promise<() => void>;
-  /** Whether hooks may still be made with a secret that a rotation has replaced. */
+  /** Whether this config has another secret and says nothing of the one that hooks are made with now. */
+  omits(server: Server): boolean;
+  /**
+   * For another config: answers what to call when it holds. What it omits is kept in dataDir before, and accepted until
+   * `forget`: no delivery is to be lost for it. Rejects where dataDir can't be read or written.
+   */
+  prepare(server: Server): Promise<() => void>;
+  /** Whether hooks may still be made with a secret that was replaced and that the config does not name. */
   isRotating(): boolean;
   /** From now on hooks are to be made with a new one; the old one is accepted until `forget`. Rejects with USAGE. */
   rotate(): Promise<void>;
   forget(): Promise<void>;
 }
 
+type Server = Pick<ServerConfig, 'secret' | 'previousSecrets'>;
+
 interface HookSecretsParts {
   readonly dataDir: string;
-  readonly server: Pick<ServerConfig, 'secret' | 'previousSecrets'>;
+  readonly server: Server;
   /** The current one. */
   readonly secret: string;
   readonly log: Log;
@@ -39,26 +47,31 @@ export async function makeHookSecrets(parts: HookSecretsParts): Promise<HookSecr
   const { dataDir, log, hide } = parts;
   let { server } = parts;
   let isOwn = server.secret === undefined;
-  let kept = isOwn ? await readPreviousSecrets(dataDir) : [];
+  let kept = await readPreviousSecrets(dataDir);
   let current = parts.secret;
   let all: Secrets;
   const settle = (): void => {
-    all = [current, ...server.previousSecrets, ...kept.filter(secret => secret !== current)];
+    all = [...new Set([current, ...server.previousSecrets, ...kept])] as unknown as Secrets;
     hide?.(all);
+  };
+  const omits = (next: Server): boolean => {
+    // One of dataDir stays what it is.
+    const isSame = next.secret === undefined ? isOwn : next.secret === current;
+    return !isSame && !next.previousSecrets.includes(current);
   };
   settle();
   return {
     all: () => all,
+    omits,
     async prepare(next) {
       // Read only where it was not before: a rotation may go on meanwhile.
-      const read = next.secret === undefined && !isOwn;
-      const own = read ? await ensureSecretFile(dataDir, 'secret') : undefined;
-      const ownBefore = read ? await readPreviousSecrets(dataDir) : undefined;
+      const own = next.secret === undefined && !isOwn ? await ensureSecretFile(dataDir, 'secret') : undefined;
+      if (omits(next)) await keepPreviousSecret(dataDir, current);
       return () => {
+        if (omits(next)) kept = [current, ...kept];
         server = next;
         isOwn = next.secret === undefined;
         current = next.secret ?? own ?? current;
-        kept = isOwn ? (ownBefore ?? kept) : [];
         settle();
       };
     },

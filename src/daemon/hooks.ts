@@ -75,7 +75,7 @@ export async function openHooksForReading(
   const verifier = makeVerifier({ podio, identities, clock, log });
   // Without a secret there can be no hooks of ours yet: any secret tells the same.
   const secret = config.server.secret ?? (await readSecretFile(config.dataDir, 'secret')) ?? 'not-made-yet';
-  const kept = config.server.secret === undefined ? await readPreviousSecrets(config.dataDir) : [];
+  const kept = await readPreviousSecrets(config.dataDir);
   const secrets: Secrets = [secret, ...config.server.previousSecrets, ...kept];
   const { publicUrl } = config.server;
   const reconciler = makeReconciler({

@@ -1,8 +1,8 @@
-import { stat } from 'node:fs/promises';
-import { isAbsolute, relative } from 'node:path';
+import { readFile, stat } from 'node:fs/promises';
+import { dirname, isAbsolute, relative, resolve } from 'node:path';
 import type { Config } from '../config/model.ts';
 
-/** Code that is loaded once in a process's life, of plugins that stand in files. What they import is not looked at. */
+/** Code that is loaded once in a process's life, of plugins that stand in files, with what they import by relative paths. */
 export interface PluginFiles {
   /** Those that were changed since they were first looked at, as seen from the config. */
   changed(config: Pick<Config, 'rules' | 'dir'>): Promise<readonly string[]>;
@@ -14,11 +14,13 @@ export function makePluginFiles(): PluginFiles {
     async changed({ rules, dir }) {
       const files = new Set(rules.flatMap(({ steps }) => steps.map(({ use }) => use)).filter(isAbsolute));
       const found: string[] = [];
+      // Grows while it is gone through.
       for (const file of files) {
         const now = await stampOf(file);
         const first = loaded.get(file) ?? now;
         loaded.set(file, first);
         if (first !== now) found.push(relative(dir, file));
+        if (now !== '') for (const imported of await importsOf(file)) files.add(imported);
       }
       return found.sort();
     },
@@ -29,4 +31,12 @@ export function makePluginFiles(): PluginFiles {
 const stampOf = async (file: string): Promise<string> => {
   const found = await stat(file).catch(() => undefined);
   return found?.isFile() ? `${found.mtimeMs} ${found.size}` : '';
+};
+
+const IMPORT = /\b(?:from|import)\s*\(?\s*(["'])(\.{1,2}\/[^"'\n]+)\1/g;
+
+/** As written, which may be in a comment too: then one file more is looked at. */
+const importsOf = async (file: string): Promise<readonly string[]> => {
+  const text = await readFile(file, 'utf8').catch(() => '');
+  return Array.from(text.matchAll(IMPORT), ([, , path = '']) => resolve(dirname(file), path));
 };

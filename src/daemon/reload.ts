@@ -31,6 +31,8 @@ export interface LoadedConfig {
   readonly warnings: readonly { readonly message: string; readonly hint?: string | undefined }[];
   /** Values that no output may show. */
   readonly secrets: readonly string[];
+  /** What of it holds after a restart only, beside settings. */
+  readonly needsRestart?: readonly string[];
 }
 
 export interface ReloadRequest {
@@ -118,7 +120,12 @@ export function makeReloads(parts: ReloadParts): Reloads {
     options.log.addSecrets?.(loaded.secrets);
     const { config, needsRestart: settled } = settle(parts.started, loaded.config);
     const code = await parts.pluginFiles.changed(config);
-    const needsRestart = [...settled, ...code.map(file => `the code of ${file}`)];
+    const needsRestart = [
+      ...settled,
+      ...(loaded.needsRestart ?? []),
+      ...code.map(file => `the code of ${file}`),
+    ];
+    const warnings = [...loaded.warnings, ...(world.secrets.omits(config.server) ? [SECRET_OMITTED] : [])];
     const rules = withKeys(config.rules, await store.rules.keys());
     const next = await termsOf({ ...config, rules }, { settings: store.settings, fields });
     const diff = diffRules(live.config.rules, rules);
@@ -127,7 +134,7 @@ export function makeReloads(parts: ReloadParts): Reloads {
       rules: diff,
       parked: await parkedOf(store.parking, diff.removed),
       needsRestart,
-      warnings: loaded.warnings.map(({ message, hint }) => ({ message, hint: hint ?? null })),
+      warnings: warnings.map(({ message, hint }) => ({ message, hint: hint ?? null })),
     };
     if (dryRun) {
       const hooks = parts.reconciles ? await inTime(() => wouldHook(parts, next)) : null;
@@ -138,7 +145,7 @@ export function makeReloads(parts: ReloadParts): Reloads {
       (['added', 'removed', 'renamed', 'changed', 'unchanged'] as const).map(key => [key, diff[key].length]),
     );
     log.info('config reloaded', { ...counts, names: namesIn(diff), cutOff, position });
-    for (const { message, hint } of loaded.warnings) log.warn('config', { warning: message, hint });
+    for (const { message, hint } of warnings) log.warn('config', { warning: message, hint });
     for (const { rule, runs } of plan.parked) log.warn('a rule is gone that has parked runs', { rule, runs });
     if (needsRestart.length > 0) log.warn('settings wait for a restart', { settings: needsRestart });
     const hooks = parts.reconciles ? await inTime(() => nowHook(parts)) : null;
@@ -260,6 +267,12 @@ function logRefused(log: Log, error: Error): void {
 /** Problems of one file that are logged; podiod check tells them all. */
 const MAX_LOGGED = 20;
 
+const SECRET_OMITTED: LoadedConfig['warnings'][number] = {
+  message:
+    '`server.secret` is another one, and `server.previousSecrets` lacks the one before: it is accepted until every hook is replaced',
+  hint: 'To refuse it at once, delete previous-secrets in dataDir and restart.',
+};
+
 const isStopping = (): PodiodError =>
   new PodiodError('STORE_UNAVAILABLE', 'podiod is stopping; its next start reads the config', {
     retry: 'never',
@@ -300,8 +313,8 @@ async function wouldHook(
 ): Promise<ReconcileAnswer> {
   const { podio, fields, store, secrets, clock, log, options } = world;
   const { server } = config;
-  const all: Secrets =
-    server.secret === undefined ? secrets.all() : [server.secret, ...server.previousSecrets];
+  const [first, ...others] = secrets.all();
+  const all: Secrets = [server.secret ?? first, ...server.previousSecrets, first, ...others];
   const publicUrl = options.publicUrl ? front.publicUrl() : server.publicUrl;
   const verifier = makeVerifier({ podio, identities, clock, log });
   const reconciler = makeReconciler({

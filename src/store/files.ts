@@ -135,7 +135,7 @@ export async function ensureSecretFile(dataDir: string, name: SecretName): Promi
   return secret;
 }
 
-/** Secrets that hooks at Podio may still be made with, one a line: from a rotation until no hook is. */
+/** Secrets that hooks at Podio may still be made with, one a line: from when another one holds until no hook is. */
 const PREVIOUS = 'previous-secrets';
 
 export async function readPreviousSecrets(dataDir: string): Promise<readonly string[]> {
@@ -149,12 +149,16 @@ export async function readPreviousSecrets(dataDir: string): Promise<readonly str
  * of the files, and another try begins where that leaves off.
  */
 export async function rotateSecretFile(dataDir: string): Promise<string> {
-  const old = await ensureSecretFile(dataDir, 'secret');
-  const kept = new Set([old, ...(await readPreviousSecrets(dataDir))]);
-  await replaceFile(join(dataDir, PREVIOUS), [...kept, ''].join('\n'), 0o600);
+  await keepPreviousSecret(dataDir, await ensureSecretFile(dataDir, 'secret'));
   const secret = randomBytes(SECRET_BYTES).toString('base64url');
   await replaceFile(join(dataDir, 'secret'), `${secret}\n`, 0o600);
   return secret;
+}
+
+/** Hooks may be made with it: it is accepted, over restarts too, until it is forgotten. */
+export async function keepPreviousSecret(dataDir: string, secret: string): Promise<void> {
+  const kept = new Set([secret, ...(await readPreviousSecrets(dataDir))]);
+  await replaceFile(join(dataDir, PREVIOUS), [...kept, ''].join('\n'), 0o600);
 }
 
 /** No hook is made with them any more. */

@@ -269,7 +269,8 @@ describe('podiod reload', function () {
 
   it('says which settings wait for a restart, and takes the rest', async () => {
     const site = await makeGatedSite({ one: audited });
-    await site.boot();
+    const variables = site.write('variables', 'ONE=1\n');
+    await site.run({ args: ['--env-file', variables] }).ready();
     const config = JSON.parse(site.read('.podiorc.yml'));
     site.configure({
       plugins: PLUGINS,
@@ -285,6 +286,7 @@ describe('podiod reload', function () {
     site.configure({ plugins: PLUGINS, rules: { one: audited, three: gated } });
     expect((await reload(site)).needsRestart).to.deep.equal([]);
     site.write('gated.ts', `${site.read('gated.ts')}\n// edited again`);
+    site.write('variables', 'ONE=2\n');
     site.configure({
       plugins: PLUGINS,
       rules: { one: audited, three: gated },
@@ -293,6 +295,7 @@ describe('podiod reload', function () {
     const { stdout } = await site.podiod(['reload']);
     expect(stdout).to.include('Needs a restart: server.port');
     expect(stdout).to.include('Needs a restart: the code of gated.ts');
+    expect(stdout).to.include(`Needs a restart: the variables of ${variables}`);
   });
 
   it('reads the file of a SIGHUP that comes while it starts, and does two at once one after the other', async () => {

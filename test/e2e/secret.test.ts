@@ -92,6 +92,25 @@ describe('podiod secret rotate', () => {
     expect(await comment(site, before, 3)).to.equal(200);
   }).timeout(60_000);
 
+  it('is done by a reload for a config with a secret of its own, also where that does not name the one before', async () => {
+    const site = await makeOwnSite();
+    await site.boot();
+    const old = secretOf(site);
+    const secret = 'one-of-the-config-itself-01';
+    const { server } = JSON.parse(site.read('.podiorc.yml'));
+    site.configure({ rules: RULES, server: { ...server, secret } });
+    const { code, stdout } = await site.podiod(['reload', '--json']);
+    expect(code, stdout).to.equal(0);
+    expect(
+      JSON.parse(stdout)
+        .warnings.map(({ message }: { message: string }) => message)
+        .join(),
+    ).to.match(/`server.previousSecrets` lacks the one before/);
+    expect([await comment(site, old, 1), await comment(site, secret, 2)]).to.deep.equal([200, 200]);
+    await until(async () => (await hooksOf(site, secret)).join() === wanted.join(), 'all to be replaced');
+    expect(await comment(site, old, 3)).to.equal(200);
+  }).timeout(60_000);
+
   it('leaves a secret of the config alone, and says how it is changed', async () => {
     const site = await makeSite({ rules: RULES });
     await site.boot();

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
 import { systemClock } from '../../core/clock.ts';
 import { coerceError } from '../../core/errors.ts';
@@ -5,6 +6,7 @@ import type { Log } from '../../core/log.ts';
 import { version } from '../../daemon/package.ts';
 import type { InheritedSockets, Manager } from '../../service/index.ts';
 import { type CommandContext, logFormatOption, withCommonOptions, withExamples } from '../command.ts';
+import { stampOf } from '../env-file.ts';
 import { EXIT } from '../exit.ts';
 import type { CommonOptions } from '../io.ts';
 
@@ -52,6 +54,8 @@ export async function runDaemon({ cli, exit }: CommandContext, options: CommonOp
       import('../../admin/run-file.ts'),
       import('../setup.ts'),
     ]);
+  const envFile = options.envFile && resolve(cli.io.cwd, options.envFile);
+  const variables = envFile === undefined ? undefined : stampOf(envFile);
   const { config, warnings, secrets } = await loadConfigOrFail(cli, options);
   const log = makeCommandLog(cli, options, secrets);
   tell = signal => log.info('stopping', { signal });
@@ -72,7 +76,11 @@ export async function runDaemon({ cli, exit }: CommandContext, options: CommonOp
     version: version(),
     attribution,
     ownsProcess: true,
-    load: () => loadConfigOrFail(cli, { ...options, json: true }),
+    load: async () => ({
+      ...(await loadConfigOrFail(cli, { ...options, json: true })),
+      ...(envFile !== undefined &&
+        variables !== stampOf(envFile) && { needsRestart: [`the variables of ${envFile}`] }),
+    }),
     ...(manager && { onReload: ended => manager.reloading(ended) }),
     ...(sockets && { sockets }),
   });

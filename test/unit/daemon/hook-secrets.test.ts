@@ -52,9 +52,38 @@ describe('secrets of hooks in another config', () => {
     (await secrets.prepare({ secret: undefined, previousSecrets: [] }))();
     const [current, ...previous] = secrets.all();
     expect(previous).to.deep.equal([own]);
-    (await secrets.prepare({ secret: 'third-of-the-config', previousSecrets: [] }))();
-    expect(secrets.all()).to.deep.equal(['third-of-the-config']);
+    (await secrets.prepare({ secret: 'third-of-the-config', previousSecrets: [current ?? '', own] }))();
+    expect(secrets.all()).to.deep.equal(['third-of-the-config', current, own]);
     expect(hidden).to.include.members([own, current ?? '', 'third-of-the-config']);
+  });
+
+  it('that the next config omits are accepted all the same, over a restart too, until they are forgotten', async () => {
+    using folder = temporaryFolder();
+    const dataDir = folder.path;
+    const open = (server: { secret: string; previousSecrets: string[] }) =>
+      makeHookSecrets({ dataDir, server, secret: server.secret, log: silentLog, hide: undefined });
+    const secrets = await open({ secret: 'first-of-the-config', previousSecrets: ['zeroth-of-the-config'] });
+    const next = { secret: 'second-of-the-config', previousSecrets: [] };
+    expect(secrets.omits(next)).to.equal(true);
+    const use = await secrets.prepare(next);
+    expect(secrets.all()).to.deep.equal(['first-of-the-config', 'zeroth-of-the-config']);
+    use();
+    // What it was told to forget it does.
+    expect(secrets.all()).to.deep.equal(['second-of-the-config', 'first-of-the-config']);
+    expect(secrets.isRotating()).to.equal(true);
+    expect(secrets.omits(next)).to.equal(false);
+
+    const again = await open(next);
+    expect(again.all()).to.deep.equal(secrets.all());
+    await again.forget();
+    expect(again.all()).to.deep.equal(['second-of-the-config']);
+    expect((await open(next)).isRotating()).to.equal(false);
+    // dataDir's own, too, where the config gets one.
+    (await again.prepare({ secret: undefined, previousSecrets: ['second-of-the-config'] }))();
+    const [own] = again.all();
+    expect(again.omits({ secret: 'third-of-the-config', previousSecrets: [] })).to.equal(true);
+    (await again.prepare({ secret: 'third-of-the-config', previousSecrets: [] }))();
+    expect(again.all()).to.deep.equal(['third-of-the-config', own]);
   });
 });
 
