@@ -761,6 +761,7 @@ export interface StoreReader {
   readonly replays: Pick<Replays, 'list'>;
   readonly rules: Pick<Rules, 'keys'>;
   readonly timers: Pick<Timers, 'get' | 'counts'>;
+  readonly own: Pick<OwnChanges, 'find'>;
   readonly settings: Pick<Settings, 'get' | 'list'>;
   readonly retention: Pick<Retention, 'usage'>;
   close(): Promise<void>;

@@ -204,7 +204,7 @@ async function ready(
     names,
     fields,
     untilNow: true,
-    journal: undefined,
+    store: undefined,
     journalOnly: false,
     inFlight: () => inFlight,
     signal: new AbortController().signal,

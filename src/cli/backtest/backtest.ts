@@ -2,6 +2,7 @@
 import type { Config } from '../../config/model.ts';
 import type { PodioEvent } from '../../core/event.ts';
 import { silentLog } from '../../core/log.ts';
+import { type OwnLookup, ownId } from '../../core/own.ts';
 import type { Rule } from '../../core/rule.ts';
 import { type Outcome, type RunRecord, type StepVerdict, unknownFieldsOf } from '../../core/run.ts';
 import { makeMatcher } from '../../dispatch/match.ts';
@@ -11,7 +12,7 @@ import { knowsField, type LearningFieldDirectory } from '../../podio/fields.ts';
 import { makeItemReader } from '../../podio/index.ts';
 import type { Seen } from '../../recover/missed.ts';
 import { editedSince, PAGE_LIMIT } from '../../recover/pages.ts';
-import type { Journal } from '../../store/contract.ts';
+import type { Journal, StoreReader } from '../../store/contract.ts';
 import { makeMemoryStore } from '../../store/memory.ts';
 import { makeTurnedClock } from '../stage/clock.ts';
 import { asTried, isRunWithOthers, openStage } from '../stage/stage.ts';
@@ -42,7 +43,7 @@ export interface BacktestDeps {
   readonly names: Names;
   readonly fields: LearningFieldDirectory;
   /** Undefined where no daemon has run yet. */
-  readonly journal: Pick<Journal, 'list'> | undefined;
+  readonly store: (Pick<StoreReader, 'own'> & { readonly journal: Pick<Journal, 'list'> }) | undefined;
   /** Nothing but the journal: items as they are now. */
   readonly journalOnly: boolean;
   /** Calls under way. */
@@ -101,7 +102,7 @@ export interface BacktestResult {
   readonly items: number;
   readonly failed: number;
   readonly filtered: number;
-  /** Runs that were filtered out, by what stopped them: `where`, `fields`, a step. */
+  /** Runs that were filtered out, by what stopped them: `where`, `fields`, `own` (podiod's own change), a step. */
   readonly stoppedBy: Readonly<Record<string, number>>;
   /** Fields that the rule names and the app of an item does not have: they were taken for empty. */
   readonly unknownFields: readonly string[];
@@ -239,7 +240,8 @@ function looksAt(
 const ACTOR_CALLS = 2;
 
 async function run(deps: BacktestDeps, apps: readonly WatchedApp[], past: Past): Promise<BacktestResult> {
-  const { config, rule, podio, identities, fields, span, signal, journal, onProgress } = deps;
+  const { config, rule, podio, identities, fields, span, signal, onProgress } = deps;
+  const journal = deps.store?.journal;
   const notes: string[] = [];
   const changes: Change[] = [];
   let unprovable = 0;
@@ -269,7 +271,10 @@ async function run(deps: BacktestDeps, apps: readonly WatchedApp[], past: Past):
     changes.push(
       ...(await journaled(journal, event => match(event) !== 'no' && !isTick(event), isTold, span)),
     );
-  changes.push(...ticksOf(rule, span));
+  const { ticks, most } = ticksOf(rule, span);
+  changes.push(...ticks);
+  if (most !== undefined)
+    notes.push(`of the schedule’s ticks the first ${most} were looked at, and no later ones`);
   notes.push(...notesOn(rule, deps, apps));
 
   const clock = makeTurnedClock(span.since);
@@ -306,6 +311,7 @@ async function run(deps: BacktestDeps, apps: readonly WatchedApp[], past: Past):
       hasField: (app, field) => knowsField(fields, app, field),
       appOfItem: itemId => past.items.get(itemId)?.app?.app_id ?? reader.appOfItem(itemId),
       store,
+      ...(deps.store && { own: ownIn(deps.store) }),
       clock,
       isBusy: () => deps.inFlight() > 0,
       onRun,
@@ -344,7 +350,7 @@ async function run(deps: BacktestDeps, apps: readonly WatchedApp[], past: Past):
 /** What can't be told, whatever is read. */
 function notesOn(
   rule: Rule,
-  { journal, journalOnly }: BacktestDeps,
+  { store, journalOnly }: BacktestDeps,
   apps: readonly WatchedApp[],
 ): readonly string[] {
   const types = new Set(
@@ -357,7 +363,7 @@ function notesOn(
   const others = [...types].filter(type => type !== 'item.create' && type !== 'item.update');
   const notes: string[] = [];
   if (others.length > 0) {
-    const from = journal ? 'are those that the journal has' : 'are not known: no daemon has run here yet';
+    const from = store ? 'are those that the journal has' : 'are not known: no daemon has run here yet';
     notes.push(`events of ${others.join(', ')} ${from}`);
   }
   if (rule.triggers.some(trigger => trigger.kind === 'schedule' && trigger.items !== undefined))
@@ -366,7 +372,17 @@ function notesOn(
   return notes;
 }
 
-const CALLED: Readonly<Record<string, string>> = { 'rule.where': 'where', 'on.fields': 'fields' };
+/** What the daemon made itself, as it has kept it. */
+const ownIn = ({ own }: Pick<StoreReader, 'own'>): OwnLookup => ({
+  maybe: event => ownId(event) !== undefined,
+  find: async event => own.find(ownId(event) ?? ''),
+});
+
+const CALLED: Readonly<Record<string, string>> = {
+  'rule.where': 'where',
+  'rule.own': 'own',
+  'on.fields': 'fields',
+};
 
 function stopperOf({ steps }: RunRecord): string {
   const last = steps.at(-1)?.step ?? 'on.fields';

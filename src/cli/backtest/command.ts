@@ -124,7 +124,7 @@ export async function backtest(cli: Cli, options: BacktestSettings): Promise<Bac
   const settings = makeMemoryStore().settings;
   const fields = await makeFieldDirectory({ settings, apps: podio.apps });
   const identities = connection?.identities ?? (await makeIdentities(config, { settings, fields }));
-  const journal = openJournal(config, ending);
+  const store = openStore(config, ending);
   const planned = await planBacktest({
     config,
     rule,
@@ -135,7 +135,7 @@ export async function backtest(cli: Cli, options: BacktestSettings): Promise<Bac
     identities,
     names: makeNames(config, fields),
     fields,
-    journal,
+    store,
     journalOnly: options.journal ?? false,
     inFlight: () => inFlight,
     signal: stopping.signal,
@@ -189,11 +189,11 @@ async function wayTo(config: Config): Promise<WayToPodio> {
   };
 }
 
-function openJournal({ dataDir }: Config, ending: AsyncDisposableStack): StoreReader['journal'] | undefined {
+function openStore({ dataDir }: Config, ending: AsyncDisposableStack): StoreReader | undefined {
   try {
     const reader = openReader(dataDir);
     ending.defer(() => reader.close());
-    return reader.journal;
+    return reader;
   } catch (error) {
     if (isPodiodError(error) && error.code === 'STORE_UNAVAILABLE') return undefined;
     throw error;

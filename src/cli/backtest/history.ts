@@ -175,17 +175,27 @@ export async function journaled(
 /** More than a tick a minute over a week is nothing that anybody looks at. */
 const MOST_TICKS = 10_000;
 
-export function ticksOf(rule: Rule, { since, until }: Span): readonly Change[] {
+/** `most`: there are more than those. */
+export function ticksOf(
+  rule: Rule,
+  { since, until }: Span,
+  limit = MOST_TICKS,
+): { readonly ticks: readonly Change[]; readonly most?: number } {
   const ticks = new Set<number>();
+  let isCut = false;
   for (const trigger of rule.triggers) {
     if (trigger.kind !== 'schedule' || trigger.items !== undefined) continue;
     const cron = makeCron(trigger);
     for (let at = cron.next(since - 1); at !== undefined && at <= until; at = cron.next(at)) {
-      if (ticks.size >= MOST_TICKS) break;
+      isCut ||= ticks.size >= limit;
+      if (isCut) break;
       ticks.add(at);
     }
   }
-  return Array.from(ticks, at => ({ at, event: tickEvent(rule, at) }));
+  return {
+    ticks: Array.from(ticks, at => ({ at, event: tickEvent(rule, at) })),
+    ...(isCut && { most: limit }),
+  };
 }
 
 export const inOrder = (changes: readonly Change[]): readonly Change[] =>

@@ -7,6 +7,7 @@ import { coerceError } from '../../core/errors.ts';
 import type { NewEvent } from '../../core/event.ts';
 import { silentLog } from '../../core/log.ts';
 import { noMetrics } from '../../core/metrics.ts';
+import type { OwnLookup } from '../../core/own.ts';
 import type { Rule, Step } from '../../core/rule.ts';
 import type { RunRecord } from '../../core/run.ts';
 import type { Would } from '../../core/would.ts';
@@ -54,6 +55,8 @@ export interface StageDeps {
   readonly hasField: (app: AppConfig, name: string) => boolean | undefined;
   readonly store: MemoryStore;
   readonly clock: TurnedClock;
+  /** What podiod made itself. Default: nothing. */
+  readonly own?: OwnLookup;
   readonly capture?: Pick<CaptureDeps, 'perform' | 'answer'>;
   /** Whether something else is under way that rules have to wait for. */
   readonly isBusy?: () => boolean;
@@ -137,6 +140,7 @@ export async function openStage(deps: StageDeps): Promise<Stage> {
     known,
     store: { ...store, lanes: tapLanes(store.lanes, () => clock.now(), onRun) },
     reader,
+    ...(deps.own && { own: deps.own }),
     clock,
     log: silentLog,
     metrics: noMetrics,

@@ -82,6 +82,7 @@ export function openReader(dataDir: string): StoreReader {
       get: (rule, keys) => read(() => reads.timers(rule, keys).map(row => toTimer(row, Date.now()))),
       counts: () => read(reads.timerCounts),
     },
+    own: { find: id => read(() => reads.findOwn(id)) },
     settings: {
       get: key => read(() => fromText(reads.setting(key))),
       list: prefix =>

@@ -186,7 +186,14 @@ describe('podiod backtest', function () {
   it('takes what is spare of the running daemon’s budget, and what only its journal knows', async () => {
     await using place = await makeSite({
       plugins: { slack, audit: { use: 'file-logger', path: './audit.ndjson' } },
-      rules: { ...RULES, comments: { on: { app: 'leads', events: 'comment.create' }, steps: ['audit'] } },
+      rules: {
+        ...RULES,
+        comments: { on: { app: 'leads', events: 'comment.create' }, steps: ['audit'] },
+        writes: {
+          on: { app: 'leads', events: 'comment.create' },
+          steps: [{ 'podio-item': { set: { title: 'Talked of' } } }],
+        },
+      },
     });
     fill(place);
     await using daemon = place.start(['run'], {});
@@ -194,7 +201,7 @@ describe('podiod backtest', function () {
     await until(async () => (await place.podiod(['status', '--ready'])).code === 0, 'its hooks');
     const { itemId } = place.podio.items(101)[0] ?? expect.fail('no item');
     place.podio.addComment(itemId, 'hello');
-    await until(async () => /comment.create/.test((await place.podiod(['events'])).stdout), 'the comment');
+    await until(() => place.podio.show(itemId).title === 'Talked of', 'the rule that hears of it');
     const logins = place.podio.requests.filter(({ operation }) => operation === 'oauth.token').length;
 
     const { fired, calls } = await report(place, '--rule', 'won');
@@ -208,6 +215,13 @@ describe('podiod backtest', function () {
     expect(talk.hits.map(({ type }) => type)).to.deep.equal(['comment.create']);
     expect(talk.calls.made).to.equal(0);
     expect((await report(place, '--rule', 'all', '--journal')).calls.made).to.equal(0);
+    // What the daemon made itself the rule would not have heard of.
+    const { stoppedBy, ...all } = await report(place, '--rule', 'all');
+    expect({ ...stoppedBy, events: all.events, fired: all.fired }).to.deep.equal({
+      own: 1,
+      events: 7,
+      fired: 6,
+    });
   });
 
   it('plays schedules at their times', async () => {
