@@ -99,7 +99,13 @@ export const RuleExpectSchema = z
           .describe('Whether it fires, or how often. Default: true, unless `why` is given.'),
         why: text().optional().describe('Why it does not: words of what `podiod why` would say.'),
         steps: z
-          .record(z.string(), z.union([StepExpectSchema, z.array(StepExpectSchema).min(1)]))
+          .record(
+            z.string(),
+            z.union(
+              [StepExpectSchema, z.array(StepExpectSchema).min(1)],
+              `must be ${OUTCOMES.join(', ')}, a map, or a list of these`,
+            ),
+          )
           .optional()
           .describe('Steps by name; a list for one that runs several times.'),
         sends: z.array(z.unknown()).optional().describe('All that its steps would send, in order.'),

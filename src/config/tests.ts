@@ -1,5 +1,6 @@
 /** Tests of rules, from the tree to what can be run. Names in them are checked like everything else. */
 import type { z } from 'zod';
+import { HOOK_EVENTS } from '../core/event.ts';
 import type { Rule } from '../core/rule.ts';
 import type { Deed, RuleTest } from '../core/rule-test.ts';
 import { suggestion } from '../core/suggest.ts';
@@ -120,7 +121,11 @@ async function resolveTest(
       needApp([...at, 'create'], made.app);
       if (made.as !== undefined) known.add(made.as);
     }
-    if (made.kind === 'deliver' && made.app !== undefined) needApp([...at, 'app'], made.app);
+    if (made.kind === 'deliver') {
+      if (made.app !== undefined) needApp([...at, 'app'], made.app);
+      needSpace(names, made.space, [...at, 'space'], wrong);
+      needType(made.params, [...at, 'deliver'], wrong);
+    }
     if ('item' in made && !known.has(made.item))
       wrong(at, `there is no item \`${made.item}\` by then`, suggestion(made.item, known, 'there are'));
     if ('rule' in made) needRule(names, made.rule, at, wrong);
@@ -133,8 +138,9 @@ async function resolveTest(
   const expect =
     rule === undefined ? (written.expect as RuleTest['expect']) : { [rule]: written.expect as never };
   const base = rule === undefined ? ['expect'] : [];
-  for (const [name, { steps = {} }] of Object.entries(expect)) {
+  for (const [name, { steps = {}, sends }] of Object.entries(expect)) {
     const at = rule === undefined ? [...base, name] : ['expect'];
+    checkPatterns({ steps, sends }, at, wrong);
     if (rule === undefined && !needRule(names, name, at, wrong)) continue;
     const of = names.rules.find(one => one.name === name);
     const stepNames = of?.steps.map(step => step.name) ?? [];
@@ -174,6 +180,40 @@ function needRule({ rules, disabled }: TestNames, name: string, at: Path, wrong:
   if (disabled.includes(name)) wrong(at, `the rule ${name} is disabled`);
   else wrong(at, `there is no rule \`${name}\``, suggestion(name, names, 'there are'));
   return false;
+}
+
+function needSpace({ spaces }: TestNames, name: string | undefined, at: Path, wrong: Complain): void {
+  if (name === undefined || spaces.includes(name)) return;
+  wrong(at, `there is no space \`${name}\``, suggestion(name, spaces, 'there are'));
+}
+
+const DELIVERED = Object.values(HOOK_EVENTS).flatMap(events => Object.keys(events));
+
+/** What no hook could deliver would pass every test that expects nothing of it. */
+function needType(params: Extract<Deed, { kind: 'deliver' }>['params'], at: Path, wrong: Complain): void {
+  const type = typeof params === 'string' ? new URLSearchParams(params).get('type') : params.type;
+  if (type === null || type === undefined)
+    wrong(at, 'a delivery has a `type`', 'such as type=item.update&item_id=7');
+  else if (!DELIVERED.includes(String(type)))
+    wrong(at, `no hook delivers \`${type}\``, suggestion(String(type), DELIVERED, 'there are'));
+}
+
+/** A pattern that is none would be found out only where a run comes to it. */
+function checkPatterns(part: unknown, at: Path, wrong: Complain): void {
+  if (typeof part !== 'object' || part === null) return;
+  for (const [key, value] of Object.entries(part)) {
+    const here = [...at, Array.isArray(part) ? Number(key) : key];
+    if (key !== 'matches' || typeof value !== 'string') checkPatterns(value, here, wrong);
+    else if (!isPattern(value)) wrong(here, `\`${value}\` is not a regular expression`);
+  }
+}
+
+function isPattern(text: string): boolean {
+  try {
+    return Boolean(new RegExp(text, 'u'));
+  } catch {
+    return false;
+  }
 }
 
 const isScheduled = ({ rules }: TestNames, name: string): boolean => {

@@ -89,6 +89,7 @@ export function whyChange(world: RulesWorld, entries: readonly TracedEntry[], on
     answers.set(rule, ran.length > 0 ? whyRan(rule, ran, events) : disabled(rule));
   }
   for (const [rule, ran] of runs) if (!answers.has(rule)) answers.set(rule, whyRan(rule, ran, events));
+  if (only !== undefined && !answers.has(only)) answers.set(only, gone(only));
   const rules = [...answers.values()]
     .filter(({ answer }) => only === undefined || answer.rule === only)
     .sort((a, b) => a.rank - b.rank || a.misses - b.misses || (a.answer.rule < b.answer.rule ? -1 : 1))
@@ -129,6 +130,18 @@ const disabled = (rule: string): Ranked => ({
     verdict: 'disabled',
     why: 'the rule is disabled',
     next: 'Set `enabled: true`.',
+    trigger: [],
+    runs: [],
+  },
+  rank: RANKS.disabled,
+  misses: 0,
+});
+
+const gone = (rule: string): Ranked => ({
+  answer: {
+    rule,
+    verdict: 'disabled',
+    why: 'the rule has left the config, and nothing on record of this',
     trigger: [],
     runs: [],
   },

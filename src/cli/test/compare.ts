@@ -1,7 +1,7 @@
 /** What was expected against what came: nothing but differences, each with the way to it. Pure. */
 import type { Part, RuleExpectation, RuleTest, StepExpectation } from '../../core/rule-test.ts';
 import { unmetChecks } from '../../core/run.ts';
-import { showWould } from '../../core/would.ts';
+import { showWould, type Would } from '../../core/would.ts';
 import type { StepRun } from '../stage/stage.ts';
 import type { RuleResult, TrialResult } from './trial.ts';
 
@@ -112,7 +112,8 @@ function* compareRun(path: readonly string[], wanted: StepExpectation, run: Step
   if (error !== undefined && !includes(run.error ?? '', error))
     yield { path: [...path, 'error'], expected: error, actual: run.error ?? 'none' };
   if (gets !== undefined) yield* comparePart([...path, 'gets'], gets, run.gets);
-  if (gives !== undefined)
+  if (gives !== undefined && run.would?.notRun) yield notRun([...path, 'gives'], gives, run.would);
+  else if (gives !== undefined)
     yield* comparePart([...path, 'gives'], gives, run.gives.length === 1 ? run.gives[0] : run.gives);
   if (says !== undefined)
     yield* comparePart(
@@ -122,20 +123,21 @@ function* compareRun(path: readonly string[], wanted: StepExpectation, run: Step
     );
   if (sends === undefined) return;
   const sent = run.would?.sends ?? [];
+  if (run.would?.notRun) return yield notRun([...path, 'sends'], sends, run.would);
   if (isList(sends)) return yield* comparePart([...path, 'sends'], sends, sent);
-  if (run.would?.notRun)
-    yield {
-      path: [...path, 'sends'],
-      expected: show(sends),
-      actual: 'not known: its plugin is not run in tests',
-      notes: [...showWould(run.would)],
-    };
-  else if (sent.length === 0) yield { path: [...path, 'sends'], expected: show(sends), actual: 'nothing' };
+  if (sent.length === 0) yield { path: [...path, 'sends'], expected: show(sends), actual: 'nothing' };
   else {
     const all = sent.map(one => [...comparePart([...path, 'sends'], sends, one)]);
     yield* all.reduce((best, one) => (one.length < best.length ? one : best));
   }
 }
+
+const notRun = (path: readonly string[], expected: Part, would: Would): Difference => ({
+  path,
+  expected: show(expected),
+  actual: 'not known: its plugin is not run in tests',
+  notes: [...showWould(would)],
+});
 
 const isList = <T>(value: T | readonly T[]): value is readonly T[] => Array.isArray(value);
 
@@ -150,12 +152,31 @@ export function* comparePart(
   if (test !== undefined) {
     if (!test(actual)) yield off();
   } else if (Array.isArray(expected)) {
-    if (!Array.isArray(actual) || actual.length !== expected.length) return void (yield off());
+    if (!Array.isArray(actual)) return void (yield off());
+    if (actual.length !== expected.length) return void (yield ofOtherLength(path, expected, actual));
     for (const [n, one] of expected.entries()) yield* comparePart([...path, String(n)], one, actual[n]);
   } else if (isMap(expected)) {
     if (!isMap(actual)) return void (yield off());
     for (const [key, one] of Object.entries(expected)) yield* comparePart([...path, key], one, actual[key]);
   } else if (!isSame(expected, actual)) yield off();
+}
+
+/** A long list in one line is read by nobody. */
+function ofOtherLength(
+  path: readonly string[],
+  expected: readonly Part[],
+  actual: readonly unknown[],
+): Difference {
+  const [wanted, is] = [show(expected), show(actual)];
+  if (wanted.length + is.length < MOST_IN_LINE) return { path, expected: wanted, actual: is };
+  const most = actual.slice(0, MOST_LISTED).map((one, n) => `${n}: ${show(one, MOST_IN_LINE)}`);
+  const more = actual.length > most.length ? [`and ${actual.length - most.length} more`] : [];
+  return {
+    path,
+    expected: `a list of ${expected.length}`,
+    actual: `a list of ${actual.length}`,
+    notes: [...most, ...more],
+  };
 }
 
 const isMap = (value: unknown): value is Readonly<Record<string, unknown>> =>
@@ -194,10 +215,12 @@ function isSame(expected: unknown, actual: unknown): boolean {
 }
 
 const MOST_SHOWN = 600;
+const MOST_IN_LINE = 160;
+const MOST_LISTED = 20;
 
-function show(value: unknown): string {
+function show(value: unknown, most = MOST_SHOWN): string {
   const text = value === undefined ? 'nothing' : (JSON.stringify(value) ?? String(value));
-  return text.length > MOST_SHOWN ? `${text.slice(0, MOST_SHOWN)}...` : text;
+  return text.length > most ? `${text.slice(0, most)}...` : text;
 }
 
 const includes = (text: string, words: string): boolean => text.toLowerCase().includes(words.toLowerCase());

@@ -60,6 +60,11 @@ export async function runTests(
     throw new UsageError(`there is no rule ${options.rule}`, suggestion(options.rule, names, 'There are'));
   }
   const wanted = tests.filter(test => isWanted(test, options));
+  const { grep, rule } = options;
+  if (grep !== undefined && wanted.length === 0 && tests.length > 0) {
+    const about = rule === undefined ? '' : ` about ${rule}`;
+    throw new UsageError(`no test${about} has ${JSON.stringify(grep)} in its name`);
+  }
   const loader = makePluginLoader({ configDir: config.dir });
   const results: TestResult[] = [];
   for (const test of wanted) {

@@ -147,6 +147,7 @@ export async function runTrial(options: TrialOptions, test: RuleTest): Promise<T
       case 'at': {
         const instant = instantOf(deed.time, zone, clock.now());
         if (instant === undefined) throw new Error(`that is no time: ${deed.time}`);
+        if (instant < clock.now()) throw new Error(`${deed.time} is over by then`);
         return stage.goTo(instant);
       }
       case 'tick': {

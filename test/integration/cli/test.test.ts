@@ -561,11 +561,13 @@ export default definePlugin({ name: 'own', options: z.object({}), setup: () => {
     const all = await outcomes({ on: { app: 'leads', events: 'item.create' }, steps: ['audit'] }, [
       { now: 'soon', ...item, expect: true },
       { app: 'leads', after: { title: 'x', status: { a: 1 } }, expect: true },
+      { when: { at: '2025-01-15 12:00' }, expect: false },
       { app: 'leads', after: { title: 'x' }, expect: true },
     ]);
     expect(all.map(({ ok, problem }) => [ok, problem?.split(':')[0]])).to.deep.equal([
       [false, '`now` is no time'],
       [false, '`create`'],
+      [false, '`at`'],
       [true, undefined],
     ]);
   });

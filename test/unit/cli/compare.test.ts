@@ -20,6 +20,15 @@ describe('what was expected against what came', () => {
     expect(off({ a: 1 }, null)).to.deep.equal(['x: {"a":1} / null']);
   });
 
+  it('shows a long list of another length one by one', () => {
+    const sent = Array.from({ length: 22 }, (_, n) => ({ n, text: 'x'.repeat(200) }));
+    const [difference] = comparePart(['x'], [{ n: 0 }], sent);
+    expect(difference).to.deep.include({ expected: 'a list of 1', actual: 'a list of 22' });
+    expect(difference?.notes).to.have.length(21);
+    expect(difference?.notes?.[1]).to.match(/^1: \{"n":1,"text":"x+\.\.\.$/);
+    expect(difference?.notes?.[20]).to.equal('and 2 more');
+  });
+
   it('takes a number for the text that Podio makes of it, and null for what is not there', () => {
     expect(off({ a: 12000, b: '7', c: null }, { a: '12000.0000', b: 7 })).to.deep.equal([]);
     expect(off(0, '')).to.have.length(1);

@@ -243,6 +243,15 @@ describe('why a rule did not run', () => {
       ['old', 'settled'],
       ['off', 'disabled'],
     ]);
+    expect(whyChange(world([]), alone(event()), 'old').rules).to.deep.equal([
+      {
+        rule: 'old',
+        verdict: 'disabled',
+        why: 'the rule has left the config, and nothing on record of this',
+        trigger: [],
+        runs: [],
+      },
+    ]);
   });
 
   it('the nearest miss first', () => {
