@@ -260,7 +260,10 @@ function logRefused(log: Log, error: Error): void {
   log.error(refused, { code: error.code, problem: error.summary, hint: error.hint });
   for (const { code, severity, message, hint, file, line, column } of error.problems.slice(0, MAX_LOGGED)) {
     const place = file === null ? undefined : [file, line, column].filter(part => part !== null).join(':');
-    log[severity === 'error' ? 'error' : 'warn']('config', { code, problem: message, hint, place });
+    log[severity === 'error' ? 'error' : 'warn']('config', {
+      ...{ code, problem: message, place },
+      ...(hint !== null && { hint }),
+    });
   }
 }
 

@@ -197,7 +197,7 @@ describe('podiod reload', function () {
     await reload(site);
     expect((await site.podiod(['status'])).stdout)
       .to.match(/config +read again/)
-      .and.not.include('not taken');
+      .and.not.include('the file was not taken');
     expect(await metrics()).to.match(/^podiod_config_refused 0$/m);
     await until(async () => (await metrics()).includes('podiod_alarms{alarm="config"} 0'), 'its end', 10_000);
   });
