@@ -8,6 +8,9 @@ import { temporaryFolder } from '../support/folder.ts';
 
 const EVENTS = 40;
 
+/** Of code that was read already: what is tested are the lives, dozens of them, and not their starts. */
+const compiled = temporaryFolder();
+
 interface Life {
   readonly dataDir: string;
   readonly ms: number;
@@ -25,7 +28,10 @@ function startLife({ dataDir, ms, rules = ['r'], poison = [], speed = 1 }: Life)
       join(import.meta.dirname, 'poison-child.ts'),
       ...[dataDir, rules, EVENTS, ms, poison, speed].map(String),
     ],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
+    {
+      env: { ...process.env, NODE_COMPILE_CACHE: compiled.path },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
   );
   return { child, begun: once(child.stdout, 'data'), exited: once(child, 'exit') };
 }
@@ -46,6 +52,8 @@ const linesOf = (dataDir: string, file: string) =>
   readFileSync(join(dataDir, file), 'utf8').trim().split('\n');
 
 describe('a plugin that kills the process', () => {
+  after(() => compiled[Symbol.dispose]());
+
   it('costs the one event it does that on, and no other', async function () {
     this.timeout(60_000);
     using folder = temporaryFolder();
