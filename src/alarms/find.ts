@@ -3,6 +3,7 @@ import type { AlarmName, Outage, RaisedAlarm } from '../core/alarm.ts';
 import { showDuration } from '../core/duration.ts';
 import { refKey } from '../core/event.ts';
 import { showSize } from '../core/units.ts';
+import { showWeekdays } from '../core/weekdays.ts';
 import type { BreakerStatus } from '../dispatch/breaker.ts';
 import type { RuleStatus } from '../dispatch/lane.ts';
 import type { BudgetStatus, OutageStatus } from '../podio/contract.ts';
@@ -170,13 +171,13 @@ const haltedOutages = ({ rules }: AlarmFacts): Outage[] =>
     }));
 
 const silenceOutages = ({ silences = [], now }: AlarmFacts): Outage[] =>
-  silences.map(({ rule, since, everyMs }) => ({
+  silences.map(({ rule, since, everyMs, days }) => ({
     alarm: 'silence',
     subject: rule,
     rule,
     count: 1,
     since,
-    text: `nothing came for rule ${rule} in ${showDuration(now - since)}, and it expects something every ${showDuration(everyMs)}`,
+    text: `nothing came for rule ${rule} in ${showDuration(now - since)}, and it expects something every ${showDuration(everyMs)}${days ? ` of ${showWeekdays(days)}` : ''}`,
   }));
 
 const pluginOutages = ({ plugins }: AlarmFacts): Outage[] =>

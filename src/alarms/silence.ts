@@ -2,6 +2,7 @@
 import type { Clock } from '../core/clock.ts';
 import type { PodioEvent } from '../core/event.ts';
 import type { Rule } from '../core/rule.ts';
+import { timeOn } from '../core/weekdays.ts';
 import type { Store } from '../store/contract.ts';
 
 /** A rule for which nothing came for longer than it expects. */
@@ -10,6 +11,8 @@ export interface Silence {
   /** When something last came, or the rule was first loaded. UTC milliseconds. */
   readonly since: number;
   readonly everyMs: number;
+  /** Whose time alone counts, 0 is Sunday. */
+  readonly days?: readonly number[];
 }
 
 export interface SilenceDeps {
@@ -57,14 +60,15 @@ export function makeSilence({ rules, store, wants, clock }: SilenceDeps): () => 
   return async () => {
     const silent: Silence[] = [];
     const expecting = rules().flatMap(rule => (rule.expect ? [{ rule, ...rule.expect }] : []));
-    for (const { rule, everyMs } of expecting) {
+    for (const { rule, everyMs, days } of expecting) {
       const now = clock.now();
       const { name } = rule;
       if (now - (known.get(name) ?? 0) < everyMs) continue;
       const since = await lastCame(rule, now - everyMs);
       if (since === undefined) continue;
       known.set(name, since);
-      if (now - since >= everyMs) silent.push({ rule: name, since, everyMs });
+      const quietMs = days === undefined ? now - since : timeOn(days, rule.timezone, since, now);
+      if (quietMs >= everyMs) silent.push({ rule: name, since, everyMs, ...(days && { days }) });
     }
     for (const name of known.keys())
       if (!expecting.some(({ rule }) => rule.name === name)) known.delete(name);

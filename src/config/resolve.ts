@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { showDuration } from '../core/duration.ts';
 import type { FieldUse } from '../core/field-use.ts';
 import type { Rule } from '../core/rule.ts';
+import { DAY_MS } from '../core/zone.ts';
 import { checkLogins, checkUniqueIds } from './accounts.ts';
 import { check } from './check.ts';
 import { complain, namesOf } from './context.ts';
@@ -151,12 +152,18 @@ function checkExpectations(
   eventsMs = Number.POSITIVE_INFINITY,
 ): void {
   for (const { name, expect } of rules) {
-    if (expect === undefined || expect.everyMs <= eventsMs) continue;
+    if (expect === undefined || longestQuiet(expect) <= eventsMs) continue;
     const path = ['rules', name, 'expect', 'every'];
-    const said = `\`${path.join('.')}\` is longer than events are kept (${showDuration(eventsMs)})`;
+    const kept = `than events are kept (${showDuration(eventsMs)})`;
+    const days = expect.days ? ', with the days in between that do not count,' : '';
+    const said = `\`${path.join('.')}\`${days} is longer ${kept}`;
     complain(context, 'CONFIG_VALUE', path, said, { hint: 'make it shorter, or `retention.events` longer' });
   }
 }
+
+/** How long it may be quiet at the longest, days that do not count included. */
+const longestQuiet = ({ everyMs, days }: NonNullable<Rule['expect']>): number =>
+  days === undefined ? everyMs : Math.ceil(everyMs / DAY_MS / days.length + 1) * 7 * DAY_MS;
 
 /** All rules are right, so those that are written and don't run are disabled. */
 function disabledOf(root: MapNode, rules: readonly Rule[]): readonly string[] {

@@ -102,7 +102,9 @@ async function resolveRule(
     startAt: head.startAt,
     recovered: typeof head.recovered === 'string' ? head.recovered : { maxAgeMs: head.recovered.maxAge },
     timezone,
-    ...(head.expect && { expect: { everyMs: head.expect.every } }),
+    ...(head.expect && {
+      expect: { everyMs: head.expect.every, ...(head.expect.days && { days: head.expect.days }) },
+    }),
     ...(head.loop && { loop: head.loop }),
     ...(head.includeOwn !== undefined && { includeOwn: head.includeOwn }),
     ...(isShadow && { shadow: true }),

@@ -16,6 +16,7 @@ import {
   SHARE,
   SIZE,
 } from '../core/units.ts';
+import { parseWeekdays, WEEKDAYS } from '../core/weekdays.ts';
 import { RuleTestSchema, TestSchema } from './test-schema.ts';
 
 export const NAME = /^[a-z0-9][a-z0-9_-]*$/;
@@ -413,6 +414,8 @@ export const StepSchema = z.union([
 /** What may wait together is held in memory when it is run. */
 const MAX_TOGETHER = 10_000;
 const TIME_WORDS = 'must be a time of the day like "09:00", or run';
+const WEEKDAY_WORDS = 'must be a day of the week, such as `mon`, or from one to another, such as `mon-fri`';
+
 const timeOfDay = () => z.string(TIME_WORDS).regex(/^([01]\d|2[0-3]):[0-5]\d$/, TIME_WORDS);
 
 export const SettleSchema = z.strictObject({
@@ -468,6 +471,15 @@ export const RuleHeadSchema = z.strictObject({
   expect: z
     .strictObject({
       every: duration('1s').describe('How long it may be quiet. A duration, no longer than events are kept.'),
+      days: oneOrMore(
+        z.string(WEEKDAY_WORDS).regex(WEEKDAYS, WEEKDAY_WORDS),
+        'must be days of the week, such as `mon-fri`, or a list of them',
+      )
+        .transform(given => [...new Set([given].flat().flatMap(parseWeekdays))].sort())
+        .optional()
+        .describe(
+          'Days of the week whose time counts, in the rule’s time zone: `mon-fri`, `[mon, wed]`. Default: all.',
+        ),
     })
     .optional()
     .describe('An alarm when nothing came for the rule for so long. See docs/alarms.md.'),

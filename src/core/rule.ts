@@ -208,8 +208,8 @@ export interface Rule {
   readonly timezone: string;
   /** It runs with what it does outside captured and shown. */
   readonly shadow?: true;
-  /** It is an alarm when nothing has come for the rule for so long. */
-  readonly expect?: { readonly everyMs: number };
+  /** It is an alarm when nothing has come for the rule for so long; `days`: of time on these days of the week, 0 is Sunday. */
+  readonly expect?: { readonly everyMs: number; readonly days?: readonly number[] };
   /** It may set itself off, by way of other rules too: it comes to an end by itself. */
   readonly loop?: 'allowed';
   /** It hears of what podiod made itself. Undefined: not, and nobody has said so. */

@@ -6,7 +6,7 @@
 import type { ScheduledTask } from 'node-cron';
 import { nodeCron } from '../config/node-cron.ts';
 import type { ScheduleTrigger } from '../core/rule.ts';
-import { DAY_MS, makeOffset, modulo, toInstant } from './zone.ts';
+import { DAY_MS, makeOffset, modulo, toInstant } from '../core/zone.ts';
 
 /** A schedule, ready to be asked. Instants are UTC milliseconds, always at the start of a minute. */
 export interface Cron {

@@ -1,7 +1,7 @@
 import type { DateOffset } from '../core/date-offset.ts';
 import type { FieldValueJson } from '../core/podio.ts';
+import { DAY_MS, makeOffset, toInstant } from '../core/zone.ts';
 import { fieldMoment, momentAt } from '../language/moment.ts';
-import { DAY_MS, makeOffset, toInstant } from './zone.ts';
 
 /** When an item is due by one of its dates. */
 export interface Due {

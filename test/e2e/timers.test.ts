@@ -78,4 +78,26 @@ describe('what time brings', function () {
       expect(Date.parse(receivedAt)).to.be.at.least(due);
     }
   });
+
+  it('hears of what a rule writes that a reload has left alone', async () => {
+    const due = stamp(Date.now() + 9000);
+    const set = {
+      on: { app: 'leads', events: 'comment.create' },
+      steps: [{ 'podio-item': { set: { due } } }],
+    };
+    const site = await makeSite({ rules: { set } });
+    await site.podio.addField(101, { externalId: 'due', type: 'date', fieldId: 1003 });
+    const { itemId } = await site.podio.createItem(101, { fields: { title: 'Alder' } });
+    const daemon = await site.boot();
+    site.configure({ rules: { set, due: { on: { app: 'leads', date: 'due' }, steps: ['audit'] } } });
+    const reloaded = await site.podiod(['reload', '--json']);
+    expect(JSON.parse(reloaded.stdout).rules).to.deep.include({ added: ['due'], unchanged: ['set'] });
+    await site.podio.addComment(itemId, 'soon');
+    // Podio tells no hook of the write: `hook: false` is the default.
+    const [line] = await site.untilLines('events.ndjson', 1);
+    expect([line?.rule, line?.type, line?.itemId]).to.deep.equal(['due', 'item.date', itemId]);
+    expect(Date.parse(line?.receivedAt ?? '')).to.be.at.least(Date.parse(`${due.replace(' ', 'T')}Z`));
+    expect((await site.journal()).filter(({ type }) => type === 'item.update')).to.deep.equal([]);
+    await daemon.end('SIGTERM');
+  });
 });

@@ -83,12 +83,16 @@ describe('outages', () => {
         idle('b', { state: 'waiting for setup', error: 'no such file' }),
         idle('c', { state: 'paused' }),
       ],
-      silences: [{ rule: 'd', since: now - 90_000_000, everyMs: 86_400_000 }],
+      silences: [
+        { rule: 'd', since: now - 90_000_000, everyMs: 86_400_000 },
+        { rule: 'e', since: now - 260_000_000, everyMs: 86_400_000, days: [1, 2, 3, 4, 5] },
+      ],
     }).map(({ alarm, subject, text }) => [alarm, subject, text]);
     expect(texts).to.deep.equal([
       ['halted', 'a', 'rule a has halted: step tell gave up'],
       ['halted', 'b', 'rule b can not be set up: no such file'],
       ['silence', 'd', 'nothing came for rule d in 1d 1h, and it expects something every 1d'],
+      ['silence', 'e', 'nothing came for rule e in 3d, and it expects something every 1d of mon-fri'],
     ]);
   });
 

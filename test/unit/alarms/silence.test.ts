@@ -71,6 +71,20 @@ describe('silence', () => {
     expect(await silences()).to.deep.equal([{ rule: 'orders', since: loadedAt, everyMs: 24 * HOUR }]);
   });
 
+  it('counts the time of some days alone, where the rule says so', async () => {
+    const weekdays = { ...rule('orders'), expect: { everyMs: 24 * HOUR, days: [1, 2, 3, 4, 5] } };
+    const world = makeWorld(weekdays);
+    // A Friday, noon.
+    world.clock.jump(Date.parse('2026-06-05T12:00:00Z') - world.clock.now());
+    await world.load('orders');
+    const silences = world.again();
+    const since = world.clock.now();
+    await world.clock.advance(72 * HOUR - 1);
+    expect(await silences()).to.deep.equal([]);
+    await world.clock.advance(1);
+    expect(await silences()).to.deep.equal([{ rule: 'orders', since, ...weekdays.expect }]);
+  });
+
   it('is over when something comes, that the rule has not got to yet or has', async () => {
     const world = makeWorld(rule('orders', HOUR));
     const lease = await world.load('orders');
