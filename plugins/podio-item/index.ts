@@ -1,6 +1,7 @@
 import { appOption, definePlugin, FieldView, loginOption, templated, z } from 'podiod/plugin';
 import { concatMap } from 'rxjs';
 import { makeWork } from './work.ts';
+import { neverFits } from './written.ts';
 
 /** Anything that YAML can say, and fields as they are. */
 const value = z.unknown();
@@ -82,20 +83,29 @@ export default definePlugin({
     const changed = { ...written, event: 'item.update' };
     return create ? [changed, { ...written, event: 'item.create' }] : [changed];
   },
-  reads({ app, match, copy }) {
-    const matched = typeof match === 'object' && typeof app === 'string' ? Object.keys(match) : [];
+  reads({ app, item, match, copy }) {
+    const name = typeof app === 'string' ? app : undefined;
+    const matched = typeof match === 'object' && name !== undefined ? Object.keys(match) : [];
     const unfit = { types: ['image', 'file'], why: 'can’t be copied: files belong to one item' };
-    const copied = Array.isArray(copy) ? copy.keys() : Object.keys(copy ?? {});
+    // Of an item that is named by its id only Podio knows the app.
+    const isKnown = name !== undefined || (app === undefined && item === undefined);
+    const copied = (key: string | number, field: string) => ({
+      at: ['copy', key],
+      unfit,
+      ...(isKnown && { into: { app: name, field, misfit: neverFits } }),
+    });
     return [
       ...matched
-        .filter(name => name !== 'externalId')
-        .map(name => ({
-          app,
-          at: ['match', name],
+        .filter(key => key !== 'externalId')
+        .map(key => ({
+          app: name,
+          at: ['match', key],
           compared: true,
           unfit: { types: ['calculation'], why: 'is calculated by Podio, and can’t be looked for' },
         })),
-      ...[...copied].map(name => ({ at: ['copy', name], unfit })),
+      ...(Array.isArray(copy)
+        ? copy.map((field, n) => copied(n, field))
+        : Object.entries(copy ?? {}).map(([from, to]) => copied(from, to))),
     ];
   },
   async describe({ event, view }, given) {

@@ -39,6 +39,14 @@ export function written(field: Field, given: unknown, clock: Clock): readonly un
   const write = WRITES[field.type];
   if (field.type === 'calculation') throw wrong(field, 'is calculated by Podio, so it can’t be set');
   const values = valuesIn(given).filter(one => !isEmpty(one));
+  for (const one of values) {
+    const why = one instanceof FieldView ? neverFits(one.type, field.type) : undefined;
+    if (why !== undefined)
+      throw wrong(
+        field,
+        `can’t hold what stands in a field of type ${(one as FieldView).type}: ${why.replace('which ', 'it ')}`,
+      );
+  }
   const result = values.map(one => (write ? write(one, field, clock) : plainOf(one)));
   if (result.length > 1 && isSingle(field))
     throw wrong(field, `holds one value, but ${result.length} are given`);
@@ -254,3 +262,27 @@ const WRITES: Readonly<Record<string, Write>> = {
   file,
   video: file,
 };
+
+const NUMERIC: ReadonlySet<string> = new Set(['number', 'progress', 'duration', 'money']);
+const NEVER_NUMBERS: ReadonlySet<string> = new Set(['date', 'contact', 'member', 'embed', 'email']);
+/** What holds references and links takes those of fields of its own type only. */
+const OF_ITS_OWN: ReadonlyMap<string, { readonly types: readonly string[]; readonly takes: string }> =
+  new Map([
+    ['date', { types: ['date'], takes: 'dates' }],
+    ['app', { types: ['app'], takes: 'references to items' }],
+    ['contact', { types: ['contact', 'member'], takes: 'contacts' }],
+    ['member', { types: ['contact', 'member'], takes: 'users' }],
+    ['embed', { types: ['embed'], takes: 'links' }],
+  ]);
+const FILES: ReadonlySet<string> = new Set(['image', 'file', 'video']);
+
+/** Why no value of a field of the one type can be copied to one of the other, as `written` decides; in doubt it can. */
+export function neverFits(from: string, to: string): string | undefined {
+  if (FILES.has(to)) return 'which takes files, and these belong to one item';
+  // A calculation of which it is not known what it results in.
+  if (from === 'calculation') return undefined;
+  const own = OF_ITS_OWN.get(to);
+  if (own !== undefined) return own.types.includes(from) ? undefined : `which takes ${own.takes} only`;
+  if (NUMERIC.has(to) && NEVER_NUMBERS.has(from)) return 'which takes numbers only';
+  return undefined;
+}

@@ -23,6 +23,8 @@ export interface FieldCheck {
   field(node: FieldName, path: Path, apps: readonly string[], by?: UsedBy): readonly CatalogField[];
   /** A field that one of these apps must have: what a step looks at in whatever comes. */
   anyField(node: FieldName, path: Path, apps: readonly string[], by?: UsedBy): readonly CatalogField[];
+  /** What it is in each of these apps that has it; nothing is told and nothing is recorded. */
+  peek(name: string, apps: readonly string[]): readonly CatalogField[];
   /** One value or a list of alternatives that is compared with a field. */
   values(node: ConfigNode | undefined, path: Path, fields: readonly CatalogField[], use: 'from' | 'to'): void;
   /** What `apps.*.fields` says. */
@@ -165,6 +167,11 @@ export function makeFieldCheck(context: Context, catalog: Catalog | undefined): 
       if (lacking.length > 0) complainUnknown(name, path, lacking);
       return fieldsIn(found);
     },
+    peek: (name, apps) =>
+      apps.flatMap(app => {
+        const definition = known(app);
+        return (definition && catalogField(definition, aliasesOf(app).get(name) ?? name)) ?? [];
+      }),
     anyField(name, path, apps, by) {
       record(name, path, apps, by);
       const found = lookUp(name.name, apps);

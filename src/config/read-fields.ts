@@ -1,6 +1,6 @@
 /** Fields that the options of a step name and that it looks at: what its plugin's `reads` says, looked up at its place. */
 import type { CatalogField } from '../core/catalog.ts';
-import type { StepRead } from '../core/rule.ts';
+import type { ReadInto, StepRead } from '../core/rule.ts';
 import { type Context, complain, namesOf } from './context.ts';
 import { type FieldCheck, fieldNameOf } from './field-check.ts';
 import { type ConfigNode, nodeAt, type Path } from './node.ts';
@@ -14,8 +14,10 @@ export function checkRead(
   placed: (path: Path) => Path,
 ): void {
   const configured = new Set(namesOf(context.root, 'apps'));
-  for (const { app, at, compared = false, unfit } of reads) {
-    const apps = app === undefined ? by.apps : [app].filter(name => configured.has(name));
+  const appsOf = (app: string | undefined): readonly string[] =>
+    app === undefined ? by.apps : [app].filter(name => configured.has(name));
+  for (const { app, at, compared = false, unfit, into } of reads) {
+    const apps = appsOf(app);
     const node = nodeAt(options, at);
     const last = at.at(-1);
     if (apps.length === 0 || node === undefined || last === undefined) continue;
@@ -29,10 +31,16 @@ export function checkRead(
       values: compared && !isOpen ? [node] : [],
     });
     if (found.length === 0) continue;
+    const misfit = into && misfitOf(into, found, fields.peek(into.field, appsOf(into.app)));
     if (unfit && found.every(({ type }) => unfit.types.includes(type))) {
       const [first] = found;
       complain(context, 'CONFIG_FIELD_VALUE', path, `\`${name.shown}\` (${first?.type}) ${unfit.why}`, {
         hint: 'leave it out, or name another field',
+        atKey,
+      });
+    } else if (misfit !== undefined) {
+      complain(context, 'CONFIG_FIELD_VALUE', path, `\`${name.shown}\` ${misfit}`, {
+        hint: 'leave it out, or name a field of another type',
         atKey,
       });
     } else if (compared && atKey && !isOpen && found.every(hasOptions)) {
@@ -40,6 +48,25 @@ export function checkRead(
     }
   }
 }
+
+/** Why nothing of the one goes into the other, whichever of the apps it is. */
+function misfitOf(
+  { app, field, misfit }: ReadInto,
+  from: readonly CatalogField[],
+  to: readonly CatalogField[],
+): string | undefined {
+  const pairs = from.flatMap(one => to.map(other => [one, other] as const));
+  const whys = pairs.map(([one, other]) => {
+    const why = misfit(typeOf(one), typeOf(other));
+    const where = app === undefined ? '' : ` of \`${app}\``;
+    return why && `(${one.type}) can’t be copied to \`${field}\`${where} (${other.type}), ${why}`;
+  });
+  return whys.includes(undefined) ? undefined : whys[0];
+}
+
+/** What a calculation results in is what counts. */
+const typeOf = ({ type, returnType = type }: CatalogField): string =>
+  type === 'calculation' ? returnType : type;
 
 /** Whether what it is given can be checked: dates, amounts and the like are written in more ways than they are compared in. */
 export const hasOptions = ({ type }: CatalogField): boolean => type === 'category' || type === 'question';

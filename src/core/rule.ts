@@ -151,6 +151,16 @@ export interface StepRead {
   readonly compared?: boolean | undefined;
   /** Types of fields that won't do, and why: `can't be copied`. */
   readonly unfit?: { readonly types: readonly string[]; readonly why: string } | undefined;
+  /** The field that its value goes into. */
+  readonly into?: ReadInto | undefined;
+}
+
+export interface ReadInto {
+  /** By its name in the config; left out: the app of the event's item. */
+  readonly app?: string | undefined;
+  readonly field: string;
+  /** Why a value of the one type never goes into a field of the other; undefined where it may. */
+  misfit(from: string, to: string): string | undefined;
 }
 
 export interface Step {
