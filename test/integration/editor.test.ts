@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect } from 'chai';
-import { editorSchema, type JsonSchema } from '../../src/cli/pull/editor-schema.ts';
+import { editorSchema, type JsonSchema, patternsOf } from '../../src/cli/pull/editor-schema.ts';
 import type { AppConfig } from '../../src/config/model.ts';
 import type { CatalogField } from '../../src/core/catalog.ts';
 import { temporaryFolder } from '../support/folder.ts';
@@ -213,6 +213,7 @@ apps:
               itemName: 'Deal',
               fields: [
                 field(21, 'stage', 'Stage', 'text'),
+                field(23, 'due', 'Due date', 'date'),
                 field(22, 'status', 'Status', 'category', { options: [{ id: 5, text: 'Lost' }] }),
               ],
             },
@@ -240,10 +241,16 @@ rules:
       - { app: "*", fields: { status: { to: Lost } } }
       - { app: "l*s", fields: [worth] }
       - { app: "*als", fields: { stage: } }
-      - { app: ["*ea*"], fields: [anything] }
+      - { app: ["*ea*"], fields: [status] }
       - { app: "*", events: item.update }
       - { app: deals, fields: [stage, 21] }
-    steps: [audit, { field-change-filter: { field: whatever } }]
+      - { app: "l*d*", fields: [worth] }
+      - { app: "*e*l*", fields: [anything] }
+      - { app: deals, date: due, at: -1d }
+      - { app: deals, date: 23 }
+      - { schedule: "0 9 * * *", items: { app: leads, where: { fields.status: Open, item.title: x, fields.anything: 1 } } }
+    where: { fields.status: [Open, Lost], changes.status.to: { ne: Won }, fields.other: 5, any: [{ fields.stage: x }] }
+    steps: [audit, { field-change-filter: { field: whatever }, when: { fields.status: Anything } }]
 `);
       expect(problems).to.deep.equal([]);
     });
@@ -294,6 +301,39 @@ rules:
     steps: [x]
 `);
       expect([...new Set(problems.map(({ line }) => line))]).to.have.members([11, 13, 15, 17]);
+    });
+
+    it('offers the dates of the app, the fields that a condition can ask for, and their options', async () => {
+      const on = `${BASE}rules:\n  a:\n    on:\n`;
+      for (const app of ['deals', '[deals]', '"d*"', '"d*l*"']) {
+        const trigger = `      app: ${app}\n      date: `;
+        expect(await completeHere(`${on}${trigger}|\n`), app)
+          .to.include('due')
+          .and.not.include('stage');
+      }
+      const rule = `${on}      app: leads\n      events: item.update\n`;
+      expect(await completeHere(`${rule}    where:\n      |\n`)).to.include.members([
+        ...['fields.status', 'fields.worth', 'fields.stage', 'changes.status.from', 'changes.status.to'],
+      ]);
+      expect(await completeHere(`${rule}    where:\n      fields.status: |\n`)).to.include.members([
+        'Open',
+        'Won',
+      ]);
+      expect(
+        await completeHere(`${rule}    steps:\n      - audit:\n        when:\n          |\n`),
+      ).to.include('fields.status');
+      const items = `${on}      schedule: "0 9 * * *"\n      items:\n        app: leads\n        where:\n          |\n`;
+      expect(await completeHere(items))
+        .to.include('fields.worth')
+        .and.not.include('fields.stage');
+    });
+
+    it('knows which patterns with a star or two a name fits', () => {
+      const fits = (pattern: string, name: string) => new RegExp(patternsOf(name), 'u').test(pattern);
+      const yes = ['*', 'cl*', '*-a', 'c*a', 'client-a*', '**', '*ent*', 'c*-*', '*n*a', 'client-a**'];
+      const no = ['client-a', 'client-*-*', '*b*', 'x*', '*x', '*a*t*', 'client-a*a', '*tn*', ''];
+      expect(yes.filter(pattern => !fits(pattern, 'client-a'))).to.deep.equal([]);
+      expect(no.filter(pattern => fits(pattern, 'client-a'))).to.deep.equal([]);
     });
 
     it('offers fields to a step, and external ids to an alias', async () => {

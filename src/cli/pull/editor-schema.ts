@@ -34,8 +34,31 @@ export function editorSchema(
   for (const trigger of appTriggers(at(rule, 'on'))) {
     const properties = at(trigger, 'properties');
     properties.app = withChoices(at(properties, 'app'), [...apps.keys()]);
-    trigger.allOf = known.flatMap(({ app, fields }) => [ifApp(app.name, fields), ifAmong(app.name, fields)]);
+    const choices = 'date' in properties ? dateChoices : fieldChoices;
+    trigger.allOf = known.flatMap(({ app, fields }) => choices(app.name, fields));
   }
+  for (const items of itemTriggers(at(rule, 'on'))) {
+    const properties = at(items, 'properties');
+    properties.app = { ...at(properties, 'app'), anyOf: [{ enum: [...apps.keys()] }, {}] };
+    items.allOf = known.map(({ app, fields }) =>
+      onlyWhere(
+        { const: app.name },
+        { where: { properties: testsOn(at(properties, 'where'), fields, ['fields']) } },
+      ),
+    );
+  }
+  // Whose events they are about can't be told here, so all fields are offered.
+  const step = (at(rule, 'steps', 'items').anyOf as readonly JsonSchema[]).filter(isSchema)[0] ?? {};
+  for (const condition of [at(rule, 'where'), at(step, 'properties', 'when')])
+    condition.properties = testsOn(
+      condition,
+      known.flatMap(({ fields }) => fields),
+      ['fields', 'changes'],
+    );
+  schema.definitions = {
+    ...(isSchema(schema.definitions) ? schema.definitions : {}),
+    ...Object.fromEntries(known.map(({ app: { name } }) => [`patterns-${name}`, patternOf(name)])),
+  };
   suggestInSteps(at(rule, 'steps', 'items'), all);
   at(schema, 'properties', 'apps').properties = Object.fromEntries(
     known.map(({ app, definition }) => [
@@ -72,36 +95,101 @@ function* appTriggers(schema: JsonSchema): Iterable<JsonSchema> {
   if (isSchema(schema.items)) yield* appTriggers(schema.items);
 }
 
-/** A trigger of one app alone knows its fields, and their options. */
-const ifApp = (app: string, fields: readonly NamedField[]): JsonSchema =>
-  whereApp({ const: app }, [fieldList(fields), fieldMap(fields, conditionOf)]);
-
-/**
- * A trigger of several apps: each says that the field has to be one of its own, so one that all have is left. Options are
- * offered only, since one that another app has is fine.
- */
-function ifAmong(app: string, fields: readonly NamedField[]): JsonSchema {
-  const pattern: JsonSchema = { type: 'string', pattern: patternsOf(app) };
-  const list: JsonSchema = { type: 'array', contains: { anyOf: [{ const: app }, pattern] } };
-  return whereApp({ anyOf: [pattern, list] }, [
-    fieldList(fields),
-    fieldMap(fields, field => ({ description: describe(field), anyOf: [conditionOf(field), {}] })),
-  ]);
+/** What a schedule runs for, wherever it stands in `on`. */
+function* itemTriggers(schema: JsonSchema): Iterable<JsonSchema> {
+  const { properties } = schema;
+  if (isSchema(properties) && isSchema(properties.schedule) && isSchema(properties.items))
+    yield properties.items;
+  for (const key of ['anyOf', 'oneOf'] as const) {
+    if (Array.isArray(schema[key]))
+      for (const one of schema[key]) if (isSchema(one)) yield* itemTriggers(one);
+  }
+  if (isSchema(schema.items)) yield* itemTriggers(schema.items);
 }
 
+/**
+ * A trigger of one app alone knows its fields, and their options. Of several apps each says that the field has to be one of
+ * its own, so one that all have is left. Options are offered only, since one that another app has is fine.
+ */
+const fieldChoices = (app: string, fields: readonly NamedField[]): readonly JsonSchema[] => [
+  onlyWhere({ const: app }, { fields: { anyOf: [fieldList(fields), fieldMap(fields, conditionOf)] } }),
+  onlyWhere(isAmong(app), {
+    fields: {
+      anyOf: [
+        fieldList(fields),
+        fieldMap(fields, field => ({ description: describe(field), anyOf: [conditionOf(field), {}] })),
+      ],
+    },
+  }),
+];
+
+/** Likewise, of dates. */
+function dateChoices(app: string, fields: readonly NamedField[]): readonly JsonSchema[] {
+  const dates = fields.filter(({ field }) => field.type === 'date');
+  if (dates.length === 0) return [];
+  const date = fieldChoice(dates);
+  return [onlyWhere({ anyOf: [{ const: app }, isAmong(app)] }, { date })];
+}
+
+/** The app is one of a list, or fits a pattern. */
+const isAmong = (app: string): JsonSchema => {
+  const pattern: JsonSchema = { $ref: `#/definitions/patterns-${app}` };
+  return { anyOf: [pattern, { type: 'array', contains: { anyOf: [{ const: app }, pattern] } }] };
+};
+
 /** Written as entries: an object with a `then` would look like a promise. */
-const whereApp = (app: JsonSchema, fields: readonly JsonSchema[]): JsonSchema =>
+const onlyWhere = (app: JsonSchema, properties: JsonSchema): JsonSchema =>
   Object.fromEntries<JsonSchema>([
     ['if', { properties: { app }, required: ['app'] }],
-    ['then', { properties: { fields: { anyOf: fields } } }],
+    ['then', { properties }],
   ]);
 
-/** All patterns with one `*` that a name fits: a beginning of it, the star, an end of it. */
-function patternsOf(name: string): string {
+/** The tests of a condition on these fields: what is offered, and anything else that the condition takes. */
+function testsOn(
+  condition: JsonSchema,
+  fields: readonly NamedField[],
+  roots: readonly ('fields' | 'changes')[],
+): JsonSchema {
+  const any = at(condition, 'additionalProperties');
+  const keys = roots.flatMap(root =>
+    root === 'fields' ? ['fields.NAME'] : ['changes.NAME.from', 'changes.NAME.to'],
+  );
+  // Of several apps, fields of one name may differ.
+  const named = Map.groupBy(fields, ({ name }) => name);
+  return Object.fromEntries(
+    keys.flatMap(key =>
+      Array.from(named, ([name, same]) => {
+        const values = same
+          .map(({ field }) => choiceOf(field))
+          .filter(value => Object.keys(value).length > 0);
+        const offered = values.flatMap(value => [value, { type: 'array', items: value }]);
+        const description = [...new Set(same.map(({ field }) => describe(field)))].join('; ');
+        return [key.replace('NAME', () => name), { description, anyOf: [...offered, any] }];
+      }),
+    ),
+  );
+}
+
+/** Every pattern with one `*` or two that a name fits. */
+const patternOf = (name: string): JsonSchema => ({ type: 'string', pattern: patternsOf(name) });
+
+/** Its ends are a beginning and an end of the name, which don't overlap; what is between two stars stands between them. */
+export function patternsOf(name: string): string {
   const letters = [...name].map(letter => letter.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
   const beginning = letters.reduceRight((rest, letter) => `(?:${letter}${rest})?`, '');
   const end = letters.reduce((before, letter) => `(?:${before}${letter})?`, '');
-  return `^${beginning}\\*${end}$`;
+  const count = letters.length;
+  /** A star, and an end that begins there at the earliest. */
+  const endAfter = (place: number): string => `\\*[^*]{0,${count - place}}$`;
+  const one = letters.map((_, place) => `[^*]{${place}}${endAfter(place)}`);
+  const middles = letters.map(
+    (_, place) =>
+      `[^*]{0,${place}}\\*${letters
+        .slice(place)
+        .reduceRight((rest, letter, n) => `(?:${endAfter(place + n)}|${letter}${rest})`, endAfter(count))}`,
+  );
+  const last = `[^*]{0,${count}}\\*${endAfter(count)}|[^*]{${count}}${endAfter(count)}`;
+  return `^(?=${beginning}\\*)(?=.*\\*${end}$)(?:${[...one, ...middles, last].join('|')})`;
 }
 
 const fieldList = (fields: readonly NamedField[]): JsonSchema => ({
