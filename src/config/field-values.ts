@@ -6,6 +6,9 @@ import { DURATION } from '../core/units.ts';
 import { isRecord, toNumber } from '../core/values.ts';
 import { isNoDate, isRelative, looksLikeDate } from '../language/moment.ts';
 
+/** The catalog may be older than what the rule is about. */
+const ANEW = '; `podiod pull` brings newer ones';
+
 export interface ValueProblem {
   /** Follows what was given: `"Wno"` **is no option of `status`**. */
   readonly words: string;
@@ -93,7 +96,8 @@ function optionProblem(
   if (found.some(({ deleted }) => !deleted) || (found.length > 0 && use === 'from')) return undefined;
   const code = 'CONFIG_UNKNOWN_OPTION';
   const texts = openOptions(field)?.map(({ text }) => text) ?? [];
-  const known = texts.length > 0 ? `its options are ${texts.slice(0, 15).join(', ')}` : 'it has no options';
+  const known =
+    texts.length > 0 ? `its options are ${texts.slice(0, 15).join(', ')}${ANEW}` : 'it has no options';
   if (found.length > 0)
     return { code, words: `was deleted from the options of ${nameOf(field)}`, hint: known };
   // An option called "3" is text, and 3 is an id.
@@ -162,5 +166,5 @@ export function meantField(
   const near = byName.has(written) ? written : nearest(written, byName.keys());
   if (near !== undefined) return `did you mean ${byName.get(near)}?`;
   const ids = fields.map(({ externalId }) => externalId);
-  return ids.length > 0 && ids.length <= 15 ? `its fields are ${ids.join(', ')}` : undefined;
+  return ids.length > 0 && ids.length <= 15 ? `its fields are ${ids.join(', ')}${ANEW}` : undefined;
 }
