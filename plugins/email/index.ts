@@ -19,7 +19,19 @@ import { parseServer } from './server.ts';
 const ESCAPES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
 const escapeHtml = (text: string): string => text.replace(/[&<>"]/g, char => ESCAPES[char] ?? char);
 
-const addresses = () => templated(z.union([z.string(), z.array(z.string())]));
+/**
+ * What is put into a text like `{{ item.title }} <bot@example.com>` is a part of the name there, or of the one address: it adds
+ * no address, and ends neither. Where no name is written, values are addresses, and may be several.
+ */
+const escapeName = (text: string, _path: unknown, template: string): string =>
+  template.includes('<')
+    ? text
+        .replaceAll('"', "'")
+        .replace(/[\s<>,;:()\\]+/g, ' ')
+        .trim()
+    : text;
+
+const addresses = () => templated(z.union([z.string(), z.array(z.string())]), { escape: escapeName });
 const fileLike = z.union([z.int().positive(), z.looseObject({ file_id: z.int().positive() })]);
 
 const options = z
@@ -32,7 +44,9 @@ const options = z
           'must be like smtp://user:password@mail.example.com:587, or smtps://',
         ),
     ).describe('The mail server. A secret: take it from the environment or a file.'),
-    from: templated(z.string().trim().min(1)).describe('Who writes: an address, with or without a name.'),
+    from: templated(z.string().trim().min(1), { escape: escapeName }).describe(
+      'Who writes: an address, with or without a name.',
+    ),
     to: addresses().optional().describe('One address or several, as a list or with commas between.'),
     cc: addresses().optional().describe('As `to`, for those who are told of it.'),
     bcc: addresses().optional().describe('As `to`, for those whom the others don’t see.'),

@@ -19,9 +19,9 @@ export interface Templated<T> {
 export interface TemplatedOptions {
   /**
    * Applied to every value that is put in, not to the template's own text. A value can ask for `| raw`. `path`: where in the
-   * option the text stands.
+   * option the template stands. `template`: its own text.
    */
-  readonly escape?: (text: string, path: Path) => string;
+  readonly escape?: (text: string, path: Path, template: string) => string;
   /**
    * What becomes of a text that is exactly one `{{ x }}`. `raw`: x with its type, and not escaped. `text`: text, unless x is a
    * list or a map. Default: x with its type, and every text in it escaped.
@@ -115,7 +115,7 @@ function compileText(text: string, options: Kind, path: Path, complain: Complain
   const { escape: by, whole } = options;
   let template: Template;
   try {
-    template = compileTemplate(text, by && { escape: value => by(value, path) });
+    template = compileTemplate(text, by && { escape: value => by(value, path, text) });
   } catch (error) {
     complain(path, issueOf(error));
     return { templates: [path], render: async () => text };
@@ -131,7 +131,8 @@ function compileText(text: string, options: Kind, path: Path, complain: Complain
       // Where text is wanted, a list or an amount is shown as it is inside of a longer text.
       const isShown = whole === 'text' ? isSingle(value) : options.isText && !isPlain(json);
       if (isShown) return template.render(view);
-      return wholeBy ? escapeTexts(json, path, wholeBy) : json;
+      if (!wholeBy) return json;
+      return escapeTexts(json, path, (value, at) => wholeBy(value, at, text));
     },
   };
 }

@@ -16,6 +16,19 @@ const reply = (responseCode: number, message: string) => Object.assign(new Error
 const headerOf = ({ raw }: Received, name: string): string | undefined =>
   new RegExp(`^${name}: (.*)$`, 'im').exec(raw.replace(/\r\n[ \t]+/g, ' '))?.[1];
 
+/** What a header writes in ASCII, as people see it. */
+const decodeWords = (text: string): string =>
+  text
+    .replace(/=\?utf-8\?q\?(.*?)\?=/gi, (_, word: string) =>
+      Buffer.from(
+        word
+          .replaceAll('_', ' ')
+          .replace(/=([0-9A-F]{2})/g, (_hex, code) => String.fromCharCode(Number.parseInt(code, 16))),
+        'latin1',
+      ).toString(),
+    )
+    .trim();
+
 const item: TestEvent = { item: { title: 'Acme & <Sons>', link: 'https://podio.com/x' } };
 
 const run = async (options: object, event: TestEvent = item) => {
@@ -58,6 +71,27 @@ describe('email', () => {
       .and.contain('<b>Acme &amp; &lt;Sons&gt;</b><i>');
     expect(data).to.deep.include({ accepted: 5, rejected: [] });
     expect(data).to.have.property('messageId', headerOf(received, 'message-id'));
+  });
+
+  it('lets no value beside a name add an address, or end one', async () => {
+    await using server = await startSmtp();
+    const form = '{{ item.title }} via podiod <{{ data.mail }}>';
+    for (const [title, shown] of [
+      ['evil@example.net, Ada', 'evil@example.net Ada'],
+      ['evil@example.net>, <x', 'evil@example.net x'],
+      ['Ada"\r\nBcc: evil@example.net', "Ada' Bcc evil@example.net"],
+      ['24" display (new)', "24' display new"],
+      ['Group: evil@example.net;', 'Group evil@example.net'],
+      ['Bäcker \\', 'Bäcker'],
+    ] as const) {
+      const event = { item: { title }, data: { mail: 'ada@example.com' } };
+      await run({ smtp: server.url, from: form, to: [form], cc: '{{ data.mail }}, cc@example.com' }, event);
+      const mail = server.received.at(-1) ?? expect.fail('no mail');
+      expect(mail.from, title).to.equal('ada@example.com');
+      expect(mail.to, title).to.have.members(['ada@example.com', 'cc@example.com']);
+      const name = decodeWords(headerOf(mail, 'from') ?? '').replace(/ <ada@example\.com>$/, '');
+      expect(name.replace(/^"|"$/g, ''), title).to.equal(`${shown} via podiod`);
+    }
   });
 
   it('takes no markup from a value that is all of the HTML', async () => {
