@@ -80,7 +80,7 @@ describe('what time brings', function () {
   });
 
   it('hears of what a rule writes that a reload has left alone', async () => {
-    const due = stamp(Date.now() + 9000);
+    const due = new Date(Date.now() + 9000).toISOString();
     const set = {
       on: { app: 'leads', events: 'comment.create' },
       steps: [{ 'podio-item': { set: { due } } }],
@@ -96,7 +96,7 @@ describe('what time brings', function () {
     // Podio tells no hook of the write: `hook: false` is the default.
     const [line] = await site.untilLines('events.ndjson', 1);
     expect([line?.rule, line?.type, line?.itemId]).to.deep.equal(['due', 'item.date', itemId]);
-    expect(Date.parse(line?.receivedAt ?? '')).to.be.at.least(Date.parse(`${due.replace(' ', 'T')}Z`));
+    expect(Date.parse(line?.receivedAt ?? '')).to.be.at.least(Date.parse(due) - 1000);
     expect((await site.journal()).filter(({ type }) => type === 'item.update')).to.deep.equal([]);
     await daemon.end('SIGTERM');
   });
