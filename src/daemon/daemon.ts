@@ -126,7 +126,15 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
   starting.defer('the plugins', () => generations.dispose(), generations.disposing);
   const dispatcher = makeDispatcher({
     ...first.set,
-    store: { ...store, lanes: tapLanes(store.lanes, store.now, run => runs$.next(run)) },
+    store: {
+      ...store,
+      lanes: tapLanes(
+        store.lanes,
+        store.now,
+        run => runs$.next(run),
+        () => runs$.observed,
+      ),
+    },
     reader: world.reader,
     own: world.own,
     clock,

@@ -95,9 +95,9 @@ export interface Task {
   /** What decides, one after the other, whether the rule wants the event. */
   readonly conditions: readonly RunCondition[];
   /** The branch of the run that is to go on; left out: all of it. */
-  readonly only?: Only;
+  readonly only?: Only | undefined;
   /** Asked once the conditions hold and before the first step: undefined lets it go on, now and later. */
-  admit?(): Promise<Pause | undefined>;
+  readonly admit?: (() => Promise<Pause | undefined>) | undefined;
   checkpoint(checkpoint: Checkpoint): Promise<boolean>;
   tried(tries: Tries): Promise<boolean>;
   /** A branch is parked by itself. */
@@ -174,7 +174,7 @@ export class Delivery {
   /** Those that are not known to hold; the next one is first. */
   #conditions: readonly RunCondition[];
   /** Of the condition that is asked. */
-  #asking = new Trying();
+  #asking: Trying | undefined;
   #letThrough = false;
   /** Whether the branch has come up that this is about. */
   #isThere: boolean;
@@ -197,12 +197,10 @@ export class Delivery {
 
   /** Goes as far as it can. Never rejects for what a plugin does. */
   async go(): Promise<Pause> {
-    for (;;) {
-      const [condition, ...rest] = this.#conditions;
-      if (condition === undefined) break;
-      const pause = await this.#askCondition(condition);
+    for (let next = this.#conditions[0]; next !== undefined; next = this.#conditions[0]) {
+      const pause = await this.#askCondition(next);
       if (pause !== undefined) return pause;
-      this.#conditions = rest;
+      this.#conditions = this.#conditions.slice(1);
     }
     if (!this.#isAdmitted && this.#task.admit) {
       const pause = await this.#task.admit();
@@ -290,6 +288,7 @@ export class Delivery {
 
   async #askCondition({ name, judge }: RunCondition): Promise<Pause | undefined> {
     const { clock, ruleTime, signal } = this.#context;
+    this.#asking ??= new Trying();
     const trying = this.#asking;
     const waitMs = this.#restore(trying, ruleTime, name, '');
     if (waitMs > 0) return { kind: 'waiting', ms: waitMs };
@@ -299,7 +298,7 @@ export class Delivery {
     try {
       const { holds, checks } = await judge(trying.noField);
       this.#context.outages.succeeded(name, trying);
-      this.#asking = new Trying();
+      this.#asking = undefined;
       if (checks.length > 0) {
         const ms = clock.monotonic() - startedAt;
         const rest = { attempts: trying.attempts + 1, ms, ...trying.seen };
@@ -319,6 +318,7 @@ export class Delivery {
 
   /** Passes on what the step emitted in an earlier life, or leaves out what was parked then. False: it has to be tried. */
   #skipKnown(at: Strand): boolean {
+    if (this.#finished.size === 0 && this.#parkedBefore.size === 0) return false;
     const place = placeOf(this.#prepared(at.index).step.name, at.branch);
     const parked = this.#parkedBefore.get(place);
     if (parked !== undefined) {
@@ -452,8 +452,11 @@ export class Delivery {
     }
   }
 
-  async #finish(at: Strand, output: readonly Output[], verdict: StepVerdict): Promise<Pause | undefined> {
-    const { name: step } = this.#prepared(at.index).step;
+  #finish(
+    at: Strand,
+    output: readonly Output[],
+    verdict: StepVerdict,
+  ): Promise<Pause | undefined> | undefined {
     const branches = branchesOf(output);
     this.#pass(
       at,
@@ -463,6 +466,16 @@ export class Delivery {
     );
     // Nothing comes after the last one: then the record of the run says it all.
     if (this.#strands.size === 0) return undefined;
+    return this.#checkpoint(at, output, branches, verdict);
+  }
+
+  async #checkpoint(
+    at: Strand,
+    output: readonly Output[],
+    branches: readonly string[] | undefined,
+    verdict: StepVerdict,
+  ): Promise<Pause | undefined> {
+    const { name: step } = this.#prepared(at.index).step;
     const checkpoint = {
       step,
       branch: at.branch,
@@ -611,6 +624,10 @@ export class Delivery {
   }
 
   #follow(at: Strand, next: readonly Strand[]): void {
+    if (next.length === 0) {
+      this.#strands.replace(at, next);
+      return;
+    }
     const own = this.#own;
     const wanted = next.filter(({ branch }) => isWithin(branch, own) || isWithin(own, branch));
     this.#isThere ||= wanted.some(({ branch }) => isWithin(branch, own));

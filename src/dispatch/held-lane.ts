@@ -132,9 +132,10 @@ export class HeldLane {
 
   async finish(finished: Finished, cursor: number): Promise<boolean> {
     const { lanes, lease } = this.#deps;
-    const written = await this.#write(() => lanes.finish(lease, finished, cursor));
-    if (written) this.#savedCursor = Math.max(this.#savedCursor, cursor);
-    return written;
+    const written = await this.#do(() => lanes.finish(lease, finished, cursor));
+    if (written === undefined) return false;
+    this.#savedCursor = Math.max(this.#savedCursor, cursor);
+    return true;
   }
 
   /** Of each, until its group is due. Undefined: the lane was let go. */

@@ -29,6 +29,7 @@ import type { Gatherer } from './gatherer.ts';
 import type { HeldLane } from './held-lane.ts';
 import type { Hold } from './holds.ts';
 import type { Intake, Taker } from './intake.ts';
+import { LaneTask } from './lane-task.ts';
 import type { Matcher } from './match.ts';
 import { isLeftOut } from './recovered.ts';
 import type { Run } from './run.ts';
@@ -427,7 +428,30 @@ export class Runner implements Taker {
     for (let n = 1; n < (together?.count ?? 1); n++) metrics.delivered(rule.name, others, rule.shadow);
   }
 
-  async #goOn(run: Run, alone: boolean): Promise<Paused> {
+  #goOn(run: Run, alone: boolean): Promise<Paused> {
+    // Nearly always there is nothing to ask for before, and then nothing is made to wait with.
+    if (this.#isPlain(run) && this.#isStarted(run, alone)) {
+      run.delivery = this.#begin(run);
+      return run.delivery.go();
+    }
+    return this.#goOnWithAll(run, alone);
+  }
+
+  /** One event that comes up for the first time, and nobody has ended the process or waits for others. */
+  #isPlain({ delivery, unwanted, together, twin, resume, event }: Run): boolean {
+    return (
+      delivery === undefined &&
+      resume === undefined &&
+      together === undefined &&
+      !unwanted &&
+      !twin &&
+      this.#caution === undefined &&
+      this.#gathering === undefined &&
+      event.type !== SCHEDULE_END
+    );
+  }
+
+  async #goOnWithAll(run: Run, alone: boolean): Promise<Paused> {
     if (run.unwanted) return { kind: 'ended', outcome: 'filtered', steps: [] };
     if (run.event.type === SCHEDULE_END) return this.#endSchedule(run);
     if (run.together && run.events === undefined) {
@@ -517,22 +541,11 @@ export class Runner implements Taker {
     const event: PodioEvent = key.replay > 0 ? { ...run.event, source: 'replay' } : run.event;
     const bundle = together && events && bundleOf(together.mode, events);
     const isGathered = this.#isGathered(run);
-    return new Delivery(
-      this.#deps.context,
-      {
-        event,
-        ...(bundle && { bundle }),
-        replay: key.replay,
-        conditions: [...this.#conditions(run, event, bundle, isGathered)],
-        ...(isGathered && { admit: async () => GATHERED }),
-        ...(this.#throttle && { admit: () => this.#admit() }),
-        checkpoint: async checkpoint => (await this.#held?.checkpoint(key, checkpoint)) ?? false,
-        ...(only && { only }),
-        tried: async tries => (await this.#held?.tried(key, tries)) ?? false,
-        park: async park => (await this.#held?.park(key, park)) ?? false,
-      },
-      resume,
-    );
+    const gate = isGathered ? async () => GATHERED : undefined;
+    const admit = this.#throttle ? () => this.#admit() : gate;
+    const conditions = this.#conditions(run, event, bundle, isGathered);
+    const task = new LaneTask(this.#held, key, event, bundle, conditions, only, admit);
+    return new Delivery(this.#deps.context, task, resume);
   }
 
   async #admit(): Promise<Pause | undefined> {
@@ -546,30 +559,33 @@ export class Runner implements Taker {
   }
 
   /** What settles is judged when it has settled, by what changed from first to last; all else when it comes. */
-  *#conditions(
+  #conditions(
     run: Run,
     event: PodioEvent,
     bundle: Bundle | undefined,
     isGathered: boolean,
-  ): Generator<RunCondition> {
+  ): readonly RunCondition[] {
+    const found: RunCondition[] = [];
     const { matcher, reader, rule, context } = this.#deps;
     const { asks, event: journaled, together } = run;
     const isSettling = isGathered && this.#gathering?.kind === 'settle';
-    if (isGathered && isConfirmed(rule)) yield this.#confirmed(event);
-    if (together && together.mode !== 'settle') return;
+    if (isGathered && isConfirmed(rule)) found.push(this.#confirmed(event));
+    if (together && together.mode !== 'settle') return found;
+    const { where } = rule;
+    const judgeWhere: RunCondition | undefined = where && {
+      name: WHERE,
+      judge: noField => where.judge(context.view(event, NO_DATA, bundle, noField)),
+    };
     if (bundle && bundle.events.length > 1) {
-      yield* spanConditions(bundle.events, matcher, reader);
-      const { where } = rule;
-      if (where !== undefined) {
-        yield { name: WHERE, judge: noField => where.judge(context.view(event, NO_DATA, bundle, noField)) };
-      }
-      return;
+      found.push(...spanConditions(bundle.events, matcher, reader));
+      if (judgeWhere) found.push(judgeWhere);
+      return found;
     }
     const { own } = this.#deps;
-    if (own?.maybe(journaled)) yield { name: OWN, judge: () => this.#judgeOwn(own, journaled) };
+    if (own?.maybe(journaled)) found.push({ name: OWN, judge: () => this.#judgeOwn(own, journaled) });
     const leftOut = isLeftOut(journaled, rule);
     if (leftOut || (asks && !isSettling)) {
-      yield {
+      found.push({
         name: ON_FIELDS,
         judge: async () => {
           if (leftOut) return { holds: false, checks: [] };
@@ -577,11 +593,10 @@ export class Runner implements Taker {
           const holds = matcher.decide(journaled, changes);
           return { holds, checks: matcher.checks(journaled, changes) };
         },
-      };
+      });
     }
-    const { where } = rule;
-    if (where === undefined || isSettling) return;
-    yield { name: WHERE, judge: noField => where.judge(context.view(event, NO_DATA, bundle, noField)) };
+    if (judgeWhere && !isSettling) found.push(judgeWhere);
+    return found;
   }
 
   /** What nobody at Podio has made may not come among what is run together. */
@@ -637,18 +652,28 @@ export class Runner implements Taker {
 
   /** True when the end of the run is on disk. */
   async #record(slot: Slot<Run>, pause: Pause & { kind: 'ended' }): Promise<boolean> {
-    const { key, only, parkedId, together, event, events = [] } = slot.value;
+    const finished = this.#finished(slot.value, pause);
+    return (await this.#held?.finish(finished, this.#deps.intake().cursor(slot))) ?? false;
+  }
+
+  #finished(run: Run, pause: Pause & { kind: 'ended' }): Finished {
+    const { key, only, parkedId, together, event, events = [] } = run;
     const { outcome, steps, error, park, rest } = pause;
     const shadow = this.#deps.rule.shadow && ({ shadow: true } as const);
+    // Nearly all have no more to tell than this.
+    if (error === undefined && !shadow && !together && !park && parkedId === undefined && !only && !rest) {
+      const { seq, eventId, replay } = key;
+      return { record: { seq, eventId, replay, outcome, steps: this.#recorded(run, steps) } };
+    }
     // Dropping what was asked for takes its group apart, and this may be the later word.
     const which = parkedId !== undefined && {
       seqs: events.map(({ seq }) => seq).filter(seq => seq !== key.seq),
     };
-    const finished: Finished = {
+    return {
       record: {
         ...key,
         outcome,
-        steps: only ? steps : this.#recorded(slot.value, steps),
+        steps: only ? steps : this.#recorded(run, steps),
         ...(error !== undefined && { error }),
         ...shadow,
       },
@@ -658,7 +683,6 @@ export class Runner implements Taker {
       ...(only && { branch: only.branch }),
       ...(rest && { rest }),
     };
-    return (await this.#held?.finish(finished, this.#deps.intake().cursor(slot))) ?? false;
   }
 
   /** What is on record of a run: with which others it was run, and what its `where` named in vain, before its steps. */
@@ -666,6 +690,7 @@ export class Runner implements Taker {
     const { together, events } = run;
     const lead = together && events ? [leadVerdict(together.mode, events)] : [];
     const unknownFields = this.#namedInVain(run, steps);
+    if (lead.length === 0 && unknownFields.length === 0) return steps;
     if (unknownFields.length === 0) return [...lead, ...steps];
     if (steps.some(({ step }) => step === WHERE))
       return [...lead, ...steps.map(one => (one.step === WHERE ? { ...one, unknownFields } : one))];

@@ -6,6 +6,11 @@ import type { Tries } from '../store/contract.ts';
 
 type Time = { monotonic(): number };
 
+type Seen = Pick<StepVerdict, 'checks' | 'unknownFields'>;
+
+/** Of nearly all. */
+const NOTHING_SEEN: Seen = {};
+
 /** How far one step, or condition, has come with one message. */
 export class Trying {
   attempts = 0;
@@ -17,14 +22,17 @@ export class Trying {
   held: readonly Check[] | undefined;
   #unknownFields: Set<string> | undefined;
 
-  /** A field was named that the app does not have. */
-  readonly noField = (name: string): void => {
-    this.#unknownFields ??= new Set();
-    this.#unknownFields.add(name);
-  };
+  /** To be told of each field that was named and that the app does not have. */
+  get noField(): (name: string) => void {
+    return name => {
+      this.#unknownFields ??= new Set();
+      this.#unknownFields.add(name);
+    };
+  }
 
   /** For its verdict: what its `when` has looked at, and the unknown fields that were named so far. */
-  get seen(): Pick<StepVerdict, 'checks' | 'unknownFields'> {
+  get seen(): Seen {
+    if (!this.held && !this.#unknownFields) return NOTHING_SEEN;
     return {
       ...(this.held && { checks: this.held }),
       ...(this.#unknownFields && { unknownFields: [...this.#unknownFields].sort() }),
@@ -59,13 +67,12 @@ export function verdictOf(
   outcome: StepVerdict['outcome'],
   rest: Pick<StepVerdict, 'attempts' | 'ms' | 'error' | 'checks' | 'unknownFields'>,
 ): StepVerdict {
-  return {
-    step: step.name,
-    ...(branch && { branch }),
-    outcome,
-    ...rest,
-    ms: Math.round(rest.ms),
-  };
+  const { attempts, error, checks, unknownFields } = rest;
+  const ms = Math.round(rest.ms);
+  // One for each step of each run: nearly all are made of no more than this.
+  if (!branch && error === undefined && !checks && !unknownFields)
+    return { step: step.name, outcome, attempts, ms };
+  return { step: step.name, ...(branch && { branch }), outcome, ...rest, ms };
 }
 
 /** Long enough for people; some errors carry the whole answer of a server. */

@@ -1,7 +1,7 @@
-import { from, map, type Observable, of, type Subscription, take } from 'rxjs';
+import { from, type Observable, type Observer, of, Subscriber } from 'rxjs';
 import { whenAborted } from '../core/abort.ts';
-import type { Clock } from '../core/clock.ts';
-import { PluginError } from '../core/errors.ts';
+import type { Cancel, Clock } from '../core/clock.ts';
+import { PluginError, type PluginPhase } from '../core/errors.ts';
 import type { PodioEvent } from '../core/event.ts';
 import type { Bundle } from '../core/gather.ts';
 import type { Log } from '../core/log.ts';
@@ -93,6 +93,167 @@ const kindOf = (value: unknown): string => {
   return value instanceof Promise ? 'a Promise' : 'an object';
 };
 
+/** Whose a try is. */
+type Place = At & { readonly rule: string; readonly step: string };
+
+/**
+ * A try in hand: what its operator's output goes to, and the scope in which the plugin's code runs. One object for all of it,
+ * since what a run makes is most of what it costs.
+ */
+class Try implements PluginScope, Observer<unknown> {
+  readonly plugin: string;
+  readonly phase: PluginPhase;
+  readonly rule: string;
+  readonly step: string;
+  readonly event: PodioEvent;
+  readonly events?: readonly PodioEvent[];
+  readonly #at: Place;
+  readonly #world: TryWorld;
+  readonly #origin: TryOrigin;
+  readonly #resolve: (output: readonly Output[]) => void;
+  readonly #reject: (error: unknown) => void;
+  /** Not `subscribe` with an observer: what emits in a loop is only stopped by what it emits to, before it returns. */
+  readonly #subscriber = new Subscriber<unknown>(this);
+  readonly #output: Output[] = [];
+  readonly #stopListening: Cancel;
+  #cancelDeadline: Cancel | undefined;
+  #over = false;
+
+  constructor(
+    task: StepTask,
+    at: Place,
+    world: TryWorld,
+    resolve: (output: readonly Output[]) => void,
+    reject: (error: unknown) => void,
+  ) {
+    this.plugin = at.plugin;
+    this.phase = at.phase;
+    this.rule = at.rule;
+    this.step = at.step;
+    this.event = task.event;
+    if (task.bundle) this.events = task.bundle.events;
+    this.#at = at;
+    this.#world = world;
+    this.#origin = new TryOrigin(at.step, task, world.messages);
+    this.#resolve = resolve;
+    this.#reject = reject;
+    const { signal } = task;
+    this.#stopListening = whenAborted(signal, () => {
+      if (this.#end(signal.reason)) reject(signal.reason);
+    });
+  }
+
+  get signal(): AbortSignal {
+    return this.#origin.signal;
+  }
+
+  start(operator: PluginInstance['operator'], { data, deadlineMs }: StepTask): void {
+    const { attribution, clock } = this.#world;
+    attribution.run(this, () => {
+      try {
+        const output$: unknown = operator(of(makeMessage(this.#origin, data)));
+        if (!isObservable(output$)) {
+          throw new PluginError('PLUGIN_MESSAGE', `the operator returned ${kindOf(output$)}`, this.#at, {
+            hint: 'It has to return an Observable: messages$ => messages$.pipe(...).',
+            retry: 'never',
+          });
+        }
+        from(output$).subscribe(this.#subscriber);
+      } catch (error) {
+        this.fail(error);
+      }
+    });
+    if (this.#over) return;
+    this.#cancelDeadline = clock.after(deadlineMs, () =>
+      this.fail(
+        new PluginError('PLUGIN_DEADLINE', `did not complete within ${deadlineMs} ms`, this.#at, {
+          hint: 'Make the work shorter, or raise `delivery.deadline` of the step.',
+        }),
+      ),
+    );
+  }
+
+  next(emitted: unknown): void {
+    try {
+      this.#output.push(this.#taken(emitted));
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  error(thrown: unknown): void {
+    this.fail(thrown);
+  }
+
+  complete(): void {
+    if (this.#end(OVER)) this.#resolve(this.#output);
+  }
+
+  fail(thrown: unknown): void {
+    const error = attributed(thrown, this.#at);
+    if (this.#end(error)) this.#reject(error);
+  }
+
+  #taken(emitted: unknown): Output {
+    if (this.#output.length >= MAX_OUTPUT) {
+      throw new PluginError('PLUGIN_FLOOD', `emitted more than ${MAX_OUTPUT} messages for one`, this.#at, {
+        hint: 'A step may fan out, but not without end: look for a repeat or an interval that never completes.',
+        retry: 'never',
+      });
+    }
+    if (!isMessageOf(this.#origin, emitted)) {
+      throw new PluginError(
+        'PLUGIN_MESSAGE',
+        `emitted ${kindOf(emitted)} that is no message of this try`,
+        this.#at,
+        {
+          hint: 'Emit the message it was given, or message.with(data).',
+          retry: 'never',
+        },
+      );
+    }
+    const given = outputOf(emitted);
+    const [first] = this.#output;
+    if (first !== undefined && (first.key === undefined) !== (given.key === undefined)) {
+      throw new PluginError(
+        'PLUGIN_MESSAGE',
+        'emitted messages of which some are forked and some are not',
+        this.#at,
+        {
+          hint: 'Make all of them by message.fork(), or none.',
+          retry: 'never',
+        },
+      );
+    }
+    return given;
+  }
+
+  /**
+   * Whatever ends the try first decides; listeners and teardowns of the plugin run inside its scope. False: it was over.
+   */
+  #end(reason: unknown): boolean {
+    if (this.#over) return false;
+    this.#over = true;
+    this.#cancelDeadline?.();
+    this.#stopListening();
+    const { attribution } = this.#world;
+    // Mostly it is the plugin's code that ends it.
+    if (attribution.current() === this) this.#clear(reason);
+    else attribution.run(this, () => this.#clear(reason));
+    return true;
+  }
+
+  #clear(reason: unknown): void {
+    try {
+      this.#subscriber.unsubscribe();
+    } catch (error) {
+      const { log } = this.#world;
+      log.warn('plugin failed to unsubscribe', { ...this.#at, error: attributed(error, this.#at) });
+    }
+    this.#origin.end(reason);
+  }
+}
+
 /**
  * One try: subscribes the operator with a stream of this one message. Resolves when it completes, with what it emitted, in
  * order. Rejects with a PluginError whose `retry` says what to do, or with the reason of `task.signal`.
@@ -100,117 +261,12 @@ const kindOf = (value: unknown): string => {
 export function attempt(
   operator: PluginInstance['operator'],
   task: StepTask,
-  at: At & { readonly rule: string; readonly step: string },
-  { clock, log, attribution, messages }: TryWorld,
+  at: Place,
+  world: TryWorld,
 ): Promise<readonly Output[]> {
   return new Promise((resolve, reject) => {
-    if (task.signal.aborted) return reject(task.signal.reason);
-    const origin = new TryOrigin(at.step, task, messages);
-    const output: Output[] = [];
-    let over = false;
-    let subscription: Subscription | undefined;
-    let cancelDeadline: (() => void) | undefined;
-
-    /** Whatever ends the try first decides; listeners and teardowns of the plugin run inside its scope. */
-    const end = (reason: unknown, settle: () => void): void => {
-      if (over) return;
-      over = true;
-      cancelDeadline?.();
-      stopListening();
-      attribution.run(scope, () => {
-        try {
-          subscription?.unsubscribe();
-        } catch (error) {
-          log.warn('plugin failed to unsubscribe', { ...at, error: attributed(error, at) });
-        }
-        origin.end(reason);
-      });
-      settle();
-    };
-    const fail = (thrown: unknown): void => {
-      const error = attributed(thrown, at);
-      end(error, () => reject(error));
-    };
-    const onStop = () => end(task.signal.reason, () => reject(task.signal.reason));
-    const scope: PluginScope = {
-      ...at,
-      event: task.event,
-      ...(task.bundle && { events: task.bundle.events }),
-      fail,
-      get signal() {
-        return origin.signal;
-      },
-    };
-
-    const taken = (emitted: unknown, index: number): Output => {
-      if (index >= MAX_OUTPUT) {
-        throw new PluginError('PLUGIN_FLOOD', `emitted more than ${MAX_OUTPUT} messages for one`, at, {
-          hint: 'A step may fan out, but not without end: look for a repeat or an interval that never completes.',
-          retry: 'never',
-        });
-      }
-      if (!isMessageOf(origin, emitted)) {
-        throw new PluginError(
-          'PLUGIN_MESSAGE',
-          `emitted ${kindOf(emitted)} that is no message of this try`,
-          at,
-          {
-            hint: 'Emit the message it was given, or message.with(data).',
-            retry: 'never',
-          },
-        );
-      }
-      const given = outputOf(emitted);
-      const [first] = output;
-      if (first !== undefined && (first.key === undefined) !== (given.key === undefined)) {
-        throw new PluginError(
-          'PLUGIN_MESSAGE',
-          'emitted messages of which some are forked and some are not',
-          at,
-          {
-            hint: 'Make all of them by message.fork(), or none.',
-            retry: 'never',
-          },
-        );
-      }
-      return given;
-    };
-
-    const stopListening = whenAborted(task.signal, onStop);
-    attribution.run(scope, () => {
-      try {
-        const output$: unknown = operator(of(makeMessage(origin, task.data)));
-        if (!isObservable(output$)) {
-          throw new PluginError('PLUGIN_MESSAGE', `the operator returned ${kindOf(output$)}`, at, {
-            hint: 'It has to return an Observable: messages$ => messages$.pipe(...).',
-            retry: 'never',
-          });
-        }
-        // take() also stops a source that emits in a loop, which no unsubscribe() reaches before it returns.
-        subscription = from(output$)
-          .pipe(take(MAX_OUTPUT + 1), map(taken))
-          .subscribe({
-            next: one => {
-              output.push(one);
-            },
-            error: fail,
-            complete: () => end(OVER, () => resolve(output)),
-          });
-      } catch (error) {
-        fail(error);
-      }
-    });
-    // Ended while it was being subscribed by something else than its own end.
-    if (over) subscription?.unsubscribe();
-    else {
-      cancelDeadline = clock.after(task.deadlineMs, () =>
-        fail(
-          new PluginError('PLUGIN_DEADLINE', `did not complete within ${task.deadlineMs} ms`, at, {
-            hint: 'Make the work shorter, or raise `delivery.deadline` of the step.',
-          }),
-        ),
-      );
-    }
+    if (task.signal.aborted) reject(task.signal.reason);
+    else new Try(task, at, world, resolve, reject).start(operator, task);
   });
 }
 

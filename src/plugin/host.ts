@@ -156,6 +156,15 @@ class SteppedPlugin implements PreparedStep {
   readonly #whenReady = Promise.withResolvers<void>();
   #state: StepState = { state: 'setting-up' };
   #instance: PluginInstance | undefined;
+  /** What messages read from where nobody is told of fields that the app does not have. */
+  readonly #messages: MessageWorld;
+  /** Whose a try is. */
+  readonly #delivering: {
+    readonly plugin: string;
+    readonly rule: string;
+    readonly step: string;
+    readonly phase: 'deliver';
+  };
   /** Known once its plugin is loaded. */
   #mode: Mode = 'real';
 
@@ -166,6 +175,8 @@ class SteppedPlugin implements PreparedStep {
     this.#once = once;
     this.#log = deps.log.child({ module: 'plugin', plugin: step.plugin, rule: rule.name, step: step.name });
     this.#fields = makeFieldCheck(deps, this.#log);
+    this.#messages = messageWorld(deps, rule, this.#fields, undefined);
+    this.#delivering = this.#at('deliver');
     // Nobody may be waiting when it ends.
     this.#whenReady.promise.catch(() => {});
     void this.#setUpUntilReady();
@@ -199,14 +210,18 @@ class SteppedPlugin implements PreparedStep {
     }
   }
 
-  async run(task: StepTask): Promise<readonly Output[]> {
+  run(task: StepTask): Promise<readonly Output[]> {
+    // Nearly always there is nothing to wait for, and then nothing is made to wait with.
+    if (this.#state.state === 'ready' && this.#mode === 'real') return this.#attempt(task);
+    return this.#runOnceReady(task);
+  }
+
+  async #runOnceReady(task: StepTask): Promise<readonly Output[]> {
     await this.ready(task.signal);
     if (this.#mode === 'told') return this.#tell(task);
-    const { operator } = this.#instance as PluginInstance;
-    const run = () => attempt(operator, task, this.#at('deliver'), this.#worldFor(task));
     const { capture } = this.#deps;
-    if (this.#mode === 'real' || capture === undefined) return run();
-    const { result, sends } = await capture.collect(run);
+    if (this.#mode === 'real' || capture === undefined) return this.#attempt(task);
+    const { result, sends } = await capture.collect(() => this.#attempt(task));
     const text = await this.#described(task);
     task.would?.({ ...(text !== undefined && { text }), sends });
     return result;
@@ -245,9 +260,23 @@ class SteppedPlugin implements PreparedStep {
     if (instance) await this.#disposeOf(instance);
   }
 
+  #attempt(task: StepTask): Promise<readonly Output[]> {
+    const { operator } = this.#instance as PluginInstance;
+    return attempt(operator, task, this.#delivering, this.#worldFor(task));
+  }
+
   #worldFor({ noField }: StepTask): TryWorld {
     const { attribution, clock, log } = this.#deps;
-    return { attribution, clock, log, messages: messageWorld(this.#deps, this.#rule, this.#fields, noField) };
+    return { attribution, clock, log, messages: noField ? this.#telling(noField) : this.#messages };
+  }
+
+  #telling(noField: NoField): MessageWorld {
+    return {
+      ...this.#messages,
+      mentions: (event, name) => {
+        if (this.#fields(event, name)) noField(name);
+      },
+    };
   }
 
   async #tell(task: StepTask): Promise<readonly Output[]> {

@@ -13,10 +13,17 @@ export function makeLanes(
   leases: Leases,
   now: () => number,
 ): Lanes {
+  /** One for each lease: what crosses the thread again and again in a group crosses it once. */
+  const tokens = new WeakMap<Lease, LeaseToken>();
   /** Refused here when it is lost already; the writer looks again, in the order in which it writes. */
   const token = (lease: Lease): LeaseToken => {
     leases.check(lease);
-    return { rule: lease.lane.rule, epoch: lease.epoch };
+    let made = tokens.get(lease);
+    if (made === undefined) {
+      made = { rule: lease.lane.rule, epoch: lease.epoch };
+      tokens.set(lease, made);
+    }
+    return made;
   };
 
   return {

@@ -18,7 +18,8 @@ import {
 } from './protocol.ts';
 
 interface Call {
-  readonly command: () => Command;
+  /** A function is asked when it is sent. */
+  readonly command: Command | (() => Command);
   readonly resolve: (value: never) => void;
   readonly reject: (error: StoreError) => void;
 }
@@ -92,7 +93,7 @@ export class Thread<Ops extends Operations> {
   }
 
   call<K extends keyof Ops & string>(operation: K, ...args: Parameters<Ops[K]>): Promise<ReturnType<Ops[K]>> {
-    return this.callWith(operation, () => args);
+    return this.#ask([operation, ...args]);
   }
 
   /** As `call`, but asks for the arguments when they are sent: what has gathered until then goes along. */
@@ -100,9 +101,13 @@ export class Thread<Ops extends Operations> {
     operation: K,
     args: () => Parameters<Ops[K]>,
   ): Promise<ReturnType<Ops[K]>> {
+    return this.#ask(() => [operation, ...args()]);
+  }
+
+  #ask<T>(command: Call['command']): Promise<T> {
     return new Promise((resolve, reject) => {
       if (this.#refusal) return reject(this.#refusal);
-      this.#waiting.push({ command: () => [operation, ...args()], resolve, reject });
+      this.#waiting.push({ command, resolve, reject });
       this.#sendSoon();
     });
   }
@@ -157,7 +162,11 @@ export class Thread<Ops extends Operations> {
     this.#waiting = [];
     this.#sentAt = performance.now();
     try {
-      this.#worker.postMessage(this.#sent.map(call => call.command()) satisfies Request);
+      this.#worker.postMessage(
+        this.#sent.map(({ command }) =>
+          typeof command === 'function' ? command() : command,
+        ) satisfies Request,
+      );
     } catch (error) {
       // Something that can't be cloned has slipped through the types. Nothing was sent.
       const failure = errorOf({ code: 'INTERNAL', message: coerceError(error).message });
