@@ -35,8 +35,9 @@ A **duration** has a unit: \`250ms\`, \`30s\`, \`10m\`, \`1h\`, \`7d\`. A **size
 is 1024 bytes). A **share** is a percentage: \`30%\`. Relative paths are relative to the file they stand in. A **name** has
 small letters, digits, \`-\` and \`_\`, and starts with a letter or digit. \`yes\`, \`no\`, \`on\` and \`off\` are text, not booleans.
 
-Files under \`include\` merge into the config, map by map; the same name or setting twice is a problem. Top-level keys
-that start with \`x-\` are free for YAML anchors, and merge keys (\`<<: *anchor\`) work.
+Files under \`include\` merge into the config, map by map; the same name or setting twice is a problem. A pattern leaves out
+files of tests (\`*.test.yml\`), which \`podiod test\` finds where they are. Top-level keys that start with \`x-\` are free for YAML
+anchors, and merge keys (\`<<: *anchor\`) work.
 `;
 
 interface Section {

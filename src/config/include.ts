@@ -98,8 +98,13 @@ function includesOf(
 
 const isGlob = (pattern: string) => /[*?[\]{}]/.test(pattern);
 
+/** `leads.test.yml`: tests, which `podiod test` finds beside what is tested. */
+export const isTestFile = (file: string): boolean => /\.test\.ya?ml$/.test(file);
+
+/** No pattern means a file of tests: a daemon has no use for it. */
 function expand(pattern: string, folder: string): string[] {
   return globSync(pattern, { cwd: folder, withFileTypes: false })
+    .filter(match => !isGlob(pattern) || !isTestFile(match))
     .map(match => resolve(folder, match))
     .sort();
 }

@@ -1,6 +1,7 @@
-import { globSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { basename, relative, resolve } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
+import { isTestFile } from '../../config/include.ts';
 import type { Config } from '../../config/model.ts';
 import { parse } from '../../config/parse.ts';
 import { lineColumn } from '../../config/render.ts';
@@ -105,7 +106,10 @@ async function loadTests(
   const look = { cwd: cli.io.cwd, color: cli.noteColors && !options.json };
   const loaded = await readConfig(cli, { ...options, placeholders: true });
   const config = configOrFail(loaded, look);
-  const found = files.length > 0 ? files.map(file => resolve(cli.io.cwd, file)) : testFilesOf(config);
+  const found =
+    files.length > 0
+      ? files.map(file => resolve(cli.io.cwd, file))
+      : testFilesBeside(config, loaded.sources.texts.keys());
   const names: TestNames = {
     apps: [...config.apps.keys()],
     spaces: [...config.spaces.keys()],
@@ -129,11 +133,18 @@ async function loadTests(
   return { config, tests, read: [...texts.keys()] };
 }
 
-/** Beside the config: `leads.test.yml`. */
-const testFilesOf = ({ dir }: Config): readonly string[] =>
-  globSync('*.test.{yml,yaml}', { cwd: dir })
-    .sort()
-    .map(file => resolve(dir, file));
+/** Beside the config and what it includes: `leads.test.yml`. One that is included is read already. */
+const testFilesBeside = ({ dir }: Config, read: Iterable<string>): readonly string[] => {
+  const there = new Set(read);
+  const folders = new Set([dir, ...[...there].map(file => dirname(file))]);
+  return [...folders].flatMap(folder =>
+    readdirSync(folder)
+      .filter(isTestFile)
+      .sort()
+      .map(name => join(folder, name))
+      .filter(file => !there.has(file)),
+  );
+};
 
 async function readText(file: string): Promise<string> {
   try {

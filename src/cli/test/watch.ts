@@ -1,5 +1,6 @@
 import { type FSWatcher, statSync, watch } from 'node:fs';
 import { basename, dirname } from 'node:path';
+import { isTestFile } from '../../config/include.ts';
 
 /** Editors write a file in several steps. */
 const QUIET_MS = 100;
@@ -31,8 +32,7 @@ export function changeOf(
     for (const folder of new Set(files.map(dirname))) {
       const watcher = watch(folder, (_event, name) => {
         const isOurs =
-          name !== null &&
-          ([...watched].some(file => basename(file) === name) || /\.test\.ya?ml$/.test(name));
+          name !== null && ([...watched].some(file => basename(file) === name) || isTestFile(name));
         if (!isOurs) return;
         clearTimeout(timer);
         timer = setTimeout(() => end(true), QUIET_MS);

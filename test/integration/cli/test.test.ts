@@ -178,6 +178,23 @@ describe('podiod test', function () {
     expect(unknown.stderr).to.include('there is no rule al');
   });
 
+  it('finds them beside what the config includes, where a pattern for rules means no tests', async () => {
+    await using site = await makeSite({ plugins: { audit }, include: ['rules/*.yml'] });
+    for (const name of ['one', 'two']) {
+      const rule = { on: { app: 'leads', events: 'item.create' }, steps: ['audit'] };
+      site.write(`rules/${name}.yml`, { rules: { [name]: rule } });
+      site.write(`rules/${name}.test.yml`, {
+        tests: [{ name, app: 'leads', after: { title: 'Fjord' }, expect: { [name]: true } }],
+      });
+    }
+    const { code, stdout, stderr } = await run(site, '--json');
+    expect(code, stderr).to.equal(0);
+    expect((JSON.parse(stdout) as TestReport).tests.map(({ name, file }) => `${file} ${name}`)).to.deep.equal(
+      ['rules/one.test.yml one', 'rules/two.test.yml two'],
+    );
+    expect((await site.podiod(['check'])).code).to.equal(0);
+  });
+
   it('tells every mistake in a test with its place, and exits 78', async () => {
     await using site = await makeSite({ plugins: { slack }, rules: { won } });
     site.write(
