@@ -53,6 +53,8 @@ export interface AdminDeps {
   why(request: WhyRequest): Promise<object>;
   /** Undefined for a rule that is not running. */
   replay(wish: ReplayWish): Promise<ReplayAnswer | undefined>;
+  /** The number that people see of an item; undefined for one that was not read lately. */
+  numberOfItem(itemId: number): number | undefined;
   /** Has a rule run for an item. Rejects with USAGE for a rule or an item that is not there. */
   fire(request: FireRequest): Promise<FireAnswer>;
   /** Reads from Podio for a command, as background work. Rejects with USAGE for what is not read for others. */

@@ -13,6 +13,7 @@ import {
   parseFireRequest,
   parseHandshakeRequest,
   parseItemQuery,
+  parseItemsRequest,
   parseLogLevelRequest,
   parseParkedQuery,
   parseParkedSelection,
@@ -143,6 +144,10 @@ export function makeApp({ token, deps, metrics, log, mask }: AdminOptions): Requ
   });
   api.post('/api/fire', async ctx => {
     ctx.body = await deps.fire(parseFireRequest(ctx.request.body));
+  });
+  api.post('/api/items', async ctx => {
+    const numbers = parseItemsRequest(ctx.request.body).map(id => [id, deps.numberOfItem(id)]);
+    ctx.body = { numbers: Object.fromEntries(numbers.filter(([, number]) => number !== undefined)) };
   });
   api.post('/api/podio/read', async ctx => {
     ctx.body = await deps.readPodio(parsePodioReadRequest(ctx.request.body));

@@ -37,6 +37,8 @@ export interface AdminClient {
   parked(query?: ParkedQuery): Promise<readonly ParkedRun[]>;
   /** The item_id of what people write for an item: `leads/42` or a link. The daemon asks Podio. */
   findItem(name: string): Promise<number>;
+  /** The numbers that people see, of those of these items that the daemon has read lately. */
+  itemNumbers(ids: readonly number[]): Promise<ReadonlyMap<number, number>>;
   retryParked(selection: ParkedSelection): Promise<RetryAnswer>;
   /** Answers the ids taken. */
   dropParked(selection: ParkedSelection): Promise<readonly string[]>;
@@ -148,6 +150,10 @@ export function adminClient({ dataDir, admin, fetch = globalThis.fetch }: AdminC
     why: request => call(`/api/why${queryOf(request)}`),
     parked: query => part(call(`/api/parked${queryOf(query)}`), 'parked'),
     findItem: of => part(call(`/api/item${queryOf({ of })}`), 'itemId'),
+    itemNumbers: async ids => {
+      const numbers: Readonly<Record<string, number>> = await part(post('/api/items', { ids }), 'numbers');
+      return new Map(Object.entries(numbers).map(([id, number]) => [Number(id), number]));
+    },
     retryParked: async selection => (await post('/api/parked/retry', selection)) as RetryAnswer,
     dropParked: selection => part(post('/api/parked/drop', selection), 'ids'),
     handshake: async ({ hookId }) =>

@@ -33,6 +33,8 @@ const parkedQuery = z.strictObject({
 
 const itemQuery = z.strictObject({ of: name });
 
+const itemsRequest = z.strictObject({ ids: z.array(z.int().min(1)).min(1).max(1000) });
+
 const whyQuery = z
   .strictObject({
     /** As people write it: item_id, `leads/42`, link. */
@@ -181,6 +183,7 @@ export const parseReplayRequest = (body: unknown): ReplayWish => {
   return { ...wish, ...(to && { to }) };
 };
 export const parseFireRequest = (body: unknown): FireRequest => check(fireRequest, body, 'body');
+export const parseItemsRequest = (body: unknown): readonly number[] => check(itemsRequest, body, 'body').ids;
 export const parsePodioReadRequest = (body: unknown): PodioReadRequest =>
   check(podioReadRequest, body, 'body');
 export const parseHandshakeRequest = (body: unknown): number => check(handshakeRequest, body, 'body').hookId;

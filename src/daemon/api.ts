@@ -26,6 +26,7 @@ export interface ApiParts {
   readonly retention: Retention;
   readonly alarms: Pick<Alarms, 'raised'>;
   readonly readiness: { status(): Readiness };
+  readonly numberOfItem: (itemId: number) => number | undefined;
   /** Ticks whose items are being read. */
   readonly itemRuns: () => readonly ItemRunStatus[];
   readonly timers: () => readonly TimersStatus[];
@@ -64,6 +65,7 @@ export async function openApi(parts: ApiParts): Promise<HttpServer> {
         const { findItem, parseItemName } = await import('./find-item.ts');
         return findItem(base, live.config, parseItemName(name));
       },
+      numberOfItem: parts.numberOfItem,
       why: async request => {
         const { whyInDaemon } = await import('./why.ts');
         return whyInDaemon(

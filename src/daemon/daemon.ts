@@ -224,6 +224,7 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
     retention,
     alarms,
     readiness,
+    numberOfItem: world.reader.numberOfItem,
     itemRuns: () => generations.current.parts.itemRuns(),
     timers: () => generations.current.parts.timers(),
     metrics,

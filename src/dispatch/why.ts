@@ -227,7 +227,9 @@ export function sentenceOf({
       const wait = Math.max(0, Math.ceil(failing.waitMs / 1000));
       const when = wait > 0 ? `next try in ${showDuration(1000 * wait)}` : 'next try now';
       const of = failing.branch ? ` for ${failing.branch}` : '';
-      return `${failing.step}${of} has failed ${times(failing.attempts)}, ${when}: ${failing.error}${again}`;
+      // An open breaker and what asks to be tried later use up no try.
+      const so = failing.attempts === 0 ? 'waits' : `has failed ${times(failing.attempts)}`;
+      return `${failing.step}${of} ${so}, ${when}: ${failing.error}${again}`;
     }
   }
 }

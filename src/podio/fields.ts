@@ -16,6 +16,18 @@ export interface LearningFieldDirectory extends FieldDirectory {
   take(app: App): Promise<void>;
 }
 
+async function keptByApp(
+  settings: Pick<Settings, 'list'>,
+): Promise<readonly (readonly [appId: number, fields: readonly KeptField[]])[]> {
+  return [...(await settings.list(PREFIX))].flatMap(([key, value]) =>
+    Array.isArray(value) ? [[Number(key.slice(PREFIX.length)), value.filter(isKept)] as const] : [],
+  );
+}
+
+/** What the store has of fields, those that are gone at Podio included. */
+export const keptFields = async (settings: Pick<Settings, 'list'>): Promise<readonly KnownField[]> =>
+  (await keptByApp(settings)).flatMap(([, fields]) => fields);
+
 /**
  * Field ids by name, kept over restarts so that a converged one asks nothing. Resolves when what the store has is
  * loaded. Of Podio's answers only the fields are kept, never the app's token.
@@ -34,10 +46,7 @@ export async function makeFieldDirectory(options: {
     for (const field of fields) byId.set(field.fieldId, field);
   };
 
-  for (const [key, value] of await settings.list(PREFIX)) {
-    const appId = Number(key.slice(PREFIX.length));
-    if (Array.isArray(value)) put(appId, value.filter(isKept));
-  }
+  for (const [appId, kept] of await keptByApp(settings)) put(appId, kept);
 
   const known = (appId: number, field: string): KnownField | undefined => {
     const fields = byApp.get(appId)?.filter(({ gone }) => !gone);

@@ -29,6 +29,8 @@ export interface LearningItemReader extends ItemReader {
   learn(event: Pick<PodioEvent, 'id'>, item: Item): void;
   /** The app that an item was last seen in. */
   appOfItem(itemId: number): number | undefined;
+  /** The number that people see of it (app_item_id), of one that was read lately. */
+  numberOfItem(itemId: number): number | undefined;
 }
 
 /**
@@ -244,6 +246,7 @@ export function makeItemReader(options: {
     },
     learn: ({ id }, found) => listed.set(id, found),
     appOfItem: itemId => newest.get(itemId)?.app?.app_id,
+    numberOfItem: itemId => newest.get(itemId)?.app_item_id,
   };
 }
 

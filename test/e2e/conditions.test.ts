@@ -79,6 +79,11 @@ describe('conditions of rules and steps', function () {
     expect(made.filter(operation => operation === 'items.get').length).to.be.at.most(4);
     expect(made).not.to.include('items.revisions');
 
+    // The daemon has read it: people are told the number that they know it by.
+    expect((await site.podiod(['events'])).stdout).to.match(
+      new RegExp(`item\\.update  leads/1  item ${itemId} rev 4\\n`),
+    );
+
     const journal = await site.peek();
     const lost = journal.find(({ event }) => event.type === 'item.update' && event.revision === 3);
     expect(lost?.runs[0]?.steps[0]).to.deep.include({ step: 'rule.where', outcome: 'filtered' });

@@ -60,6 +60,7 @@ function makeDeps() {
         ? new PodioError('PODIO_NOT_FOUND', 'no such item', { status: 404 })
         : new UsageError(`${name} is no item`, 'Give one.');
     },
+    numberOfItem: itemId => (itemId === 4711 ? 42 : undefined),
     why: async request => {
       told.asked.push(request);
       return { changes: [], absent: [], apps: [] };
@@ -288,6 +289,14 @@ describe('admin API', () => {
     for (const bad of [{ rule: 'a' }, { rule: 'a', from: '2h' }, { rule: 'a', from: -1 }, { from: 1 }]) {
       expect((await post('/api/replay', bad)).status, JSON.stringify(bad)).to.equal(400);
     }
+  });
+
+  it('tells the numbers that people see of items, as far as it knows them', async () => {
+    const { post } = await start();
+    const { status, body } = await post('/api/items', { ids: [4711, 4712] });
+    expect([status, JSON.parse(body)]).to.deep.equal([200, { numbers: { 4711: 42 } }]);
+    for (const bad of [{}, { ids: [] }, { ids: ['4711'] }, { ids: [0] }])
+      expect((await post('/api/items', bad)).status, JSON.stringify(bad)).to.equal(400);
   });
 
   it('has a rule run for an item, and tells the number of the event', async () => {

@@ -1,8 +1,10 @@
 import { eventToJson } from '../../admin/events.ts';
 import type { EventQuery, EventWithRuns, StoreReader } from '../../store/contract.ts';
+import { chunksOf } from '../chunks.ts';
 import { type CommandContext, withCommonOptions, withExamples } from '../command.ts';
 import { follow, pages } from '../follow.ts';
 import type { Cli, CommonOptions } from '../io.ts';
+import type { Known } from '../known.ts';
 import type { Waits } from '../waits.ts';
 
 interface EventsOptions extends CommonOptions {
@@ -21,7 +23,7 @@ export function defineEvents({ program, cli }: CommandContext): void {
   })
     .summary('the journal, and what every rule made of it')
     .description(
-      'Prints the journal, oldest first, each event with what every rule made of it, or what it waits for with it and until when. Works beside a running daemon and without one. Names that are no longer in the config are found too.',
+      'Prints the journal, oldest first, each event with what every rule made of it, or what it waits for with it and until when. Works beside a running daemon and without one; a running one also tells what events wait for, and the numbers that people see of items it has read lately. Names that are no longer in the config are found too.',
     )
     .option('-n, --limit <n>', 'the last N events')
     .option('-f, --follow', 'go on with events as they arrive, until Ctrl-C')
@@ -31,21 +33,24 @@ export function defineEvents({ program, cli }: CommandContext): void {
     .option('--type <type>', 'of this type, such as item.update')
     .option('--since <time>', 'taken in since: 2h or 7d ago, or an ISO 8601 time')
     .action(async (options: EventsOptions) => {
-      const [{ loadPartialOrFail }, { openReader }, { adminClient }, { makeWaits }] = await Promise.all([
-        import('../setup.ts'),
-        import('../../store/index.ts'),
-        import('../../admin/client.ts'),
-        import('../waits.ts'),
-      ]);
+      const [{ loadPartialOrFail }, { openReader }, { adminClient }, { makeWaits }, { makeKnown }] =
+        await Promise.all([
+          import('../setup.ts'),
+          import('../../store/index.ts'),
+          import('../../admin/client.ts'),
+          import('../waits.ts'),
+          import('../known.ts'),
+        ]);
       const filters = await filtersOf(options);
       const partial = await loadPartialOrFail(cli, options);
       const query = { ...filters, ...(await itemOf(cli, options)) };
       const reader = openReader(partial.dataDir);
-      const waits = makeWaits(reader, adminClient(partial));
+      const client = adminClient(partial);
+      const waits = makeWaits(reader, client);
       try {
         await (options.json && !options.follow
           ? printDocument(cli, reader, query, waits)
-          : printLines(cli, reader, query, waits, options));
+          : printLines(cli, reader, query, { waits, known: makeKnown(reader, client) }, options));
       } finally {
         await reader.close();
       }
@@ -90,24 +95,31 @@ async function printDocument(cli: Cli, reader: StoreReader, query: EventQuery, w
   cli.print(before === ',' ? '\n]}' : `${before}]}`);
 }
 
+/** Entries whose names are asked for together. */
+const CHUNK = 100;
+
 async function printLines(
   cli: Cli,
   reader: StoreReader,
   query: EventQuery,
-  waits: Waits,
+  { waits, known }: { readonly waits: Waits; readonly known: Known },
   options: EventsOptions,
 ): Promise<void> {
   const { printEntry } = await import('../show/entry.ts');
   const print = async (entry: EventWithRuns) => {
     const waiting = await waits(entry);
     if (options.json) cli.print(JSON.stringify(eventToJson(entry, waiting)));
-    else printEntry(cli, entry, waiting);
+    else printEntry(cli, entry, waiting, known);
+  };
+  const look = async (entries: readonly EventWithRuns[]) => {
+    if (!options.json) await known.look(entries.map(({ event }) => event));
   };
   let last = query.after ?? 0;
   let any = false;
-  for await (const entry of pages(reader, query)) {
-    await print(entry);
-    last = entry.event.seq;
+  for await (const chunk of chunksOf(pages(reader, query), CHUNK)) {
+    await look(chunk);
+    for (const entry of chunk) await print(entry);
+    last = chunk.at(-1)?.event.seq ?? last;
     any = true;
   }
   if (!options.follow) {
@@ -117,5 +129,8 @@ async function printLines(
   const stop = new AbortController();
   cli.io.onStop(() => stop.abort());
   const { last: _, ...filter } = query;
-  for await (const entry of follow(reader, filter, last, stop.signal)) await print(entry);
+  for await (const entry of follow(reader, filter, last, stop.signal)) {
+    await look([entry]);
+    await print(entry);
+  }
 }

@@ -5,6 +5,7 @@ import { UsageError } from '../../core/errors.ts';
 import type { ParkedRun } from '../../core/run.ts';
 import { nearest } from '../../core/suggest.ts';
 import type { ParkedSelection } from '../../store/contract.ts';
+import { chunksOf } from '../chunks.ts';
 import { type CommandContext, withCommonOptions, withExamples } from '../command.ts';
 import { EXIT } from '../exit.ts';
 import type { Cli, CommonOptions } from '../io.ts';
@@ -32,11 +33,19 @@ export function defineParked(context: CommandContext): void {
           `unknown command parked ${verb}`,
           `${meant(verb)}podiod parked retry runs them again, podiod parked drop gives them up.`,
         );
-      const { showParked } = await import('../show/parked.ts');
-      const runs = await allParked(await clientOf(cli, options), options.rule);
-      if (options.json) cli.printJson({ parked: runs });
-      else if (runs.length === 0) cli.print('Nothing is parked.');
-      else for (const run of runs) for (const line of showParked(cli, run)) cli.print(line);
+      const [{ showParked }, { makeKnown }] = await Promise.all([
+        import('../show/parked.ts'),
+        import('../known.ts'),
+      ]);
+      const client = await clientOf(cli, options);
+      const runs = await allParked(client, options.rule);
+      if (options.json) return cli.printJson({ parked: runs });
+      if (runs.length === 0) return cli.print('Nothing is parked.');
+      const known = makeKnown({ settings: { list: async () => new Map() } }, client);
+      for await (const chunk of chunksOf(runs, 500)) {
+        await known.look(chunk.map(({ event }) => event));
+        for (const run of chunk) for (const line of showParked(cli, run, known)) cli.print(line);
+      }
     });
   defineVerb(context, parked, {
     name: 'retry',

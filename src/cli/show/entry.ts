@@ -2,6 +2,7 @@ import type { Wait } from '../../admin/events.ts';
 import { type StepVerdict, unmetChecks } from '../../core/run.ts';
 import type { EventWithRuns } from '../../store/contract.ts';
 import type { Cli } from '../io.ts';
+import { type Known, NOTHING_KNOWN } from '../known.ts';
 import { clip, plain } from '../text.ts';
 import { unknownFieldLines } from './unknown-fields.ts';
 import { wouldLines } from './would.ts';
@@ -14,14 +15,23 @@ const LOOK = {
 } as const;
 
 /** An entry of the journal for people, with a line for what each rule made of it. */
-export function printEntry(cli: Cli, { event, runs }: EventWithRuns, waiting: readonly Wait[] = []): void {
+export function printEntry(
+  cli: Cli,
+  { event, runs }: EventWithRuns,
+  waiting: readonly Wait[] = [],
+  known: Pick<Known, 'numberOf' | 'fieldOf'> = NOTHING_KNOWN,
+): void {
   const room = cli.terminal ? Math.max(cli.width, 30) : Infinity;
-  const where = plain(event.app ?? event.space ?? `${event.ref.type}/${event.ref.id}`);
+  const number = known.numberOf(event.itemId);
+  const place = plain(event.app ?? event.space ?? `${event.ref.type}/${event.ref.id}`);
+  const where = number === undefined ? place : `${place}/${number}`;
   const revision = event.revision === undefined ? '' : ` rev ${event.revision}`;
   const item = event.itemId === undefined ? '' : `  item ${event.itemId}${revision}`;
   const source = event.source === 'webhook' ? '' : `  (${event.source})`;
   // The same change comes from the app's hook and from its field's: two entries, each with the rules that hang on it.
-  const field = event.ref.type === 'app_field' ? `  (field ${event.ref.id})` : '';
+  const { id } = event.ref;
+  const field =
+    event.ref.type === 'app_field' ? `  (field ${plain(known.fieldOf(Number(id)) ?? `${id}`)})` : '';
   const seq = String(event.seq).padStart(6);
   cli.print(
     `${cli.style('gray', `${seq}  ${event.receivedAt}`)}  ${cli.style('cyan', plain(event.type))}  ${where}${item}${field}${source}`,

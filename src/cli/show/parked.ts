@@ -1,14 +1,18 @@
 import type { ParkedRun } from '../../core/run.ts';
 import type { Cli } from '../io.ts';
+import type { Known } from '../known.ts';
 import { clip, plain } from '../text.ts';
 
 /** A parked run for people: which, and why. */
 export function showParked(
   cli: Cli,
   { id, rule, event, events = 1, step, branch, attempts, error, parkedAt }: ParkedRun,
+  known: Pick<Known, 'numberOf'>,
 ): string[] {
   const room = cli.terminal ? Math.max(cli.width, 30) : Infinity;
-  const about = event.itemId === undefined ? event.type : `${event.type} item ${event.itemId}`;
+  const number = known.numberOf(event.itemId);
+  const named = number === undefined ? '' : ` ${event.app}/${number}`;
+  const about = event.itemId === undefined ? event.type : `${event.type}${named} item ${event.itemId}`;
   const more = events > 1 ? ` and ${events - 1} more` : '';
   const tries = `${attempts} ${attempts === 1 ? 'try' : 'tries'}`;
   return [

@@ -95,6 +95,9 @@ describe('why a rule ran', () => {
     });
     const failing = why({}, alone(event(), run({ outcome: 'open', steps: [], tries: [tries] })));
     expect(failing.why).to.equal('work has failed 3 tries, next try in 20s: no');
+    const held = [{ ...tries, attempts: 0 }];
+    const waiting = why({}, alone(event(), run({ outcome: 'open', steps: [], tries: held })));
+    expect(waiting.why).to.equal('work waits, next try in 20s: no');
   });
 
   it('the last replay tells', () => {
