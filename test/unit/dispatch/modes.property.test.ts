@@ -3,9 +3,11 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { sleep } from '../../../src/core/clock.ts';
+import { PermanentError, StoreError } from '../../../src/core/errors.ts';
 import type { Mode } from '../../../src/core/rule.ts';
 import type { StepTask } from '../../../src/plugin/host.ts';
-import { itemUpdate, makeRule, World } from './support.ts';
+import type { Lanes } from '../../../src/store/contract.ts';
+import { APP, exchange, forked, itemUpdate, makeRule, makeStep, World } from './support.ts';
 
 const SECOND = 1000;
 const ITEMS = [1, 2, 3];
@@ -18,14 +20,23 @@ type Act =
   | { readonly kind: 'resume' }
   /** The step fails from now on, for one item or all, or does so no more. */
   | { readonly kind: 'fail'; readonly fails: boolean; readonly item?: number }
-  /** It is started again with another mode, after a clean stop or none. */
-  | { readonly kind: 'mode'; readonly mode: Mode | undefined; readonly isClean: boolean };
+  /** It goes on with another mode. */
+  | { readonly kind: 'mode'; readonly mode: Mode | undefined; readonly by: 'kill' | 'stop' | 'reload' }
+  /** The edit before is told once more, by a field's hook. */
+  | { readonly kind: 'twin' }
+  /** From now on the step gives up at once, of an item that is forked in one of its branches, or does so no more. */
+  | { readonly kind: 'park'; readonly parks: boolean; readonly item: number }
+  /** Someone wants what is parked run again, or given up, or one and then the other: all of it, or the oldest row. */
+  | { readonly kind: 'ask'; readonly fors: readonly ('retry' | 'drop')[]; readonly all: boolean }
+  /** The store refuses what the lane writes and reads: before it is done or, what nobody can tell from that, after. */
+  | { readonly kind: 'store'; readonly fails: 'before' | 'after' | 'never' };
 
+const edit: fc.Arbitrary<Act> = fc.record({
+  kind: fc.constant('edit' as const),
+  item: fc.integer({ min: 1, max: 3 }),
+});
 const act: fc.Arbitrary<Act> = fc.oneof(
-  {
-    weight: 6,
-    arbitrary: fc.record({ kind: fc.constant('edit' as const), item: fc.integer({ min: 1, max: 3 }) }),
-  },
+  { weight: 6, arbitrary: edit },
   {
     weight: 5,
     arbitrary: fc.record({
@@ -37,11 +48,17 @@ const act: fc.Arbitrary<Act> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom('pause' as const, 'resume' as const) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('fail' as const), fails: fc.boolean() }) },
 );
-const acts = fc.array(act, { minLength: 1, maxLength: 60 });
+const acts = fc.array(act, { minLength: 1, maxLength: 60, size: 'max' });
 
 interface Came {
   readonly seq: number;
   readonly item: number;
+  readonly at: number;
+}
+
+interface Done {
+  readonly seqs: readonly number[];
+  readonly key: string;
   readonly at: number;
 }
 
@@ -50,16 +67,55 @@ interface Outcome {
   readonly inHand: { readonly most: number; readonly ofOneItem: boolean };
   readonly came: readonly Came[];
   /** Tries that did not fail, in order; a crash may have one done twice. */
-  readonly runs: readonly { readonly seqs: readonly number[]; readonly key: string; readonly at: number }[];
+  readonly runs: readonly Done[];
+  /** Of all that were begun, the last one of each event: which others were with it. */
+  readonly together: ReadonlyMap<number, readonly number[]>;
+  /** Killed while the store failed: what was done and not written down is done again. */
+  readonly mayRepeat: boolean;
   readonly records: readonly [seq: number, outcome: string][];
   readonly world: World;
 }
 
-const ruleOf = (mode: Mode | undefined) => makeRule('r', { ...(mode && { mode }), concurrency: 2 });
+/** The item whose runs are forked. */
+const FORKED = 3;
 
-async function play(mode: Mode | undefined, sequence: readonly Act[], workMs = 0): Promise<Outcome> {
+/** Others are asked for at the start alone, which ends where they fail. */
+const STEADY = new Set(['acquire', 'load', 'status']);
+
+const unreliable = (lanes: Lanes, store: { readonly fails: string }): Lanes =>
+  Object.fromEntries(
+    Object.entries(lanes).map(([name, work]: [string, (...given: unknown[]) => Promise<unknown>]) => [
+      name,
+      async (...given: unknown[]) => {
+        const fails = STEADY.has(name) ? 'never' : store.fails;
+        if (fails === 'before') throw new StoreError('STORE_UNAVAILABLE', 'not now');
+        const answer = await work(...given);
+        if (fails === 'after') throw new StoreError('STORE_UNAVAILABLE', 'not known');
+        return answer;
+      },
+    ]),
+  ) as unknown as Lanes;
+
+interface Setting {
+  readonly workMs?: number;
+  readonly forks?: boolean;
+}
+
+async function play(
+  mode: Mode | undefined,
+  sequence: readonly Act[],
+  { workMs = 0, forks = false }: Setting = {},
+): Promise<Outcome> {
+  const steps = [...(forks ? [makeStep('fork')] : []), makeStep('work')];
+  const triggers = [APP, ...(forks ? [{ ...APP, fields: [{ field: 'status' }] }] : [])];
+  const ruleOf = (mode: Mode | undefined) =>
+    makeRule('r', { ...(mode && { mode }), concurrency: 2, steps, triggers });
   const came: Came[] = [];
-  const runs: { seqs: number[]; key: string; at: number }[] = [];
+  const runs: Done[] = [];
+  const together = new Map<number, readonly number[]>();
+  const parking = new Set<number>();
+  const store = { fails: 'never' };
+  let mayRepeat = false;
   const failing = new Set<number>();
   const inHand = { most: 0, ofOneItem: false };
   let running = 0;
@@ -68,9 +124,17 @@ async function play(mode: Mode | undefined, sequence: readonly Act[], workMs = 0
   const busy = new Map<number, unknown>();
   const world = new World({
     rules: [ruleOf(mode)],
+    wrap: ({ lanes, ...rest }) => ({ ...rest, lanes: unreliable(lanes, store) }),
     work: {
-      work: async ({ event, bundle, deliveryKey, signal }: StepTask) => {
+      fork: ({ event, data }) =>
+        event.itemId === FORKED ? forked(data, 'row', { a: 'a', b: 'b' }) : undefined,
+      work: async ({ event, bundle, data, deliveryKey, signal }: StepTask) => {
         const events = bundle?.events ?? [event];
+        const seqs = events.map(({ seq }) => seq);
+        for (const seq of seqs) together.set(seq, seqs);
+        if (events.some(({ itemId = 0 }) => parking.has(itemId)) && data.row !== 'a') {
+          throw new PermanentError('never');
+        }
         if (events.some(({ itemId = 0 }) => failing.has(itemId))) throw new Error('not now');
         const items = new Set(events.map(({ itemId = 0 }) => itemId));
         const life = world.dispatcher;
@@ -81,12 +145,16 @@ async function play(mode: Mode | undefined, sequence: readonly Act[], workMs = 0
         }
         if (life !== inLife) [inLife, running] = [life, 0];
         inHand.most = Math.max(inHand.most, ++running);
-        if (workMs > 0) await sleep(world.clock, workMs, signal);
-        // Of a process that was killed meanwhile.
-        if (life !== world.dispatcher) return undefined;
-        for (const item of items) busy.delete(item);
-        running--;
-        runs.push({ seqs: events.map(({ seq }) => seq), key: deliveryKey, at });
+        try {
+          if (workMs > 0) await sleep(world.clock, workMs, signal);
+        } finally {
+          if (life === world.dispatcher) {
+            for (const item of items) busy.delete(item);
+            running--;
+          }
+        }
+        // Of a process that was killed meanwhile nothing counts.
+        if (life === world.dispatcher) runs.push({ seqs, key: deliveryKey, at });
         return undefined;
       },
     },
@@ -94,12 +162,18 @@ async function play(mode: Mode | undefined, sequence: readonly Act[], workMs = 0
   await world.start();
   const revisions = new Map<number, number>();
   const pauses = (name: 'pause' | 'resume') => world.store.pauses[name]({ kind: 'rule', name: 'r' });
-  for (const one of [...sequence, { kind: 'resume' }, { kind: 'fail', fails: false }] as Act[]) {
+  const mended: Act[] = [
+    { kind: 'resume' },
+    { kind: 'fail', fails: false },
+    ...ITEMS.map((item): Act => ({ kind: 'park', parks: false, item })),
+    { kind: 'store', fails: 'never' },
+  ];
+  for (const one of [...sequence, ...mended]) {
     switch (one.kind) {
       case 'edit': {
         const revision = (revisions.get(one.item) ?? 0) + 1;
         revisions.set(one.item, revision);
-        came.push({ seq: came.length + 1, item: one.item, at: world.clock.now() });
+        came.push({ seq: world.store.journal.head() + 1, item: one.item, at: world.clock.now() });
         await world.append(itemUpdate(one.item, revision));
         break;
       }
@@ -107,6 +181,8 @@ async function play(mode: Mode | undefined, sequence: readonly Act[], workMs = 0
         await world.clock.advance(one.ms);
         break;
       case 'crash':
+        // What was done and could not be written down is done again, by right.
+        mayRepeat ||= store.fails !== 'never';
         await world.crash();
         break;
       case 'fail':
@@ -116,10 +192,43 @@ async function play(mode: Mode | undefined, sequence: readonly Act[], workMs = 0
         }
         break;
       case 'mode': {
-        if (one.isClean) await Promise.all([world.dispatcher.stop(SECOND), world.clock.advance(3 * SECOND)]);
-        await world.crash({ rules: [ruleOf(one.mode)] });
+        const rules = [ruleOf(one.mode)];
+        if (one.by === 'reload' && store.fails === 'never') {
+          world.options = { ...world.options, rules };
+          await exchange(world, rules);
+          break;
+        }
+        if (one.by === 'stop')
+          await Promise.all([world.dispatcher.stop(SECOND), world.clock.advance(3 * SECOND)]);
+        mayRepeat ||= store.fails !== 'never';
+        await world.crash({ rules });
         break;
       }
+      case 'twin': {
+        const [last] = came.slice(-1);
+        if (last === undefined) break;
+        await world.append(itemUpdate(last.item, revisions.get(last.item), { type: 'app_field', id: 11 }));
+        break;
+      }
+      case 'park':
+        if (one.parks) parking.add(one.item);
+        else parking.delete(one.item);
+        break;
+      case 'ask': {
+        const ids = (await world.store.parking.list()).map(({ id }) => id);
+        // People mend first, and then ask.
+        if (one.fors.includes('retry')) parking.clear();
+        for (const what of one.fors) {
+          await world.store.parking[what](one.all ? { all: true } : { ids: ids.slice(0, 1) });
+          await world.clock.advance(0);
+        }
+        break;
+      }
+      case 'store':
+        store.fails = one.fails;
+        // What waits for it is written.
+        if (one.fails === 'never') await world.clock.advance(20 * SECOND);
+        break;
       default:
         await pauses(one.kind);
         await world.clock.advance(0);
@@ -128,7 +237,7 @@ async function play(mode: Mode | undefined, sequence: readonly Act[], workMs = 0
   // Longer than any wait, backoff and throttle.
   for (let n = 0; n < 60; n++) await world.clock.advance(60 * SECOND);
   const records = (await world.runs()).map(([, seq, outcome]): [number, string] => [seq, outcome]);
-  return { came, runs, records, world, inHand };
+  return { came, runs, together, records, world, inHand, mayRepeat };
 }
 
 /** Each once, by the first time it was done. */
@@ -176,10 +285,36 @@ const failOne: fc.Arbitrary<Act> = fc.record({
   fails: fc.boolean(),
   item: fc.constantFrom(...ITEMS),
 });
+const hardship: fc.Arbitrary<Act> = fc.oneof(
+  { weight: 3, arbitrary: fc.constant<Act>({ kind: 'twin' }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      kind: fc.constant('park' as const),
+      parks: fc.boolean(),
+      item: fc.constantFrom(...ITEMS),
+    }),
+  },
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      kind: fc.constant('ask' as const),
+      fors: fc.constantFrom<('retry' | 'drop')[][]>(['retry'], ['drop'], ['retry', 'drop']),
+      all: fc.boolean(),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('store' as const),
+      fails: fc.constantFrom('before' as const, 'after' as const, 'never' as const),
+    }),
+  },
+);
 const changeMode: fc.Arbitrary<Act> = fc.record({
   kind: fc.constant('mode' as const),
   mode: anyMode,
-  isClean: fc.boolean(),
+  by: fc.constantFrom('kill' as const, 'stop' as const, 'reload' as const),
 });
 
 describe('run modes, whatever happens', function () {
@@ -253,11 +388,11 @@ describe('run modes, whatever happens', function () {
             { weight: 1, arbitrary: failOne },
             { weight: 2, arbitrary: changeMode },
           ),
-          { minLength: 1, maxLength: 60 },
+          { minLength: 1, maxLength: 60, size: 'max' },
         ),
         fc.constantFrom(0, 3 * SECOND),
         async (mode, sequence, workMs) => {
-          const { came, runs, records, world, inHand } = await play(mode, sequence, workMs);
+          const { came, runs, records, world, inHand } = await play(mode, sequence, { workMs });
           expect(records.map(([seq]) => seq)).to.deep.equal(came.map(({ seq }) => seq));
           expect(inHand.ofOneItem, 'two runs of one item at the same time').to.equal(false);
           expect(inHand.most).to.be.at.most(2);
@@ -279,6 +414,58 @@ describe('run modes, whatever happens', function () {
         },
       ),
       { numRuns: 300 },
+    ));
+
+  it('every event ends in one run, or is given up with all that it was run with, whatever people and the store do', () =>
+    fc.assert(
+      fc.asyncProperty(
+        anyMode,
+        fc.array(
+          fc.oneof(
+            { weight: 8, arbitrary: act },
+            { weight: 8, arbitrary: edit },
+            { weight: 1, arbitrary: failOne },
+            { weight: 2, arbitrary: changeMode },
+            { weight: 8, arbitrary: hardship },
+          ),
+          { minLength: 1, maxLength: 60, size: 'max' },
+        ),
+        fc.constantFrom(0, 3 * SECOND),
+        async (mode, sequence, workMs) => {
+          const { came, runs, together, world, mayRepeat } = await play(mode, sequence, {
+            workMs,
+            forks: true,
+          });
+          await world.store.parking.retry({ all: true });
+          for (let n = 0; n < 10; n++) await world.clock.advance(60 * SECOND);
+          const records = (await world.runs()).map(([, seq, outcome]): [number, string] => [seq, outcome]);
+          // Twins leave none.
+          expect(records.map(([seq]) => seq)).to.deep.equal(came.map(({ seq }) => seq));
+          expect(await world.store.parking.list()).to.deep.equal([]);
+          const [status] = await world.store.lanes.status();
+          expect(status).not.to.have.property('gathered');
+          expect(status?.cursor).to.equal(world.store.journal.head());
+          const outcomes = new Map(records);
+          const isAny = sequence.some(one => one.kind === 'ask' && one.fors.includes('drop'))
+            ? ['settled', 'filtered', 'dropped']
+            : ['settled', 'filtered'];
+          for (const [seq, outcome] of outcomes) {
+            expect(outcome, `event ${seq}`).to.be.oneOf(isAny);
+            const times = Map.groupBy(
+              runs.filter(({ seqs }) => seqs.includes(seq)),
+              ({ key }) => key.split('/').slice(3).join('/'),
+            );
+            if (outcome === 'filtered') expect(times.size, `event ${seq}`).to.equal(0);
+            if (outcome === 'settled') expect(times.size, `event ${seq}`).to.be.at.least(1);
+            if (mayRepeat) continue;
+            for (const [branch, done] of times) expect(done, `event ${seq}, ${branch}`).to.have.length(1);
+            const others = together.get(seq) ?? [seq];
+            expect(new Set(others.map(other => outcomes.get(other))).size, `with ${seq}`).to.equal(1);
+          }
+          await world.dispatcher.stop(0);
+        },
+      ),
+      { numRuns: 500 },
     ));
 
   it('throttle: none is dropped, and within no stretch of time do more begin', () =>

@@ -2,43 +2,16 @@ import { expect } from 'chai';
 import { StoreError } from '../../../src/core/errors.ts';
 import type { Rule } from '../../../src/core/rule.ts';
 import {
-  fakeStep,
+  exchange,
   itemUpdate,
-  known,
   makeRule,
   makeStep,
   POLICY,
-  pass,
   rest,
-  viewOf,
+  succeed,
   type Work,
   World,
 } from './support.ts';
-
-/** Other rules in place of those that run; steps do what the world's do. */
-function succeed(world: World, rules: readonly Rule[], kept: readonly string[], ready?: Promise<void>) {
-  const { work = {} } = world.options;
-  return world.dispatcher.succeed(
-    {
-      rules,
-      plugins: {
-        prepare: (rule, step) => fakeStep(rule.name, step, work[step.name] ?? pass, ready),
-        view: (_rule, event, data) => viewOf(event, data),
-      },
-      known,
-    },
-    new Set(kept),
-  );
-}
-
-async function exchange(world: World, rules: readonly Rule[], ...kept: readonly string[]): Promise<number> {
-  const succession = succeed(world, rules, kept);
-  await world.clock.until(succession.ready(new AbortController().signal));
-  const left = await world.clock.until(succession.drain(1000, new AbortController().signal));
-  expect(await world.clock.until(succession.takeOver(new AbortController().signal))).to.equal(true);
-  await world.clock.advance(0);
-  return left;
-}
 
 describe('rules in place of others', () => {
   it('leave a kept rule alone: what it has in hand goes on', async () => {

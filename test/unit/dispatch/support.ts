@@ -237,6 +237,42 @@ export class World {
   }
 }
 
+/** Other rules in place of those that run; steps do what the world's do. */
+export function succeed(
+  world: World,
+  rules: readonly Rule[],
+  kept: readonly string[],
+  ready?: Promise<void>,
+) {
+  const { work = {} } = world.options;
+  return world.dispatcher.succeed(
+    {
+      rules,
+      plugins: {
+        prepare: (rule, step) => fakeStep(rule.name, step, work[step.name] ?? pass, ready),
+        view: (_rule, event, data) => viewOf(event, data),
+      },
+      known,
+    },
+    new Set(kept),
+  );
+}
+
+/** As a reload does. Answers how many runs had to be cut off. */
+export async function exchange(
+  world: World,
+  rules: readonly Rule[],
+  ...kept: readonly string[]
+): Promise<number> {
+  const succession = succeed(world, rules, kept);
+  await world.clock.until(succession.ready(new AbortController().signal));
+  const left = await world.clock.until(succession.drain(1000, new AbortController().signal));
+  const isDone = await world.clock.until(succession.takeOver(new AbortController().signal));
+  if (!isDone) throw new Error('the other rules were not taken over');
+  await world.clock.advance(0);
+  return left;
+}
+
 /** Conditions in these tests look at the event and the data alone. */
 export const viewOf = (event: PodioEvent, data: Data): View =>
   ({ event: () => event, data: () => data }) as unknown as View;
