@@ -195,8 +195,11 @@ export class Delivery {
     if (kept?.checks) this.#judged.push(kept);
   }
 
-  /** Goes as far as it can. Never rejects for what a plugin does. */
-  async go(): Promise<Pause> {
+  /**
+   * Goes as far as it can. Never rejects for what a plugin does. @param leavesOff asked before each step but the first whether it is
+   * to go on later
+   */
+  async go(leavesOff?: () => boolean): Promise<Pause> {
     for (let next = this.#conditions[0]; next !== undefined; next = this.#conditions[0]) {
       const pause = await this.#askCondition(next);
       if (pause !== undefined) return pause;
@@ -212,10 +215,14 @@ export class Delivery {
     let barred: Set<Breaker> | undefined;
     const isBarred = (index: number): boolean => barred?.has(this.#breaker(index)) ?? false;
     this.#strands.ask();
+    let hasTried = false;
     for (;;) {
       const at = this.#strands.next(clock.monotonic(), isBarred);
       if (at === undefined) break;
-      const pause = this.#skipKnown(at) ? undefined : await this.#tryStep(at);
+      if (this.#skipKnown(at)) continue;
+      if (hasTried && leavesOff?.()) return { kind: 'waiting', ms: 0 };
+      hasTried = true;
+      const pause = await this.#tryStep(at);
       if (pause === undefined) continue;
       if (pause.kind !== 'waiting' && pause.kind !== 'held') return pause;
       at.until = clock.monotonic() + pause.ms;

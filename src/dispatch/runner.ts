@@ -134,6 +134,7 @@ export class Runner implements Taker {
   /** Until then, on the monotonic clock, no line tells of loops. */
   #loopToldUntil = 0;
   readonly #onOpen = () => this.start();
+  readonly #leavesOff = () => this.#deps.turn.isAwaited;
 
   constructor(deps: RunnerDeps) {
     this.#deps = deps;
@@ -432,7 +433,7 @@ export class Runner implements Taker {
     // Nearly always there is nothing to ask for before, and then nothing is made to wait with.
     if (this.#isPlain(run) && this.#isStarted(run, alone)) {
       run.delivery = this.#begin(run);
-      return run.delivery.go();
+      return run.delivery.go(this.#leavesOff);
     }
     return this.#goOnWithAll(run, alone);
   }
@@ -475,7 +476,8 @@ export class Runner implements Taker {
     // What is only gathered is in no step's hands.
     if (!this.#isGathered(run) && !this.#isStarted(run, alone) && !(await this.#announce(run, alone)))
       return ABORTED;
-    return run.delivery.go();
+    // One that is alone would be marked as such while it waits.
+    return run.delivery.go(alone ? undefined : this.#leavesOff);
   }
 
   /** Whether it is to wait for others: a run that has begun by itself goes on so. */

@@ -6,6 +6,8 @@
 export interface Turn {
   /** No run may be started: one is to have the process to itself, or has it. */
   readonly isClosed: boolean;
+  /** One waits until nothing is in hand: a run that has more to do than the step it is at leaves off before the next one. */
+  readonly isAwaited: boolean;
   /** `again` is called once when runs may be started again; asking twice with the same one is asking once. */
   whenOpen(again: () => void): void;
   /** Of every run that is started. */
@@ -40,6 +42,9 @@ export function makeTurn(): Turn {
   return {
     get isClosed() {
       return isClosed();
+    },
+    get isAwaited() {
+      return reserved !== undefined;
     },
     whenOpen: again => void shutOut.add(again),
     began() {

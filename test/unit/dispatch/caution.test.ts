@@ -1,6 +1,16 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { itemUpdate, listeningLog, makeRule, makeStep, POLICY, type Work, World } from './support.ts';
+import {
+  APP,
+  forked,
+  itemUpdate,
+  listeningLog,
+  makeRule,
+  makeStep,
+  POLICY,
+  type Work,
+  World,
+} from './support.ts';
 
 const hang = () => new Promise<never>(() => {});
 
@@ -184,6 +194,42 @@ describe('Caution', () => {
     expect((await world.store.parking.list()).map(({ attempts }) => attempts)).to.deep.equal([3]);
   });
 
+  it('waits for one step of what is in hand, and not for all that is left of it, to have the process to itself', async () => {
+    const begun: string[] = [];
+    const rows = { a: 1, b: 2, c: 3, d: 4 };
+    const slow: Work = async ({ data }, rule) => {
+      begun.push(`${rule} ${data.row} at ${world.clock.monotonic() - startedAt}`);
+      await new Promise<void>(resolve => world.clock.after(10_000, resolve));
+      return undefined;
+    };
+    const world = new World({
+      rules: [
+        makeRule('long', { steps: [makeStep('split'), makeStep('slow')] }),
+        makeRule('suspect', { triggers: [{ ...APP, apps: ['deals'] }], steps: [makeStep('slow')] }),
+      ],
+      work: { split: ({ data }) => forked(data, 'row', rows), slow },
+    });
+    const suspect = { ...itemUpdate(9, 1), ref: { type: 'app', id: 102 }, app: 'deals' } as const;
+    await world.store.journal.append([itemUpdate(1, 1), suspect]);
+    for (let ends = 0; ends < 2; ends++) {
+      const lease = await world.store.lanes.acquire({ rule: 'suspect', shard: 0, of: 1 }, 'earliest');
+      await world.store.lanes.mark(lease, { seq: 2, eventId: suspect.id, replay: 0 }, true);
+      world.store = world.store.reopen();
+    }
+    const startedAt = world.clock.monotonic();
+    await world.crash();
+    await world.clock.advance(60_000);
+    // It asks after five seconds.
+    expect(begun).to.deep.equal([
+      'long 1 at 0',
+      'suspect undefined at 10000',
+      'long 2 at 20000',
+      'long 3 at 30000',
+      'long 4 at 40000',
+    ]);
+    expect((await world.runs()).map(([, , outcome]) => outcome)).to.deep.equal(['settled', 'settled']);
+  });
+
   it('parks no innocent of another rule, which is in hand whenever the guilty one is tried', async () => {
     const seen = witness({ poison: new Set([1]), ms: () => 500 });
     const guilty: Work = async (task, rule) => {
@@ -282,7 +328,13 @@ describe('Caution', () => {
         isDying = true;
         return hang();
       };
-      const world = new World({ rules: RULES.map(name => makeRule(name, { concurrency })), work: { work } });
+      // What is in hand of another rule may have more to do than one step when it is waited for.
+      const steps = [makeStep('split'), makeStep('work')];
+      const split: Work = ({ data }) => forked(data, 'row', { a: 1, b: 2, c: 3 });
+      const world = new World({
+        rules: RULES.map(name => makeRule(name, { concurrency, ...(name === 'c' && { steps }) })),
+        work: { work, split },
+      });
       const begin = async () => {
         life++;
         isDying = false;

@@ -5,7 +5,7 @@ import type { AppTrigger, Mode, Rule, ScheduleTrigger } from '../../../src/core/
 import type { Changes, FieldChanged } from '../../../src/plugin/contract.ts';
 import type { StepTask } from '../../../src/plugin/host.ts';
 import { PermanentError } from '../../../src/plugin/index.ts';
-import { APP, itemUpdate, makeRule, makeStep, POLICY, World, type WorldOptions } from './support.ts';
+import { APP, forked, itemUpdate, makeRule, makeStep, POLICY, World, type WorldOptions } from './support.ts';
 
 const MINUTE = 60_000;
 
@@ -312,6 +312,73 @@ describe('mode settle', () => {
     await world.clock.advance(2 * MINUTE);
     expect(seen.seqs.slice(-2)).to.deep.equal([[1], [2]]);
   });
+});
+
+describe('modes and branches', () => {
+  const rows = { a: 1, b: 2 };
+  const steps = [makeStep('split'), makeStep('work')];
+  /** `broken`: the branch that gives up. */
+  const splitting = (seen: string[], broken: { branch?: string }) => ({
+    split: ({ data }: StepTask) => forked(data, 'row', rows),
+    work: ({ bundle, deliveryKey }: StepTask) => {
+      const branch = deliveryKey.split('/').at(-1);
+      seen.push(`${bundle?.events.map(({ seq }) => seq).join('+')} ${deliveryKey}`);
+      if (branch === broken.branch) throw new PermanentError(`no ${branch}`);
+      return undefined;
+    },
+  });
+  const outcomes = async (world: World) => (await world.runs()).map(([, , outcome]) => outcome);
+
+  it('settle: each branch has all the events and a key of its own, over a restart', async () => {
+    const seen: string[] = [];
+    const world = await new World({
+      rules: [ruleOf(SETTLE, { steps })],
+      work: splitting(seen, {}),
+    }).start();
+    await world.append(itemUpdate(1, 1));
+    await world.clock.advance(MINUTE);
+    await world.append(itemUpdate(1, 2));
+    await world.crash();
+    await world.clock.advance(2 * MINUTE);
+    expect(seen).to.deep.equal(['1+2 r/item.update:1:2/work/a', '1+2 r/item.update:1:2/work/b']);
+    expect(await outcomes(world)).to.deep.equal(['settled', 'settled']);
+  });
+
+  for (const [mode, key] of [
+    [SETTLE, 'item.update:1:2'],
+    [batchOf(2), '1-2'],
+  ] as const) {
+    it(`${mode.kind}: a branch is parked, retried and dropped by itself, and all events have the run's outcome`, async () => {
+      const seen: string[] = [];
+      const broken: { branch?: string } = { branch: 'b' };
+      const world = await new World({
+        rules: [ruleOf(mode, { steps })],
+        work: splitting(seen, broken),
+      }).start();
+      await world.append(itemUpdate(1, 1), itemUpdate(1, 2));
+      await world.clock.advance(2 * MINUTE);
+      expect(seen).to.deep.equal([`1+2 r/${key}/work/a`, `1+2 r/${key}/work/b`]);
+      expect(await outcomes(world)).to.deep.equal(['parked', 'parked']);
+      expect((await world.store.parking.list()).map(({ branch, events }) => [branch, events])).to.deep.equal([
+        ['b', 2],
+      ]);
+      // What came later does not wait for it.
+      await world.append(itemUpdate(1, 3), itemUpdate(1, 4));
+      await world.clock.advance(2 * MINUTE);
+      expect(await outcomes(world)).to.deep.equal(Array(4).fill('parked'));
+      await world.crash();
+      delete broken.branch;
+      const [first, second] = (await world.store.parking.list()).map(({ id }) => id);
+      await world.store.parking.retry({ ids: [first ?? ''] });
+      await world.clock.advance(0);
+      expect(seen.slice(4)).to.deep.equal([`1+2 r/${key}/work/b`]);
+      await world.store.parking.drop({ ids: [second ?? ''] });
+      expect((await outcomes(world)).slice(0, 2)).to.deep.equal(['settled', 'settled']);
+      expect(new Set((await outcomes(world)).slice(2)).size).to.equal(1);
+      expect(await world.store.parking.list()).to.deep.equal([]);
+      expect((await world.store.lanes.status())[0]).not.to.have.property('gathered');
+    });
+  }
 });
 
 describe('mode latest', () => {

@@ -28,14 +28,14 @@ describe('Turn', () => {
     };
     const other = () => order.push('other');
     ask();
-    expect(turn.isClosed).to.equal(true);
+    expect([turn.isClosed, turn.isAwaited]).to.deep.equal([true, true]);
     turn.whenOpen(other);
     turn.whenOpen(other);
     turn.ended();
     expect(order).to.deep.equal([]);
     turn.ended();
     expect(order).to.deep.equal(['sole']);
-    expect(turn.isClosed).to.equal(true);
+    expect([turn.isClosed, turn.isAwaited]).to.deep.equal([true, false]);
     turn.give();
     turn.ended();
     expect(order).to.deep.equal(['sole', 'other']);
