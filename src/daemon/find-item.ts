@@ -108,13 +108,16 @@ async function findNumbered(
     return { itemId: (item as { item_id: number }).item_id, app };
   } catch (error) {
     if (!isGone(error)) throw error;
-    throw noSuchItem(`the app ${app.name} has no item with the number ${name.number}`);
+    throw noSuchItem(
+      `the app ${app.name} has no item with the number ${name.number}, or it was deleted`,
+      `What was deleted has its item_id alone: podiod events --app ${app.name} --type item.delete`,
+    );
   }
 }
 
 /** Rightly written, but not there: no wrong usage. */
-const noSuchItem = (message: string): PodioError =>
-  new PodioError('PODIO_NOT_FOUND', message, { hint: HINT, retry: 'never' });
+const noSuchItem = (message: string, hint = HINT): PodioError =>
+  new PodioError('PODIO_NOT_FOUND', message, { hint, retry: 'never' });
 
 /** Whether the item's link lies under the app's: the same org and space. */
 const liesUnder = (link: URL, appLink: string): boolean =>

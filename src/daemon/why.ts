@@ -41,7 +41,12 @@ export interface AppSight {
   readonly app: string;
   readonly lastEvent: Pick<PodioEvent, 'seq' | 'type' | 'receivedAt'> | null;
   /** As last seen at Podio; null where no daemon runs, which alone knows. */
-  readonly hooks: { readonly active: number; readonly inactive: number } | null;
+  readonly hooks: {
+    readonly active: number;
+    readonly inactive: number;
+    /** Of what they tell: what else happens there nobody hears of. */
+    readonly types: readonly string[];
+  } | null;
   /** Why Podio could not be asked about it. */
   readonly degraded: string | null;
 }
@@ -323,12 +328,15 @@ async function sightsOf(
       lastEvent: last
         ? { seq: last.event.seq, type: last.event.type, receivedAt: last.event.receivedAt }
         : null,
-      hooks: reconcile ? { active, inactive: mine.length - active } : null,
+      hooks: reconcile ? { active, inactive: mine.length - active, types: typesOf(mine) } : null,
       degraded: degraded?.error ?? null,
     });
   }
   return sights;
 }
+
+const typesOf = (hooks: readonly { readonly type: string }[]): readonly string[] =>
+  [...new Set(hooks.map(({ type }) => type))].sort();
 
 const showRevisions = (ranges: readonly Range[]): string =>
   `revision ${ranges.map(([first, last]) => (first === last ? first : `${first} to ${last}`)).join(', ')}`;

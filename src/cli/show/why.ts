@@ -38,11 +38,13 @@ export function* showWhy(cli: Cli, { changes, absent, armed, apps }: WhyAnswer):
       ? `its last event is ${lastEvent.seq}, ${plain(lastEvent.type)} of ${lastEvent.receivedAt}`
       : 'no event of it has ever arrived';
     const seen = hooks
-      ? `${hooks.active} ${hooks.active === 1 ? 'hook' : 'hooks'} of it active, ${hooks.inactive} inactive`
+      ? `${hooks.active} ${hooks.active === 1 ? 'hook' : 'hooks'} of it active, ${hooks.inactive} inactive${ofTypes(hooks.types)}`
       : 'no daemon is running that knows its hooks';
     yield `  ${cli.style('bold', plain(app))}: ${last}; ${seen}${degraded === null ? '' : `; ${plain(degraded)}`}`;
   }
 }
+
+const ofTypes = (types: readonly string[]): string => (types.length > 0 ? ` (${types.join(', ')})` : '');
 
 /** What a rule waits for. */
 function armedLine(

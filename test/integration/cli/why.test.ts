@@ -156,8 +156,8 @@ describe('podiod why', function () {
     it('whether hooks are there for what never arrived', async () => {
       const { apps } = await asked(site, '--item', '999999');
       expect(apps.map(({ hooks }) => hooks)).to.deep.equal([
-        { active: 4, inactive: 0 },
-        { active: 1, inactive: 0 },
+        { active: 4, inactive: 0, types: ['app.update', 'comment.create', 'item.create', 'item.update'] },
+        { active: 1, inactive: 0, types: ['item.update'] },
       ]);
     });
   });
