@@ -1,5 +1,8 @@
-/** `run.json` in dataDir: where the running daemon is to be found. Stale after kill -9, so nothing more than a hint. */
-import { rm } from 'node:fs/promises';
+/**
+ * `run.json` in dataDir: where the running daemon is to be found. Stale after kill -9, so a hint and no more. That it is gone says that
+ * whoever wrote it has ended in good order: a file can be removed where a full disk takes no write.
+ */
+import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { readSmallFile, replaceFile } from '../store/files.ts';
@@ -21,6 +24,13 @@ const pathIn = (dataDir: string): string => join(dataDir, 'run.json');
 
 export const writeRunFile = (dataDir: string, run: RunFile): Promise<void> =>
   replaceFile(pathIn(dataDir), `${JSON.stringify(run)}\n`, 0o644);
+
+/** Whether the last daemon here has been killed, or runs: who ends in good order takes the file away. */
+export const hasRunFile = (dataDir: string): Promise<boolean> =>
+  stat(pathIn(dataDir)).then(
+    () => true,
+    () => false,
+  );
 
 /** Undefined where there is none, or none that can be understood. */
 export async function readRunFile(dataDir: string): Promise<RunFile | undefined> {

@@ -4,7 +4,7 @@
  */
 import { type Observable, Subject } from 'rxjs';
 import { makeMetrics } from '../admin/metrics.ts';
-import { removeRunFile, writeRunFile } from '../admin/run-file.ts';
+import { hasRunFile, removeRunFile, writeRunFile } from '../admin/run-file.ts';
 import { summaryOf } from '../admin/summary.ts';
 import type { Config } from '../config/model.ts';
 import type { Catalog } from '../core/catalog.ts';
@@ -109,9 +109,11 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
 
   // The admin API starts late, when there is something to tell, and ends late, to tell of the end.
   let admin: HttpServer | undefined;
+  let isTaken = false;
   starting.defer('the admin API', async () => {
     await admin?.close(ADMIN_CLOSE_MS);
-    await removeRunFile(config.dataDir);
+    // Of one before this, which was killed, it says so as long as lanes have not been taken over.
+    if (isTaken) await removeRunFile(config.dataDir);
   });
 
   const runs$ = new Subject<RunRecord>();
@@ -151,7 +153,9 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
     () => dispatcher.status().flatMap(({ rule, inHand }) => (inHand > 0 ? [`rule ${rule}`] : [])),
   );
 
+  if (!(await hasRunFile(config.dataDir))) await store.lanes.endedCleanly();
   await dispatcher.open();
+  isTaken = true;
   const definitions = makeDefinitions({
     ...base,
     config: () => live.config,

@@ -314,6 +314,7 @@ export class Lane {
     await within(clock, LET_GO_MS, this.#idle());
     this.#held?.end();
     for (const time of this.#times) time.end();
+    // Where that fails, the next lane of the process waits for it, and the next process knows by run.json.
     const released = this.#held?.release().catch(error => this.#log.debug('lane not released', { error }));
     if (released) await within(clock, LET_GO_MS, released);
     return left;

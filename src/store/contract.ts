@@ -540,6 +540,11 @@ export interface Lanes {
   mark(lease: Lease, run: RunKey, alone: boolean): Promise<void>;
   /** A clean end: moves the cursor, and nothing is in hand any more. */
   release(lease: Lease, cursor: number): Promise<void>;
+  /**
+   * Before any lane is taken over: whoever had them last has ended in good order, whether or not the store took that. No mark is
+   * left but of what was suspected before.
+   */
+  endedCleanly(): Promise<void>;
   /** Records a failed try of a step, for attempts and waits that outlive a restart. */
   tried(lease: Lease, run: RunKey, fingerprint: string, tries: Tries): Promise<void>;
   /** Records a finished step. The next step starts after this resolves. Its tries are forgotten. */

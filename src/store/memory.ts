@@ -469,6 +469,15 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
     }
   };
 
+  const endedCleanly = (): void => {
+    for (const [key, row] of data.lanes) data.lanes.set(key, { ...row, reach: 0 });
+    for (const [id, found] of data.marks) {
+      if (found.epoch === 0) continue;
+      if (found.ends === 0) data.marks.delete(id);
+      else data.marks.set(id, { ...found, epoch: 0, alone: false });
+    }
+  };
+
   const tried = (lease: Lease, key: RunKey, fingerprint: string, tries: Tries): void => {
     const run = runFor(lease, key, fingerprint);
     data.marks.delete(runId(lease.lane.rule, key));
@@ -898,6 +907,7 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
       reach: (lease, seq) => call(() => reach(lease, seq)),
       mark: (lease, run, alone) => call(() => mark(lease, run, alone)),
       release: (lease, cursor) => call(() => release(lease, cursor)),
+      endedCleanly: () => call(endedCleanly),
       tried: (lease, run, fingerprint, tries) => call(() => tried(lease, run, fingerprint, tries)),
       checkpoint: (lease, run, fingerprint, made) => call(() => checkpoint(lease, run, fingerprint, made)),
       gather: (lease, gathered, cursor) =>

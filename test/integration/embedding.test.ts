@@ -1,11 +1,13 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { firstValueFrom, lastValueFrom, toArray } from 'rxjs';
 import { silentLog } from '../../src/core/log.ts';
 import { ConfigError, startDaemon } from '../../src/index.ts';
+import { openStore } from '../../src/store/index.ts';
 import { startEmulator } from '../../src/testing.ts';
 import { temporaryFolder } from '../support/folder.ts';
+import { listeningLog } from '../unit/dispatch/support.ts';
 
 /** An emulated Podio with one app, and a config for it, as a program would write it. */
 async function world(dataDir: string) {
@@ -94,5 +96,25 @@ describe('podiod in another program', () => {
     const { diagnostics, message } = error as ConfigError;
     expect(diagnostics.length).to.be.greaterThan(1);
     expect(message).to.include('did you mean `port`');
+  });
+
+  it('takes no end for a kill that was in good order, though a full disk took no word of it', async () => {
+    using folder = temporaryFolder();
+    const dataDir = join(folder.path, 'data');
+    const { emulator, config } = await world(dataDir);
+    const { log, lines } = listeningLog();
+    for (const wasKilled of [false, true]) {
+      const store = await openStore({ dataDir });
+      const lease = await store.lanes.acquire({ rule: 'all', shard: 0, of: 1 }, 'head');
+      await store.lanes.reach(lease, 64);
+      await store.close();
+      if (wasKilled) writeFileSync(join(dataDir, 'run.json'), '{}');
+      const daemon = await startDaemon(config, { cwd: folder.path, log });
+      await daemon.stop();
+      const told = lines.filter(({ message }) => message.startsWith('podiod did not end cleanly'));
+      expect(told.length).to.equal(wasKilled ? 1 : 0);
+      expect(existsSync(join(dataDir, 'run.json'))).to.equal(false);
+    }
+    await emulator.stop();
   });
 });

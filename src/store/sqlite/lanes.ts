@@ -69,6 +69,9 @@ export function makeLanes(
     async release(lease, cursor) {
       await writer.call('release', token(lease), cursor);
     },
+    async endedCleanly() {
+      await writer.call('endedCleanly');
+    },
     async tried(lease, run, fingerprint, tries) {
       await writer.call('tried', token(lease), run, fingerprint, tries, now());
     },

@@ -79,6 +79,29 @@ for (const { name, make } of WORLDS) {
       expect((await takeOver(store)).unclean?.suspects).to.deep.equal([{ key: keyOf(one), ends: 1 }]);
     });
 
+    it('count no end that is known to have been clean though nobody was told, and keep a suspicion over it', async () => {
+      await using world = make();
+      let store = await world.open();
+      const [one, two] = await appended(store, 2);
+      if (!one || !two) throw new Error('two were appended');
+      const first = await takeOver(store);
+      await store.lanes.mark(first.lease, keyOf(one), true);
+      store = await reopen(world, store);
+      const second = await takeOver(store);
+      await store.lanes.reach(second.lease, 2);
+      await store.lanes.mark(second.lease, keyOf(one), true);
+      await store.lanes.mark(second.lease, keyOf(two), true);
+      store = await reopen(world, store);
+      await store.lanes.endedCleanly();
+      const third = await takeOver(store);
+      expect(third.unclean).to.deep.equal({ reach: 0, suspects: [{ key: keyOf(one), ends: 1 }] });
+      await store.lanes.finish(third.lease, settled(one), 1);
+      await store.lanes.mark(third.lease, keyOf(two), true);
+      store = await reopen(world, store);
+      await store.lanes.endedCleanly();
+      expect((await takeOver(store)).unclean).to.equal(undefined);
+    });
+
     it('go with a run that is dropped, also when it was marked after that', async () => {
       await using world = make();
       let store = await world.open();

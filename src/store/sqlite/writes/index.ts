@@ -57,6 +57,7 @@ export function makeWrites(db: DatabaseSync, firstEpoch?: number) {
       reach: lanes.reach,
       mark: lanes.mark,
       release: lanes.release,
+      endedCleanly: lanes.endedCleanly,
       tried: lanes.tried,
       checkpoint: lanes.checkpoint,
       gather: lanes.gather,

@@ -43,6 +43,7 @@ export interface LaneWrites {
   reach(lease: LeaseToken, seq: number): void;
   mark(lease: LeaseToken, run: RunKey, alone: boolean): void;
   release(lease: LeaseToken, cursor: number): void;
+  endedCleanly(): void;
   replayed(lease: LeaseToken, id: string, cursor: number): void;
   tried(lease: LeaseToken, run: RunKey, fingerprint: string, tries: Tries, at: number): void;
   checkpoint(lease: LeaseToken, run: RunKey, fingerprint: string, made: CheckpointRow): void;
@@ -129,6 +130,7 @@ export function makeLaneWrites(db: DatabaseSync, parts: LaneWriteParts): LaneWri
   const renewParked = db.prepare(
     'UPDATE parked SET step = ?, attempts = ?, error = ?, parked_at = ?, requested = 0 WHERE id = ?',
   );
+  const clearReach = db.prepare('UPDATE lane SET reach = 0 WHERE reach > 0');
   const deleteParked = db.prepare('DELETE FROM parked WHERE id = ?');
 
   const deleteRun = db.prepare('DELETE FROM run WHERE rule = ? AND seq = ? AND replay = ?');
@@ -345,6 +347,13 @@ export function makeLaneWrites(db: DatabaseSync, parts: LaneWriteParts): LaneWri
       lane.reach = 0;
       moved.add(lease.epoch);
       marks.release(lane.rule, lease.epoch);
+    },
+
+    endedCleanly() {
+      flush();
+      clearReach.run();
+      marks.endedCleanly();
+      held.clear();
     },
 
     replayed(lease, id, cursor) {

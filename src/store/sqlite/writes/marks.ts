@@ -11,6 +11,8 @@ export interface Marks {
   takenOver(rule: number, epoch: number): void;
   /** The lane's owner ends cleanly. Whoever was suspected before still is. */
   release(rule: number, epoch: number): void;
+  /** Whoever has marked anything has ended cleanly. */
+  endedCleanly(): void;
   /** After a rollback. */
   forget(): void;
 }
@@ -32,6 +34,8 @@ export function makeMarks(db: DatabaseSync): Marks {
   );
   const removeFresh = db.prepare('DELETE FROM start_mark WHERE rule = ? AND epoch = ? AND ends = 0');
   const rest = db.prepare('UPDATE start_mark SET epoch = 0, alone = 0 WHERE rule = ? AND epoch = ?');
+  const removeAllFresh = db.prepare('DELETE FROM start_mark WHERE epoch > 0 AND ends = 0');
+  const restAll = db.prepare('UPDATE start_mark SET epoch = 0, alone = 0 WHERE epoch > 0');
   const present = makePresence(db, 'start_mark');
 
   return {
@@ -52,6 +56,11 @@ export function makeMarks(db: DatabaseSync): Marks {
     release(rule, epoch) {
       removeFresh.run(rule, epoch);
       rest.run(rule, epoch);
+      present.removed();
+    },
+    endedCleanly() {
+      removeAllFresh.run();
+      restAll.run();
       present.removed();
     },
     forget: present.removed,
