@@ -23,6 +23,8 @@ export interface Request {
   readonly secrets: readonly string[];
 }
 
+const DOTS = /^[^?#]*[/\\](?:\.|%2e){1,2}(?:[/\\?#]|$)/i;
+
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
 
 /** Where a request may go: what it carries must not cross a network in the clear, unless that is wanted. */
@@ -67,6 +69,8 @@ export async function requestFor(
 /** fetch refuses a URL with a name and a password in it, and says so with all of it. */
 function toUrl(text: string, plainHttp: boolean): { url: URL; basic: string | undefined } {
   if (!URL.canParse(text)) throw new PermanentError('what `url` comes to is no URL');
+  // No escape keeps such a part: it would be taken out, with the one before it.
+  if (DOTS.test(text)) throw new PermanentError('what `url` comes to has `.` or `..` as a part of its path');
   const url = new URL(text);
   if (!isAllowed(url, plainHttp)) {
     throw new PermanentError(`\`url\` leads to ${url.protocol}//${url.host}, which is not https`, {

@@ -22,6 +22,9 @@ export function matchOf(
   if (Object.hasOwn(given, 'externalId')) {
     const text = String(externalId ?? '').trim();
     if (text === '') throw empty('externalId');
+    // A part of a path that none can be called by: it would be taken out of it.
+    if (text === '.' || text === '..')
+      throw new PermanentError(`Podio can’t be asked for the external id ${text}`);
     return { kind: 'externalId', externalId: text };
   }
   if (Object.keys(fields).length === 0) throw new PermanentError('`match` names nothing to look for');

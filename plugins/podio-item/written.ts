@@ -19,7 +19,7 @@ export const isEmbed = (value: unknown): value is NewEmbed =>
 export const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof FieldView);
 
-/** One value as Podio takes it; undefined: the text is empty, and so is the value. */
+/** One value as Podio takes it; undefined: there is nothing of the kind in what is given, and so the value is empty. */
 type Write = (given: unknown, field: Field, clock: Clock) => unknown;
 
 const settingsOf = ({ config }: Field): Readonly<Record<string, unknown>> => config.settings ?? {};
@@ -47,7 +47,9 @@ export function written(field: Field, given: unknown, clock: Clock): readonly un
         `can’t hold what stands in a field of type ${(one as FieldView).type}: ${why.replace('which ', 'it ')}`,
       );
   }
-  const result = values.map(one => (write ? write(one, field, clock) : plainOf(one)));
+  const result = values
+    .map(one => (write ? write(one, field, clock) : plainOf(one)))
+    .filter(one => one !== undefined);
   if (result.length > 1 && isSingle(field))
     throw wrong(field, `holds one value, but ${result.length} are given`);
   return result;
@@ -213,7 +215,17 @@ const profile = id(['profile_id', 'id'], 'a profile id or a mail address');
 const contact: Write = (given, field, clock) => {
   if (typeof given === 'string' && given.includes('@')) return { type: 'mail', id: given.trim() };
   if (isRecord(given) && typeof given.type === 'string') return given;
+  // A member may be no more than the id of a user, which is no profile's.
+  if (given instanceof FieldView && given.type === 'member' && given.part('profile_id') === undefined)
+    return { type: 'user', id: member(given, field, clock) };
   return profile(given, field, clock);
+};
+
+/** A contact who is no user has an id as well, but of another kind. */
+const member: Write = (given, field, clock) => {
+  if (given instanceof FieldView && given.type === 'contact' && given.part('user_id') === undefined)
+    throw misfit(field, given, 'users, which this contact is not:');
+  return id(['user_id', 'id'], 'a user id')(given, field, clock);
 };
 
 const embed: Write = (given, field) => {
@@ -222,16 +234,23 @@ const embed: Write = (given, field) => {
   return { url } satisfies NewEmbed;
 };
 
-const labelled: Write = (given, field) => {
-  const [value] = given instanceof FieldView ? given.values : [];
-  const kind = isRecord(given) ? given.type : value?.type;
-  const held = isRecord(given) ? given.value : given;
-  return { value: textOf(held, field), type: typeof kind === 'string' ? kind : 'work' };
-};
+/** Of a contact its first one is meant. A kind such as `mobile` stays in fields of the type that has it. */
+const labelled =
+  (partOfContact: 'mail' | 'phone'): Write =>
+  (given, field) => {
+    if (given instanceof FieldView && (given.type === 'contact' || given.type === 'member')) {
+      const value = given.part(partOfContact);
+      return typeof value === 'string' && value !== '' ? { value, type: 'work' } : undefined;
+    }
+    const [value] = given instanceof FieldView && given.type === field.type ? given.values : [];
+    const kind = isRecord(given) ? given.type : value?.type;
+    const held = isRecord(given) ? given.value : given;
+    return { value: textOf(held, field), type: typeof kind === 'string' ? kind : 'work' };
+  };
 
 const location: Write = (given, field) => {
   if (isRecord(given)) return given;
-  const [value] = given instanceof FieldView ? given.values : [];
+  const [value] = given instanceof FieldView && given.type === 'location' ? given.values : [];
   return typeof value?.value === 'string' ? value.value : textOf(given, field);
 };
 
@@ -252,11 +271,11 @@ const WRITES: Readonly<Record<string, Write>> = {
   date,
   app: id(['item_id', 'id'], 'the id of an item'),
   contact,
-  member: id(['user_id', 'id'], 'a user id'),
+  member,
   embed,
   location,
-  phone: labelled,
-  email: labelled,
+  phone: labelled('phone'),
+  email: labelled('mail'),
   tag: (given, field) => textOf(given, field),
   image: file,
   file,

@@ -71,6 +71,17 @@ describe('http-request', () => {
       '/a?b=c&d',
       '/c/..%2F..%2Fadmin%3Fx%3D1%23',
     ]);
+    for (const title of ['..', '.', '.%2e', '%2E%2e']) {
+      const whole = await failure(
+        send({ url: '{{ data.hook }}' }, { data: { hook: `${server.url}/c/${title}?x` } }),
+      );
+      expect(whole, title).to.include({ retry: 'never' });
+      if (title.includes('%')) continue;
+      const part = await failure(send({ url: `${server.url}/c/{{ item.title }}/all` }, { item: { title } }));
+      expect(part.message).to.contain('as a part of its path');
+    }
+    await send({ url: `${server.url}/c..d/...?of=../x#/..` });
+    expect(server.calls.at(-1)?.url).to.equal('/c..d/...?of=../x');
   });
 
   it('posts JSON in which a text that is one name keeps its type', async () => {

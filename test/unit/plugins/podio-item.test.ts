@@ -310,6 +310,8 @@ describe('podio-item', () => {
         { externalId: '{{ data.no }}' },
         { title: '{{ data.no }}' },
         { externalId: '{{ data.no }}', title: 'x' },
+        // A path would lead to the list of all items.
+        { externalId: '{{ ".." }}' },
       ])
         expect(await failureOf(run({ app: 'archive', match, create: true }))).to.include({ retry: 'never' });
       expect(archive()).to.deep.equal([]);
