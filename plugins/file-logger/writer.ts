@@ -23,6 +23,9 @@ interface Waiting {
   reject(error: unknown): void;
 }
 
+/** Events tell of a company's data: who else may read them is for its people to say. */
+const OWNER_ONLY = 0o600;
+
 /** By real path, so that two names of one file meet. */
 const files = new Map<string, SharedFile>();
 
@@ -30,7 +33,7 @@ const files = new Map<string, SharedFile>();
 export async function openWriter(path: string, limits: Limits): Promise<Writer> {
   await mkdir(dirname(path), { recursive: true });
   // The path can't be resolved before it exists.
-  const handle = await open(path, 'a+');
+  const handle = await open(path, 'a+', OWNER_ONLY);
   try {
     await endLastLine(handle);
   } finally {
@@ -98,14 +101,17 @@ class SharedFile {
   }
 
   async #write(text: string): Promise<void> {
-    let handle = await open(this.#path, 'a');
+    let handle = await open(this.#path, 'a', OWNER_ONLY);
     try {
-      let { size } = await handle.stat();
+      const { size: before, mode } = await handle.stat();
+      let size = before;
       const { maxSize, maxFiles } = this.#limits();
       if (maxSize !== undefined && size > 0 && size + Buffer.byteLength(text) > maxSize) {
         await handle.close();
         await this.#rotate(maxFiles);
-        handle = await open(this.#path, 'a');
+        handle = await open(this.#path, 'a', OWNER_ONLY);
+        // Whoever was let in to the one before is let in to this one.
+        await handle.chmod(mode & 0o777);
         size = 0;
       }
       try {

@@ -23,7 +23,7 @@ export type RunFile = z.output<typeof runFile>;
 const pathIn = (dataDir: string): string => join(dataDir, 'run.json');
 
 export const writeRunFile = (dataDir: string, run: RunFile): Promise<void> =>
-  replaceFile(pathIn(dataDir), `${JSON.stringify(run)}\n`, 0o644);
+  replaceFile(pathIn(dataDir), `${JSON.stringify(run)}\n`, 0o600);
 
 /** Whether the last daemon here has been killed, or runs: who ends in good order takes the file away. */
 export const hasRunFile = (dataDir: string): Promise<boolean> =>

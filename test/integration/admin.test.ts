@@ -542,6 +542,7 @@ describe('files of dataDir', () => {
     await writeRunFile(folder.path, run);
     expect(JSON.parse(await readFile(join(folder.path, 'run.json'), 'utf8'))).to.deep.equal(run);
     expect(await readRunFile(folder.path)).to.deep.equal(run);
+    expect(await modeOf(join(folder.path, 'run.json'))).to.equal(0o600);
     for (const broken of ['', '{', '[]', '{"pid":1}']) {
       await writeFile(join(folder.path, 'run.json'), broken);
       expect(await readRunFile(folder.path)).to.equal(undefined);

@@ -1,9 +1,11 @@
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -153,6 +155,27 @@ describe('file-logger', () => {
     expect(linesOf(path)).to.deep.equal(['y']);
     expect(linesOf(`${path}.1`)).to.deep.equal(['x'.repeat(50)]);
     await writer.close();
+  });
+
+  it('is for its owner alone, and for whoever was let in, also when it is rotated', async () => {
+    using folder = temporaryFolder();
+    const path = join(folder.path, 'events.log');
+    const modeOf = (): string => (statSync(path).mode & 0o777).toString(8);
+    const before = process.umask(0);
+    try {
+      const writer = await openWriter(path, { maxSize: 10, maxFiles: 2 });
+      await writer.append('first\n');
+      expect(modeOf()).to.equal('600');
+      chmodSync(path, 0o640);
+      await writer.append('second\n');
+      expect([modeOf(), readFileSync(path, 'utf8')]).to.deep.equal(['640', 'second\n']);
+      rmSync(path);
+      await writer.append('third\n');
+      expect(modeOf()).to.equal('600');
+      await writer.close();
+    } finally {
+      process.umask(before);
+    }
   });
 
   it('goes on in a new file when the old one was moved or deleted', async () => {
