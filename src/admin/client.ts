@@ -99,7 +99,8 @@ export function adminClient({ dataDir, admin, fetch = globalThis.fetch }: AdminC
     const address = run?.admin ?? (admin.port > 0 ? admin : undefined);
     if (!address) throw unreachable(`no podiod is running on ${dataDir}`);
     const token = admin.token ?? (await readSecretFile(dataDir, 'admin-token'));
-    if (token === undefined) throw unreachable(`there is no admin-token in ${dataDir}`);
+    if (token === undefined)
+      throw unreachable(`no podiod has run with the data in ${dataDir} yet: there is no admin-token`);
     return { base: `http://${hostOf(address)}:${address.port}`, token, pid: run?.pid };
   };
 

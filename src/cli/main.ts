@@ -48,9 +48,11 @@ import { processIo } from './process.ts';
 /** Each adds its commands; what they need is imported when they run, so that `--help` is quick. */
 const GROUPS: readonly (readonly [title: string, define: readonly ((context: CommandContext) => void)[]])[] =
   [
-    ['Try it:', [defineTest, defineBacktest, defineReceive, defineDemo, defineEmulator]],
-    ['Begin:', [defineInit]],
-    ['Look before you leap:', [definePull, defineCheck, definePlan, defineApply]],
+    ['Begin:', [defineDemo, defineInit, defineEmulator]],
+    [
+      'Look before you leap:',
+      [definePull, defineCheck, defineTest, defineBacktest, defineReceive, definePlan, defineApply],
+    ],
     [
       'Run it:',
       [

@@ -41,6 +41,9 @@ export function defineReplay({ program, cli, exit }: CommandContext): void {
         from: placeOf('--from', from, now),
         ...(to !== undefined && { to: placeOf('--to', to, now) }),
       };
+      if (isAfter(wish.from, wish.to)) {
+        throw new UsageError(`--from must not come after --to, got ${from} and ${to}`);
+      }
       const [{ loadPartialOrFail }, { adminClient }] = await Promise.all([
         import('../setup.ts'),
         import('../../admin/client.ts'),
@@ -77,6 +80,10 @@ export function defineReplay({ program, cli, exit }: CommandContext): void {
 const modeOf = ({ mode }: ReplayAnswer): string => (mode === undefined ? '' : `, ${mode}`);
 
 const events = ({ events: count }: ReplayAnswer): string => `${count} ${count === 1 ? 'event' : 'events'}`;
+
+/** A seq and a time can't be told by themselves which comes first. */
+const isAfter = (from: number | string, to: number | string | undefined): boolean =>
+  typeof from === typeof to && to !== undefined && from > to;
 
 /** Digits alone are a seq; all else is a time, which goes out as ISO 8601. */
 const placeOf = (option: string, text: string, now: number): number | string =>

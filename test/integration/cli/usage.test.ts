@@ -108,6 +108,8 @@ describe('podiod, the command line', () => {
     [['replay', '--rule', 'r'], "required option '--from"],
     [['replay', '--rule', 'r', '--from', 'yesterday', '--yes'], '--from must be'],
     [['replay', '--rule', 'r', '--from', '1'], 'Say --yes'],
+    [['replay', '--rule', 'r', '--from', '5', '--to', '2', '--yes'], '--from must not come after --to'],
+    [['replay', '--rule', 'r', '--from', '1h', '--to', '2h', '--yes'], '--from must not come after --to'],
     [['events', '--since', 'yesterday'], '--since must be'],
     [['check', '--log-level', 'loud'], '--log-level must be one of error, warn, info, debug, got loud'],
     [['log-level', 'loud'], 'unknown level loud'],
