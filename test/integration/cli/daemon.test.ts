@@ -94,7 +94,7 @@ describe('commands beside a daemon', function () {
     expect(entries[0]?.runs[0]).to.have.all.keys('rule', 'outcome', 'steps', 'error');
     const { stdout } = await site.podiod(['events']);
     expect(stdout).to.match(
-      new RegExp(`item\\.create {2}leads {2}item ${lead} rev 0\\n +✓ everything: settled`),
+      new RegExp(`item\\.create {2}leads/1 {2}item ${lead} rev 0\\n +✓ everything: settled`),
     );
     expect(stdout).to.match(/· won: filtered/);
   });
@@ -118,12 +118,17 @@ describe('commands beside a daemon', function () {
       ['--rule', 'old'],
       ['--app', 'old'],
       ['--type', 'no.such'],
-      ['--item', '12345'],
+      ['--item', '5300012345'],
     ]) {
       expect(await journal(site, ...argv)).to.deep.equal([]);
       const { code, stdout, stderr } = await site.podiod(['events', ...argv]);
       expect({ code, stdout, stderr }).to.deep.equal({ code: 0, stdout: '', stderr: 'No events.\n' });
     }
+    // No item_id is as short as that: it is the number in an app.
+    const short = await site.podiod(['events', '--item', '12345']);
+    expect(short.stderr).to.equal(
+      "No events. For the item's number in its app, give that too: --item APP/12345.\n",
+    );
   });
 
   it('events: an item by the number that people see, and by its link', async () => {
