@@ -67,9 +67,11 @@ export default definePlugin({
                 );
                 return { id, itemId };
               },
-              async find(since) {
+              async find(since, isOthers) {
                 const comments = await podio.comments.list('item', itemId);
-                const found = comments.find(one => isSince(one, since) && sameText(one.value, value));
+                const found = comments.find(
+                  one => !isOthers(one.comment_id) && isSince(one, since) && sameText(one.value, value),
+                );
                 return found && { id: found.comment_id, itemId };
               },
             });

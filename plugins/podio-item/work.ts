@@ -249,14 +249,20 @@ export function makeWork(given: Options, context: PluginContext): (message: Mess
     definition: Definition,
     wanted: Wanted,
     since: number,
+    isOthers: (id: unknown) => boolean,
   ): Promise<Outcome | undefined> => {
     const { appId } = definition;
     const found =
       wanted.externalId === undefined
-        ? await lastMade(podio, appId, since, item =>
-            wanted.fields.every(({ name, values }) =>
-              isSame(definition.field(name), values, valuesOf(item, definition.field(name))),
-            ),
+        ? await lastMade(
+            podio,
+            appId,
+            since,
+            item =>
+              !isOthers(item.item_id) &&
+              wanted.fields.every(({ name, values }) =>
+                isSame(definition.field(name), values, valuesOf(item, definition.field(name))),
+              ),
           )
         : await byExternalId(podio, appId, wanted.externalId);
     return (
@@ -284,7 +290,7 @@ export function makeWork(given: Options, context: PluginContext): (message: Mess
       const wanted = await wantedOf(message, definition, undefined);
       return once(store, key, {
         make: () => create(definition, wanted),
-        find: since => findMade(definition, wanted, since),
+        find: (since, isOthers) => findMade(definition, wanted, since, isOthers),
       });
     }
     return once(store, key, {

@@ -120,7 +120,10 @@ function makeMaker(podio: PluginPodio, { hook, silent }: Options) {
     person: Person | undefined,
     itemId: number | undefined,
     isTaken: (id: number) => boolean,
-  ): Promise<{ make: () => Promise<Made>; find?: (since: number) => Promise<Made | undefined> }> => ({
+  ): Promise<{
+    make: () => Promise<Made>;
+    find?: (since: number, isOthers: (id: unknown) => boolean) => Promise<Made | undefined>;
+  }> => ({
     async make() {
       const { text, description, due } = task;
       const body = {
@@ -135,9 +138,11 @@ function makeMaker(podio: PluginPodio, { hook, silent }: Options) {
     },
     // Without something that it is about, there is no list to find a task in.
     ...(itemId !== undefined && {
-      async find(since: number) {
+      async find(since: number, isOthers: (id: unknown) => boolean) {
         const tasks = await podio.tasks.list('item', itemId);
-        const found = tasks.find(one => !isTaken(one.task_id) && isThat(one, task, person, since));
+        const found = tasks.find(
+          one => !isTaken(one.task_id) && !isOthers(one.task_id) && isThat(one, task, person, since),
+        );
         return found && { id: found.task_id, text: task.text };
       },
     }),

@@ -7,9 +7,9 @@ export interface Effect<T> {
   make(): Promise<T>;
   /**
    * Asked when a try that began at `since` (UTC ms) never told how it ended: what that try made, or undefined for nothing.
-   * Left out: it is made again.
+   * `isOthers`: whether what has this id was made for another key, however alike it is. Left out: it is made again.
    */
-  find?(since: number): Promise<T | undefined>;
+  find?(since: number, isOthers: (id: unknown) => boolean): Promise<T | undefined>;
   /** Who is at it, where several events share a key: one waits for the other. Default: the key. */
   readonly by?: string;
   /** Never forgotten. Otherwise it is after a hundred thousand later ones, when its run is long over. */
@@ -32,6 +32,10 @@ const BUSY_MS = 15 * 60_000;
 /** Entries share places in the store, so that there is an end to how many there are. */
 const KEPT_DONE = 30;
 const KEPT = 60;
+/** Ids of what was made last, of which none was made by a try that is looked for. */
+const MADE = 'once/made';
+const KEPT_MADE = 200;
+const MAX_ID = 100;
 
 /**
  * Does something once for a key, over retries and crashes: what was made is written down in the step's store, and so is,
@@ -49,6 +53,8 @@ export async function once<T>(store: PluginStore, key: string, effect: Effect<T>
 
   const record = async (value: T): Promise<T> => {
     await store.update(place, now => ({ ...entriesIn(now), [name]: { ...entry, result: { value } } }));
+    const id = idOf(value);
+    if (find && id !== undefined) await store.update(MADE, ids => [...listIn(ids), id].slice(-KEPT_MADE));
     return value;
   };
   if (entry.claim === mine.claim) {
@@ -61,7 +67,8 @@ export async function once<T>(store: PluginStore, key: string, effect: Effect<T>
   }
   if (entry.by !== by && Date.now() - entry.at < BUSY_MS)
     throw new Error('another event is at the same thing, or was cut off at it a moment ago');
-  const found = await find?.(entry.at);
+  const others = find ? new Set(listIn(await store.get(MADE))) : new Set();
+  const found = await find?.(entry.at, id => others.has(id));
   return record(found ?? (await make()));
 }
 
@@ -76,6 +83,14 @@ function claimed(entries: Entries, name: string, mine: Entry): Entries {
 
 const entriesIn = (value: unknown): Entries =>
   typeof value === 'object' && value !== null ? (value as Entries) : {};
+
+const listIn = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
+
+/** What something was made is told by: itself, or its `id`. */
+function idOf(value: unknown): string | number | undefined {
+  const id = typeof value === 'object' && value !== null && 'id' in value ? value.id : value;
+  return typeof id === 'number' || (typeof id === 'string' && id.length <= MAX_ID) ? id : undefined;
+}
 
 /** Undefined once it is empty: then the store forgets the place. */
 function without(entries: Entries, name: string): Entries | undefined {

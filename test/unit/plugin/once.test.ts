@@ -82,6 +82,25 @@ describe('once', () => {
     expect(asked).to.have.lengthOf(1);
   });
 
+  it('knows what was made for others from what it looks for', async () => {
+    const store = makeStore();
+    const there: { id: number; text: string }[] = [];
+    const say = (text: string): Effect<{ id: number }> => ({
+      async make() {
+        there.push({ id: there.length + 1, text });
+        return { id: there.length };
+      },
+      find: async (_since, isOthers) => there.find(one => one.text === text && !isOthers(one.id)),
+    });
+    expect(await once(store, 'a', say('hello'))).to.include({ id: 1 });
+    const late = { ...say('hello'), make: () => Promise.reject(new Error('no answer')) };
+    await once(store, 'b', late).catch(() => {});
+    expect(await once(store, 'b', say('hello'))).to.include({ id: 2 });
+    await crash(store, 'c', say('hello') as unknown as Effect<string>, 'after');
+    expect(await once(store, 'c', say('hello'))).to.include({ id: 3 });
+    expect(there).to.have.length(3);
+  });
+
   it('makes it where nothing is found, or nobody can look', async () => {
     const store = makeStore();
     const { made, asked, effect } = world();

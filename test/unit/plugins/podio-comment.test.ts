@@ -79,6 +79,17 @@ describe('podio-comment', () => {
     expect(commentsOn(itemId)).to.deep.equal(['Something else', 'Hello']);
   });
 
+  it('takes what it said for another event for no answer to this one', async () => {
+    await using tested = await scene.under(podioComment, { text: 'Hello' });
+    await tested.run(await scene.about(itemId, { event: { id: 'item.update:1:1' } }));
+    const event = await scene.about(itemId, { event: { id: 'item.update:1:2' } });
+    scene.world.setFaults({ operations: ['comments.create'], errorRate: 1, errorStatus: 500 });
+    await failureOf(tested.run(event));
+    scene.world.clearFaults();
+    await tested.run(event);
+    expect(commentsOn(itemId)).to.deep.equal(['Hello', 'Hello']);
+  });
+
   it('gives up where there is nothing to comment on', async () => {
     await using tested = await scene.under(podioComment, { text: 'Hello' });
     expect(await failureOf(tested.run(nowhere))).to.include({ retry: 'never' });
