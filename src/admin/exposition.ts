@@ -58,6 +58,16 @@ export function makeExposition({ tallies, times }: Counted): (facts: StatusFacts
   const memory = gauge('podiod_resident_memory_bytes', 'Memory of the process.', []);
   const startTime = gauge('podiod_start_time_seconds', 'When the process started.', []);
   const gathered = gauge('podiod_gathered_events', 'Events that wait to be run together.', ['rule']);
+  const timersWaiting = gauge(
+    'podiod_timers_waiting',
+    'Items that the rule will look at when a date or a duration comes.',
+    ['rule'],
+  );
+  const timersLag = gauge(
+    'podiod_timers_lag_seconds',
+    'For how long the item has been due that waits longest to be looked at.',
+    ['rule'],
+  );
   const build = gauge('podiod_build_info', '1, with the version.', ['version']);
   const loopDelay = gauge(
     'podiod_event_loop_delay_seconds',
@@ -72,6 +82,8 @@ export function makeExposition({ tallies, times }: Counted): (facts: StatusFacts
       parked,
       lag,
       gathered,
+      timersWaiting,
+      timersLag,
       remaining,
       hooks,
       running,
@@ -91,6 +103,11 @@ export function makeExposition({ tallies, times }: Counted): (facts: StatusFacts
       if (rule.gathered !== undefined) gathered.set({ rule: rule.rule }, rule.gathered);
       running.set({ rule: rule.rule }, rule.state === 'running' || rule.state === 'paused' ? 1 : 0);
       rulePaused.set({ rule: rule.rule }, rule.pausedSince === undefined ? 0 : 1);
+    }
+    // Of a rule with several apps each tells the same.
+    for (const { rule, armed, lateMs = 0 } of statusOf(facts).timers) {
+      timersWaiting.set({ rule }, armed);
+      timersLag.set({ rule }, lateMs / 1000);
     }
     for (const budget of facts.budgets) setRemaining(budget);
     for (const [status, count] of Object.entries(statusOf(facts).hooks)) hooks.set({ status }, count);

@@ -173,10 +173,11 @@ function itemRuns(all: readonly ItemRunStatus[], width: number, now: number, pai
 }
 
 function timers(all: readonly WaitingStatus[], width: number, now: number, paint: Paint): string[] {
-  return all.flatMap(({ rule, app, armed, lastSweepAt, error }) => {
+  return all.flatMap(({ rule, app, armed, lateMs = 0, lastSweepAt, error }) => {
     const looked = lastSweepAt ? `looked at ${age(lastSweepAt, now)}` : 'not looked at yet';
+    const late = lateMs >= 1000 ? `, one due for ${showDuration(lateMs)}` : '';
     return [
-      clip(`timers of ${plain(rule)}: ${armed} armed, ${plain(app)} ${looked}`, width),
+      clip(`timers of ${plain(rule)}: ${armed} armed${late}, ${plain(app)} ${looked}`, width),
       ...(error === undefined
         ? []
         : [indented(`${app} can not be looked at: ${error}`, width, text => paint('red', text))]),

@@ -12,7 +12,7 @@ import type { SweepStatus } from '../recover/recovery.ts';
 import type { RetentionStatus } from '../retention/retention.ts';
 import type { ItemRunStatus } from '../schedule/item-runs.ts';
 import type { TimersStatus } from '../schedule/timers.ts';
-import type { Completeness, LaneStatus, Pausable, Paused, Replay } from '../store/contract.ts';
+import type { Completeness, LaneStatus, Pausable, Paused, Replay, TimerCount } from '../store/contract.ts';
 import { type AppStatus, appsOf, UNRECOVERABLE } from './completeness.ts';
 
 /** Something outside that fails while the rest goes on. */
@@ -94,6 +94,8 @@ export interface AlarmStatus extends Omit<Outage, 'since'> {
 export interface WaitingStatus extends Omit<TimersStatus, 'key'> {
   /** Items that the rule will look at when their time has come, of all its apps. */
   readonly armed: number;
+  /** For how long the one has been due that waits longest, milliseconds; absent: none is. */
+  readonly lateMs?: number;
 }
 
 export interface HookCounts {
@@ -212,7 +214,7 @@ export interface StatusFacts {
   readonly itemRuns: readonly ItemRunStatus[];
   readonly timers: readonly TimersStatus[];
   /** How many items each rule waits for, by its key. */
-  readonly armed: ReadonlyMap<string, number>;
+  readonly armed: ReadonlyMap<string, TimerCount>;
   /** By rule. */
   readonly parked: ReadonlyMap<string, number>;
   readonly reconcile: ReconcileStatus;
@@ -254,7 +256,7 @@ export function statusOf(facts: StatusFacts): Status {
     })),
     paused: facts.paused.map(({ since, ...what }) => ({ ...what, since: iso(since) })),
     itemRuns: facts.itemRuns,
-    timers: facts.timers.map(({ key, ...timers }) => ({ ...timers, armed: facts.armed.get(key) ?? 0 })),
+    timers: facts.timers.map(timers => waitingOf(timers, facts.armed.get(timers.key))),
     hooks: countHooks(reconcile),
     degraded: readiness.degraded,
     alarms: facts.alarms.map(({ since, raisedAt, ...alarm }) => ({ ...alarm, since: iso(since) })),
@@ -337,6 +339,15 @@ function ruleOf(
     ...(lane?.lastOutcome === undefined ? {} : { lastOutcome: lane.lastOutcome }),
     counts: lane?.counts ?? NO_RUNS,
   };
+}
+
+function waitingOf({ key: _, ...timers }: TimersStatus, count: TimerCount | undefined): WaitingStatus {
+  const { lateSince } = timers;
+  const lateMs = Math.max(
+    -(count?.nextMs ?? 0),
+    lateSince === undefined ? 0 : Date.now() - Date.parse(lateSince),
+  );
+  return { ...timers, armed: count?.count ?? 0, ...(lateMs > 0 && { lateMs }) };
 }
 
 export function countHooks({ hooks, plan }: ReconcileStatus): HookCounts {

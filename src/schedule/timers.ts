@@ -61,6 +61,8 @@ export interface TimersStatus {
   readonly lastSweepAt?: string;
   /** Why the last look did not end well. */
   readonly error?: string;
+  /** Since when the rule waits for an item of its that is due and could not be read yet; ISO 8601, UTC. */
+  readonly lateSince?: string;
 }
 
 export interface RuleTimers {
@@ -133,6 +135,8 @@ export function makeRuleTimers(deps: RuleTimersDeps): RuleTimers {
   const running = new Set<Promise<void>>();
   /** Rules and items that are being looked at: one look at a time. */
   const chains = new Map<string, Promise<unknown>>();
+  /** Items that are due and could not be looked at, by rule and item: since when, wall time. */
+  const late = new Map<string, { readonly rule: string; readonly since: number }>();
   let upSince = 0;
   let signal: AbortSignal = stopping.signal;
   const dueWake = makeWaking(clock);
@@ -272,6 +276,7 @@ export function makeRuleTimers(deps: RuleTimersDeps): RuleTimers {
       try {
         await oneByOne(`${rule} ${itemId}`, () => look(rule, app, item, now));
         await timers.clear(group.filter(({ key }) => key === lookKey(itemId)));
+        late.delete(`${rule} ${itemId}`);
       } catch (thrown) {
         const error = coerceError(thrown);
         if (error instanceof StoreError || signal.aborted) throw error;
@@ -289,6 +294,10 @@ export function makeRuleTimers(deps: RuleTimersDeps): RuleTimers {
   };
 
   const putOff = async (group: readonly Timer[], error: Error): Promise<void> => {
+    for (const { rule, value } of group) {
+      const place = `${rule} ${(value as Note).item}`;
+      if (!late.has(place)) late.set(place, { rule, since: clock.now() });
+    }
     // One identity's budget says nothing of another's, and that it is used up nothing of the item.
     if (isRateLimited(error)) {
       const inMs = Math.max(statedMs(error), SOONEST_MS);
@@ -311,6 +320,7 @@ export function makeRuleTimers(deps: RuleTimersDeps): RuleTimers {
     if (!isOver) return putOff(group, new Error('the item is not there'));
     const [{ rule, value } = { rule: '', value: undefined }] = group;
     const itemId = (value as Note).item;
+    late.delete(`${rule} ${itemId}`);
     const all = (byRule.get(rule) ?? []).map(watch => timerKey(watch, itemId));
     await timers.clear([...group, ...(await timers.get(rule, all))]);
   };
@@ -348,6 +358,11 @@ export function makeRuleTimers(deps: RuleTimersDeps): RuleTimers {
       }
     }
     return found;
+  };
+
+  const lateOf = (key: string): Pick<TimersStatus, 'lateSince'> => {
+    const times = [...late.values()].filter(({ rule }) => rule === key).map(({ since }) => since);
+    return times.length === 0 ? {} : { lateSince: new Date(Math.min(...times)).toISOString() };
   };
 
   const appIdNamed = (name: string): number | undefined =>
@@ -567,6 +582,7 @@ export function makeRuleTimers(deps: RuleTimersDeps): RuleTimers {
         key: ruleKeyOf(watch),
         app: watch.app.name,
         ...sweeps.get(watch),
+        ...lateOf(ruleKeyOf(watch)),
       })),
   };
 }

@@ -649,6 +649,12 @@ export interface Timer extends TimerSetting {
 }
 
 /** Level, not edge: what is due is told until it is set anew or cleared. */
+export interface TimerCount {
+  readonly count: number;
+  /** Milliseconds; less than 0: it has been due for so long. */
+  readonly nextMs: number;
+}
+
 export interface Timers {
   /** Each takes the place of what stood under its rule and key. One transaction. */
   set(timers: readonly TimerSetting[]): Promise<void>;
@@ -660,8 +666,8 @@ export interface Timers {
   next(rules: readonly string[]): Promise<number | undefined>;
   /** Those of these keys that there are. */
   get(rule: string, keys: readonly string[]): Promise<readonly Timer[]>;
-  /** How many of each rule will be due, or are. */
-  counts(): Promise<ReadonlyMap<string, number>>;
+  /** How many of each rule will be due, or are, and how long until the first is. */
+  counts(): Promise<ReadonlyMap<string, TimerCount>>;
   /** Forgets everything of a rule. */
   drop(rule: string): Promise<void>;
   /** Rules that something is kept of. */

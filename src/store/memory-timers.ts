@@ -1,4 +1,4 @@
-import type { Timer, TimerSetting, Timers } from './contract.ts';
+import type { Timer, TimerCount, TimerSetting, Timers } from './contract.ts';
 
 /** `due` is in UTC milliseconds of the store's clock; `value` is JSON. */
 export interface StoredTimer extends Pick<Timer, 'rule' | 'key' | 'stamp'> {
@@ -54,9 +54,12 @@ export function memoryTimers(
     get: (rule, keys) => call(() => keys.flatMap(key => stored.get(idOf({ rule, key })) ?? []).map(told)),
     counts: () =>
       call(() => {
-        const counts = new Map<string, number>();
-        for (const { rule, due } of stored.values())
-          if (due !== undefined) counts.set(rule, (counts.get(rule) ?? 0) + 1);
+        const counts = new Map<string, TimerCount>();
+        for (const { rule, due } of stored.values()) {
+          if (due === undefined) continue;
+          const { count, nextMs } = counts.get(rule) ?? { count: 0, nextMs: Number.POSITIVE_INFINITY };
+          counts.set(rule, { count: count + 1, nextMs: Math.min(nextMs, due - now()) });
+        }
         return counts;
       }),
     drop: rule =>

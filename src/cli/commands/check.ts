@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { Option } from 'commander';
 import { showDuration } from '../../core/duration.ts';
-import type { Stretched } from '../../daemon/forecast.ts';
+import type { Overdrawn, Stretched } from '../../daemon/forecast.ts';
 import { type CommandContext, withCommonOptions, withExamples } from '../command.ts';
 import { EXIT } from '../exit.ts';
 import type { CommonOptions } from '../io.ts';
@@ -56,8 +56,9 @@ export function defineCheck({ program, cli, exit }: CommandContext): void {
       if (fields && fields.unchecked > 0 && !isTold) cli.print(tellUnchecked(fields));
       if (!config) return;
       if (config.rules.length === 0) cli.print(tellNoRules(config.disabledRules ?? []));
-      const { forecast } = await import('../../daemon/forecast.ts');
+      const { forecast, overdrawn } = await import('../../daemon/forecast.ts');
       for (const each of await forecast(config)) cli.print(tellStretched(each));
+      for (const each of await overdrawn(config, Date.now())) cli.print(tellOverdrawn(each));
     });
   withExamples(
     command,
@@ -84,15 +85,23 @@ function tellUnchecked({ catalog, unchecked }: { catalog: string; unchecked: num
 /** No problem, but nothing that one would expect from the intervals in the config. */
 function tellStretched({ identity, work, count, limit, share, configuredMs, everyMs }: Stretched): string {
   const needed = Math.ceil((count * 3_600_000) / configuredMs);
-  const [what, looked] =
-    work === 'hooks'
-      ? [`${count} apps, spaces and fields`, 'hooks are looked at']
-      : [`${count} apps`, 'missed changes are looked for'];
+  const [what, looked] = {
+    hooks: [`${count} apps, spaces and fields`, 'hooks are looked at'],
+    changes: [`${count} apps`, 'missed changes are looked for'],
+    timers: [
+      `${count} apps of rules with \`date\` or \`for\``,
+      'what these wait for and nobody told of is looked for',
+    ],
+  }[work];
   const calls = work === 'hooks' ? 'calls' : 'rate limited calls';
   return (
     `note: ${identity}: ${what} need ${needed} ${calls} an hour, podio.backgroundShare of ${limit} is ${share}: ` +
     `${looked} every ${showDuration(everyMs)} instead of ${showDuration(configuredMs)}`
   );
 }
+
+const tellOverdrawn = ({ identity, rules, calls, limit }: Overdrawn): string =>
+  `note: ${identity}: schedules with \`items\` of ${rules.join(', ')} need ${calls} rate limited calls in an hour, and Podio allows ${limit}: ` +
+  'what comes after has to wait';
 
 const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;

@@ -80,7 +80,7 @@ export function openReader(dataDir: string): StoreReader {
     rules: { keys: () => read(reads.ruleKeys) },
     timers: {
       get: (rule, keys) => read(() => reads.timers(rule, keys).map(row => toTimer(row, Date.now()))),
-      counts: () => read(reads.timerCounts),
+      counts: () => read(() => reads.timerCounts(Date.now())),
     },
     own: { find: id => read(() => reads.findOwn(id)) },
     settings: {

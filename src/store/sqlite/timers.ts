@@ -44,7 +44,7 @@ export function makeTimers(writer: Thread<Writes>, reader: Thread<Reads>, now: (
       }
       return found;
     },
-    counts: () => reader.call('timerCounts'),
+    counts: () => reader.call('timerCounts', now()),
     drop: rule => writer.call('dropTimers', rule),
     rules: () => reader.call('timerRules'),
   };

@@ -75,8 +75,8 @@ for (const { name, make } of WORLDS) {
       ]);
       expect(new Map(await store.timers.counts())).to.deep.equal(
         new Map([
-          ['other', 2],
-          ['sla', 1],
+          ['other', { count: 2, nextMs: 0 }],
+          ['sla', { count: 1, nextMs: 0 }],
         ]),
       );
       expect(await store.timers.rules()).to.deep.equal(['other', 'sla', 'third']);

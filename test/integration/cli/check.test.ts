@@ -58,6 +58,35 @@ describe('podiod check', () => {
     expect((await site.podiod(['check'], { env: { CLIENT_SECRET: 'x' } })).code).to.equal(0);
   });
 
+  it('tells what waiting for dates and reading items at every tick come to, where that is too much', async () => {
+    await using site = await makeSite();
+    const minutely = { schedule: '* 9 * * *', items: { app: 'app-1' } };
+    site.configure({
+      logins: { bot: { username: 'bot@example.com', password: 'secret' } },
+      apps: Object.fromEntries(
+        Array.from({ length: 100 }, (_, n) => [`app-${n}`, { id: 1_000 + n, login: 'bot' }]),
+      ),
+      reconcile: { every: '1h' },
+      rules: {
+        dates: { on: { app: 'app-*', date: 'due' }, steps: ['audit'] },
+        ...Object.fromEntries(
+          Array.from({ length: 5 }, (_, n) => [`items-${n}`, { on: minutely, steps: ['audit'] }]),
+        ),
+      },
+    });
+    const { code, stdout } = await site.podiod(['check']);
+    expect(code, stdout).to.equal(0);
+    const notes = stdout.split('\n').filter(line => line.startsWith('note: login bot'));
+    expect(notes.at(-2)).to.equal(
+      'note: login bot: 100 apps of rules with `date` or `for` need 100 rate limited calls an hour, podio.backgroundShare of 250 is 75: ' +
+        'what these wait for and nobody told of is looked for every 1h 20m instead of 1h',
+    );
+    expect(notes.at(-1)).to.equal(
+      'note: login bot: schedules with `items` of items-0, items-1, items-2, items-3, items-4 need 300 rate limited calls in an hour, and Podio allows 250: ' +
+        'what comes after has to wait',
+    );
+  });
+
   it('tells how often background work really comes round where its share is too small', async () => {
     await using site = await makeSite();
     const apps = Object.fromEntries(

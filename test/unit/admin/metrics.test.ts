@@ -77,6 +77,32 @@ describe('makeMetrics', () => {
     ]);
   });
 
+  it('tells how many timers wait, and how late the latest is', async () => {
+    const lateSince = new Date(Date.now() - 600_000).toISOString();
+    const text = await makeMetrics().text(
+      makeFacts({
+        timers: [
+          { rule: 'sla', key: 'k1', app: 'leads' },
+          { rule: 'dates', key: 'k2', app: 'leads', lateSince },
+          { rule: 'none', key: 'k3', app: 'leads' },
+        ],
+        armed: new Map([
+          ['k1', { count: 7, nextMs: -90_000 }],
+          ['k2', { count: 2, nextMs: 1000 }],
+        ]),
+      }),
+    );
+    expect(linesOf(text)).to.include.members([
+      'podiod_timers_waiting{rule="sla"} 7',
+      'podiod_timers_lag_seconds{rule="sla"} 90',
+      'podiod_timers_waiting{rule="dates"} 2',
+      'podiod_timers_waiting{rule="none"} 0',
+      'podiod_timers_lag_seconds{rule="none"} 0',
+    ]);
+    const [, late] = /podiod_timers_lag_seconds\{rule="dates"\} (\S+)/.exec(text) ?? [];
+    expect(Number(late)).to.be.within(600, 610);
+  });
+
   it('counts on from scrape to scrape, and forgets gauges that are gone', async () => {
     const metrics = makeMetrics();
     metrics.received('item.update', 0.1);

@@ -133,11 +133,14 @@ describe('a state that lasts', () => {
     };
     await world.clock.advance(HOUR);
     expect(await world.told()).to.deep.equal([]);
+    const [status] = world.timers()?.status() ?? [];
+    expect(world.clock.now() - Date.parse(status?.lateSince ?? '')).to.be.within(HOUR - 2 * MINUTE, HOUR);
     isAway = false;
     await world.clock.advance(HOUR);
     expect((await world.told()).map(({ itemId }) => itemId)).to.deep.equal([2]);
     await world.clock.advance(HOUR);
     expect(new Map(await world.store.timers.counts())).to.deep.equal(new Map());
+    expect(world.timers()?.status()[0]).not.to.have.property('lateSince');
     await world.down();
   });
 

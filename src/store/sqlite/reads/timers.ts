@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
+import type { TimerCount } from '../../contract.ts';
 
 /** `due` in UTC milliseconds, null: never; `value` is JSON. */
 export interface TimerRow {
@@ -13,7 +14,7 @@ export interface TimerReads {
   dueTimers(rules: readonly string[], now: number, limit: number): readonly TimerRow[];
   nextTimer(rules: readonly string[]): number | null;
   timers(rule: string, keys: readonly string[]): readonly TimerRow[];
-  timerCounts(): ReadonlyMap<string, number>;
+  timerCounts(now: number): ReadonlyMap<string, TimerCount>;
   timerRules(): readonly string[];
 }
 
@@ -37,7 +38,7 @@ export function makeTimerReads(db: DatabaseSync): TimerReads {
   const selectNext = db.prepare('SELECT min(due) AS due FROM timer WHERE rule = ?');
   const select = db.prepare(`SELECT * FROM timer WHERE rule = ?1 AND key ${IN('?2')}`);
   const selectCounts = db.prepare(
-    'SELECT rule, count(*) AS n FROM timer WHERE due IS NOT NULL GROUP BY rule',
+    'SELECT rule, count(*) AS n, min(due) AS due FROM timer WHERE due IS NOT NULL GROUP BY rule',
   );
   const selectRules = db.prepare('SELECT DISTINCT rule FROM timer ORDER BY rule');
 
@@ -51,7 +52,12 @@ export function makeTimerReads(db: DatabaseSync): TimerReads {
       return dues.length === 0 ? null : Math.min(...dues);
     },
     timers: (rule, keys) => select.all(rule, JSON.stringify(keys)).map(rowOf),
-    timerCounts: () => new Map(selectCounts.all().map(({ rule, n }) => [String(rule), Number(n)])),
+    timerCounts: now =>
+      new Map(
+        selectCounts
+          .all()
+          .map(({ rule, n, due }) => [String(rule), { count: Number(n), nextMs: Number(due) - now }]),
+      ),
     timerRules: () => selectRules.all().map(({ rule }) => String(rule)),
   };
 }
