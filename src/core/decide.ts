@@ -10,6 +10,7 @@ import {
   type LedgerEntry,
   leaveOpen,
   NOTHING_KNOWN,
+  openOf,
   type Range,
   settle,
   unaccounted,
@@ -224,15 +225,26 @@ export function decide({ batch, known, ledger, held, head }: Situation): Verdict
 /** What an item waits for, given what is held of it: the revisions below, that nothing is known of. */
 export function missingOf(entry: LedgerEntry, held: readonly Candidate[]): readonly Range[] {
   let upTo = Number.NEGATIVE_INFINITY;
-  let ranges: readonly Range[] = [];
   for (const { revision, kind } of held) {
     if (revision !== undefined) upTo = Math.max(upTo, kind === 'beside' ? revision - 1 : revision);
   }
-  ranges = unaccounted(entry, upTo);
+  return notHeld(unaccounted(entry, upTo), held);
+}
+
+/** Of these, what is lost when nothing more can be found out about them: what is held is told all the same. */
+export const lostOf = (
+  entry: LedgerEntry,
+  held: readonly Candidate[],
+  ranges: readonly Range[],
+): readonly Range[] => notHeld(openOf(entry, ranges), held);
+
+/** What only a field's hook has told of is still missing to its app. */
+function notHeld(ranges: readonly Range[], held: readonly Candidate[]): readonly Range[] {
+  let left = ranges;
   for (const { revision, kind } of held) {
-    if (revision !== undefined && kind !== 'beside') ranges = without(ranges, [revision, revision]);
+    if (revision !== undefined && kind !== 'beside') left = without(left, [revision, revision]);
   }
-  return ranges;
+  return left;
 }
 
 function mustWait({ revision, kind }: Candidate, { upTo }: LedgerEntry, isHeld: boolean): boolean {

@@ -211,7 +211,7 @@ export interface Recovery {
   readonly upTo: number;
   /** What was looked for, ascending: none of it stays open. */
   readonly missing: readonly Range[];
-  /** Missed changes that can't be read any more. Counted where nobody has told of them or given them up meanwhile. */
+  /** Missed changes that can't be read any more. Counted where nobody has told of them or given them up meanwhile, and none is held. */
   readonly unprovable?: { readonly revisions: readonly Range[]; readonly why: string };
 }
 

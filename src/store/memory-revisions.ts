@@ -3,12 +3,13 @@ import {
   type Decision,
   decide,
   type HeldEvent,
+  lostOf,
   type Mark,
   missingOf,
   type Standing,
 } from '../core/decide.ts';
 import { type NewEvent, type PodioEvent, revisionOf } from '../core/event.ts';
-import { isAccounted, type LedgerEntry, NOTHING_KNOWN, openOf, sizeOf } from '../core/ledger.ts';
+import { isAccounted, type LedgerEntry, NOTHING_KNOWN, sizeOf } from '../core/ledger.ts';
 import { candidateOf, stepsOf } from './candidate.ts';
 import {
   type Completeness,
@@ -189,7 +190,13 @@ export function makeMemoryRevisions(data: RevisionData, entries: Entry[], now: (
       for (const recovery of found) {
         const { itemId, app, unprovable } = recovery;
         const count = unprovable
-          ? sizeOf(openOf(ledger.get(itemId) ?? NOTHING_KNOWN, unprovable.revisions))
+          ? sizeOf(
+              lostOf(
+                ledger.get(itemId) ?? NOTHING_KNOWN,
+                heldByItem().get(itemId) ?? [],
+                unprovable.revisions,
+              ),
+            )
           : 0;
         const applied = apply(stepsOf(recovery));
         told += applied.decisions.filter(({ status }) => status === 'released').length;

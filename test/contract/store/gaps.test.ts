@@ -208,6 +208,21 @@ for (const { name, make } of WORLDS) {
       });
     });
 
+    it('count as lost only what nobody tells of: what is held is told all the same', async () => {
+      await using world = make();
+      const store = await world.open();
+      const lease = await store.singleton('catch-up');
+      const field = { ...update(5), ref: { type: 'app_field', id: 9 }, following: 'beside' } as const;
+      await store.journal.append([update(1), update(4), field]);
+      // A look at the app takes what is held for missing, too.
+      const lost = { revisions: [[2, 5]], why: 'gone' } as const;
+      await store.gaps.recover(lease, [found([], 5, { unprovable: lost })]);
+      expect(await told(store)).to.deep.equal(['1', '4', '5']);
+      expect((await store.gaps.completeness())[0]?.unprovable).to.deep.equal([
+        { why: 'gone', count: 3, lastAt: store.now() },
+      ]);
+    });
+
     it('let go what waits for a revision that podiod made itself', async () => {
       await using world = make();
       const store = await world.open();

@@ -1,9 +1,11 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { isAccounted, NOTHING_KNOWN, openOf, sizeOf } from '../../../core/ledger.ts';
+import { lostOf } from '../../../core/decide.ts';
+import { isAccounted, NOTHING_KNOWN, sizeOf } from '../../../core/ledger.ts';
 import { stepsOf } from '../../candidate.ts';
 import type { GapFailure, Recovery } from '../../contract.ts';
 import type { Names } from '../names.ts';
 import type { CompletenessWrites } from './completeness.ts';
+import type { HeldWrites } from './held.ts';
 import type { Applied, JournalWrites, NewRow } from './journal.ts';
 import type { LedgerWrites } from './ledger.ts';
 
@@ -25,12 +27,13 @@ interface GapParts {
   readonly names: Names;
   readonly journal: JournalWrites;
   readonly ledger: LedgerWrites;
+  readonly held: HeldWrites;
   readonly completeness: CompletenessWrites;
 }
 
 export function makeGapWrites(
   db: DatabaseSync,
-  { names, journal, ledger, completeness }: GapParts,
+  { names, journal, ledger, held, completeness }: GapParts,
 ): GapWrites {
   const insertGap = db.prepare(
     `INSERT INTO gap (item, app, why, since, due) VALUES (?, ?, ?, ?, ?)
@@ -43,7 +46,9 @@ export function makeGapWrites(
     recover: (found, at) =>
       found.map(recovery => {
         const { itemId, app, unprovable } = recovery;
-        const count = unprovable ? sizeOf(openOf(entryOf(itemId), unprovable.revisions)) : 0;
+        const count = unprovable
+          ? sizeOf(lostOf(entryOf(itemId), held.ofItem(itemId), unprovable.revisions))
+          : 0;
         const applied = journal.apply(stepsOf(recovery), at);
         if (unprovable && count > 0) completeness.unprovable(names.idOf(app), unprovable.why, count, at);
         return applied;

@@ -7,6 +7,7 @@ import type { NewRow } from './journal.ts';
 export interface HeldWrites {
   /** Of the items that these are about. */
   of(batch: readonly (Candidate | Mark)[]): ReadonlyMap<number, readonly HeldEvent[]>;
+  ofItem(item: number): readonly HeldEvent[];
   add(item: number, row: NewRow): void;
   /** Removes it and answers what was held. */
   take(key: number): NewRow;
@@ -50,6 +51,7 @@ export function makeHeldWrites(db: DatabaseSync): HeldWrites {
       }
       return found;
     },
+    ofItem: item => byItem.get(item) ?? [],
     add(item, row) {
       const key = Number(insert.run(item, JSON.stringify(row), row.receivedAt).lastInsertRowid);
       keep(item, key, row);

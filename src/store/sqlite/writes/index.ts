@@ -50,7 +50,7 @@ export function makeWrites(db: DatabaseSync, firstEpoch?: number) {
     operations: {
       append: (rows: PackedRows, at: number): PackedApplied =>
         packApplied(journal.apply(unpackRows(rows, at), at)),
-      ...makeGapWrites(db, { names, journal, ledger, completeness }),
+      ...makeGapWrites(db, { names, journal, ledger, held, completeness }),
       acquire: lanes.acquire,
       finish: lanes.finish,
       advance: lanes.advance,
