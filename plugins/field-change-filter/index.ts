@@ -5,6 +5,7 @@ import {
   fieldOption,
   fieldValuesOption,
   type Message,
+  showValues,
   testValues,
   z,
 } from 'podiod/plugin';
@@ -48,6 +49,9 @@ const show = (values: readonly FieldValue[]): string =>
     })
     .join(' or ');
 
+const wantedOf = ({ from, to }: Pick<Options, 'from' | 'to'>): string =>
+  [from && `from ${show(from)}`, to && `to ${show(to)}`].filter(Boolean).join(' ');
+
 /** Passes a message on when the event changed this field, from and to what is asked for. */
 export default definePlugin({
   name: 'field-change-filter',
@@ -61,9 +65,16 @@ export default definePlugin({
         map(({ message }) => message),
       ),
   }),
+  async explain(message, { field, from, to }) {
+    const change = await message.change(field);
+    const is = (values: FieldChanged['from']): string =>
+      (change && showValues(change.type, values, { config: change.config })) || 'empty';
+    const seen = change ? `from ${is(change.from)} to ${is(change.to)}` : 'unchanged';
+    return [{ path: `changes.${field}`, test: wantedOf({ from, to }) || 'any', seen, holds: false }];
+  },
   async describe(message: Message, given) {
-    const { field, from, to } = given;
-    const wanted = [from && `from ${show(from)}`, to && `to ${show(to)}`].filter(Boolean).join(' ');
+    const { field } = given;
+    const wanted = wantedOf(given);
     const what = wanted ? `a change of ${field} ${wanted}` : `any change of ${field}`;
     return `${fits(given, await message.change(field)) ? 'passes' : 'stops here'}: wants ${what}`;
   },

@@ -30,12 +30,13 @@ export const unknownFieldsOf = (steps: readonly Pick<StepVerdict, 'unknownFields
 
 /**
  * Of what said no, the tests that did not hold. What held may have some as well: one of several was enough. No step can be
- * called as a condition of the rule is: `rule.where`.
+ * called as a condition of the rule is: `rule.where`; the last thing that stands at one that let nothing through is why.
  */
-export const unmetChecks = ({ step, outcome, checks = [] }: StepVerdict): readonly Check[] =>
-  outcome === 'skipped' || (outcome === 'filtered' && step.includes('.'))
-    ? checks.filter(({ holds }) => !holds)
-    : [];
+export function unmetChecks({ step, outcome, checks = [] }: StepVerdict): readonly Check[] {
+  if (outcome !== 'skipped' && outcome !== 'filtered') return [];
+  const said = outcome === 'filtered' && !step.includes('.') ? checks.slice(-1) : checks;
+  return said.filter(({ holds }) => !holds);
+}
 
 /** The record of a finished run. Keyed by (rule, event id, replay). Times are UTC milliseconds. */
 export interface RunRecord {

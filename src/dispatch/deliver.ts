@@ -8,7 +8,7 @@ import { keyOf } from '../core/rule-key.ts';
 import type { Outcome, StepVerdict } from '../core/run.ts';
 import { kept, type Would } from '../core/would.ts';
 import type { Data } from '../plugin/contract.ts';
-import type { NoField, Output, PreparedStep } from '../plugin/host.ts';
+import type { NoField, Output, PreparedStep, StepTask } from '../plugin/host.ts';
 import type { Checkpoint, ParkRequest, Tries } from '../store/contract.ts';
 import type { Breaker } from './breaker.ts';
 import { afterFailure, freeWaitMs } from './failure.ts';
@@ -375,21 +375,24 @@ export class Delivery {
     let verdict: StepVerdict;
     let would: Would | undefined;
     try {
-      output = await prepared.run({
+      const task = {
         event,
         ...(bundle && { bundle }),
         data: at.data,
         deliveryKey: deliveryKey(keyOf(rule), identityOf(event, bundle), step.name, branch, replay),
         deadlineMs: step.delivery.deadlineMs,
         signal,
-        would: told => {
+        would: (told: Would) => {
           would = told;
         },
         noField: trying.noField,
-      });
+      };
+      output = await prepared.run(task);
+      const ms = clock.monotonic() - startedAt;
+      if (output.length === 0) trying.held = await this.#explained(prepared, task, trying.held);
       verdict = verdictOf(step, branch, output.length > 0 ? 'done' : 'filtered', {
         attempts: trying.attempts + 1,
-        ms: clock.monotonic() - startedAt,
+        ms,
         ...trying.seen,
       });
       if (would) verdict = { ...verdict, would: kept(would, this.#context.mask) };
@@ -419,6 +422,16 @@ export class Delivery {
       });
     }
     return this.#finish(at, output, verdict);
+  }
+
+  /** What a filter says of why it let nothing through comes last, behind what held before it was asked. */
+  async #explained(
+    prepared: PreparedStep,
+    task: StepTask,
+    held: readonly Check[] = [],
+  ): Promise<readonly Check[] | undefined> {
+    const checks = await prepared.explain?.(task);
+    return checks && [...held, ...this.#masked(checks)];
   }
 
   /** `holds`: the step is to be tried. Undefined: it was passed over. */

@@ -1,6 +1,7 @@
 /** What a plugin author sees (contract 8). Everything here is public through `podiod/plugin`. */
 import type { OperatorFunction } from 'rxjs';
 import type { ZodType, z } from 'zod';
+import type { Check } from '../core/condition.ts';
 import type { PodioEvent } from '../core/event.ts';
 import type { Log } from '../core/log.ts';
 import type { App, Comment, FieldValueJson, FileInfo, FilterResult, Item, Task } from '../core/podio.ts';
@@ -183,6 +184,8 @@ export interface PluginDefinition<Schema extends ZodType = ZodType> {
   reads?(options: z.input<Schema>): readonly StepRead[];
   /** Names that it gives to what it adds, beside its step's, for the templates of later steps: see `fork`. */
   names?(options: z.input<Schema>): readonly string[];
+  /** Of a filter that let nothing through: what it looked at, with what was there, for `podiod why`. */
+  explain?(message: Message, options: z.output<Schema>): readonly Check[] | Promise<readonly Check[]>;
   /** What it would do with this message, one line or more, for dry runs. */
   describe?(message: Message, options: z.output<Schema>): string | Promise<string>;
 }

@@ -34,6 +34,7 @@ export function shapeProblem(plugin: PluginDefinition): string | undefined {
     options,
     setup,
     describe,
+    explain,
     pure,
     effects,
     writes,
@@ -48,6 +49,7 @@ export function shapeProblem(plugin: PluginDefinition): string | undefined {
   if (!isSchema(options)) return '`options` must be a zod schema, such as z.object({})';
   if (typeof setup !== 'function') return '`setup` must be a function';
   if (describe !== undefined && typeof describe !== 'function') return '`describe` must be a function';
+  if (explain !== undefined && typeof explain !== 'function') return '`explain` must be a function';
   if (writes !== undefined && typeof writes !== 'function') return '`writes` must be a function';
   if (reads !== undefined && typeof reads !== 'function') return '`reads` must be a function';
   if (names !== undefined && typeof names !== 'function') return '`names` must be a function';

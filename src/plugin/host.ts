@@ -1,4 +1,5 @@
 import { type Clock, sleep } from '../core/clock.ts';
+import type { Check } from '../core/condition.ts';
 import { PluginError } from '../core/errors.ts';
 import type { PodioEvent } from '../core/event.ts';
 import type { Bundle } from '../core/gather.ts';
@@ -12,7 +13,15 @@ import { attempt, dryMessage, type StepTask, type TryWorld } from './attempt.ts'
 import type { Attribution } from './attribution.ts';
 import type { Capture } from './capture.ts';
 import { doOutside, makeContext } from './context.ts';
-import type { Data, PluginContext, PluginDefinition, PluginInstance, PluginPodio, View } from './contract.ts';
+import type {
+  Data,
+  Message,
+  PluginContext,
+  PluginDefinition,
+  PluginInstance,
+  PluginPodio,
+  View,
+} from './contract.ts';
 import { attributed, withDeadline } from './failure.ts';
 import type { PluginLoader } from './load.ts';
 import { type MessageWorld, type Output, viewOf } from './message.ts';
@@ -37,6 +46,8 @@ export interface PreparedStep {
   run(task: StepTask): Promise<readonly Output[]>;
   /** What the plugin would do, by its own describe(); undefined when it has none. Needs no set-up. */
   describe(task: StepTask): Promise<string | undefined>;
+  /** What the plugin looked at before it let nothing through, by its own explain(); undefined when it has none. */
+  explain?(task: StepTask): Promise<readonly Check[] | undefined>;
 }
 
 export interface StepState {
@@ -228,19 +239,35 @@ class SteppedPlugin implements PreparedStep {
   }
 
   async describe(task: StepTask): Promise<string | undefined> {
-    const at = this.#at('deliver');
     const { describe } = await this.#load();
-    if (!describe) return undefined;
+    return describe && this.#asked(task, 'describe', message => describe(message, this.step.options));
+  }
+
+  /** What was decided stands; that it can't be put in words harms nobody. */
+  async explain(task: StepTask): Promise<readonly Check[] | undefined> {
+    const { explain } = await this.#load();
+    if (!explain) return undefined;
+    try {
+      return checksOf(await this.#asked(task, 'explain', message => explain(message, this.step.options)));
+    } catch (error) {
+      this.#log.debug('not explained', { error });
+      return undefined;
+    }
+  }
+
+  async #asked<T>(
+    task: StepTask,
+    what: 'describe' | 'explain',
+    ask: (message: Message) => T | Promise<T>,
+  ): Promise<T> {
+    const at = this.#at('deliver');
     const { message, end } = dryMessage(task, this.step.name, this.#worldFor(task).messages);
     const late = () =>
-      new PluginError('PLUGIN_DEADLINE', `describe() took longer than ${task.deadlineMs} ms`, at);
+      new PluginError('PLUGIN_DEADLINE', `${what}() took longer than ${task.deadlineMs} ms`, at);
     try {
       return await withDeadline(
         { clock: this.#deps.clock, ms: task.deadlineMs, late, signal: task.signal },
-        fail =>
-          this.#deps.attribution.run({ ...at, event: task.event, fail }, () =>
-            describe(message, this.step.options),
-          ),
+        fail => this.#deps.attribution.run({ ...at, event: task.event, fail }, () => ask(message)),
       );
     } catch (error) {
       throw attributed(error, at);
@@ -439,3 +466,21 @@ const messageWorld = (
     if (isMissing(event, name)) noField?.(name);
   },
 });
+
+/** Of what was looked at, no more than this is kept. */
+const MOST_CHECKS = 20;
+const MOST_TEXT = 120;
+
+/** Plugins may be JavaScript, and hand out anything. */
+function checksOf(told: readonly Check[]): readonly Check[] {
+  const text = (value: unknown): string => {
+    const whole = typeof value === 'string' ? value : String(value);
+    return whole.length > MOST_TEXT ? `${whole.slice(0, MOST_TEXT - 3)}...` : whole;
+  };
+  return told.slice(0, MOST_CHECKS).map(({ path, test, seen, holds }) => ({
+    path: text(path),
+    test: text(test),
+    seen: text(seen),
+    holds: holds === true,
+  }));
+}

@@ -1,6 +1,6 @@
 /** `podiod/plugin`: all that a plugin imports from podiod. */
 export { z } from 'zod';
-export type { CertainTest } from '../core/condition.ts';
+export type { CertainTest, Check } from '../core/condition.ts';
 export { PermanentError, RetryAfter } from '../core/errors.ts';
 export type { PodioEvent } from '../core/event.ts';
 export type { Log } from '../core/log.ts';

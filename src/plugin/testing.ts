@@ -1,5 +1,7 @@
 /** For authors of plugins: runs one as the daemon would, with no daemon and no Podio. */
+
 import { systemClock } from '../core/clock.ts';
+import type { Check } from '../core/condition.ts';
 import type { PodioEvent } from '../core/event.ts';
 import { type Log, silentLog } from '../core/log.ts';
 import type { Item } from '../core/podio.ts';
@@ -58,6 +60,8 @@ export interface PluginUnderTest extends AsyncDisposable {
   readonly sends: readonly Sending[];
   /** What describe() says; undefined for a plugin without. */
   describe(event?: TestEvent): Promise<string | undefined>;
+  /** What explain() says of a message that was let through or not; undefined for a plugin without. */
+  explain(event?: TestEvent): Promise<readonly Check[] | undefined>;
 }
 
 /** Where the plugin under test stands: these names are in its delivery keys, context and data. */
@@ -133,6 +137,10 @@ export async function testPlugin(plugin: PluginDefinition, bench: TestBench = {}
     async describe(given = {}) {
       const { task, messages } = prepare(given);
       return plugin.describe?.(dryMessage(task, step, messages).message, options);
+    },
+    async explain(given = {}) {
+      const { task, messages } = prepare(given);
+      return plugin.explain?.(dryMessage(task, step, messages).message, options);
     },
     async [Symbol.asyncDispose]() {
       await instance.dispose?.();

@@ -14,6 +14,10 @@ const rules = {
     where: { 'item.title': { contains: 'fjord' } },
     steps: [{ audit: {}, id: 'note' }],
   },
+  filter: {
+    on: { app: 'leads', fields: ['status'], events: 'item.create' },
+    steps: [{ 'field-change-filter': { field: 'status', to: 'Won' } }, 'audit'],
+  },
   elsewhere: { on: { app: 'deals', events: 'item.update' }, steps: ['audit'] },
   said: { on: { app: 'leads', events: 'comment.create' }, steps: ['audit'] },
   off: { enabled: false, on: { app: 'leads', events: 'item.*' }, steps: ['audit'] },
@@ -62,14 +66,15 @@ describe('podiod why', function () {
     it('of an item: every rule, the nearest miss first', async () => {
       const answer = await asked(site, '--item', String(fjord));
       expect(verdicts(answer)).to.deep.equal([
-        ['won filtered', 'said unmatched', 'elsewhere unmatched', 'off disabled'],
-        ['won settled', 'elsewhere unmatched', 'said unmatched', 'off disabled'],
+        ['filter filtered', 'won filtered', 'said unmatched', 'elsewhere unmatched', 'off disabled'],
+        ['won settled', 'filter unmatched', 'elsewhere unmatched', 'said unmatched', 'off disabled'],
       ]);
       const [created, changed] = answer.changes;
-      expect(created?.rules[0]?.why).to.match(/fields of its trigger/);
-      expect(created?.rules[0]?.runs[0]?.steps[0]?.checks).to.deep.equal([
-        { path: 'changes.status', test: 'to Won', seen: 'from empty to Open', holds: false },
-      ]);
+      expect(created?.rules[1]?.why).to.match(/fields of its trigger/);
+      for (const rule of created?.rules.slice(0, 2) ?? [])
+        expect(rule.runs[0]?.steps[0]?.checks, rule.rule).to.deep.equal([
+          { path: 'changes.status', test: 'to Won', seen: 'from empty to Open', holds: false },
+        ]);
       const steps = changed?.rules[0]?.runs[0]?.steps ?? [];
       expect(
         steps.map(({ step, outcome, attempts, checks }) => [step, outcome, attempts, checks]),

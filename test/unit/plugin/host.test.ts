@@ -303,6 +303,35 @@ describe('plugin host', () => {
     });
   });
 
+  describe('explaining', () => {
+    it('asks the plugin what it looked at, and keeps of that what can be kept', async () => {
+      const { prepared } = prepare(
+        define({
+          explain: async message => [
+            { path: 'item.title', test: 'Bolt', seen: (await message.item()).title, holds: false },
+            { path: 'x'.repeat(200), test: 7, seen: null, holds: 'yes' } as never,
+          ],
+        }),
+      );
+      const [title, odd] = (await prepared.explain?.(task())) ?? [];
+      expect(title).to.deep.equal({ path: 'item.title', test: 'Bolt', seen: 'Acme & Sons', holds: false });
+      expect(odd).to.deep.equal({ path: `${'x'.repeat(117)}...`, test: '7', seen: 'null', holds: false });
+    });
+
+    it('takes nothing for an answer where there is none, it fails, or it is no list', async () => {
+      for (const explain of [
+        undefined,
+        () => {
+          throw new Error('dumb');
+        },
+        () => 7 as never,
+      ]) {
+        const { prepared } = prepare(define(explain ? { explain } : {}));
+        expect(await prepared.explain?.(task())).to.equal(undefined);
+      }
+    });
+  });
+
   describe('where effects are captured', () => {
     const told: Would[] = [];
     const would = (one: Would) => void told.push(one);

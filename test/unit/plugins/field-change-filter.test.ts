@@ -124,6 +124,19 @@ describe('field-change-filter', () => {
     expect(await describe({ field: 'value', to: { value: 5, currency: 'EUR' } })).to.contain('to 5 EUR');
   });
 
+  it('says what it saw where it stops', async () => {
+    const explain = async (options: Record<string, unknown>) => {
+      await using tested = await testPlugin(fieldChangeFilter, { options });
+      return tested.explain({ changes: { status } as never });
+    };
+    expect(await explain({ field: 'status', from: null, to: ['Lost', 'Gone'] })).to.deep.equal([
+      { path: 'changes.status', test: 'from empty to Lost or Gone', seen: 'from Open to Won', holds: false },
+    ]);
+    expect(await explain({ field: 'value' })).to.deep.equal([
+      { path: 'changes.value', test: 'any', seen: 'unchanged', holds: false },
+    ]);
+  });
+
   it('rejects when the changes cannot be read, so that the try is repeated', async () => {
     await using tested = await testPlugin(fieldChangeFilter, { options: { field: 'status' } });
     const changes = new Proxy(
