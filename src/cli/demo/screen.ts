@@ -180,7 +180,9 @@ const filters: Readonly<Record<string, string>> = { [ON_FIELDS]: 'its fields', '
 /** What a run did, or why it did not go through, in a few words. */
 function told({ outcome, steps, error }: RunRecord): string {
   const last: StepVerdict | undefined = steps.at(-1);
-  if (outcome === 'settled') return steps.map(({ step }) => step).join(' → ');
+  // What held before the first step is in the record too.
+  const done = steps.filter(({ step }) => !Object.hasOwn(filters, step));
+  if (outcome === 'settled') return done.map(({ step }) => step).join(' → ');
   if (outcome === 'filtered') return `filtered by ${filters[last?.step ?? ON_FIELDS] ?? last?.step}`;
   return `${outcome}${last ? ` at ${last.step}` : ''}${error ? `: ${error}` : ''}`;
 }

@@ -225,7 +225,11 @@ describe('condition', () => {
     ['an unknown variable', { 'fields.a': { eq: '{{ itme }}' } }, 'fields.a.eq: unknown variable "itme"'],
     ['a wrong currency', { 'fields.a': { gte: 1, currency: 'euro' } }, 'fields.a.currency: '],
     ['not here, but there', { 'fields.a': { exists: false, eq: 1 } }, 'fields.a: what does not exist'],
-    ['above and below', { 'fields.a': { gt: 5, lt: 3 } }, 'fields.a: no number is above'],
+    [
+      'above and below',
+      { 'fields.a': { gt: 5, lt: 3 } },
+      'fields.a: nothing is above the one and below the other',
+    ],
     ['any of nothing', { any: [] }, 'any: `any` must be a list of conditions'],
     [
       'all at once',
