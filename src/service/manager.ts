@@ -23,6 +23,8 @@ export interface ManagerOptions {
 }
 
 export interface Manager {
+  /** It starts. A long start is not killed for its length: bringing a large database to a newer form takes minutes on a slow disk. */
+  starting(): void;
   /** From now on systemd is told how this daemon is. */
   watch(daemon: Managed): void;
   /** Its config is being exchanged until `ended`. Resolves when systemd has heard of it. */
@@ -39,6 +41,11 @@ const STATUS_MS = 5000;
 /** While it ends, systemd is asked for this much time more, again and again: it is not to kill what still works. */
 const EXTEND_MS = 15_000;
 const EXTEND_EVERY_MS = 5000;
+
+/** A start asks for more time when it takes longer than this, again and again, and no longer than that: then it hangs. */
+const SLOW_START_MS = 60_000;
+const EXTEND_START_MS = 90_000;
+const LONGEST_START_MS = 60 * 60_000;
 
 /** Undefined where systemd wants no sign of life, or not from this process. */
 export function watchdogMs(
@@ -104,7 +111,17 @@ export function makeManager({ notifier, watchdogMs, clock, log }: ManagerOptions
     later(EXTEND_EVERY_MS, () => extend(untilMs));
   };
 
+  const extendStart = (untilMs: number): void => {
+    if (isReady || isStopping || hasEnded || clock.monotonic() >= untilMs) return;
+    void notifier.tell({ EXTEND_TIMEOUT_USEC: String(EXTEND_START_MS * 1000) });
+    later(EXTEND_START_MS / 3, () => extendStart(untilMs));
+  };
+
   return {
+    starting() {
+      const untilMs = clock.monotonic() + LONGEST_START_MS;
+      later(SLOW_START_MS, () => extendStart(untilMs));
+    },
     watch(daemon) {
       watched = daemon;
       void tellStatus(daemon);

@@ -71,6 +71,7 @@ export async function runDaemon({ cli, exit }: CommandContext, options: CommonOp
   });
   const { dataDir } = config;
   const { manager, sockets } = await serviceManager(cli, log);
+  manager?.starting();
   const starting = startDaemon(config, {
     log,
     version: version(),
@@ -91,6 +92,7 @@ export async function runDaemon({ cli, exit }: CommandContext, options: CommonOp
     log.error('podiod has not started, and so not stopped, in time, ending', {
       stopTimeoutMs: config.stopTimeoutMs,
     });
+    manager?.end();
     await removeRunFile(dataDir);
     return exit(EXIT.failed);
   }

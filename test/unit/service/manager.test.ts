@@ -93,6 +93,29 @@ describe('what systemd is told', () => {
     expect(said).to.have.length(before);
   });
 
+  it('is a start that takes its time, but no more than an hour, and nothing of one that takes none', async () => {
+    const ready = Promise.withResolvers<void>();
+    const { clock, manager, daemon, count } = setUp({ ready: ready.promise });
+    manager.starting();
+    await clock.advance(59_000);
+    expect(count('EXTEND_TIMEOUT_USEC')).to.equal(0);
+    await clock.advance(10 * 60_000);
+    expect(count('EXTEND_TIMEOUT_USEC')).to.be.within(19, 21);
+    manager.watch(daemon);
+    await clock.advance(60_000);
+    expect(count('EXTEND_TIMEOUT_USEC')).to.be.within(21, 23);
+    ready.resolve();
+    await clock.advance(0);
+    const before = count('EXTEND_TIMEOUT_USEC');
+    await clock.advance(3_600_000);
+    expect(count('EXTEND_TIMEOUT_USEC')).to.equal(before);
+
+    const hung = setUp({});
+    hung.manager.starting();
+    await hung.clock.advance(2 * 3_600_000);
+    expect(hung.count('EXTEND_TIMEOUT_USEC')).to.be.within(115, 120);
+  });
+
   it('is not that it is ready, once it is to end', async () => {
     const ready = Promise.withResolvers<void>();
     const { clock, manager, daemon, count } = setUp({ ready: ready.promise });
