@@ -183,6 +183,23 @@ export function makeTimedWorld(rule: Rule) {
     },
   };
 
+  let killedAt: number | undefined;
+  /** How many calls of the store and of Podio the process outlives; after the last one it is as killed. */
+  let livesFor = Number.POSITIVE_INFINITY;
+  const mortal = <T extends object>(part: T): T =>
+    new Proxy(part, {
+      get(target, name) {
+        const value: unknown = Reflect.get(target, name);
+        if (typeof value !== 'function') return value;
+        return (...given: unknown[]): unknown => {
+          const answer: unknown = value.apply(target, given);
+          livesFor -= 1;
+          if (livesFor === 0) world.kill();
+          return answer;
+        };
+      },
+    });
+
   const world = {
     clock,
     get store() {
@@ -229,9 +246,14 @@ export function makeTimedWorld(rule: Rule) {
           apps: new Map([TICKETS, ORDERS].map(app => [app.name, app])),
           catchUp: { everyMs: HOUR, overlapMs: 5 * MINUTE, onStart: true, unhooked: 'run' },
         }),
-        store,
+        store: mortal({
+          ...store,
+          journal: mortal(store.journal),
+          settings: mortal(store.settings),
+          timers: mortal(store.timers),
+        }),
         podio: {
-          items,
+          items: mortal(items),
           apps: { get: async () => APP },
           share: () => ({ general: 1_000_000, limited: 1_000_000 }),
         },
@@ -255,8 +277,22 @@ export function makeTimedWorld(rule: Rule) {
       await running.start();
     },
     async down(): Promise<void> {
+      livesFor = Number.POSITIVE_INFINITY;
+      killedAt = undefined;
       await running?.stop();
       running = undefined;
+    },
+    /** After so many calls of the store and of Podio, of which the last one is answered to nobody. */
+    killAfter(calls: number): void {
+      if (killedAt === undefined) livesFor = calls;
+    },
+    kill(): void {
+      killedAt = clock.now();
+      store = store.reopen();
+    },
+    /** When it was killed, if it was. */
+    get killedAt(): number | undefined {
+      return killedAt;
     },
     /** As a new process sees it. */
     reopen(): void {

@@ -20,6 +20,9 @@ const DATED: DateTrigger = {
   missed: 'run',
 };
 
+/** It is killed in the middle of what it does, wherever that is after so many calls. */
+const killed = fc.record({ kind: fc.constant('kill' as const), calls: fc.integer({ min: 1, max: 25 }) });
+
 describe('a state that lasts', () => {
   it('is told when its time is over, once, with where it began', async () => {
     const world = makeTimedWorld(ruleOf(LASTED));
@@ -210,10 +213,11 @@ describe('a state that lasts', () => {
       },
       { weight: 1, arbitrary: fc.record({ kind: fc.constant('down' as const) }) },
       { weight: 1, arbitrary: fc.record({ kind: fc.constant('up' as const) }) },
+      { weight: 2, arbitrary: killed },
     );
     await fc.assert(
       fc.asyncProperty(
-        fc.array(step, { minLength: 1, maxLength: 30 }),
+        fc.array(step, { minLength: 1, maxLength: 30, size: 'max' }),
         fc.integer({ min: 0, max: 5 }),
         async (steps, late) => {
           const trigger: LastedTrigger = { ...LASTED, to: ['Waiting', 'Stuck'], forMs };
@@ -251,8 +255,17 @@ describe('a state that lasts', () => {
               case 'up':
                 await up();
                 break;
+              case 'kill':
+                if (isUp) world.killAfter(one.calls);
+                break;
+            }
+            if (world.killedAt !== undefined) {
+              wasDown = true;
+              await world.down();
+              await world.up();
             }
           }
+          world.killAfter(Number.POSITIVE_INFINITY);
           await up();
           await world.clock.advance(forMs + 2 * HOUR);
           await world.down();
@@ -461,11 +474,12 @@ describe('a date that comes', () => {
         arbitrary: fc.record({ kind: fc.constant('title' as const), item: fc.integer({ min: 1, max: 2 }) }),
       },
       { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom('down' as const, 'up' as const) }) },
+      { weight: 2, arbitrary: killed },
     );
     const trigger: DateTrigger = { ...DATED, at: { days: -1, ms: 0, minutes: 12 * 60 + 1 } };
     const dueAt = (date: string) => Date.parse(`${date}T12:01:30Z`) - 30_000 - DAY;
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 30 }), async steps => {
+      fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 30, size: 'max' }), async steps => {
         const world = makeTimedWorld(ruleOf(trigger));
         await world.clock.advance(30_000);
         await world.up();
@@ -491,7 +505,14 @@ describe('a date that comes', () => {
             downAt = world.clock.now();
           }
           if (one.kind === 'up') await up();
+          if (one.kind === 'kill' && downAt === undefined) world.killAfter(one.calls);
+          if (world.killedAt !== undefined) {
+            downAt = world.killedAt;
+            await world.down();
+            await up();
+          }
         }
+        world.killAfter(Number.POSITIVE_INFINITY);
         await up();
         await world.clock.advance(10 * DAY);
         await world.down();
@@ -534,7 +555,7 @@ describe('a date that comes', () => {
           expect(found.length, `${item} ${due}`).to.equal(1);
         }
       }),
-      { numRuns: 40 },
+      { numRuns: 20 },
     );
   }).timeout(120_000);
 });
