@@ -5,7 +5,7 @@ import { systemClock } from '../../src/core/clock.ts';
 import type { NewEvent } from '../../src/core/event.ts';
 import { silentLog } from '../../src/core/log.ts';
 import { noMetrics } from '../../src/core/metrics.ts';
-import type { Rule, Step } from '../../src/core/rule.ts';
+import type { Mode, Rule, Step } from '../../src/core/rule.ts';
 import { type Dispatcher, makeDispatcher } from '../../src/dispatch/dispatcher.ts';
 import { makeAttribution } from '../../src/plugin/attribution.ts';
 import type { Message, PluginDefinition, PluginPodio } from '../../src/plugin/contract.ts';
@@ -229,6 +229,62 @@ describe('dispatch on the embedded store', () => {
       `${key}/sink/1 {"split":{"n":1}}`,
       `${key}/sink/1 {"split":{"n":1}}`,
     ]);
+  });
+
+  it('goes on in order, item by item, when the rule is given another run mode at each start', async () => {
+    using folder = temporaryFolder();
+    const ran: number[] = [];
+    let tries = 0;
+    const plugins = {
+      shaky: plugin('shaky', messages$ =>
+        messages$.pipe(
+          concatMap(async message => {
+            await new Promise(resolve => setTimeout(resolve, 2));
+            if (++tries % 3 === 0) throw new Error('not now');
+            if (!message.signal.aborted) ran.push(...message.events.map(({ seq }) => seq));
+            return message;
+          }),
+        ),
+      ),
+    };
+    const modes: (Mode | undefined)[] = [
+      undefined,
+      { kind: 'settle', quietMs: 50, atMostMs: 200 },
+      { kind: 'batch', max: 7, closes: { kind: 'within', ms: 100 } },
+      undefined,
+      { kind: 'latest' },
+      { kind: 'batch', max: 5, closes: { kind: 'within', ms: 50 } },
+      { kind: 'settle', quietMs: 50, atMostMs: 200 },
+      undefined,
+    ];
+    const items = [1, 2, 3, 4, 5, 6, 7, 8];
+    for (const [round, mode] of modes.entries()) {
+      const rule = makeRule('r', ['shaky'], { concurrency: 4, ...(mode && { mode }) });
+      const daemon = new Daemon(await openStore({ dataDir: folder.path }), [rule], plugins);
+      await daemon.dispatcher.open();
+      daemon.dispatcher.start();
+      for (const half of [1, 2])
+        await daemon.store.journal.append(items.map(item => update(item, 2 * round + half)));
+      if (round < modes.length - 1) {
+        await until(() => daemon.dispatcher.status()[0]?.waiting !== 0, 'a run to wait for its retry');
+        await daemon.stop();
+        continue;
+      }
+      await until(async () => {
+        const [lane] = await daemon.store.lanes.status();
+        return lane?.lag === 0 && lane.gathered === undefined && lane.cursor === daemon.store.journal.head();
+      }, 'all to be done');
+      const listed = await daemon.store.journal.list({ limit: 1000 });
+      expect(listed.every(({ runs }) => runs.length === 1)).to.equal(true);
+      expect(new Set(ran).size).to.equal(ran.length);
+      for (const { event, runs } of listed)
+        expect(runs[0]?.outcome, event.id).to.equal(ran.includes(event.seq) ? 'settled' : 'filtered');
+      for (const item of items) {
+        const own = ran.filter(seq => listed[seq - 1]?.event.itemId === item);
+        expect(own, `item ${item}`).to.deep.equal(own.toSorted((a, b) => a - b));
+      }
+      await daemon.stop();
+    }
   });
 
   it('parks, and runs again when a person asks for it', async () => {

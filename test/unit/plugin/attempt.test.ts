@@ -462,12 +462,15 @@ describe('a try', () => {
       concatMap(async (m: Message) => {
         await new Promise(setImmediate);
         const scope = attribution.current();
-        seen.push(scope?.event?.id, scope?.rule, scope?.signal === m.signal);
+        seen.push(scope?.event?.id, scope?.rule, scope?.signal === m.signal, scope?.events);
         return m;
       }),
     );
     await prepared.run(task());
-    expect(seen).to.deep.equal(['item.update:4711:3', 'won', true]);
+    expect(seen).to.deep.equal(['item.update:4711:3', 'won', true, undefined]);
+    const { event } = task();
+    await prepared.run(task({ bundle: { mode: 'batch', events: [event, event] } }));
+    expect(seen.at(-1)).to.deep.equal([event, event]);
     expect(attribution.current()).to.equal(undefined);
   });
 });
