@@ -169,6 +169,9 @@ describe('podiod doctor', function () {
     await daemon.end('SIGTERM');
     const token = join(site.dataDir, 'admin-token');
     chmodSync(token, 0o644);
+    const previous = join(site.dataDir, 'previous-secrets');
+    writeFileSync(previous, 'one-that-was-replaced-01\n');
+    chmodSync(previous, 0o644);
     const database = join(site.dataDir, 'podiod.db');
     const bytes = readFileSync(database);
     bytes.fill(0x41, 100, 8000);
@@ -177,7 +180,7 @@ describe('podiod doctor', function () {
     const { code, of, shown } = await examine(site);
     expect(code).to.equal(1);
     expect(of('config'), shown).to.deep.include({ verdict: 'fail', message: 'it has one problem' });
-    expect(of('files')?.hint).to.equal(`chmod 600 ${token}`);
+    expect(of('files')?.hint).to.equal(`chmod 600 ${previous} ${token}`);
     expect(of('database')).to.include({ verdict: 'fail' });
     expect(of('database')?.hint).to.include('backup');
   });

@@ -192,6 +192,9 @@ describe('podiod reload', function () {
     const metrics = async () => (await daemon.admin('/metrics')).text();
     await until(async () => (await metrics()).includes('podiod_alarms{alarm="config"} 1'), 'the alarm');
     expect(await metrics()).to.match(/^podiod_config_refused 1$/m);
+    expect((await site.podiod(['doctor', '--no-handshake'])).stdout).to.match(
+      /^warn +daemon, config: it did not take the file at .*, and goes on with the one before: one problem in the config$/m,
+    );
     site.configure({ plugins: PLUGINS, rules: { one: audited } });
     await reload(site);
     expect((await site.podiod(['status'])).stdout)

@@ -14,7 +14,7 @@ const LOW = GB;
 const GONE = 0.1 * GB;
 
 /** Files of podiod's own: who reads them can send events, or run the daemon. */
-const PRIVATE = ['podiod.db', 'secret', 'admin-token'];
+const PRIVATE = ['podiod.db', 'podiod.db-wal', 'podiod.db-shm', 'secret', 'previous-secrets', 'admin-token'];
 
 export async function lookAtData(dataDir: string, tell: Tell): Promise<void> {
   const dir = statSync(dataDir, { throwIfNoEntry: false });
@@ -66,7 +66,14 @@ export async function lookAtDaemon(client: AdminClient, tell: Tell): Promise<Rea
   for (const { ref, error, hint, since } of degraded) {
     tell(fail(`daemon, ${ref}`, `degraded since ${since}: ${error}`, hint ?? null));
   }
-  const { rules, paused } = await client.status();
+  const { rules, paused, config } = await client.status();
+  if (config?.refused) {
+    const message = `it did not take the file at ${config.refused.at}, and goes on with the one before: ${config.refused.error}`;
+    tell(warn('daemon, config', message, 'podiod check, mend it, then podiod reload.'));
+  }
+  if (config && config.needsRestart.length > 0) {
+    tell(warn('daemon, config', `it needs a restart: ${config.needsRestart.join(', ')}`, null));
+  }
   for (const { kind, name, since } of paused) {
     const next = `Its events wait until podiod resume --${kind} ${name}.`;
     tell(warn(`${kind} ${name}`, `someone paused it, at ${since}`, next));
