@@ -60,11 +60,15 @@ export function withVariables(text: string, variables: ReadonlyMap<string, strin
 
 /** In the first kind of quotes from which it comes back as it is. */
 function quoted(name: string, value: string): string {
-  const ways = [value, ...[`'`, `"`, '`'].map(quote => quote + value + quote)];
-  const found = ways.find(
-    way =>
-      parseEnv(`${name}=${way}\nNEXT=1\n`)[name] === value && parseEnv(`${name}=${way}\nNEXT=1`).NEXT === '1',
-  );
+  // Unquoted, a quote in the value would take in lines that follow.
+  const ways = [
+    ...(/['"`]/.test(value) ? [] : [value]),
+    ...[`'`, `"`, '`'].map(quote => quote + value + quote),
+  ];
+  const found = ways.find(way => {
+    const read = parseEnv(`${name}=${way}\nNEXT=1\n`);
+    return read[name] === value && read.NEXT === '1' && parseEnv(`${name}=${way}\n`)[name] === value;
+  });
   if (found !== undefined) return found;
   throw new UsageError(
     `the value for ${name} can't be written into a file of variables: it has every kind of quotes`,

@@ -73,6 +73,7 @@ describe('a file of variables', () => {
           expect(text).to.match(/^# note\n/);
         },
       ),
+      { examples: [[{ _: "' " }]] },
     );
   });
 
