@@ -70,8 +70,12 @@ export function defineService(context: CommandContext): void {
       });
       if (given.json) return cli.printJson({ units: written });
       for (const { path, isNew } of written) cli.print(`${isNew ? 'written  ' : 'unchanged'} ${path}`);
-      const next = `systemctl ${user ? '--user ' : ''}enable --now ${startable(units, given.instance).join(' ')}`;
-      cli.print(`\nNext: ${next}`);
+      const systemctl = `systemctl${user ? ' --user' : ''}`;
+      const usual = dirOf(cli, given);
+      // Elsewhere systemd does not see them.
+      const first = dir === usual ? '' : `put them into ${usual}, ${systemctl} daemon-reload, `;
+      const names = startable(units, given.instance).join(' ');
+      cli.print(`\nNext: ${first}${systemctl} enable --now ${names}`);
       if (user) cli.print('      loginctl enable-linger   # it runs while you are not logged in, too');
     });
   withExamples(service, [

@@ -60,7 +60,9 @@ describe('podiod service', function () {
     const install = ['service', 'install', '--config', config, '--dir', dir];
     const first = await podiodHere(install);
     expect(first.stdout).to.include(`written   ${dir}/podiod.service`);
-    expect(first.stdout).to.include('systemctl enable --now podiod.socket podiod.service');
+    expect(first.stdout).to.include(
+      '\nNext: put them into /etc/systemd/system, systemctl daemon-reload, systemctl enable --now podiod.socket podiod.service\n',
+    );
     const { complaints, exposure } = systemd(dir, 'podiod.service', 'podiod.socket');
     expect(complaints).to.equal('');
     expect(exposure).to.be.at.most(2);
