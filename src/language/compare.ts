@@ -184,7 +184,10 @@ export function textOf(value: unknown): string {
   if (isTyped(value)) return showValues(value.type, value.values, { config: value.config });
   if (value instanceof Date) return Number.isFinite(value.getTime()) ? value.toISOString() : '';
   if (Array.isArray(value)) return value.map(textOf).join(', ');
-  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+  if (typeof value !== 'object') return String(value);
+  // Liquid's `nil`, `empty` and `blank` are objects that stand for something.
+  const meant: unknown = typeof value.valueOf === 'function' ? value.valueOf() : value;
+  return meant === value ? JSON.stringify(value) : textOf(meant);
 }
 
 const lower = (text: string): string => squeeze(text).toLowerCase();

@@ -92,6 +92,7 @@ describe('template', () => {
     ['{{ fields.status | first }} {{ fields.status | join: "+" }} {{ fields.team | last }}', 'Won Won Bo'],
     ['{{ fields.none | join: "+" }}{{ fields.none | map: "mail" }}{{ fields.none | first }}.', '.'],
     ['{{ "now" | date: "%F %H:%M" }}', '2026-01-31 13:00'],
+    ['{{ nil }}{{ fields.none | default: nil }}{{ nil | money: "EUR" }}{{ empty | plain }}{{ blank }}.', '.'],
     [
       '{{ fields.client.id }} {{ fields.client | link }} {{ item | link }}',
       '12 https://podio.com/acme https://x',
