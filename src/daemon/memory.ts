@@ -12,7 +12,7 @@ import type { Store } from '../store/contract.ts';
 const YOUNG_BYTES = 16 * 1024 * 1024;
 
 /** How much garbage may gather among old objects before V8 looks at them, in percent of what lives. Its own is 300. */
-const OLD_GARBAGE_PERCENT = 60;
+const OLD_GARBAGE_PERCENT = 30;
 
 /** V8 takes limits only when it starts, but asks these flags each time. Answers how to end it. */
 export function boundHeap(): Cancel {

@@ -41,7 +41,7 @@ export interface FeedLimits {
   readonly bytes: number;
 }
 
-const LIMITS: FeedLimits = { entries: 256, chunks: 8, bytes: 8 * 1024 * 1024 };
+const LIMITS: FeedLimits = { entries: 128, chunks: 8, bytes: 8 * 1024 * 1024 };
 
 /** @param lowest the position of the reader that is furthest behind: nobody needs again what lies before it */
 export function makeFeed(
