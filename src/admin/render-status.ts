@@ -189,12 +189,15 @@ const isCount = (column: string): boolean => ['lag', 'in hand', 'parked'].includ
 
 const inShadow = (cell: Cell): Cell => ({ ...cell, text: `${cell.text} in shadow` });
 
-function stateOf({ state, waiting, degraded }: RuleStatus): Cell {
+function stateOf({ state, waiting, throttled, degraded }: RuleStatus): Cell {
   switch (state) {
     case 'running':
       // Below stands what of it is.
       if (degraded) return { text: 'degraded', style: 'red' };
-      return waiting > 0 ? { text: 'retrying', style: 'yellow' } : { text: 'running', style: 'green' };
+      // Who waits for a turn has not been tried yet.
+      return waiting > (throttled?.runs ?? 0)
+        ? { text: 'retrying', style: 'yellow' }
+        : { text: 'running', style: 'green' };
     case 'waiting for setup':
       return { text: 'no set-up', style: 'red' };
     case 'paused':

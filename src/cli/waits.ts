@@ -32,10 +32,13 @@ export function makeWaits(
     asksLeft--;
     try {
       const { changes } = (await daemon.why({ event: String(seq) })) as WhyAnswer;
-      return changes
-        .flatMap(({ rules }) => rules)
-        .filter(({ verdict }) => verdict === 'waiting' || verdict === 'paused')
-        .map(({ rule, why }) => ({ rule, why, until: null }));
+      return (
+        changes
+          // Of a change that several hooks told of, once.
+          .flatMap(({ seqs, rules }) => (seqs[0] === seq ? rules : []))
+          .filter(({ verdict }) => verdict === 'waiting' || verdict === 'paused')
+          .map(({ rule, why }) => ({ rule, why, until: null }))
+      );
     } catch {
       // None runs, or it is busy ending: then the disk has said what there is to say.
       asksLeft = 0;

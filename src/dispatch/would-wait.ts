@@ -22,8 +22,11 @@ export function wouldWait({ mode, timezone }: ModeOf, event: PodioEvent): string
       const closes = closesAt(mode, event, timezone);
       return `would join the batch of up to ${mode.max} events that closes ${closes} (mode batch)`;
     }
-    case 'throttle':
-      return `would begin when fewer than ${mode.max} runs have begun within the last ${showDuration(mode.perMs)} (mode throttle)`;
+    case 'throttle': {
+      const { max, perMs } = mode;
+      const few = max === 1 ? 'no run has' : `fewer than ${max} runs have`;
+      return `would begin when ${few} begun within the last ${showDuration(perMs)} (mode throttle)`;
+    }
   }
 }
 
@@ -48,7 +51,7 @@ export function modeOfReplay({ mode }: Pick<Rule, 'mode'>, events: number): stri
   if (mode.kind !== 'throttle')
     return `each by itself: \`mode: ${mode.kind}\` is for events as they come, not for a replay`;
   const { max, perMs } = mode;
-  const most = `no more than ${max} begin in ${showDuration(perMs)} (mode throttle)`;
+  const most = `${max === 1 ? 'no more than 1 begins' : `no more than ${max} begin`} in ${showDuration(perMs)} (mode throttle)`;
   const waits = Math.floor((events - 1) / max);
   return waits > 0 ? `${most}: the last one in ${showDuration(waits * perMs)} at the earliest` : most;
 }

@@ -12,7 +12,7 @@ import { knowsField, type LearningFieldDirectory } from '../../podio/fields.ts';
 import { makeItemReader } from '../../podio/index.ts';
 import type { Seen } from '../../recover/missed.ts';
 import { editedSince, PAGE_LIMIT } from '../../recover/pages.ts';
-import type { Journal, StoreReader } from '../../store/contract.ts';
+import type { Journal, Lanes, StoreReader } from '../../store/contract.ts';
 import { makeMemoryStore } from '../../store/memory.ts';
 import { makeTurnedClock } from '../stage/clock.ts';
 import { asTried, isRunWithOthers, openStage } from '../stage/stage.ts';
@@ -327,6 +327,11 @@ async function run(deps: BacktestDeps, apps: readonly WatchedApp[], past: Past):
           onProgress(`${counts.ran} of ${changes.length} events, ${counts.fired} fired`);
       }
       if (!signal.aborted) await stage.goTo(span.until);
+      const waiting = signal.aborted ? 0 : await gatheredIn(store.lanes, rule.name);
+      if (waiting > 0)
+        notes.push(
+          `at the end ${waiting === 1 ? '1 event waits' : `${waiting} events wait`} to be run, as the rule's mode says`,
+        );
     } catch (error) {
       if (!signal.aborted) throw error;
     }
@@ -346,6 +351,9 @@ async function run(deps: BacktestDeps, apps: readonly WatchedApp[], past: Past):
     hits,
   };
 }
+
+const gatheredIn = async (lanes: Pick<Lanes, 'status'>, rule: string): Promise<number> =>
+  (await lanes.status()).find(lane => lane.rule === rule)?.gathered ?? 0;
 
 /** What can't be told, whatever is read. */
 function notesOn(

@@ -62,7 +62,7 @@ export function* showBacktest(cli: Cli, report: BacktestReport): Generator<strin
   if (fired > hits.length) yield cli.style('gray', `... and ${fired - hits.length} more (--limit, --json)`);
   if (hits.length > 0) yield '';
   const span = `${since.slice(0, 10)} to ${until.slice(0, 10)}`;
-  yield `${cli.style('bold', plain(rule))} would have fired ${times(fired)}, for ${count(items, 'item')}, ${span}${failed > 0 ? `; ${failed} failed` : ''}`;
+  yield `${cli.style('bold', plain(rule))} ${fired === 0 ? 'would not have fired' : `would have fired ${times(fired)}, for ${count(items, 'item')}`}, ${span}${failed > 0 ? `; ${failed} failed` : ''}`;
   const stopped = Object.entries(stoppedBy).map(([by, n]) => `${n} by ${by}`);
   yield `${count(events, 'event')} looked at${ran < events ? `, ${ran} run` : ''}, ${filtered} filtered out${stopped.length > 0 ? ` (${stopped.join(', ')})` : ''}`;
   yield `${count(calls.made, 'call')} to Podio${calls.kept > 0 ? `, ${calls.kept} answers from before` : ''}`;

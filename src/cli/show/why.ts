@@ -101,6 +101,8 @@ const CALLED: Readonly<Record<string, string>> = {
   'rule.where': 'where',
   'on.fields': 'fields',
   'rule.own': 'own',
+  'rule.mode': 'mode',
+  'rule.confirm': 'confirm',
 };
 
 function stepLine({ step, branch, outcome, attempts, ms, error }: StepVerdict): string {

@@ -17,6 +17,7 @@ const RULES = {
     where: { 'fields.stauts': { exists: false } },
     steps: ['audit'],
   },
+  settles: { on: { app: 'leads', events: 'item.update' }, mode: { settle: '1h' }, steps: ['audit'] },
   morning: { on: { schedule: '0 9 * * *', timezone: 'UTC' }, steps: ['audit'] },
 };
 
@@ -262,6 +263,16 @@ describe('podiod backtest', function () {
     ]);
     expect(stdout).to.include('... and 4 more');
     expect(stdout).to.include('\nthe app has no field `stauts`: taken for empty\n');
+  });
+
+  it('says of a mode that still waits at the end that it does', async () => {
+    await using place = await site();
+    fill(place);
+    const { fired, notes } = await report(place, '--rule', 'settles');
+    expect(fired).to.equal(0);
+    expect(notes).to.include("at the end 3 events wait to be run, as the rule's mode says");
+    const { stdout } = await place.podiod(['backtest', '--since', '1h', '--yes', '--rule', 'settles']);
+    expect(stdout).to.match(/^settles would not have fired, /m);
   });
 
   for (const [what, argv, said] of [

@@ -56,6 +56,9 @@ describe('Replay', () => {
     expect(await told({ kind: 'throttle', max: 2, perMs: 60_000 })).to.equal(
       'no more than 2 begin in 1m (mode throttle): the last one in 2m at the earliest',
     );
+    expect(await told({ kind: 'throttle', max: 1, perMs: 60_000 })).to.equal(
+      'no more than 1 begins in 1m (mode throttle): the last one in 4m at the earliest',
+    );
     expect(await told({ kind: 'throttle', max: 5, perMs: 60_000 })).to.equal(
       'no more than 5 begin in 1m (mode throttle)',
     );
