@@ -343,6 +343,8 @@ export class Runner implements Taker {
       if (pause.kind === 'gathered') pause = await this.#gather(slot);
       // The slot is held until the record is on disk: a disk that is slower than the steps slows them down.
       if (pause.kind === 'ended' && !(await this.#record(slot, pause))) pause = ABORTED;
+      // Whoever ends the process while it waits for its turn, it is not the one.
+      if (pause.kind === 'throttled' && alone && !(await this.#held?.mark(run.key, false))) pause = ABORTED;
     } catch (error) {
       log.error('run failed inside podiod', { seq: run.key.seq, event: run.key.eventId, error });
       pause = { kind: 'halted', step: '', error: 'a fault in podiod itself; the log has it' };
@@ -354,7 +356,9 @@ export class Runner implements Taker {
       this.#queue.drop(run.ticket);
       run.ticket = undefined;
     }
-    if (this.#caution !== undefined && pause.kind !== 'aborted') this.#acquit(run, this.#caution);
+    // What waits for its turn was not tried: it is neither guilty nor proved harmless.
+    const wasTried = pause.kind !== 'aborted' && pause.kind !== 'throttled';
+    if (this.#caution !== undefined && wasTried) this.#acquit(run, this.#caution);
     switch (pause.kind) {
       case 'ended':
         this.#count(run, pause.outcome);

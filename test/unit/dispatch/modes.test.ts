@@ -813,6 +813,43 @@ describe('mode throttle', () => {
     expect(seen.indexOf(2)).to.be.within(0, 3);
   });
 
+  it('one that waits is not what ends the process, and one that does is found all the same', async () => {
+    const seen: number[] = [];
+    let ends = 0;
+    const world = new World({
+      rules: [ruleOf({ kind: 'throttle', max: 1, perMs: MINUTE })],
+      work: {
+        work: ({ event }) => {
+          seen.push(event.seq);
+          if (event.seq !== 4) return undefined;
+          ends++;
+          return new Promise<never>(() => {});
+        },
+      },
+    });
+    await world.start();
+    await world.append(...[1, 2, 3, 4].map(item => itemUpdate(item, 1)));
+    // Killed by others, while the second and the third wait for their turn.
+    for (let kills = 0; kills < 8; kills++) {
+      await world.clock.advance(6000);
+      await world.crash();
+    }
+    expect(await world.store.parking.list()).to.deep.equal([]);
+    for (let life = 0, ended = 0; life < 20; life++) {
+      await world.clock.advance(5 * MINUTE);
+      if (ends > ended) await world.crash();
+      ended = ends;
+    }
+    expect((await world.runs()).map(([, seq, outcome]) => [seq, outcome])).to.deep.equal([
+      [1, 'settled'],
+      [2, 'settled'],
+      [3, 'settled'],
+      [4, 'parked'],
+    ]);
+    expect(seen.filter(seq => seq !== 4)).to.deep.equal([1, 2, 3]);
+    expect(ends).to.be.at.most(4);
+  });
+
   it('what is filtered and what is tried again begins nothing', async () => {
     const seen: number[] = [];
     let fails = 3;
