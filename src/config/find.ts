@@ -63,8 +63,8 @@ export async function findConfig(options: {
   return {
     problem: notFound(
       'no config file was found',
-      `looked for ${PLACES.slice(0, -1).join(', ')} and package.json#${MODULE} in ${cwd} and the folders above it, then ` +
-        `for ${systemFile}; name one with --config FILE or $PODIOD_CONFIG, or have \`podiod init\` make one`,
+      `\`podiod init\` makes one, --config FILE or $PODIOD_CONFIG names one; looked for .podiorc and .config/podiorc, with .yml, .yaml, ` +
+        `.json or nothing behind, and package.json#${MODULE}, in ${cwd} and the folders above it, and for ${systemFile}`,
     ),
   };
 }

@@ -22,7 +22,9 @@ export class ConfigError extends PodiodError {
     const errors = diagnostics.filter(({ severity }) => severity === 'error').length;
     const summary = `${errors === 1 ? 'one problem' : `${errors} problems`} in the config`;
     super('CONFIG_INVALID', `${rendered}\n\n${summary}`, {
-      hint: 'podiod check looks at it without starting anything.',
+      hint: diagnostics.some(({ code }) => code === 'CONFIG_NOT_FOUND')
+        ? 'docs/guide.md leads from nothing to a tested rule.'
+        : 'podiod check looks at it without starting anything.',
       retry: 'never',
     });
     this.diagnostics = diagnostics;
