@@ -31,8 +31,8 @@ export function boundHeap(): Cancel {
   return () => observer.disconnect();
 }
 
-/** The garbage of the start is given back so soon after it, milliseconds. */
-const FIRST_MS = 500;
+/** The garbage of the start, and of the first look at the hooks, is given back so soon after it, milliseconds. */
+const FIRST_MS = 2000;
 /** How long nothing has to come before memory is given back, milliseconds. */
 const QUIET_MS = 2000;
 /** And by how much it has to have grown since the last time. */

@@ -23,7 +23,7 @@ describe('restWhenQuiet', () => {
 
   it('gives memory back soon after the start, and again only when it has grown', async () => {
     const { clock, state, stop } = world();
-    await clock.advance(1000);
+    await clock.advance(2500);
     expect(state.rests).to.equal(1);
     state.rss = 119 * MIB;
     await clock.advance(60_000);
@@ -36,7 +36,7 @@ describe('restWhenQuiet', () => {
 
   it('does not while events come', async () => {
     const { clock, state, stop } = world();
-    await clock.advance(1000);
+    await clock.advance(2500);
     for (let n = 0; n < 20; n++) {
       state.head += 1;
       state.rss = 300 * MIB;
@@ -50,7 +50,7 @@ describe('restWhenQuiet', () => {
 
   it('does not while a backlog is worked off', async () => {
     const { clock, state, stop } = world();
-    await clock.advance(1000);
+    await clock.advance(2500);
     for (let n = 0; n < 20; n++) {
       state.done += 1;
       state.rss = 300 * MIB;
