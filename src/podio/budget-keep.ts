@@ -10,8 +10,9 @@ const PREFIX = 'budget/';
 
 /**
  * What must outlive a restart of what is known of each identity's budget, in the store under `budget/{identity}`: a wait
- * that Podio asked for, and how much background work was done lately. Or a daemon that is started again and again would
- * call into the one and use up the other.
+ * that Podio asked for, how much background work was done lately, and of what ceiling it is a part. Or a daemon that is
+ * started again and again would call into the one and use up the other, and one whose ceiling was raised would stand still
+ * until some other call tells of it.
  */
 export interface BudgetKeep {
   /** Resolves when what was kept counts again; reads the store once for each identity. Never rejects. */
@@ -39,7 +40,11 @@ export function makeBudgetKeep(options: {
     if (!isRecord(kept)) return;
     // A clock that was set back makes waits no longer than they were.
     const elapsed = Math.max(0, clock.now() - (Number(kept.at) || 0));
-    budget.restore(identity, { pausedMs: Number(kept.pausedMs) || 0, background: binsOf(kept) }, elapsed);
+    budget.restore(
+      identity,
+      { pausedMs: Number(kept.pausedMs) || 0, limits: limitsOf(kept), background: binsOf(kept) },
+      elapsed,
+    );
     const loginMs = (Number(kept.loginMs) || 0) - elapsed;
     if (loginMs > 0) pace.limited(identity, loginMs);
   };
@@ -68,6 +73,14 @@ export function makeBudgetKeep(options: {
       else void write(identity);
     },
   };
+}
+
+function limitsOf({ limits }: Readonly<Record<string, unknown>>): Spent['limits'] {
+  const of = (bucket: Bucket) => {
+    const limit = isRecord(limits) ? limits[bucket] : undefined;
+    return typeof limit === 'number' && limit > 0 ? { [bucket]: limit } : {};
+  };
+  return { ...of('general'), ...of('limited') };
 }
 
 /** Whatever stands there: what is no pair of numbers is left out. */

@@ -57,9 +57,10 @@ export interface Budget {
   status(): readonly BudgetStatus[];
 }
 
-/** Of one identity: how long it is still paused, and its background calls of the last hour. */
+/** Of one identity: how long it is still paused, its ceilings as a header told them last, its background calls of the last hour. */
 export interface Spent {
   readonly pausedMs: number;
+  readonly limits: Partial<Readonly<Record<Bucket, number>>>;
   readonly background: Readonly<Record<Bucket, readonly Bin[]>>;
 }
 
@@ -80,6 +81,8 @@ interface Known {
 
 interface Account {
   readonly known: Map<Bucket, Known>;
+  /** Ceilings that were told before a restart: they count until a header tells of one anew. */
+  before: Spent['limits'];
   /** Where a header has shown an operation to belong. */
   readonly bucketOf: Map<string, Bucket>;
   /** Calls granted so far. */
@@ -103,6 +106,7 @@ export function makeBudget(options: {
     if (!account) {
       account = {
         known: new Map(),
+        before: {},
         bucketOf: new Map(),
         granted: { general: 0, limited: 0 },
         onTheWay: { general: 0, limited: 0 },
@@ -118,7 +122,7 @@ export function makeBudget(options: {
     account.bucketOf.get(operation) ?? (LIMITED_OPERATIONS.has(operation) ? 'limited' : 'general');
 
   const shareIn = (account: Account | undefined, bucket: Bucket): number =>
-    shareOf(account?.known.get(bucket)?.limit ?? DOCUMENTED[bucket], backgroundShare);
+    shareOf((account && limitOf(account, bucket)) ?? DOCUMENTED[bucket], backgroundShare);
 
   const shareWait = (account: Account, bucket: Bucket): number =>
     account.background[bucket].waitBelow(shareIn(account, bucket));
@@ -200,15 +204,20 @@ export function makeBudget(options: {
     pause,
 
     spent(identity) {
-      const { background, pausedUntil } = accountOf(identity);
+      const account = accountOf(identity);
+      const { background, pausedUntil } = account;
+      const general = limitOf(account, 'general');
+      const limited = limitOf(account, 'limited');
       return {
         pausedMs: Math.max(0, pausedUntil - clock.monotonic()),
+        limits: { ...(general !== undefined && { general }), ...(limited !== undefined && { limited }) },
         background: { general: background.general.bins(), limited: background.limited.bins() },
       };
     },
 
-    restore(identity, { pausedMs, background }, elapsedMs) {
+    restore(identity, { pausedMs, limits, background }, elapsedMs) {
       const account = accountOf(identity);
+      account.before = limits;
       for (const bucket of ['general', 'limited'] as const) {
         account.background[bucket].restore(
           background[bucket].map(([agoMs, calls]) => [agoMs + elapsedMs, calls]),
@@ -246,14 +255,18 @@ export function makeBudget(options: {
   };
 }
 
+/** A bucket's ceiling as it was told last; undefined when nobody has told of it yet. */
+const limitOf = ({ known, before }: Account, bucket: Bucket): number | undefined =>
+  known.get(bucket)?.limit ?? before[bucket];
+
 /**
  * Which bucket an answer's ceiling belongs to. The limit alone tells, as long as it matches one bucket only; ceilings
  * that support has raised match neither at first, and then the smaller one is the limited one.
  */
 function classify(account: Account, operation: string, assumed: Bucket, limit: number): Bucket {
   const learned = account.bucketOf.get(operation) ?? assumed;
-  const general = account.known.get('general')?.limit;
-  const limited = account.known.get('limited')?.limit;
+  const general = limitOf(account, 'general');
+  const limited = limitOf(account, 'limited');
   const isGeneral = limit === (general ?? DOCUMENTED.general);
   const isLimited = limit === (limited ?? DOCUMENTED.limited);
   if (isGeneral !== isLimited) return isGeneral ? 'general' : 'limited';

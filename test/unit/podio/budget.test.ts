@@ -126,6 +126,19 @@ describe('podio budget', () => {
     call(budget, 1_000, 999, background);
   });
 
+  it('takes the share of the ceiling that was told before a restart, until another one is told', () => {
+    const { budget } = setUp();
+    for (let n = 0; n < 80; n++)
+      call(budget, 10_000, 9_900 - n, { operation: 'items.filter', priority: 'background' });
+    const { budget: next } = setUp();
+    next.restore(ID, budget.spent(ID), 1_000);
+    expect(next.wait(ID, 'items.filter', 'background')).to.equal(0);
+    expect(next.share(ID)).to.deep.equal({ general: 300, limited: 3_000 });
+    call(next, 250, 100, { operation: 'items.filter' });
+    expect(next.share(ID).limited).to.equal(75);
+    expect(next.wait(ID, 'items.filter', 'background')).to.be.above(50 * MINUTE);
+  });
+
   it('tries now and then whether a window that looks used up has been renewed', async () => {
     const { budget, clock } = setUp();
     call(budget, 1_000, 20);

@@ -329,32 +329,36 @@ describe('podio client', () => {
       await again.client.apps.get(BOT, 101);
     });
 
-    it('gives background work no second share because of a restart', async () => {
-      const podio = makePodio(() => ({
-        body: APP,
-        headers: { 'X-Rate-Limit-Limit': '1000', 'X-Rate-Limit-Remaining': '900' },
-      }));
-      await using stub = await startStub(podio.answer);
-      const clock = makeVirtualClock();
-      const settings = makeSettings();
-      const options = { settings, clock, backgroundShare: 0.01 };
-      let done = 0;
-      for (let start = 0; start < 4; start++) {
-        const { client } = makeClient(stub.url, options);
-        for (let n = 0; n < 6; n++) {
-          const [{ status }] = await Promise.allSettled([
-            client.apps.get(LEADS, 101, { priority: 'background' }),
-          ]);
-          if (status === 'fulfilled') done += 1;
+    for (const [ceiling, share] of [
+      ['1000', 10],
+      ['2000', 20],
+    ] as const)
+      it(`gives background work no second share of ${ceiling} calls because of a restart, and no smaller one`, async () => {
+        const podio = makePodio(() => ({
+          body: APP,
+          headers: { 'X-Rate-Limit-Limit': ceiling, 'X-Rate-Limit-Remaining': '900' },
+        }));
+        await using stub = await startStub(podio.answer);
+        const clock = makeVirtualClock();
+        const settings = makeSettings();
+        const options = { settings, clock, backgroundShare: 0.01 };
+        let done = 0;
+        for (let start = 0; start < 4; start++) {
+          const { client } = makeClient(stub.url, options);
+          for (let n = 0; n < 6; n++) {
+            const [{ status }] = await Promise.allSettled([
+              client.apps.get(LEADS, 101, { priority: 'background' }),
+            ]);
+            if (status === 'fulfilled') done += 1;
+          }
+          // Live work has what it needs.
+          await client.apps.get(LEADS, 101);
+          await clock.advance(60_000);
         }
-        // Live work has what it needs.
-        await client.apps.get(LEADS, 101);
-        await clock.advance(60_000);
-      }
-      expect(done).to.equal(10);
-      await clock.advance(HOUR);
-      await makeClient(stub.url, options).client.apps.get(LEADS, 101, { priority: 'background' });
-    });
+        expect(done).to.equal(share);
+        await clock.advance(HOUR);
+        await makeClient(stub.url, options).client.apps.get(LEADS, 101, { priority: 'background' });
+      });
 
     it('refuses the calls that already stood in line when the 420 came', async () => {
       const podio = makePodio(() => ({ status: 420, body: ERROR('rate_limit', 'wait 60 seconds') }));
