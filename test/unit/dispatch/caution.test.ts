@@ -262,8 +262,8 @@ describe('Caution', () => {
     this.timeout(60_000);
     await fc.assert(
       fc.asyncProperty(
-        fc.array(fc.nat(1900), { minLength: 20, maxLength: 20 }),
-        fc.array(fc.nat(1500), { minLength: 4, maxLength: 30 }),
+        fc.array(fc.nat(1900), { minLength: 20, maxLength: 20, size: 'max' }),
+        fc.array(fc.nat(1500), { minLength: 4, maxLength: 30, size: 'max' }),
         fc.option(fc.nat(3), { nil: undefined }),
         async (kills, ms, guilty) => {
           const poison = new Set(guilty === undefined ? [] : [guilty + 1]);
@@ -376,7 +376,7 @@ describe('Caution', () => {
           fc.record({
             events: fc.constant(events),
             later: fc.constant(later),
-            kills: fc.array(fc.nat(1900), { maxLength: 20 }),
+            kills: fc.array(fc.nat(1900), { maxLength: 20, size: 'max' }),
             concurrency: fc.integer({ min: 1, max: 4 }),
             ms: fc.array(fc.nat(1500), { minLength: 1, maxLength: 12 }),
             poison: fc.uniqueArray(

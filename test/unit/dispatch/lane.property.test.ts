@@ -63,8 +63,8 @@ describe('Lane, whatever happens', () => {
     this.timeout(60_000);
     await fc.assert(
       fc.asyncProperty(
-        fc.array(move, { minLength: 3, maxLength: 30 }),
-        fc.array(temper, { minLength: 1, maxLength: 12 }),
+        fc.array(move, { minLength: 3, maxLength: 30, size: 'max' }),
+        fc.array(temper, { minLength: 1, maxLength: 12, size: 'max' }),
         async (moves, tempers) => {
           let broken = false;
           let away = false;

@@ -90,48 +90,52 @@ describe('Window', () => {
       fc.record({ kind: fc.constantFrom('settle' as const, 'again' as const), pick: fc.nat(20) }),
     );
     fc.assert(
-      fc.property(fc.array(move, { maxLength: 200 }), fc.integer({ min: 1, max: 5 }), (moves, step) => {
-        const window = new Window<number>(wide);
-        const open = new Set<number>();
-        const inHand: Slot<number>[] = [];
-        const settled: Record<string, number[]> = { a: [], b: [], c: [] };
-        let seq = 0;
-        for (const made of moves) {
-          const [slot] =
-            made.kind === 'settle' || made.kind === 'again'
-              ? inHand.splice(made.pick % (inHand.length || 1), 1)
-              : [];
-          if (made.kind === 'add') {
-            seq += step;
-            window.add(seq, made.order, 1, seq);
-            open.add(seq);
-          } else if (made.kind === 'next') {
-            const next = window.next();
-            if (next) {
-              expect(inHand.map(one => one.order)).to.not.include(next.order);
-              inHand.push(next);
+      fc.property(
+        fc.array(move, { maxLength: 200, size: 'max' }),
+        fc.integer({ min: 1, max: 5 }),
+        (moves, step) => {
+          const window = new Window<number>(wide);
+          const open = new Set<number>();
+          const inHand: Slot<number>[] = [];
+          const settled: Record<string, number[]> = { a: [], b: [], c: [] };
+          let seq = 0;
+          for (const made of moves) {
+            const [slot] =
+              made.kind === 'settle' || made.kind === 'again'
+                ? inHand.splice(made.pick % (inHand.length || 1), 1)
+                : [];
+            if (made.kind === 'add') {
+              seq += step;
+              window.add(seq, made.order, 1, seq);
+              open.add(seq);
+            } else if (made.kind === 'next') {
+              const next = window.next();
+              if (next) {
+                expect(inHand.map(one => one.order)).to.not.include(next.order);
+                inHand.push(next);
+              }
+            } else if (slot && made.kind === 'settle') {
+              open.delete(slot.value);
+              settled[slot.order]?.push(slot.value);
+              window.settle(slot);
+            } else if (slot) {
+              window.again(slot);
             }
-          } else if (slot && made.kind === 'settle') {
-            open.delete(slot.value);
-            settled[slot.order]?.push(slot.value);
-            window.settle(slot);
-          } else if (slot) {
-            window.again(slot);
+            const cursor = window.cursor(seq);
+            expect(Math.min(...open, seq + 1)).to.equal(cursor + 1);
+            expect(window.entries).to.equal(open.size);
           }
-          const cursor = window.cursor(seq);
-          expect(Math.min(...open, seq + 1)).to.equal(cursor + 1);
-          expect(window.entries).to.equal(open.size);
-        }
-        for (let next = window.next() ?? inHand.pop(); next; next = window.next() ?? inHand.pop()) {
-          settled[next.order]?.push(next.value);
-          window.settle(next);
-        }
-        expect(window.cursor(seq)).to.equal(seq);
-        for (const chain of Object.values(settled)) {
-          expect(chain).to.deep.equal([...chain].sort((a, b) => a - b));
-        }
-        expect(Object.values(settled).flat().length * step).to.equal(seq);
-      }),
+          for (let next = window.next() ?? inHand.pop(); next; next = window.next() ?? inHand.pop()) {
+            settled[next.order]?.push(next.value);
+            window.settle(next);
+          }
+          expect(window.cursor(seq)).to.equal(seq);
+          for (const chain of Object.values(settled)) {
+            expect(chain).to.deep.equal([...chain].sort((a, b) => a - b));
+          }
+          expect(Object.values(settled).flat().length * step).to.equal(seq);
+        },
+      ),
     );
   });
 });

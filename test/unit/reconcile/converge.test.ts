@@ -45,7 +45,7 @@ const worlds = fc.record({
     { maxLength: 12 },
   ),
   /** Which call fails, and how often each ping is delivered, while things go wrong. */
-  faults: fc.array(fc.boolean(), { minLength: 1, maxLength: 40 }),
+  faults: fc.array(fc.boolean(), { minLength: 1, maxLength: 40, size: 'max' }),
   pings: fc.array(fc.integer({ min: 0, max: 2 }), { minLength: 1, maxLength: 10 }),
   badRounds: fc.integer({ min: 0, max: 3 }),
   mode: fc.constantFrom('apply' as const, 'repair' as const),

@@ -62,9 +62,12 @@ describe('items page by page', () => {
     const run = fc.record({
       size: fc.integer({ min: 0, max: 120 }),
       limit: fc.integer({ min: 2, max: 40 }),
-      moves: fc.array(fc.array(fc.tuple(fc.boolean(), fc.integer({ min: 1, max: 140 })), { maxLength: 40 }), {
-        maxLength: 30,
-      }),
+      moves: fc.array(
+        fc.array(fc.tuple(fc.boolean(), fc.integer({ min: 1, max: 140 })), { maxLength: 40, size: 'max' }),
+        {
+          maxLength: 30,
+        },
+      ),
     });
     await fc.assert(
       fc.asyncProperty(run, async ({ size, limit, moves }) => {
