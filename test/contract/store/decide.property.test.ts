@@ -81,7 +81,7 @@ for (const { name, make } of WORLDS) {
   describe(`decisions of the ${name} store`, () => {
     it('are those of the plainest model, whatever comes in whatever order', async () => {
       await fc.assert(
-        fc.asyncProperty(fc.array(deed, { minLength: 1, maxLength: 25 }), async deeds => {
+        fc.asyncProperty(fc.array(deed, { minLength: 1, maxLength: 25, size: 'max' }), async deeds => {
           await using world = make();
           const model = new DecideModel();
           let store = await world.open();

@@ -283,7 +283,7 @@ for (const { name, make } of WORLDS) {
         { weight: 1, arbitrary: fc.constant({ restart: true }) },
       );
       await fc.assert(
-        fc.asyncProperty(fc.array(deed, { maxLength: 14 }), async deeds => {
+        fc.asyncProperty(fc.array(deed, { maxLength: 14, size: 'max' }), async deeds => {
           await using world = make();
           let store = await world.open();
           const delivered = new Set([0]);

@@ -281,7 +281,7 @@ describe('what retention removes', () => {
     const [first, ...others] = WORLDS;
     if (!first) throw new Error('there is a store');
     await fc.assert(
-      fc.asyncProperty(fc.array(action, { minLength: 10, maxLength: 60 }), async actions => {
+      fc.asyncProperty(fc.array(action, { minLength: 10, maxLength: 60, size: 'max' }), async actions => {
         const wanted = await play(first.make, actions);
         for (const other of others) expect(await play(other.make, actions)).to.deep.equal(wanted);
       }),

@@ -334,7 +334,7 @@ class Scene {
 describe('gaps, whatever happens', () => {
   it('end told once, open, or counted as lost', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(move, { minLength: 5, maxLength: 40 }), async moves => {
+      fc.asyncProperty(fc.array(move, { minLength: 5, maxLength: 40, size: 'max' }), async moves => {
         const scene = new Scene();
         const { clock } = scene;
         await scene.start();

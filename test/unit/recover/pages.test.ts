@@ -65,7 +65,7 @@ async function read(app: ReturnType<typeof makeApp>, limit: number): Promise<rea
 describe('pages of items', () => {
   it('give every item, each revision once, whatever is edited between two calls', async () => {
     const world = fc.record({
-      seconds: fc.array(fc.nat(6), { minLength: 1, maxLength: 60 }),
+      seconds: fc.array(fc.nat(6), { minLength: 1, maxLength: 60, size: 'max' }),
       edits: fc.array(fc.array(fc.nat(59), { maxLength: 3 }), { maxLength: 5 }),
       limit: fc.integer({ min: 5, max: 20 }),
       inclusive: fc.boolean(),

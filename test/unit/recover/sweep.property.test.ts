@@ -68,7 +68,7 @@ const move: fc.Arbitrary<Move> = fc.oneof(
     weight: 3,
     arbitrary: fc.record({
       kind: fc.constant('sweep' as const),
-      edits: fc.array(fc.nat(30), { maxLength: 14 }),
+      edits: fc.array(fc.nat(30), { maxLength: 14, size: 'max' }),
       failsAfter: fc.option(fc.nat(6), { nil: undefined }),
     }),
   },
@@ -86,7 +86,7 @@ const move: fc.Arbitrary<Move> = fc.oneof(
 const plan = fc.record({
   /** Items that were there before podiod. */
   before: fc.array(fc.integer({ min: 1, max: 4 }), { maxLength: 5 }),
-  moves: fc.array(move, { minLength: 3, maxLength: 60 }),
+  moves: fc.array(move, { minLength: 3, maxLength: 60, size: 'max' }),
   inclusive: fc.boolean(),
   pageLimit: fc.integer({ min: 4, max: 12 }),
   /** Podio's clock against this machine's. */
