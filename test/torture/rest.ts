@@ -68,7 +68,8 @@ export async function bringToRest({ world, storm, start, stop }: Restless): Prom
       throw new Error(JSON.stringify({ unseen, late, degraded, alarms, hooks }));
     },
     'nothing to be left to do',
-    180_000,
+    // What was left open is tried again after minutes.
+    600_000,
   );
   await stop(second);
 }
