@@ -43,3 +43,8 @@ export async function readRunFile(dataDir: string): Promise<RunFile | undefined>
 }
 
 export const removeRunFile = (dataDir: string): Promise<void> => rm(pathIn(dataDir), { force: true });
+
+/** For one that may not have come to write it: what stands there may tell of one before, which was killed. */
+export async function removeOwnRunFile(dataDir: string): Promise<void> {
+  if ((await readRunFile(dataDir))?.pid === process.pid) await removeRunFile(dataDir);
+}

@@ -648,13 +648,13 @@ export interface Timer extends TimerSetting {
   readonly stamp: number;
 }
 
-/** Level, not edge: what is due is told until it is set anew or cleared. */
 export interface TimerCount {
   readonly count: number;
   /** Milliseconds; less than 0: it has been due for so long. */
   readonly nextMs: number;
 }
 
+/** Level, not edge: what is due is told until it is set anew or cleared. */
 export interface Timers {
   /** Each takes the place of what stood under its rule and key. One transaction. */
   set(timers: readonly TimerSetting[]): Promise<void>;

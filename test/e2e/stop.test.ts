@@ -1,6 +1,7 @@
 // SIGTERM: what is in hand is finished, within the deadline, and nothing is lost whatever happens.
 
 import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect } from 'chai';
@@ -152,11 +153,15 @@ describe('stopping podiod', function () {
       const site = await gatedSite({}, { stopTimeout: '2s' });
       const faults = makeFaults(compileFaults(folder.path), folder.path, site.dataDir);
       faults.flush(1000);
+      // Of one before, which was killed, and nobody has looked yet at what that had in hand.
+      mkdirSync(site.dataDir, { recursive: true, mode: 0o700 });
+      writeFileSync(join(site.dataDir, 'run.json'), '{"pid":4711}');
       const daemon = site.run({ env: faults.env });
       await until(() => daemon.log() !== '', 'a first word');
       // Not 0, with which it would end once it has started.
       expect(await daemon.end('SIGTERM')).to.equal(1);
       expect(daemon.log()).to.include('podiod has not started, and so not stopped, in time, ending');
+      expect(existsSync(join(site.dataDir, 'run.json'))).to.equal(true);
       await (await site.boot()).end('SIGTERM');
     });
 });

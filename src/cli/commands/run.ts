@@ -47,7 +47,7 @@ export async function runDaemon({ cli, exit }: CommandContext, options: CommonOp
     reloadAsked = true;
   };
   cli.io.onReload(() => reload());
-  const [{ startDaemon }, { makeAttribution }, { removeRunFile }, { loadConfigOrFail, makeCommandLog }] =
+  const [{ startDaemon }, { makeAttribution }, { removeOwnRunFile }, { loadConfigOrFail, makeCommandLog }] =
     await Promise.all([
       import('../../daemon/index.ts'),
       import('../../plugin/attribution.ts'),
@@ -93,7 +93,7 @@ export async function runDaemon({ cli, exit }: CommandContext, options: CommonOp
       stopTimeoutMs: config.stopTimeoutMs,
     });
     manager?.end();
-    await removeRunFile(dataDir);
+    await removeOwnRunFile(dataDir);
     return exit(EXIT.failed);
   }
   manager?.watch(daemon);
@@ -112,7 +112,7 @@ export async function runDaemon({ cli, exit }: CommandContext, options: CommonOp
   if (hasStopped) return;
   log.error('podiod has not stopped in time, ending', { stopTimeoutMs, unstopped: daemon.unstopped() });
   // What is left unfinished goes on at the next start. A file that names this process would mislead the commands.
-  await removeRunFile(dataDir);
+  await removeOwnRunFile(dataDir);
   exit(EXIT.failed);
 }
 
