@@ -135,7 +135,7 @@ export function makeRuleTimers(deps: RuleTimersDeps): RuleTimers {
   const running = new Set<Promise<void>>();
   /** Rules and items that are being looked at: one look at a time. */
   const chains = new Map<string, Promise<unknown>>();
-  /** Items that are due and could not be looked at, by rule and item: since when, wall time. */
+  /** What is due and could not be looked at, by rule and timer: since when, wall time. */
   const late = new Map<string, { readonly rule: string; readonly since: number }>();
   let upSince = 0;
   let signal: AbortSignal = stopping.signal;
@@ -276,7 +276,7 @@ export function makeRuleTimers(deps: RuleTimersDeps): RuleTimers {
       try {
         await oneByOne(`${rule} ${itemId}`, () => look(rule, app, item, now));
         await timers.clear(group.filter(({ key }) => key === lookKey(itemId)));
-        late.delete(`${rule} ${itemId}`);
+        notLate(group);
       } catch (thrown) {
         const error = coerceError(thrown);
         if (error instanceof StoreError || signal.aborted) throw error;
@@ -294,8 +294,8 @@ export function makeRuleTimers(deps: RuleTimersDeps): RuleTimers {
   };
 
   const putOff = async (group: readonly Timer[], error: Error): Promise<void> => {
-    for (const { rule, value } of group) {
-      const place = `${rule} ${(value as Note).item}`;
+    for (const { rule, key } of group) {
+      const place = `${rule} ${key}`;
       if (!late.has(place)) late.set(place, { rule, since: clock.now() });
     }
     // One identity's budget says nothing of another's, and that it is used up nothing of the item.
@@ -320,9 +320,9 @@ export function makeRuleTimers(deps: RuleTimersDeps): RuleTimers {
     if (!isOver) return putOff(group, new Error('the item is not there'));
     const [{ rule, value } = { rule: '', value: undefined }] = group;
     const itemId = (value as Note).item;
-    late.delete(`${rule} ${itemId}`);
     const all = (byRule.get(rule) ?? []).map(watch => timerKey(watch, itemId));
     await timers.clear([...group, ...(await timers.get(rule, all))]);
+    notLate([...group, ...all.map(key => ({ rule, key }))]);
   };
 
   /** One call for many, one for each of a few. What a list leaves out is asked for by itself. */
@@ -358,6 +358,10 @@ export function makeRuleTimers(deps: RuleTimersDeps): RuleTimers {
       }
     }
     return found;
+  };
+
+  const notLate = (seenTo: readonly Pick<Timer, 'rule' | 'key'>[]): void => {
+    for (const { rule, key } of seenTo) late.delete(`${rule} ${key}`);
   };
 
   const lateOf = (key: string): Pick<TimersStatus, 'lateSince'> => {
@@ -422,6 +426,7 @@ export function makeRuleTimers(deps: RuleTimersDeps): RuleTimers {
       if (events.length > 0) await journal.append(events);
       if (note === undefined) {
         if (before) await timers.clear([before]);
+        notLate([{ rule, key }]);
         continue;
       }
       const inMs = due === undefined ? undefined : due - store.now();
@@ -430,6 +435,7 @@ export function makeRuleTimers(deps: RuleTimersDeps): RuleTimers {
         (before.inMs === undefined) === (inMs === undefined) &&
         JSON.stringify(before.value) === JSON.stringify(note);
       if (!isSame) await timers.set([{ rule, key, inMs, value: note }]);
+      notLate([{ rule, key }]);
       if (inMs !== undefined) dueWake.wake();
     }
   };

@@ -358,6 +358,23 @@ describe('a date that comes', () => {
     await world.down();
   });
 
+  it('that could not be looked at is late no more once it has been moved or taken back, which a look at the app finds', async () => {
+    const world = makeTimedWorld(ruleOf(DATED));
+    await world.up();
+    for (const id of [1, 2]) await world.edit(id, { due: '2026-06-05' });
+    await world.clock.advance(DAY);
+    world.before = async () => {
+      throw new PodioError('PODIO_UNAVAILABLE', 'away');
+    };
+    await world.clock.advance(DAY + 9 * HOUR + MINUTE);
+    expect(world.timers()?.status()[0]).to.have.property('lateSince');
+    await world.edit(1, { due: '2027-06-05' }, false);
+    await world.edit(2, { due: '' }, false);
+    await world.clock.advance(2 * HOUR);
+    expect(world.timers()?.status()[0]).not.to.have.property('lateSince');
+    await world.down();
+  });
+
   it('is moved by an edit, told or not, and taken back with the field or the item', async () => {
     const world = makeTimedWorld(ruleOf(DATED));
     await world.up();
