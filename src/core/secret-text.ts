@@ -45,7 +45,7 @@ const REST = String.raw`[^\s"'<>]`;
 /** All of a keyless webhook behind its host. */
 export const keylessUrls = (): RegExp => new RegExp(`(?<=https?://(?:${KEYLESS})/)${REST}+`, 'gi');
 
-/** What stands before the host of a URL: `user:password`. */
+/** What stands before the host of a URL: `user:password`, a token in its place, or a name alone. */
 export const userinfos = (): RegExp => /(?<=\b[a-z][a-z0-9+.-]*:\/\/)[^\s/"'<>]+(?=@)/gi;
 
 /** Values in the query of a URL under a name that may speak of a secret: rather too many. */
@@ -59,8 +59,9 @@ const isRandom = (text: string): boolean => text.length >= 20 || (text.length >=
 export function secretsInUrls(text: string): string[] {
   const found: string[] = [];
   for (const [info] of text.matchAll(userinfos())) {
-    const password = info.slice(info.indexOf(':') + 1);
-    found.push(password, decoded(password));
+    const colon = info.indexOf(':');
+    const password = info.slice(colon + 1);
+    if (colon >= 0 || isRandom(password)) found.push(password, decoded(password));
   }
   for (const [value] of text.matchAll(secretParams())) {
     if (isRandom(value)) found.push(value, decoded(value));

@@ -33,6 +33,7 @@ describe('secretsInUrls', () => {
   const cases: Record<string, readonly [text: string, found: readonly string[]]> = {
     'a password': ['smtps://me:p%40ss-word@mail.example', ['p%40ss-word', 'p@ss-word']],
     'a token in place of a password': ['https://ghp_0123456789@git.example/x', ['ghp_0123456789']],
+    'no name without a password': ['postgres://postgres@db.example/x', []],
     'tokens of a query': [
       'https://a.example/b?token=0123456789ab&page=2&api_key=xyzxyzxyz9',
       ['0123456789ab', 'xyzxyzxyz9'],
