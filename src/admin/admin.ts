@@ -1,6 +1,7 @@
 /** Health, metrics and the API that the commands use (contract 9). Everything but health wants the token. */
 import type { RequestListener } from 'node:http';
 import { coerceError } from '../core/errors.ts';
+import { loadOnce } from '../core/load-once.ts';
 import type { Log } from '../core/log.ts';
 import type { ReplayAnswer, ReplayWish } from '../dispatch/replay-desk.ts';
 import { type HttpServer, type ListenAt, listen } from '../http/server.ts';
@@ -92,14 +93,12 @@ const MAX_CONNECTIONS = 200;
 
 export function makeAdmin(options: AdminOptions): Admin {
   const log = options.log.child({ module: 'admin' });
-  let app: Promise<RequestListener> | undefined;
+  const app = loadOnce(() => import('./app.ts').then(({ makeApp }) => makeApp({ ...options, log })));
   const handle: RequestListener = (request, response) => {
-    app ??= import('./app.ts').then(({ makeApp }) => makeApp({ ...options, log }));
-    app.then(
+    app().then(
       answer => answer(request, response),
       // No more files may be opened, or podiod is just being replaced by another version.
       thrown => {
-        app = undefined;
         log.error('request failed', { error: coerceError(thrown) });
         response.writeHead(503).end();
       },

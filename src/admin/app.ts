@@ -4,6 +4,7 @@ import type { RequestListener } from 'node:http';
 import Router from '@koa/router';
 import Koa, { type Middleware } from 'koa';
 import { coerceError } from '../core/errors.ts';
+import { loadOnce } from '../core/load-once.ts';
 import { suggestion } from '../core/suggest.ts';
 import type { AdminOptions } from './admin.ts';
 import { AdminError, answerTo } from './errors.ts';
@@ -200,15 +201,13 @@ export function makeApp({ token, deps, metrics, log, mask }: AdminOptions): Requ
 
 /** Loaded with the first body: it takes a tenth of a second and 11 MB, and a daemon may never be sent one. */
 function readBody(): Middleware {
-  let loaded: Promise<Middleware> | undefined;
-  const load = async (): Promise<Middleware> => {
+  const load = loadOnce(async () => {
     const { koaBody } = await import('koa-body');
     return koaBody({ jsonLimit: MAX_BODY, json: true, urlencoded: false, text: false, multipart: false });
-  };
+  });
   return async (ctx, next) => {
     if (ctx.method === 'GET' || ctx.method === 'HEAD') return next();
-    loaded ??= load();
-    return (await loaded)(ctx, next);
+    return (await load())(ctx, next);
   };
 }
 

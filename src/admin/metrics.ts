@@ -1,4 +1,5 @@
 /** What is counted, for Prometheus (contract 9). How it is shown is `exposition.ts`'s, where gauges are handed in. */
+import { loadOnce } from '../core/load-once.ts';
 import type { Metrics } from '../core/metrics.ts';
 import type { StatusFacts } from './status.ts';
 
@@ -57,7 +58,9 @@ export function makeMetrics(): MetricsRegistry {
     tallies: [received, refused, delivered, shadowed, called],
     times: [ingest],
   };
-  let exposition: Promise<(facts: StatusFacts) => Promise<string>> | undefined;
+  const exposition = loadOnce(() =>
+    import('./exposition.ts').then(({ makeExposition }) => makeExposition(counted)),
+  );
 
   return {
     received(type, seconds) {
@@ -69,8 +72,7 @@ export function makeMetrics(): MetricsRegistry {
     apiCalled: (operation, status) => called.count(operation, String(status)),
     contentType: CONTENT_TYPE,
     async text(facts) {
-      exposition ??= import('./exposition.ts').then(({ makeExposition }) => makeExposition(counted));
-      return (await exposition)(facts);
+      return (await exposition())(facts);
     },
   };
 }

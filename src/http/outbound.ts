@@ -5,6 +5,7 @@
 import { lookup as systemLookup } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
 import { PodiodError } from '../core/errors.ts';
+import { loadOnce } from '../core/load-once.ts';
 import { isPrivateAddress } from '../core/networks.ts';
 
 export interface OutboundRules {
@@ -63,8 +64,7 @@ export function outboundFetch(
   lookup: Lookup = systemLookup,
 ): typeof globalThis.fetch {
   if (rules.hosts === undefined && rules.private) return fetch;
-  let made: Promise<typeof globalThis.fetch> | undefined;
-  const make = async (): Promise<typeof globalThis.fetch> => {
+  const make = loadOnce(async () => {
     // Loaded when it is needed: most configs restrict nothing.
     const undici = await import('undici');
     const agent = new undici.Agent(rules.private ? {} : { connect: { lookup: guardedLookup(lookup) } });
@@ -76,15 +76,14 @@ export function outboundFetch(
     const guardedFetch = (input: unknown, init?: object) =>
       undici.fetch(input as Parameters<typeof undici.fetch>[0], { ...init, dispatcher: guarded });
     return guardedFetch as unknown as typeof globalThis.fetch;
-  };
+  });
   return async (input, init) => {
     checkUrl(rules, new URL(input instanceof Request ? input.url : String(input)));
-    made ??= make();
     try {
       // A Request of this Node's own is none of the package's.
       return input instanceof Request
-        ? await (await made)(input.url, await partsOf(input, init))
-        : await (await made)(input, init);
+        ? await (await make())(input.url, await partsOf(input, init))
+        : await (await make())(input, init);
     } catch (thrown) {
       // What refuses a connection comes wrapped as "fetch failed".
       for (let cause: unknown = thrown; cause instanceof Error; cause = cause.cause)

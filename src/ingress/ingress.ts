@@ -7,6 +7,7 @@ import type { Clock } from '../core/clock.ts';
 import { coerceError, IngressError } from '../core/errors.ts';
 import { refKey } from '../core/event.ts';
 import type { HookPath, Secrets } from '../core/hook.ts';
+import { loadOnce } from '../core/load-once.ts';
 import type { Log } from '../core/log.ts';
 import type { Metrics } from '../core/metrics.ts';
 import { type BareAnswer, type HttpServer, type ListenAt, listen, type Timeouts } from '../http/server.ts';
@@ -89,13 +90,9 @@ export function makeIngress(options: IngressOptions): Ingress {
     });
   };
   let rest: Rest | undefined;
-  let loading: Promise<Rest> | undefined;
-  const load = (): Promise<Rest> => {
-    loading ??= import('./rest.ts').then(({ makeRest }) =>
-      makeRest({ hookAt, refusalOf, notAllowed, take, tell, log }),
-    );
-    return loading;
-  };
+  const load = loadOnce(() =>
+    import('./rest.ts').then(({ makeRest }) => makeRest({ hookAt, refusalOf, notAllowed, take, tell, log })),
+  );
   /** Does `work` with koa, which comes with the first request that needs it. */
   const throughKoa = (response: ServerResponse, work: (koa: Rest) => void): void => {
     if (rest) {
@@ -109,7 +106,6 @@ export function makeIngress(options: IngressOptions): Ingress {
       },
       // No more files may be opened, or podiod is just being replaced by another version.
       thrown => {
-        loading = undefined;
         log.error('request failed', { error: coerceError(thrown) });
         response.writeHead(503, { 'Retry-After': RETRY_AFTER_SECONDS }).end();
       },

@@ -8,6 +8,9 @@ import { jsonLine, prioritized, textLine } from './format.ts';
 import { LEVELS, type Levels, makeLevels } from './levels.ts';
 import { type Mask, makeMask } from './mask.ts';
 
+/** Where winston wants the line. */
+const MESSAGE = Symbol.for('message');
+
 export interface LogOptions {
   readonly level: LogLevel;
   readonly format: 'json' | 'text';
@@ -58,7 +61,7 @@ export function makeLog({
       fields: describe(info.fields, { mask, stacks: Boolean(info.stacks) }) as Record<string, unknown>,
     };
     const text = format === 'json' ? jsonLine(entry) : textLine(entry, colours);
-    info[Symbol.for('message')] = priorities ? prioritized(entry.level, text) : text;
+    info[MESSAGE] = priorities ? prioritized(entry.level, text) : text;
     return info;
   };
   /** With the first line: to read winston takes a twentieth of a start, in which there is mostly nothing to tell. */
@@ -83,8 +86,15 @@ export function makeLog({
         // Asked before anything is put together: most debug lines are never wanted.
         if (closed || !levels.isEnabled(module, level)) return;
         const stacks = levels.isEnabled(module, 'debug');
-        logger ??= open();
-        logger.log({ level, message, stacks, fields: { ...own, ...current(), ...fields } });
+        const entry = { level, message, stacks, fields: { ...own, ...current(), ...fields } };
+        try {
+          logger ??= open();
+        } catch {
+          // The first line may be that no more files can be opened, and who writes one does not reckon with an error.
+          stream.write(`${line(entry)[MESSAGE]}\n`);
+          return;
+        }
+        logger.log(entry);
       };
     return {
       error: write('error'),

@@ -129,6 +129,22 @@ describe('admin API', () => {
     expect((await call('/healthz')).status).to.equal(200);
   });
 
+  it('answers again what it could not read something for, once that can be read', async () => {
+    const { call, post } = await start();
+    for (const [end, ask] of [
+      ['/admin/exposition.ts', () => call('/metrics')],
+      ['/koa-body/dist/esm/index.js', () => post('/api/pause', { rule: 'won-leads' })],
+    ] as const) {
+      const again = unreadable(end);
+      try {
+        expect((await ask()).status, end).to.equal(500);
+      } finally {
+        again();
+      }
+      expect((await ask()).status, end).to.equal(200);
+    }
+  });
+
   const withoutToken = { headers: { Authorization: '' } };
 
   it('takes pauses of a rule or a plugin, and nothing else for one', async () => {

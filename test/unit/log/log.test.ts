@@ -1,9 +1,11 @@
+import { createRequire } from 'node:module';
 import { Writable } from 'node:stream';
 import { stripVTControlCharacters } from 'node:util';
 import { expect } from 'chai';
 import { PodioError, StoreError } from '../../../src/core/errors.ts';
 import type { LogFields } from '../../../src/core/log.ts';
 import { type LogOptions, makeLog, type RootLog } from '../../../src/log/log.ts';
+import { unreadable } from '../../support/unreadable.ts';
 
 const NOW = Date.UTC(2026, 0, 2, 3, 4, 5, 6);
 
@@ -52,6 +54,24 @@ describe('log', () => {
     expect(records).to.deep.equal([
       { time, level: 'info', message: 'event received', seq: 1, key: 'a\nb' },
       { time, level: 'error', message: 'later' },
+    ]);
+  });
+
+  it('writes lines also while winston can not be read', async () => {
+    const require = createRequire(import.meta.url);
+    delete require.cache[require.resolve('winston')];
+    const records = await recordsOf(log => {
+      const again = unreadable('/winston/lib/winston.js');
+      try {
+        log.error('no more files', { seq: 1 });
+      } finally {
+        again();
+      }
+      log.error('later');
+    });
+    expect(records.map(({ message, seq }) => [message, seq])).to.deep.equal([
+      ['no more files', 1],
+      ['later', undefined],
     ]);
   });
 
