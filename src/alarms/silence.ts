@@ -67,7 +67,7 @@ export function makeSilence({ rules, store, wants, clock }: SilenceDeps): () => 
       const since = await lastCame(rule, now - everyMs);
       if (since === undefined) continue;
       known.set(name, since);
-      const quietMs = days === undefined ? now - since : timeOn(days, rule.timezone, since, now);
+      const quietMs = days === undefined ? now - since : timeOn(days, rule.timezone, since, now, everyMs);
       if (quietMs >= everyMs) silent.push({ rule: name, since, everyMs, ...(days && { days }) });
     }
     for (const name of known.keys())

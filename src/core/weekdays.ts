@@ -22,8 +22,17 @@ export function showWeekdays(days: readonly number[]): string {
   return shown.map(day => NAMES[day ?? 0]).join(isRun ? '-' : ', ');
 }
 
-/** How much of the time between two instants lies on these days of the week, by the clocks of the zone. */
-export function timeOn(days: readonly number[], timezone: string, from: number, to: number): number {
+/**
+ * How much of the time between two instants lies on these days of the week, by the clocks of the zone. @param enough it is not
+ * looked further once it is so much: of years each day would be looked up
+ */
+export function timeOn(
+  days: readonly number[],
+  timezone: string,
+  from: number,
+  to: number,
+  enough = Number.POSITIVE_INFINITY,
+): number {
   const offsetAt = makeOffset(timezone);
   // Where the clocks skip it: when they do.
   const midnight = (day: number): number => toInstant(day, offsetAt) ?? day - offsetAt(day - DAY_MS);
@@ -31,7 +40,7 @@ export function timeOn(days: readonly number[], timezone: string, from: number, 
   let ms = 0;
   for (let day = local - modulo(local, DAY_MS); ; day += DAY_MS) {
     const start = midnight(day);
-    if (start >= to) return ms;
+    if (start >= to || ms >= enough) return ms;
     if (days.includes(new Date(day).getUTCDay()))
       ms += Math.max(0, Math.min(midnight(day + DAY_MS), to) - Math.max(start, from));
   }
