@@ -19,12 +19,15 @@ import { parseServer } from './server.ts';
 const ESCAPES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
 const escapeHtml = (text: string): string => text.replace(/[&<>"]/g, char => ESCAPES[char] ?? char);
 
+/** What a template has of its own in it is a value too: `{{ fields.lead.mail | default: "Bot <bot@example.com>" }}`. */
+const PLACEHOLDERS = /\{\{.*?\}\}|\{%.*?%\}/gs;
+
 /**
  * What is put into a text like `{{ item.title }} <bot@example.com>` is a part of the name there, or of the one address: it adds
  * no address, and ends neither. Where no name is written, values are addresses, and may be several.
  */
 const escapeName = (text: string, _path: unknown, template: string): string =>
-  template.includes('<')
+  template.replace(PLACEHOLDERS, '').includes('<')
     ? text
         .replaceAll('"', "'")
         .replace(/[\s<>,;:()\\]+/g, ' ')

@@ -3,7 +3,7 @@ import { relative } from 'node:path';
 import { styleText } from 'node:util';
 import type { Diagnostic, Place } from '../core/diagnostic.ts';
 import type { Sources } from './include.ts';
-import { maskSecrets } from './mask.ts';
+import { type Masked, maskSecrets } from './mask.ts';
 
 export interface RenderOptions {
   /** Files below it are shown relative to it. */
@@ -19,7 +19,22 @@ export function renderDiagnostics(
   sources: Sources,
   options: RenderOptions,
 ): string {
-  return diagnostics.map(diagnostic => renderOne(diagnostic, sources, options)).join('\n\n');
+  const masked = makeMasker(sources);
+  return diagnostics.map(diagnostic => renderOne(diagnostic, sources, options, masked)).join('\n\n');
+}
+
+type Masker = (file: string) => Masked | undefined;
+
+/** A large config may have hundreds of problems, and a mask needs all of its text: it is made once. */
+function makeMasker({ texts, secrets }: Sources): Masker {
+  const made = new Map<string, Masked>();
+  return file => {
+    const text = texts.get(file);
+    if (text === undefined) return undefined;
+    const masked = made.get(file) ?? maskSecrets(text, secrets);
+    made.set(file, masked);
+    return masked;
+  };
 }
 
 type Style = Parameters<typeof styleText>[0];
@@ -32,7 +47,7 @@ type Style = Parameters<typeof styleText>[0];
  *   hint: did you mean `port`?
  * ```
  */
-function renderOne(diagnostic: Diagnostic, sources: Sources, options: RenderOptions): string {
+function renderOne(diagnostic: Diagnostic, sources: Sources, options: RenderOptions, masked: Masker): string {
   // validateStream would look at stdout, while the caller knows where this goes.
   const paint = (style: Style, text: string) =>
     options.color ? styleText(style, text, { validateStream: false }) : text;
@@ -42,7 +57,7 @@ function renderOne(diagnostic: Diagnostic, sources: Sources, options: RenderOpti
   const lines = [
     `${paint('bold', where)}${paint([mark, 'bold'], severity)}: ${message} ${paint('dim', `[${code}]`)}`,
   ];
-  const frame = (at: Place, style: Style) => lines.push(...renderFrame(at, sources, options, paint, style));
+  const frame = (at: Place, style: Style) => lines.push(...renderFrame(at, masked, options, paint, style));
   if (place && !isBrief) frame(place, mark);
   if (related) {
     lines.push(`  ${related.message}: ${position(related.place, sources, options)}`);
@@ -69,15 +84,14 @@ export function lineColumn(text: string, offset: number): { line: number; column
 
 function renderFrame(
   place: Place,
-  sources: Sources,
+  maskedOf: Masker,
   { width = 100 }: RenderOptions,
   paint: (style: Style, text: string) => string,
   style: Style,
 ): string[] {
-  const text = sources.texts.get(place.file);
   // A place without extent says "this file".
-  if (text === undefined || place.start === place.end) return [];
-  const masked = maskSecrets(text, sources.secrets);
+  const masked = place.start === place.end ? undefined : maskedOf(place.file);
+  if (masked === undefined) return [];
   const { line } = lineColumn(masked.text, masked.move(place.start));
   const source = (masked.text.split('\n')[line - 1] ?? '').replace(/\r$/, '').replaceAll('\t', ' ');
   const lineStart =

@@ -201,9 +201,12 @@ function needType(params: Extract<Deed, { kind: 'deliver' }>['params'], at: Path
 /** A pattern that is none would be found out only where a run comes to it. */
 function checkPatterns(part: unknown, at: Path, wrong: Complain): void {
   if (typeof part !== 'object' || part === null) return;
-  for (const [key, value] of Object.entries(part)) {
+  const entries = Object.entries(part);
+  for (const [key, value] of entries) {
     const here = [...at, Array.isArray(part) ? Number(key) : key];
-    if (key !== 'matches' || typeof value !== 'string') checkPatterns(value, here, wrong);
+    // Beside others it is a key like any.
+    if (key !== 'matches' || typeof value !== 'string' || entries.length > 1)
+      checkPatterns(value, here, wrong);
     else if (!isPattern(value)) wrong(here, `\`${value}\` is not a regular expression`);
   }
 }

@@ -1,9 +1,10 @@
 /** From what stands in a config to a condition, with everything in it that can never hold. Pure but for templates and patterns. */
+import { isDeepStrictEqual } from 'node:util';
 import { isPodiodError } from '../../core/errors.ts';
 import { nearest, suggestion } from '../../core/suggest.ts';
 import { DURATION } from '../../core/units.ts';
 import { isRecord, toNumber } from '../../core/values.ts';
-import { equal, isEmpty, textOf } from '../compare.ts';
+import { isEmpty, textOf } from '../compare.ts';
 import { compareMoments, isNoDate, isRelative, looksLikeDate, writtenMoment } from '../moment.ts';
 import { isName, NAMES, type Name } from '../names.ts';
 import { surroundings } from '../surroundings.ts';
@@ -330,12 +331,13 @@ class Parser {
     const operandOf = (...operators: readonly string[]) =>
       tests.find(({ operator }) => operators.includes(operator))?.operand;
     const isPositive = ({ operator, operand }: Test) =>
-      !['ne', 'exists', 'currency'].includes(operator) && operand.value !== null && operand.value !== '';
+      !['ne', 'exists', 'currency'].includes(operator) && !mayBeEmpty(operand);
     if (operandOf('exists')?.value === false && tests.some(isPositive)) {
       this.#complain({ path: at, message: 'what does not exist can be nothing else: this can never hold' });
     }
     const [is, isNot] = [operandOf('eq'), operandOf('ne')];
-    const isEither = is && isNot && isFilled(is) && isFilled(isNot) && equal(is.value, isNot.value);
+    const isEither =
+      is && isNot && isFilled(is) && isFilled(isNot) && isDeepStrictEqual(is.value, isNot.value);
     const mustBe = operandOf('exists')?.value;
     const isNothing = (mustBe === true ? is : mustBe === false ? isNot : undefined) ?? NOT_GIVEN;
     if (isEither || (isFilled(isNothing) && isEmpty(isNothing.value))) {
@@ -355,7 +357,7 @@ class Parser {
   #checkChange([root, field, side]: readonly string[], tests: readonly Test[], at: Path): void {
     if (root !== 'changes' || field === undefined || side !== undefined) return;
     const isWhether = ({ operator, operand }: Test) =>
-      operator === 'exists' || operator === 'ne' || (operator === 'eq' && operand.value === null);
+      operator === 'exists' || operator === 'ne' || mayBeEmpty(operand);
     if (tests.every(isWhether)) return;
     const name = `changes.${field}`;
     this.#complain({
@@ -425,6 +427,10 @@ const NOT_GIVEN: Operand = { value: 'anything', shown: '' };
 
 /** Known before anything is looked at. */
 const isFilled = ({ template, parts }: Operand): boolean => template === undefined && parts === undefined;
+
+/** Empty is wanted, or one of several that are. */
+const mayBeEmpty = ({ value, parts }: Operand): boolean =>
+  parts === undefined ? isEmpty(value) : parts.some(part => isEmpty(part.value));
 
 /** Whether nothing can be above the one and below the other, as far as that is known by now. */
 function excludes(low: Test, high: Test): boolean {

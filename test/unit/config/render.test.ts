@@ -66,6 +66,24 @@ describe('config: render', () => {
     expect(shown).to.contain('secret: ***').and.not.to.contain('abc');
   });
 
+  it('shows hundreds of problems of a large config at once', function () {
+    this.timeout(5000);
+    const line =
+      '  rule: { on: { app: leads, events: item.update }, token: abc, steps: [audit], where: { a: b } }\n';
+    const large = `rules:\n${line.repeat(4000)}`;
+    const problems = Array.from({ length: 500 }, (_, n): Diagnostic => {
+      const start = 7 + n * 8 * line.length + line.indexOf('abc');
+      return { ...unknown, place: { file, start, end: start + 3 } };
+    });
+    const shown = renderDiagnostics(
+      problems,
+      { texts: new Map([[file, large]]), secrets: new Set() },
+      { cwd: '/etc' },
+    );
+    expect(shown.split('\n\n')).to.have.lengthOf(500);
+    expect(shown).to.contain('token: ***').and.not.contain('abc');
+  });
+
   it('counts lines and columns from 1 for programs, the end behind the last character', () => {
     expect(diagnosticsToJson([unknown], sources)).to.deep.equal({
       ok: false,

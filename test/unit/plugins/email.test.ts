@@ -94,6 +94,13 @@ describe('email', () => {
     }
   });
 
+  it('takes what a template itself names as it stands there', async () => {
+    await using server = await startSmtp();
+    const to = '{{ data.mail | default: "Team <team@example.com>, ops@example.com" }}';
+    await run({ smtp: server.url, from: 'bot@example.com', to, subject: 'x', text: 'y' });
+    expect(server.received[0]?.to).to.have.members(['team@example.com', 'ops@example.com']);
+  });
+
   it('takes no markup from a value that is all of the HTML', async () => {
     await using server = await startSmtp();
     await run({ smtp: server.url, to: 'b@example.com', subject: 'x', html: '{{ item.title }}' });

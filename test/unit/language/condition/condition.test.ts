@@ -250,4 +250,15 @@ describe('condition', () => {
       }
     });
   }
+
+  for (const [name, written] of [
+    ['a day but for a time on it', { 'fields.due': { eq: '2026-01-31', ne: '2026-01-31 14:00' } }],
+    ['an id but for a text', { 'fields.status': { eq: 3, ne: '3' } }],
+    ['nothing or something that is not there', { 'fields.a': { in: ['x', null], exists: false } }],
+    ['nothing or something that is there', { 'fields.a': { in: ['x', null], exists: true } }],
+    ['no change, in other words', { 'changes.a': '' }],
+    ['no change, in a list', { 'changes.a': [null] }],
+  ] as const) {
+    it(`takes ${name}`, () => expect(problemsOf(written)).to.deep.equal([]));
+  }
 });
