@@ -259,9 +259,10 @@ export class Intake {
 
   /** Whether the rule has run for this change already, on account of a twin. Undefined: the lane was let go. */
   async hasRun(run: Run): Promise<boolean | undefined> {
+    if (!run.live) return this.#replayer.hasRun(run);
     for (const { key } of this.#carried.values()) if (key.eventId === run.key.eventId) return true;
     // The twin shares this entry's chain, so when it ran at all it has its record by now.
-    return run.live ? this.#held?.hasRun(run.key.eventId) : this.#replayer.hasRun(run);
+    return this.#held?.hasRun(run.key.eventId);
   }
 
   async #read(): Promise<void> {

@@ -722,6 +722,27 @@ describe('mode batch', () => {
     await world.clock.advance(0);
     expect(seen.seqs).to.deep.equal([[1, 2]]);
   });
+
+  it('an event is replayed under another ref, also while its run from before the mode waits', async () => {
+    const triggers: AppTrigger[] = [APP, { ...APP, fields: [{ field: 'status' }] }];
+    const seen: string[] = [];
+    const world = await new World({
+      rules: [makeRule('r', { triggers })],
+      changes: async () => statusChange('a', 'b'),
+      work: {
+        work: ({ event }) => {
+          seen.push(`${event.source} ${event.seq}`);
+          if (event.source !== 'replay') throw new Error('not now');
+          return undefined;
+        },
+      },
+    }).start();
+    await world.append(itemUpdate(1, 1), itemUpdate(1, 1, { type: 'app_field', id: 11 }));
+    await world.crash({ rules: [ruleOf(batchOf(10), { triggers })] });
+    await world.dispatcher.replay({ rule: 'r', from: { seq: 2 }, dryRun: false });
+    await world.clock.advance(0);
+    expect(seen).to.deep.equal(['webhook 1', 'replay 2']);
+  });
 });
 
 describe('mode throttle', () => {
