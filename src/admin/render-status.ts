@@ -167,7 +167,7 @@ function itemRuns(all: readonly ItemRunStatus[], width: number, now: number, pai
       clip(line, width),
       ...(error === undefined
         ? []
-        : [indented(`not read: ${error}${next}`, width, text => paint('red', text))]),
+        : [indented(`not read${next}: ${error}`, width, text => paint('red', text))]),
     ];
   });
 }
@@ -301,7 +301,7 @@ function troubles(status: Status, width: number, now: number, paint: Paint): str
     const next = nextTryAt
       ? `next try in ${showDuration(Math.max(0, Date.parse(nextTryAt) - now))}`
       : 'being tried';
-    told.push(indented(`plugin ${plugin} keeps failing: ${error} (${age(since, now)}, ${next})`, width, red));
+    told.push(indented(`plugin ${plugin} keeps failing (${age(since, now)}, ${next}): ${error}`, width, red));
   }
   for (const { ref, error, hint, since, rules } of status.degraded) {
     told.push(indented(`${ref}: ${error} (${age(since, now)})`, width, red));

@@ -76,7 +76,8 @@ function settingsFor(type: FieldType, externalId: string, values: readonly (stri
   return USUAL.find(field => field.type === type)?.settings ?? {};
 }
 
-function fieldsOf(mentioned: PlannedApp['fields'] = {}): NewField[] {
+/** `others`: what the app has besides. */
+function fieldsOf(mentioned: PlannedApp['fields'] = {}, others: readonly NewField[] = []): NewField[] {
   const fields = Object.entries(mentioned).map(([name, seen]): NewField => {
     const values = seen.filter(value => value !== null);
     const isId = /^\d+$/.test(name);
@@ -85,9 +86,10 @@ function fieldsOf(mentioned: PlannedApp['fields'] = {}): NewField[] {
     const settings = settingsFor(type, externalId, values);
     return { externalId, type, settings, ...(isId ? { fieldId: Number(name) } : {}) };
   });
-  const hasTitle = fields.some(({ externalId }) => externalId === 'title');
+  const all = [...fields, ...others];
+  const hasTitle = all.some(({ externalId }) => externalId === 'title');
   const missing = USUAL.filter(
-    ({ type, externalId }) => !fields.some(field => field.type === type || field.externalId === externalId),
+    ({ type, externalId }) => !all.some(field => field.type === type || field.externalId === externalId),
   );
   return [...(hasTitle ? [] : [{ externalId: 'title', type: 'text' } as const]), ...fields, ...missing];
 }
@@ -105,15 +107,28 @@ export function buildWorld(world: World, plan: WorldPlan): void {
   for (const { name, username, password } of logins)
     world.addUser({ name: inWords(name), username, password });
   const home = spaces[0]?.id ?? world.addSpace({ name: 'Example' }).spaceId;
-  for (const { name, id, token, spaceId = home, fields, definition = [] } of apps) {
-    const names = new Set(definition.map(({ externalId }) => externalId));
-    const made = fields || definition.length === 0 ? fieldsOf(fields) : [];
+  const fieldsByApp = numbered(
+    apps.map(({ fields, definition = [] }) => {
+      const names = new Set(definition.map(({ externalId }) => externalId));
+      const made = fields || definition.length === 0 ? fieldsOf(fields, definition) : [];
+      return [...definition, ...made.filter(({ externalId }) => !names.has(externalId))];
+    }),
+  );
+  for (const [index, { name, id, token, spaceId = home }] of apps.entries()) {
     world.addApp({
       appId: id,
       spaceId,
       name: inWords(name),
-      fields: [...definition, ...made.filter(({ externalId }) => !names.has(externalId))],
+      fields: fieldsByApp[index] ?? [],
       ...(token === undefined ? {} : { token }),
     });
   }
+}
+
+/** Where some fields have their ids already, those that the world would make up for the others could be the same. */
+function numbered(apps: readonly (readonly NewField[])[]): readonly (readonly NewField[])[] {
+  const given = apps.flat().flatMap(({ fieldId }) => (fieldId === undefined ? [] : [fieldId]));
+  if (given.length === 0) return apps;
+  let last = Math.max(...given);
+  return apps.map(fields => fields.map(field => ({ ...field, fieldId: field.fieldId ?? ++last })));
 }

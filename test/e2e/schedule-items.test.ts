@@ -123,7 +123,7 @@ describe('a schedule with items', function () {
     await site.boot();
     const told = await until(async () => {
       const { stdout } = await site.podiod(['status']);
-      return /not read: .*next try in/.test(stdout) && stdout;
+      return /not read, next try in .*: ./.test(stdout) && stdout;
     }, 'what fails in the status');
     await site.podio.clearFaults();
     expect(told).to.match(/items of deals for all: \d+ of \d+ read so far/);

@@ -15,7 +15,7 @@ export function defineEmulator({ program, cli }: CommandContext): void {
   const command = withCommonOptions(program.command('emulator'))
     .summary('the emulated Podio alone, for plugin authors and tests')
     .description(
-      'Runs an emulated Podio on loopback until it is stopped. The apps, spaces and logins in it are those of the config: yours where one is found, else of the example that comes with podiod.',
+      'Runs an emulated Podio on loopback until it is stopped. The apps, spaces and logins in it are those of the config: yours where one is found, else of the example that comes with podiod. Apps have the fields that the catalog knows and those that rules and their tests name.',
     )
     .option('-p, --port <port>', '0: any free one', '8090')
     .option('--host <host>', 'address to listen on', '127.0.0.1')

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { catalogFileOf, readCatalog } from '../../config/catalog-file.ts';
 import type { Config } from '../../config/model.ts';
 import type { Step } from '../../core/rule.ts';
 import { packageFile } from '../../daemon/package.ts';
@@ -17,15 +18,21 @@ export interface ConfigOrExample {
   readonly isExample: boolean;
 }
 
-/** The config that is named or found, else the example. */
-export async function readConfigOrExample(cli: Cli, options: CommonOptions): Promise<ConfigOrExample> {
+/**
+ * The config that is named or found, else the example. Its fields are not looked up in the catalog: a Podio that is made of
+ * both is where `podiod pull` makes the next one.
+ */
+export async function readConfigOrExample(cli: Cli, common: CommonOptions): Promise<ConfigOrExample> {
+  const options = { ...common, withoutCatalog: true };
   if (options.config === undefined) {
     const { diagnostics } = await readConfig(cli, options);
     if (diagnostics.some(({ code }) => code === 'CONFIG_NOT_FOUND')) {
       return { config: (await loadExample(cli)).config, isExample: true };
     }
   }
-  return { config: (await loadConfigOrFail(cli, options)).config, isExample: false };
+  const { config } = await loadConfigOrFail(cli, options);
+  const { catalog } = await readCatalog(catalogFileOf(config.file));
+  return { config: { ...config, ...(catalog && { catalog }) }, isExample: false };
 }
 
 export interface LocalPlaces {

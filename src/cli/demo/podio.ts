@@ -1,5 +1,4 @@
-import type { AppConfig, Config } from '../../config/model.ts';
-import { type FieldValue, hookedBy } from '../../core/rule.ts';
+import type { Config } from '../../config/model.ts';
 import {
   buildWorld,
   type EmulatorOptions,
@@ -7,6 +6,7 @@ import {
   startPeople,
   type World,
 } from '../../emulator/index.ts';
+import { appToTry } from '../stage/fields.ts';
 
 /** An emulated Podio in which everything that a config speaks of exists. */
 export interface EmulatedPodio {
@@ -33,12 +33,7 @@ export async function startEmulatedPodio(
     clientSecret: config.podio.clientSecret,
     spaces: [...config.spaces.values()],
     logins: [...config.logins.values()],
-    apps: Array.from(config.apps.values(), app => ({
-      name: app.name,
-      id: app.id,
-      ...(app.token !== undefined && { token: app.token }),
-      fields: fieldsMentioned(config, app),
-    })),
+    apps: Array.from(config.apps.values(), app => appToTry(config, app)),
   });
   let people: ReturnType<typeof startPeople> | undefined;
   return {
@@ -64,37 +59,4 @@ export async function startEmulatedPodio(
       await emulator.stop();
     },
   };
-}
-
-/** The fields of an app that rules speak of, with the values they wait for. */
-export function fieldsMentioned(config: Config, app: AppConfig): Record<string, (string | number | null)[]> {
-  const fields: Record<string, (string | number | null)[]> = {};
-  const mention = (name: string, values: readonly FieldValue[] = []) => {
-    const externalId = app.fields[name] ?? name;
-    const seen = values.filter(
-      value => value === null || typeof value === 'string' || typeof value === 'number',
-    );
-    fields[externalId] = [...(fields[externalId] ?? []), ...seen];
-  };
-  for (const externalId of Object.values(app.fields)) mention(externalId);
-  for (const { triggers, steps } of config.rules) {
-    const watches = triggers.filter(trigger => hookedBy(trigger)?.apps.includes(app.name));
-    if (watches.length === 0) continue;
-    for (const trigger of watches) {
-      if (trigger.kind === 'lasted') mention(trigger.field, [...(trigger.from ?? []), ...trigger.to]);
-      if (trigger.kind !== 'app') continue;
-      for (const { field, from, to } of trigger.fields ?? [])
-        mention(field, [...(from ?? []), ...(to ?? [])]);
-    }
-    for (const { use, options } of steps) {
-      if (use !== 'field-change-filter') continue;
-      const { field, from, to } = options as {
-        field: string | number;
-        from?: FieldValue | FieldValue[];
-        to?: FieldValue | FieldValue[];
-      };
-      mention(String(field), [from ?? [], to ?? []].flat());
-    }
-  }
-  return fields;
 }

@@ -9,7 +9,7 @@ import { type Params, randomId, toEvent } from '../../ingress/parse.ts';
 import { findApp } from '../../plugin/view.ts';
 import { declareHooks, type FieldLookup, wantedFields } from '../../reconcile/declare.ts';
 import type { TurnedClock } from '../stage/clock.ts';
-import { plannedApp } from './fields.ts';
+import { plannedApp } from '../stage/fields.ts';
 
 /** One that changes Podio. */
 export type WorldDeed = Extract<

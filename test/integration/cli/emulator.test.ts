@@ -1,6 +1,8 @@
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import { parse } from 'yaml';
 import { startCommand } from '../../support/cli.ts';
@@ -68,6 +70,58 @@ describe('podiod emulator', () => {
     expect(answer.status).to.equal(200);
     emulator.stop();
     await emulator.ended;
+  });
+
+  it('has every field that rules and their tests name, also those that are newer than the catalog', async () => {
+    await using site = await makeSite({
+      apps: {
+        leads: { id: 101, token: 'leads-token' },
+        deals: { id: 102, token: 'deals-token', fields: { ends: '260000700' } },
+      },
+    });
+    const fieldsOf = async (rules: object) => {
+      site.configure({ rules });
+      await using emulator = site.start(PORT);
+      const [, url = ''] = await emulator.shows(/listens on (\S+),/);
+      site.configure({ rules, podio: { apiUrl: url, clientId: 'podiod', clientSecret: 'client-secret' } });
+      const { stderr, code } = await site.podiod(['pull']);
+      expect(code, stderr).to.equal(0);
+      const check = await site.podiod(['check']);
+      expect(check.code, check.stdout + check.stderr).to.equal(0);
+      emulator.stop();
+      await emulator.ended;
+      const {
+        apps,
+      }: { apps: Record<string, { fields: { id: number; externalId: string; type: string }[] }> } =
+        JSON.parse(readFileSync(join(site.folder, '.podiorc.catalog.json'), 'utf8'));
+      const ids = Object.values(apps).flatMap(({ fields }) => fields.map(({ id }) => id));
+      expect(new Set(ids).size, 'no two have the same id').to.equal(ids.length);
+      const typesIn = (app: string) =>
+        Object.fromEntries((apps[app]?.fields ?? []).map(({ externalId, type }) => [externalId, type]));
+      return { leads: typesIn('leads'), deals: typesIn('deals') };
+    };
+
+    const remind = {
+      on: { app: 'leads', date: 'renewal', at: '-3d 09:00' },
+      where: { 'fields.region': 'North', 'fields.headcount': 10, 'fields.deadline': { lt: '-7d' } },
+      steps: [{ 'podio-item': { app: 'deals', set: { summary: '{{ fields.nickname }}' } } }],
+      tests: [{ name: 'small', app: 'leads', after: { nickname: 'Fjord', tier: 2 }, expect: false }],
+    };
+    const first = await fieldsOf({ remind });
+    expect(first.leads).to.include({
+      renewal: 'date',
+      region: 'category',
+      headcount: 'number',
+      deadline: 'date',
+      nickname: 'text',
+      tier: 'number',
+    });
+    expect(first.deals).to.include({ summary: 'text', 'field-260000700': 'text' });
+
+    const later = { on: { app: 'leads', fields: { colour: { to: 'Red' } } }, steps: ['audit'] };
+    const second = await fieldsOf({ remind, later });
+    expect(second.leads).to.deep.equal({ ...first.leads, colour: 'category' });
+    expect(second.deals).to.deep.equal(first.deals);
   });
 
   it('has somebody in it who works', async () => {

@@ -107,7 +107,7 @@ describe('renderStatus', () => {
       '  once lost, never found again: item.delete, comment.*, file.change',
       '',
       'degraded:',
-      '  plugin sales-slack keeps failing: Slack answered 503 (3m ago, next try in 7s)',
+      '  plugin sales-slack keeps failing (3m ago, next try in 7s): Slack answered 503',
       '',
       'Podio, calls left this hour      general    limited',
       '  app/101                    980 of 1000          -',
