@@ -25,11 +25,14 @@ const pathIn = (dataDir: string): string => join(dataDir, 'run.json');
 export const writeRunFile = (dataDir: string, run: RunFile): Promise<void> =>
   replaceFile(pathIn(dataDir), `${JSON.stringify(run)}\n`, 0o600);
 
-/** Whether the last daemon here has been killed, or runs: who ends in good order takes the file away. */
+/**
+ * Whether the last daemon here has been killed, or runs: who ends in good order takes the file away. What can't be looked at may be
+ * there.
+ */
 export const hasRunFile = (dataDir: string): Promise<boolean> =>
   stat(pathIn(dataDir)).then(
     () => true,
-    () => false,
+    error => (error as NodeJS.ErrnoException).code !== 'ENOENT',
   );
 
 /** Undefined where there is none, or none that can be understood. */

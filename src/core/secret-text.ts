@@ -52,8 +52,9 @@ export const userinfos = (): RegExp => /(?<=\b[a-z][a-z0-9+.-]*:\/\/)[^\s/"'<>]+
 export const secretParams = (): RegExp =>
   /(?<=[?&][\w.-]{0,40}(?:token|secret|password|passwd|key|sig|signature|auth|authorization|code)=)[^&\s"'#<>]+/gi;
 
-/** So short, or without a digit, it may as well be a word that stands elsewhere too. */
-const isRandom = (text: string): boolean => text.length >= 20 || (text.length >= 10 && /\d/.test(text));
+/** So short, or without a digit, it may as well be a word that stands elsewhere too; and so do days, as in `api-version=2016-06-01`. */
+const isRandom = (text: string): boolean =>
+  text.length >= 20 || (text.length >= 10 && /\d/.test(text) && !/^\d{4}-\d\d-\d\d$/.test(text));
 
 /** Values in the URLs of a text that nobody is to see, wherever else they turn up. Templates in them are none. */
 export function secretsInUrls(text: string): string[] {

@@ -84,22 +84,6 @@ export function makeCron({ cron, timezone }: Pick<ScheduleTrigger, 'cron' | 'tim
   };
 }
 
-/** The next `count` ticks after `instant`, fewer where the pattern runs out. */
-export function nextTicks(
-  trigger: Pick<ScheduleTrigger, 'cron' | 'timezone'>,
-  instant: number,
-  count: number,
-): readonly number[] {
-  const cron = makeCron(trigger);
-  const ticks: number[] = [];
-  let tick = cron.next(instant);
-  while (tick !== undefined && ticks.length < count) {
-    ticks.push(tick);
-    tick = cron.next(tick);
-  }
-  return ticks;
-}
-
 /** Whether a calendar day fits the pattern's days, months and weekdays; `day` as in `findTicks`. */
 function makeDayTest(cron: string): (day: number) => boolean {
   const [, , ...days] = cron.trim().split(/\s+/);

@@ -5,7 +5,7 @@ import { expect } from 'chai';
 import { type AdminDeps, makeAdmin } from '../../src/admin/admin.ts';
 import { adminClient } from '../../src/admin/client.ts';
 import { makeMetrics } from '../../src/admin/metrics.ts';
-import { readRunFile, removeRunFile, writeRunFile } from '../../src/admin/run-file.ts';
+import { hasRunFile, readRunFile, removeRunFile, writeRunFile } from '../../src/admin/run-file.ts';
 import { isPodiodError, PodioError, StoreError, UsageError } from '../../src/core/errors.ts';
 import type { PodioEvent } from '../../src/core/event.ts';
 import { silentLog } from '../../src/core/log.ts';
@@ -555,6 +555,8 @@ describe('files of dataDir', () => {
       admin: { host: '127.0.0.1', port: 8081 },
     };
     expect(await readRunFile(folder.path)).to.equal(undefined);
+    expect(await hasRunFile(folder.path)).to.equal(false);
+    expect(await hasRunFile(join(folder.path, 'x'.repeat(300)))).to.equal(true);
     await writeRunFile(folder.path, run);
     expect(JSON.parse(await readFile(join(folder.path, 'run.json'), 'utf8'))).to.deep.equal(run);
     expect(await readRunFile(folder.path)).to.deep.equal(run);

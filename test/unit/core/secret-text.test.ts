@@ -42,6 +42,14 @@ describe('secretsInUrls', () => {
       'https://hooks.slack.com/services/T00000000/B00000000/abcdefghijklmnopqrstuvwx',
       ['services/T00000000/B00000000/abcdefghijklmnopqrstuvwx', 'abcdefghijklmnopqrstuvwx'],
     ],
+    'no day, which a version may be': [
+      'https://prod-1.westeurope.logic.azure.com/workflows/0123456789abcdef/run?api-version=2016-06-01&sig=abcdefghij0',
+      [
+        'abcdefghij0',
+        'workflows/0123456789abcdef/run?api-version=2016-06-01&sig=abcdefghij0',
+        '0123456789abcdef',
+      ],
+    ],
     'no words that stand elsewhere too': ['https://a.example/?key=status&code=won&sort_key=created_on', []],
     'no templates': ['https://a.example/?token={{ data.login.token12345678901 }}', []],
     'nothing of other text': ['tell me: the token=is it?', []],
