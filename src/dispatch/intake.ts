@@ -88,6 +88,8 @@ export class Intake {
   readonly #begun = new Map<number, Resume | undefined>();
   /** Begun before the last restart and not gathered, where others are or were, by seq, ascending. They hold the cursor. */
   readonly #carried = new Map<number, { readonly key: RunKey; readonly resume: Resume }>();
+  /** Was asked for, and may be of the items of these without being in a chain with them. */
+  readonly #afterCarried: (() => void)[] = [];
   /** The journal is not read on before what is from before has its place. */
   #hasBefore = false;
   /** The same for replays. */
@@ -169,7 +171,7 @@ export class Intake {
       const [entry] = read.value.entries;
       if (entry?.event.seq === seq)
         this.#addAside(orderKey(entry.event), { event: entry.event, key, resume });
-      else this.#carried.delete(seq);
+      else this.#carriedEnded(seq);
     }
     return true;
   }
@@ -245,6 +247,8 @@ export class Intake {
     this.#carried.delete(seq);
     // The journal may not have been read so far.
     if (seq > this.#upTo) this.#done.add(seq);
+    if (this.#carried.size > 0) return;
+    for (const add of this.#afterCarried.splice(0)) add();
   }
 
   /**
@@ -382,6 +386,10 @@ export class Intake {
 
   #addBehind(order: string, told: Told): void {
     if (!this.#taking) return;
+    if (this.#carried.size > 0 && order !== orderKey(told.event)) {
+      this.#afterCarried.push(() => this.#addBehind(order, told));
+      return;
+    }
     this.#deps.behind.addBehind(order, this.#runOf(told));
     this.#deps.taker.start();
   }
