@@ -49,7 +49,8 @@ export async function resolveSteps(
   let isClear = true;
   for (const [index, item] of node.items.entries()) {
     const known = new Set(given.keys());
-    const adds = addedBy(node.items.slice(0, index), known);
+    // What a step with a problem gives names to is not known.
+    const adds = found.includes(undefined) ? () => undefined : addedBy(node.items.slice(0, index), known);
     const draft = await resolveStep(context, plugins, item, [...path, index], policy, apps, known, adds);
     found.push(draft);
     for (const [name, at] of draft?.names ?? []) {

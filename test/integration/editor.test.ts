@@ -328,6 +328,24 @@ rules:
         .and.not.include('fields.stage');
     });
 
+    it('is no larger than an editor can take where there are many fields', () => {
+      const count = 40;
+      const fieldsOf = (app: number): CatalogField[] =>
+        Array.from({ length: 20 }, (_, n) => ({
+          id: app * 100 + n,
+          externalId: `field-${n}-of-${app}`,
+          label: `Field ${n}`,
+          status: 'active',
+          type: 'number',
+        }));
+      const all = Array.from({ length: count }, (_, n) => ({ name: `app-${n}`, id: n, fields: fieldsOf(n) }));
+      const catalog = new Map(all.map(one => [one.name, { ...one, itemName: 'Item' }]));
+      const apps = new Map(all.map(({ name, id }) => [name, { name, id, fields: {} } as AppConfig]));
+      const base = JSON.parse(readFileSync(new URL('config/podiorc.schema.json', ROOT), 'utf8'));
+      const { length } = JSON.stringify(editorSchema(base as JsonSchema, apps, { apps: catalog }));
+      expect(length).to.be.below(count * 20 * 4000);
+    });
+
     it('knows which patterns with a star or two a name fits', () => {
       const fits = (pattern: string, name: string) => new RegExp(patternsOf(name), 'u').test(pattern);
       const yes = ['*', 'cl*', '*-a', 'c*a', 'client-a*', '**', '*ent*', 'c*-*', '*n*a', 'client-a**'];

@@ -41,22 +41,19 @@ export function editorSchema(
     const properties = at(items, 'properties');
     properties.app = { ...at(properties, 'app'), anyOf: [{ enum: [...apps.keys()] }, {}] };
     items.allOf = known.map(({ app, fields }) =>
-      onlyWhere(
-        { const: app.name },
-        { where: { properties: testsOn(at(properties, 'where'), fields, ['fields']) } },
-      ),
+      onlyWhere({ const: app.name }, { where: { properties: testsOn(fields, ['fields']) } }),
     );
   }
   // Whose events they are about can't be told here, so all fields are offered.
   const step = (at(rule, 'steps', 'items').anyOf as readonly JsonSchema[]).filter(isSchema)[0] ?? {};
-  for (const condition of [at(rule, 'where'), at(step, 'properties', 'when')])
-    condition.properties = testsOn(
-      condition,
-      known.flatMap(({ fields }) => fields),
-      ['fields', 'changes'],
-    );
+  const offered = testsOn(
+    known.flatMap(({ fields }) => fields),
+    ['fields', 'changes'],
+  );
+  for (const condition of [at(rule, 'where'), at(step, 'properties', 'when')]) condition.properties = offered;
   schema.definitions = {
     ...(isSchema(schema.definitions) ? schema.definitions : {}),
+    [ANY_TEST]: at(rule, 'where', 'additionalProperties'),
     ...Object.fromEntries(known.map(({ app: { name } }) => [`patterns-${name}`, patternOf(name)])),
   };
   suggestInSteps(at(rule, 'steps', 'items'), all);
@@ -144,13 +141,12 @@ const onlyWhere = (app: JsonSchema, properties: JsonSchema): JsonSchema =>
     ['then', { properties }],
   ]);
 
+/** Whatever a condition takes. Every field of every app has it, so it is written once. */
+const ANY_TEST = 'any-test';
+
 /** The tests of a condition on these fields: what is offered, and anything else that the condition takes. */
-function testsOn(
-  condition: JsonSchema,
-  fields: readonly NamedField[],
-  roots: readonly ('fields' | 'changes')[],
-): JsonSchema {
-  const any = at(condition, 'additionalProperties');
+function testsOn(fields: readonly NamedField[], roots: readonly ('fields' | 'changes')[]): JsonSchema {
+  const any: JsonSchema = { $ref: `#/definitions/${ANY_TEST}` };
   const keys = roots.flatMap(root =>
     root === 'fields' ? ['fields.NAME'] : ['changes.NAME.from', 'changes.NAME.to'],
   );
@@ -159,9 +155,10 @@ function testsOn(
   return Object.fromEntries(
     keys.flatMap(key =>
       Array.from(named, ([name, same]) => {
-        const values = same
+        const choices = same
           .map(({ field }) => choiceOf(field))
           .filter(value => Object.keys(value).length > 0);
+        const values = new Map(choices.map(value => [JSON.stringify(value), value])).values().toArray();
         const offered = values.flatMap(value => [value, { type: 'array', items: value }]);
         const description = [...new Set(same.map(({ field }) => describe(field)))].join('; ');
         return [key.replace('NAME', () => name), { description, anyOf: [...offered, any] }];
