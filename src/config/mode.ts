@@ -28,10 +28,14 @@ export async function resolveMode(
   const kinds = node.kind === 'map' ? KINDS.filter(kind => node.entries.has(kind)) : [];
   const [kind] = kinds;
   if (kind === undefined || kinds.length > 1) {
-    const given = kinds.length > 1 ? `both ${kinds.join(' and ')}` : showGiven(node);
+    const keys = node.kind === 'map' ? [...node.entries.keys()] : [];
+    const map = keys.length > 0 ? `a map with ${keys.map(key => `\`${key}\``).join(', ')}` : showGiven(node);
+    const given = kinds.length > 1 ? `both ${kinds.join(' and ')}` : map;
     const code = node.kind === 'list' ? 'CONFIG_TYPE' : 'CONFIG_VALUE';
-    const hint =
-      node.kind === 'scalar' ? didYouMean(String(node.value), ['each', 'latest', ...KINDS]) : undefined;
+    const [hint] =
+      node.kind === 'scalar'
+        ? [didYouMean(String(node.value), ['each', 'latest', ...KINDS])]
+        : keys.flatMap(key => (kinds.length === 0 && didYouMean(key, KINDS)) || []);
     complain(context, code, path, `\`${showPath(path)}\` must be ${WORDS}, given ${given}`, { hint });
     return undefined;
   }

@@ -4,6 +4,7 @@ import { UsageError } from '../core/errors.ts';
 import { type PodioEvent, revisionOf } from '../core/event.ts';
 import type { HookRef } from '../core/hook.ts';
 import { isIn, type Range } from '../core/ledger.ts';
+import { madeItem, madeRevision } from '../core/own.ts';
 import { suggestion } from '../core/suggest.ts';
 import { type ChangeWhy, type RulesWorld, silentRevisions, whyChange } from '../dispatch/why.ts';
 import { makeFieldDirectory } from '../podio/index.ts';
@@ -80,7 +81,7 @@ export interface WhyAnswer {
 export interface WhyWorld {
   readonly config: Pick<Config, 'apps' | 'spaces' | 'rules' | 'disabledRules' | 'catchUp'>;
   readonly fields: RulesWorld['known']['fields'];
-  readonly store: Pick<StoreReader, 'journal' | 'gaps' | 'lanes' | 'pauses' | 'rules' | 'timers'> & {
+  readonly store: Pick<StoreReader, 'journal' | 'gaps' | 'lanes' | 'own' | 'pauses' | 'rules' | 'timers'> & {
     readonly retention: Pick<StoreReader['retention'], 'usage'>;
   };
   /** Undefined where no daemon runs. */
@@ -227,7 +228,7 @@ async function missingOf(
 /** What is known of an item's changes that no event tells of. */
 async function absentOf(
   config: WhyWorld['config'],
-  { gaps }: WhyWorld['store'],
+  { gaps, own }: WhyWorld['store'],
   itemId: number,
   seen: ReadonlySet<number>,
 ): Promise<readonly Absent[]> {
@@ -247,8 +248,20 @@ async function absentOf(
   const ledger = (await gaps.ledger([itemId])).get(itemId);
   if (ledger === undefined) return absent;
   if (seen.size === 0 && ledger.upTo !== undefined && !held) {
-    const why = `changes of the item up to revision ${ledger.upTo} are accounted for, and no event of it is in the journal any more`;
-    absent.push({ kind: 'removed', why });
+    // What podiod makes without hooks never has an event.
+    const made = await own.find(ledger.upTo === 0 ? madeItem(itemId) : madeRevision(itemId, ledger.upTo));
+    absent.push(
+      made
+        ? {
+            kind: 'own',
+            why: `revision ${ledger.upTo} has no event: podiod made it itself, by rule ${made.rule}`,
+            revisions: [[ledger.upTo, ledger.upTo]],
+          }
+        : {
+            kind: 'removed',
+            why: `changes of the item up to revision ${ledger.upTo} are accounted for, and no event of it is in the journal any more`,
+          },
+    );
   }
   const silent = silentRevisions(seen, ledger);
   if (silent.length > 0) {

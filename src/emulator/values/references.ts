@@ -14,6 +14,8 @@ export const category: Kind<number> = {
     const options = optionsOf(field);
     const named =
       look.lenient && typeof input === 'string' && options.find(option => option.text === input)?.id;
+    if (look.lenient && !named && typeof input === 'string' && !/^\d+$/.test(input))
+      throw badValue(field, input, `one of its options: ${options.map(option => option.text).join(', ')}`);
     const id = named || parseId(input, ['id'], field);
     if (options.some(option => option.id === id && option.status === 'active')) return id;
     throw badValue(field, input, `one of its options: ${options.map(option => option.id).join(', ')}`);

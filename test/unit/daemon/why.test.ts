@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import type { NewEvent } from '../../../src/core/event.ts';
+import { madeItem } from '../../../src/core/own.ts';
 import { type WhyQuery, why } from '../../../src/daemon/why.ts';
 import { makeMemoryStore } from '../../../src/store/memory.ts';
 import { makeVirtualClock } from '../../support/virtual-clock.ts';
@@ -57,6 +58,16 @@ describe('why there is no event', () => {
     const { absent, store } = makeWorld();
     await store.gaps.own(ITEM, 0, 'leads');
     expect(await absent({ itemId: ITEM })).to.deep.equal([['own', [[0, 0]]]]);
+  });
+
+  it('of an item that podiod made, also once the app has been looked through', async () => {
+    const { absent, ask, store } = makeWorld();
+    await store.own.add({ id: madeItem(ITEM), itemId: ITEM, depth: 1, rule: 'r' });
+    await store.gaps.own(ITEM, 0, 'leads');
+    const lease = await store.singleton('sweep');
+    await store.gaps.recover(lease, [{ itemId: ITEM, app: 'leads', events: [], upTo: 0, missing: [] }]);
+    expect(await absent({ itemId: ITEM })).to.deep.equal([['own', [[0, 0]]]]);
+    expect((await ask({ itemId: ITEM })).absent[0]?.why).to.match(/podiod made it itself, by rule r$/);
   });
 
   it('its own change, or one that was left out', async () => {

@@ -209,4 +209,11 @@ describe('emulator: items', () => {
     expect(world.title(world.createItem(LEADS, { fields: { status: 'Won' } }))).to.equal('Won');
     expect(world.title(world.createItem(LEADS, {}))).to.equal('Lead 3');
   });
+
+  it('names the options where people write one that is not there', () => {
+    const { world } = scene;
+    expect(() => world.createItem(LEADS, { fields: { status: 'Waiting' } })).to.throw(
+      'Invalid value "Waiting" for field "status" (category): must be one of its options: Open, Won, Lost',
+    );
+  });
 });
