@@ -74,7 +74,10 @@ function notListening(error: NodeJS.ErrnoException, host: string, port: string):
  * To be copied: YAML for podiod, a command line for everything else. Of the example everything is told; of a config of
  * one's own only where its credentials stand, since they are those of the real Podio.
  */
-function* howToUse({ config, isExample }: ConfigOrExample, { url, apps }: EmulatedPodio): Generator<string> {
+function* howToUse(
+  { config, isExample }: ConfigOrExample,
+  { url, apps, world }: EmulatedPodio,
+): Generator<string> {
   const { file, podio, server, logins } = config;
   const { clientId } = podio;
   const port = server.port || 8080;
@@ -115,6 +118,12 @@ function* howToUse({ config, isExample }: ConfigOrExample, { url, apps }: Emulat
   yield 'For example:';
   yield '';
   yield `  curl ${url}/oauth/token/v2 -H 'Content-Type: application/json' -d ${quoted(JSON.stringify(body))}`;
+  const text = world.app(app.id)?.fields.find(({ type }) => type === 'text')?.externalId;
+  const item = { fields: text === undefined ? {} : { [text]: 'A try' } };
+  yield '';
+  yield 'and an item, with the access_token of the answer in place of TOKEN; PUT to /item/ITEM_ID changes it:';
+  yield '';
+  yield `  curl ${url}/item/app/${app.id}/ -H 'Authorization: OAuth2 TOKEN' -H 'Content-Type: application/json' -d ${quoted(JSON.stringify(item))}`;
 }
 
 /** On one line, with spaces: `{ apiUrl: "http://...", port: 8080 }`. */

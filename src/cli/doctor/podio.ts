@@ -3,6 +3,7 @@ import type { Config } from '../../config/model.ts';
 import { showDuration } from '../../core/duration.ts';
 import { coerceError, isPodiodError } from '../../core/errors.ts';
 import { type HookRef, maskHookUrl } from '../../core/hook.ts';
+import { madeItem, madeRevision } from '../../core/own.ts';
 import { msOf } from '../../core/podio-time.ts';
 import type { OfflineHooks } from '../../daemon/index.ts';
 import type { HookAction, HookPlan } from '../../reconcile/index.ts';
@@ -169,6 +170,14 @@ async function lookAtApp(
         ),
       );
     }
+    const { revision } = item;
+    const own =
+      revision === undefined
+        ? undefined
+        : await reader?.own.find(
+            revision === 0 ? madeItem(item.item_id) : madeRevision(item.item_id, revision),
+          );
+    if (own) return tell(ok(check, `${what}, by podiod itself (rule ${own.rule})`));
     if (ago !== undefined && ago < ON_ITS_WAY_MS)
       return tell(ok(check, `${what}; its delivery may be on the way`));
     const has =
@@ -177,7 +186,7 @@ async function lookAtApp(
       warn(
         check,
         `${what}, and podiod has ${has}`,
-        'Right for an edit from before podiod was started, of its own, or of an API client without hooks. Else the hook is dead: see the handshake.',
+        'Right for an edit from before podiod was started, or of an API client without hooks. Else the hook is dead: see the handshake.',
       ),
     );
   } catch (thrown) {

@@ -2,7 +2,9 @@
 import { chmodSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { madeItem } from '../../../src/core/own.ts';
 import { realClock } from '../../../src/emulator/clock.ts';
+import { openStore } from '../../../src/store/index.ts';
 import { fromEnv, makeSite, type Site } from './site.ts';
 
 interface Finding {
@@ -43,6 +45,14 @@ describe('podiod doctor, of an app', function () {
     expect((await findings(site, 'events, deals')).map(({ message }) => message)).to.deep.equal([
       'the app is empty',
     ]);
+
+    // What podiod makes without hooks nobody delivers.
+    const store = await openStore({ dataDir: site.dataDir });
+    await store.own.add({ id: madeItem(itemId), itemId, depth: 1, rule: 'won' });
+    await store.close();
+    const [own] = await findings(site, 'events, leads');
+    expect(own?.verdict).to.equal('ok');
+    expect(own?.message).to.match(/ago, by podiod itself \(rule won\)$/);
   });
 });
 

@@ -19,7 +19,7 @@ const wordsOf = (line: string): string[] =>
     .split('\n');
 
 describe('podiod emulator', () => {
-  it('prints a line for curl that logs in', async () => {
+  it('prints lines for curl that log in and make an item', async () => {
     using folder = temporaryFolder();
     await using emulator = startCommand(PORT, { cwd: folder.path });
     const [line] = await emulator.shows(/curl http.*/);
@@ -27,7 +27,15 @@ describe('podiod emulator', () => {
     const [name = '', value = ''] = header.split(': ');
     const answer = await fetch(url, { method: 'POST', headers: { [name]: value }, body });
     expect(answer.status).to.equal(200);
-    expect(await answer.json()).to.have.property('access_token');
+    const { access_token: token } = (await answer.json()) as { access_token: string };
+    const [make] = await emulator.shows(/curl \S+\/item\/app\/.*/);
+    const [to = '', ...rest] = wordsOf(make.replace('TOKEN', token));
+    const headers = Object.fromEntries(
+      rest.flatMap((word, n) => (rest[n - 1] === '-H' ? [word.split(': ')] : [])),
+    );
+    const made = await fetch(to, { method: 'POST', headers, body: rest.at(-1) ?? '' });
+    expect(made.status).to.equal(200);
+    expect(await made.json()).to.include({ title: 'A try' });
     emulator.stop();
     expect(await emulator.ended).to.equal(0);
   });
