@@ -88,10 +88,10 @@ export class Intake {
   readonly #begun = new Map<number, Resume | undefined>();
   /** Begun before the last restart and not gathered, where others are or were, by seq, ascending. They hold the cursor. */
   readonly #carried = new Map<number, { readonly key: RunKey; readonly resume: Resume }>();
-  /** Was asked for, and may be of the items of these without being in a chain with them. */
-  readonly #afterCarried: (() => void)[] = [];
   /** The journal is not read on before what is from before has its place. */
   #hasBefore = false;
+  /** Was asked for while that is so, or may be of the items of what was begun without being in a chain with it. */
+  readonly #afterBefore: (() => void)[] = [];
   /** The same for replays. */
   readonly #begunReplays = new Map<string, Resume | undefined>();
   /** How often someone has asked for the rule's parked runs, as far as this lane knows. */
@@ -179,6 +179,7 @@ export class Intake {
   /** Reads the journal on. */
   begin(): void {
     this.#hasBefore = false;
+    this.#addWaiting();
     this.#walk();
   }
 
@@ -247,8 +248,11 @@ export class Intake {
     this.#carried.delete(seq);
     // The journal may not have been read so far.
     if (seq > this.#upTo) this.#done.add(seq);
-    if (this.#carried.size > 0) return;
-    for (const add of this.#afterCarried.splice(0)) add();
+    if (this.#carried.size === 0) this.#addWaiting();
+  }
+
+  #addWaiting(): void {
+    for (const add of this.#afterBefore.splice(0)) add();
   }
 
   /**
@@ -386,8 +390,9 @@ export class Intake {
 
   #addBehind(order: string, told: Told): void {
     if (!this.#taking) return;
-    if (this.#carried.size > 0 && order !== orderKey(told.event)) {
-      this.#afterCarried.push(() => this.#addBehind(order, told));
+    const mayOvertake = this.#carried.size > 0 && order !== orderKey(told.event);
+    if (this.#hasBefore || mayOvertake) {
+      this.#afterBefore.push(() => this.#addBehind(order, told));
       return;
     }
     this.#deps.behind.addBehind(order, this.#runOf(told));

@@ -768,6 +768,42 @@ describe('mode batch', () => {
     expect(seen).to.deep.equal(['webhook 1', 'webhook 1', 'replay 1']);
     expect(most).to.equal(1);
   });
+
+  for (const mode of [SETTLE, LATEST, batchOf(10), undefined])
+    it(`what was to be replayed comes after what had begun by itself, where the mode is ${mode?.kind ?? 'none'} now`, async () => {
+      const inHand = new Map<number, number>();
+      const bad: string[] = [];
+      const seen: string[] = [];
+      let fails = true;
+      const world = await new World({
+        rules: [makeRule('r', { concurrency: 100 })],
+        work: {
+          async work({ event, signal }) {
+            const item = event.itemId ?? 0;
+            const n = (inHand.get(item) ?? 0) + 1;
+            inHand.set(item, n);
+            if (n > 1) bad.push(`${event.source} ${event.seq}`);
+            await sleep(world.clock, 1000, signal).finally(() =>
+              inHand.set(item, (inHand.get(item) ?? 1) - 1),
+            );
+            seen.push(`${event.source} ${event.seq}`);
+            if (fails) throw new Error('not now');
+            return undefined;
+          },
+        },
+      }).start();
+      await world.append(...Array.from({ length: 60 }, (_, n) => itemUpdate(n + 1, 1)));
+      await world.clock.advance(1500);
+      fails = false;
+      seen.length = 0;
+      await world.store.replays.request('r', { from: 40, to: 60 });
+      await world.crash({ rules: [makeRule('r', { concurrency: 100, ...(mode && { mode }) })] });
+      await world.clock.advance(MINUTE);
+      expect(bad).to.deep.equal([]);
+      for (let seq = 40; seq <= 60; seq++)
+        expect(seen.indexOf(`webhook ${seq}`)).to.be.below(seen.indexOf(`replay ${seq}`));
+      expect(seen.length).to.equal(81);
+    });
 });
 
 describe('mode throttle', () => {
