@@ -70,6 +70,8 @@ interface Timetable {
   /** Which of them is being appended; that may take until the disk has room. */
   inHand?: number | undefined;
   paying?: Promise<void> | undefined;
+  /** Whether it was learnt where the one before has left off. Until then nothing is to be put over that. */
+  isRead: boolean;
 }
 
 /** What is kept of a rule between two starts. */
@@ -189,6 +191,7 @@ export function makeScheduler(deps: SchedulerDeps): Scheduler {
           for (const entry of timetable.entries)
             if (entry.cron.latest(tick) === tick) owe(timetable, { tick, entry });
         }
+        timetable.isRead = true;
       }
       handedOver?.clear();
       // First, so that what has come due since takes no place of it.
@@ -203,8 +206,9 @@ export function makeScheduler(deps: SchedulerDeps): Scheduler {
       cancel?.();
       abortWith(abort, new Error('podiod is stopping'));
       await Promise.all(timetables.map(({ paying }) => paying));
-      for (const timetable of timetables) handedOver?.set(settingOf(timetable.rule), keptOf(timetable));
-      await Promise.all(timetables.map(keep));
+      const read = timetables.filter(({ isRead }) => isRead);
+      for (const timetable of read) handedOver?.set(settingOf(timetable.rule), keptOf(timetable));
+      await Promise.all(read.map(keep));
     },
   };
 }
@@ -225,6 +229,7 @@ function timetableOf(rule: Rule, now: number): readonly Timetable[] {
     seen: now,
     next: Infinity,
     owed: [],
+    isRead: false,
   };
   moveTo(timetable, now);
   return [timetable];

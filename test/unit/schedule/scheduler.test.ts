@@ -40,13 +40,14 @@ function makeWorld(...rules: Rule[]) {
     rules,
     /** In place of the journal's own. */
     append: store.journal.append,
+    get: store.settings.get,
     set: store.settings.set,
     handedOver: new Map() as HandedOver,
     async start(goesOn?: boolean) {
       running = makeScheduler({
         rules: world.rules,
         journal: { append: batch => world.append(batch) },
-        settings: { get: store.settings.get, set: (key, value) => world.set(key, value) },
+        settings: { get: key => world.get(key), set: (key, value) => world.set(key, value) },
         itemRuns: { wish: async () => {}, go: () => {} },
         handedOver: world.handedOver,
         clock,
@@ -239,6 +240,24 @@ describe('scheduler', () => {
     await world.down(HOUR);
     await world.start();
     expect(await world.ticks()).to.have.length(2);
+  });
+
+  it('has missed what it missed also where a start before could not read since when', async () => {
+    const world = makeWorld(makeRule('r', schedule('0 9 * * *', 'run')));
+    await world.start();
+    await world.down(HOUR);
+    world.handedOver.clear();
+    const { get } = world;
+    world.get = async () => {
+      throw new StoreError('STORE_UNAVAILABLE', 'the disk does not answer');
+    };
+    await world.start().catch(() => {});
+    await world.stop();
+    world.handedOver.clear();
+    world.get = get;
+    await world.start();
+    expect(await world.ticks()).to.deep.equal(['r 06-01T09:00Z']);
+    await world.stop();
   });
 
   it('gives up a tick that is owed where the rule has no schedule for it any more', async () => {
