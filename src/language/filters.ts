@@ -73,6 +73,14 @@ export function addFilters(engine: liquidjs.Liquid): void {
       return own.call(this, value instanceof FieldView ? value.each() : value, ...rest);
     });
   }
+  for (const name of BY_PARTS) {
+    const own = engine.filters[name] as typeof strftime;
+    engine.registerFilter(name, function* (value: unknown, ...rest: unknown[]): Generator<unknown> {
+      if (!(value instanceof FieldView)) return yield own.call(this, value, ...rest);
+      const views = new Map<unknown, FieldView>(value.each().map(one => [one.parts(), one]));
+      return viewsIn(yield own.call(this, [...views.keys()], ...rest), views);
+    });
+  }
   const size = engine.filters.size as typeof strftime;
   engine.registerFilter('size', function (value: unknown) {
     if (!(value instanceof FieldView)) return size.call(this, value);
@@ -83,8 +91,20 @@ export function addFilters(engine: liquidjs.Liquid): void {
 /** A field is the list of its values to them. */
 const OF_LISTS = [
   ...['join', 'map', 'first', 'last', 'reverse', 'sort', 'sort_natural', 'uniq', 'compact', 'concat'],
-  ...['where', 'reject', 'find', 'sum', 'group_by', 'array_to_sentence_string'],
+  ...['sum', 'array_to_sentence_string'],
 ] as const;
+/** These look at parts of each: they find them in plain maps only. */
+const BY_PARTS = ['where', 'reject', 'find', 'group_by'] as const;
+
+/** What was found of parts, as the values that they are of. */
+function viewsIn(found: unknown, views: ReadonlyMap<unknown, FieldView>): unknown {
+  const view = views.get(found);
+  if (view !== undefined) return view;
+  if (Array.isArray(found)) return found.map(one => viewsIn(one, views));
+  // `group_by` makes `{ name, items }`.
+  if (typeof found !== 'object' || found === null || !('items' in found)) return found;
+  return { ...found, items: viewsIn(found.items, views) };
+}
 
 function momentOf(value: unknown, zone: string, now: number): Moment | undefined {
   if (value instanceof FieldView) {

@@ -90,6 +90,16 @@ describe('template', () => {
     ['{{ fields.team | map: "mail" | join: ";" }} {{ fields.team | join: "+" }}', 'ann@x.dk;bo@x.dk Ann+Bo'],
     ['{{ fields.team | size }} {{ fields.status | size }} {{ fields.note | size }}', '2 1 5'],
     ['{{ fields.status | first }} {{ fields.status | join: "+" }} {{ fields.team | last }}', 'Won Won Bo'],
+    [
+      '{{ fields.team | where: "mail", "bo@x.dk" }} {{ fields.team | reject: "mail", "bo@x.dk" | first }}',
+      'Bo Ann',
+    ],
+    ['{% assign bo = fields.team | find: "mail", "bo@x.dk" %}{{ bo }} {{ bo.mail }}', 'Bo bo@x.dk'],
+    [
+      '{% assign by = fields.team | group_by: "mail" %}{% for one in by %}{{ one.name }}: {{ one.items | join }}; {% endfor %}',
+      'ann@x.dk: Ann; bo@x.dk: Bo; ',
+    ],
+    ['{{ fields.none | where: "mail", "bo@x.dk" }}{{ fields.none | group_by: "mail" | size }}', '0'],
     ['{{ fields.none | join: "+" }}{{ fields.none | map: "mail" }}{{ fields.none | first }}.', '.'],
     ['{{ "now" | date: "%F %H:%M" }}', '2026-01-31 13:00'],
     ['{{ nil }}{{ fields.none | default: nil }}{{ nil | money: "EUR" }}{{ empty | plain }}{{ blank }}.', '.'],
