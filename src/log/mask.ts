@@ -22,6 +22,12 @@ const PLACES: readonly (readonly [pattern: RegExp, instead: string])[] = [
   [/\/[A-Za-z0-9_-]{22,}(?=\/(?:app|app_field|space)\/[0-9]+\/[a-z]+\.[a-z]+)/g, `/${MASKED}`],
 ];
 
+/** Where a config takes a value from is no value, and what is wrong with it can't be told without. A default is one. */
+const NO_REFERENCE = String.raw`(?!(?:\$\{(?:[a-z_]\w*|(?:file|credential):[^\s"'{}]*)\}|-\.\.\.)(?![^\s"'&,;}]))`;
+
+/** With all that stands beside a variable, or in it as its default. */
+const VALUE = String.raw`(?:\$\{[^\s"'{}]*\}|[^\s"'&,;}])+`;
+
 const SUSPECTS: readonly (readonly [pattern: RegExp, instead: string])[] = [
   // The webhook URLs of Slack and the like are secrets as a whole.
   [keylessUrls(), MASKED],
@@ -30,12 +36,18 @@ const SUSPECTS: readonly (readonly [pattern: RegExp, instead: string])[] = [
   [/\b(Bearer|OAuth2|Basic)\s+[A-Za-z0-9._~+/=-]{8,}/gi, `$1 ${MASKED}`],
   // Forms, JSON and the like: a `=`, a quote or a colon without a space says that a value follows.
   [
-    /\b([a-z_]*(?:token|secret|password))(["']?\s*=\s*["']?|["']\s*:\s*["']?|:\s*["']|:)[^\s"'&,;}]+/gi,
+    new RegExp(
+      String.raw`\b([a-z_]*(?:token|secret|password))(["']?\s*=\s*["']?|["']\s*:\s*["']?|:\s*["']|:)${NO_REFERENCE}${VALUE}`,
+      'gi',
+    ),
     `$1$2${MASKED}`,
   ],
   // After a colon and a space may stand a sentence; what has a digit in it or is very long is no word of one.
   [
-    /\b([a-z_]*(?:token|secret|password))(:\s+)(?=[^\s"'&,;}]*\d|[^\s"'&,;}]{20})[^\s"'&,;}]{6,}/gi,
+    new RegExp(
+      String.raw`\b([a-z_]*(?:token|secret|password))(:\s+)${NO_REFERENCE}(?=[^\s"'&,;}]*\d|[^\s"'&,;}]{20})(?=[^\s"'&,;}]{6})${VALUE}`,
+      'gi',
+    ),
     `$1$2${MASKED}`,
   ],
 ];

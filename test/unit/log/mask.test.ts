@@ -35,6 +35,8 @@ describe('makeMask', () => {
     'secrets of a form': ['a=1&client_secret=xyz&app_token=uvw', 'a=1&client_secret=***&app_token=***'],
     'secrets of JSON': ['{"refresh_token": "xyz", "a": 1}', '{"refresh_token": "***", "a": 1}'],
     'secrets of objects as Node shows them': ["{ password: 'xyz', a: 1 }", "{ password: '***', a: 1 }"],
+    'the default of a variable': [`password: \${DB_PW:-hunter2x}`, 'password: ***'],
+    'what stands beside a variable': [`token: "\${PREFIX}abcd1234"`, 'token: "***"'],
     'secrets of YAML': ['appToken: 0a1b2c3d', 'appToken: ***'],
     'long secrets of YAML': ['clientSecret: abcdefghijklmnopqrst', 'clientSecret: ***'],
     'secrets behind a bare colon': ['token:xyz', 'token:***'],
@@ -53,6 +55,18 @@ describe('makeMask', () => {
       'the password: see item 4711',
       '/var/lib/podiod/podiod.db',
       'won-leads/item.update:501:26/tell',
+    ]) {
+      expect(mask(text)).to.equal(text);
+    }
+  });
+
+  it('leaves where a config takes a secret from', () => {
+    for (const text of [
+      `leads: { id: 101, token: "\${LEADS_TOKEN}" }`,
+      `clientSecret: \${PODIO_CLIENT_SECRET_2026}`,
+      `token: '\${file:./leads-token.txt}'`,
+      `token=\${credential:podio-token-101}`,
+      `give a default: \${LEADS_TOKEN:-...}`,
     ]) {
       expect(mask(text)).to.equal(text);
     }
