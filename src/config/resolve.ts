@@ -161,9 +161,23 @@ function checkExpectations(
   }
 }
 
-/** How long it may be quiet at the longest, days that do not count included. */
-const longestQuiet = ({ everyMs, days }: NonNullable<Rule['expect']>): number =>
-  days === undefined ? everyMs : Math.ceil(everyMs / DAY_MS / days.length + 1) * 7 * DAY_MS;
+const HOUR_MS = 3_600_000;
+
+/** How long it may be quiet at the longest, days that do not count included. Of these one may have 25 hours. */
+function longestQuiet({ everyMs, days }: NonNullable<Rule['expect']>): number {
+  if (days === undefined || days.length === 7) return everyMs;
+  // It is longest from the beginning of some day on: after that, time that counts takes its own length.
+  return Math.max(...Array.from({ length: 7 }, (_, first) => quietFrom(first, everyMs, days))) + HOUR_MS;
+}
+
+function quietFrom(first: number, everyMs: number, days: readonly number[]): number {
+  let idle = 0;
+  for (let day = first, left = everyMs; left > 0; day++) {
+    if (days.includes(day % 7)) left -= DAY_MS;
+    else idle += DAY_MS;
+  }
+  return everyMs + idle;
+}
 
 /** All rules are right, so those that are written and don't run are disabled. */
 function disabledOf(root: MapNode, rules: readonly Rule[]): readonly string[] {
