@@ -161,8 +161,12 @@ function explainUnion(
   return { path, code: 'CONFIG_TYPE', words: `must be ${either([...new Set(choices)])}${given}` };
 }
 
-const isAboutWhole = (issue: Issue) =>
-  issue.path.length === 0 && ['invalid_type', 'invalid_value', 'invalid_union'].includes(issue.code);
+/** A choice within a choice may be about a part as well. */
+const isAboutWhole = (issue: Issue): boolean =>
+  issue.path.length === 0 &&
+  (issue.code === 'invalid_union'
+    ? issue.errors.every(errors => errors.some(error => isAboutWhole(error)))
+    : issue.code === 'invalid_type' || issue.code === 'invalid_value');
 
 function bound(issue: Extract<Issue, { code: 'too_small' | 'too_big' }>): string {
   const limit = issue.code === 'too_small' ? issue.minimum : issue.maximum;
