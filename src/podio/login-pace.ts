@@ -6,6 +6,9 @@ import { makeLine, type Place } from './line.ts';
 
 /** All identities together. Podio limits bursts of logins apart from the hourly budget, at a number it does not tell. */
 const ALL = { atOnce: 5, everyMs: 500 };
+/** How long as many identities take that have no token yet. */
+export const loginsTakeMs = (count: number): number => Math.max(0, count - ALL.atOnce) * ALL.everyMs;
+
 /** One identity: a token lives for hours, so more than this is a loop. */
 const EACH = { atOnce: 10, everyMs: 60_000 };
 

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { PodioError } from '../../../src/core/errors.ts';
 import type { Priority } from '../../../src/podio/contract.ts';
-import { makeLoginPace } from '../../../src/podio/login-pace.ts';
+import { loginsTakeMs, makeLoginPace } from '../../../src/podio/login-pace.ts';
 import { makeVirtualClock } from '../../support/virtual-clock.ts';
 
 const setUp = () => {
@@ -31,6 +31,9 @@ describe('podio login pace', () => {
     expect(came).to.have.length(200);
     const inSecond = came.map(at => came.filter(other => other >= at && other < at + 1_000).length);
     expect(Math.max(...inSecond.slice(5))).to.equal(2);
+    expect(loginsTakeMs(200), 'what people are told').to.equal(97_500);
+    expect(Math.abs((came.at(-1) ?? 0) - loginsTakeMs(200))).to.be.at.most(500);
+    expect(loginsTakeMs(3)).to.equal(0);
   });
 
   it('puts the urgent first, also when urgency comes later', async () => {
