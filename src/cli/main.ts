@@ -273,26 +273,29 @@ function usageHints(program: Command): readonly string[] {
     command = next;
     name += ` ${next.name()}`;
   }
-  const rule = ruleAsWord(command);
+  const word = optionOfWord(command);
   return [
-    ...(rule === undefined ? [] : [`A rule is given as ${name} ${rule}`]),
+    ...(word === undefined ? [] : [`${word.what} is given as ${name} ${word.options}`]),
     `${name} --help tells its options.`,
   ];
 }
 
-/** `podiod pause won-deal`: the options that say so, where a lone word stands that can be a rule's name. */
-function ruleAsWord(command: Command): string | undefined {
+/** `podiod pause won-deal`, `podiod why leads/42`: the options that say so, where a lone word stands for a rule or an item. */
+function optionOfWord(command: Command): { readonly what: string; readonly options: string } | undefined {
   const [word, ...more] = command.args;
-  const takesRule = command.options.some(({ long }) => long === '--rule');
-  if (word === undefined || more.length > 0 || word.startsWith('-') || !takesRule) return undefined;
-  if (command.registeredArguments.length > 0 || command.getOptionValue('rule') !== undefined)
-    return undefined;
-  const others = command.options.filter(({ mandatory, long }) => mandatory && long !== '--rule');
+  const takes = (name: string): boolean =>
+    command.options.some(({ long }) => long === `--${name}`) && command.getOptionValue(name) === undefined;
+  if (word === undefined || more.length > 0 || word.startsWith('-')) return undefined;
+  if (command.registeredArguments.length > 0) return undefined;
+  const isItem = /^(?:[^/]+\/)?\d+$/.test(word) && takes('item');
+  if (!isItem && !takes('rule')) return undefined;
+  const option = isItem ? '--item' : '--rule';
+  const others = command.options.filter(({ mandatory, long }) => mandatory && long !== option);
   const wanted = others.map(option => {
     const given: unknown = command.getOptionValue(option.attributeName());
     return `${option.long} ${typeof given === 'string' ? given : option.attributeName().toUpperCase()}`;
   });
-  return [`--rule ${word}`, ...wanted].join(' ');
+  return { what: isItem ? 'An item' : 'A rule', options: [`${option} ${word}`, ...wanted].join(' ') };
 }
 
 /** By its code: its class would bring the whole of the config with it. */

@@ -165,6 +165,8 @@ describe('podiod, the command line', () => {
     ],
     ['resume won-deal --json', 'A rule is given as podiod resume --rule won-deal\n'],
     ['fire won-deal', 'A rule is given as podiod fire --rule won-deal --item ITEM\n'],
+    ['why leads/42', 'An item is given as podiod why --item leads/42\n'],
+    ['fire 4711', 'An item is given as podiod fire --item 4711 --rule RULE\n'],
     ['fire won-deal --item leads/42', 'A rule is given as podiod fire --rule won-deal --item leads/42\n'],
   ] as const) {
     it(`podiod ${argv}: says what to write instead`, async () => {
