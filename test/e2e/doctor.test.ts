@@ -161,6 +161,15 @@ describe('podiod doctor', function () {
     );
     expect(missing?.message).to.equal('item.update is missing');
     expect(shown).to.not.include('nobodys-token');
+
+    // Before a first start nothing is there: that is one thing to be told, however many apps there are.
+    for (const { hookId } of await site.podio.hooks()) await site.podio.deleteHook(hookId);
+    const first = await examine(site, '--no-handshake');
+    const told = first.findings.filter(({ check }) => check.startsWith('hooks'));
+    expect(
+      told.map(({ verdict, message }) => [verdict, message.replace(/\d+/, 'N')]),
+      first.shown,
+    ).to.deep.equal([['fail', 'none of the N that the rules need is there yet']]);
   });
 
   it('finds what is wrong on this machine: config, open files, a damaged database', async () => {

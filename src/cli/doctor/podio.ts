@@ -17,6 +17,11 @@ const APART_MS = 60_000;
 /** A delivery takes seconds. */
 const ON_ITS_WAY_MS = 120_000;
 
+const MADE_BY = 'podiod apply makes them; a running daemon does so by itself.';
+const ASKED_BY = 'podiod apply asks for it; a running daemon does so by itself.';
+
+const TYPES = new Intl.ListFormat('en', { type: 'conjunction' });
+
 export interface PodioLook {
   readonly plan: HookPlan;
   /** Those that are active and needed. */
@@ -42,11 +47,22 @@ export async function lookAtHooks(
   }
   for (const { app, field, error } of plan.unresolved)
     tell(fail(`field ${app}.${field}`, error.message, 'Mend its name in the config.'));
+  const wanted = plan.actions.filter(
+    ({ action }) => action !== 'foreign' && action !== 'orphan' && action !== 'elsewhere',
+  );
+  const nothingYet = wanted.length > 1 && wanted.every(({ action }) => action === 'create');
+  if (nothingYet)
+    tell(fail('hooks', `none of the ${wanted.length} that the rules need is there yet`, MADE_BY));
   for (const [name, actions] of Map.groupBy(plan.actions, ({ ref }) => place(ref))) {
-    const troubles = actions.filter(({ action }) => action !== 'keep' && action !== 'foreign');
-    for (const action of troubles) tell(troubleOf(name, action));
+    const lost = nothingYet ? [] : actions.filter(({ action }) => action === 'create');
+    const inactive = actions.filter(({ action }) => action === 'verify');
+    if (lost.length > 0) tell(fail(`hooks, ${name}`, `${typesOf(lost)} missing`, MADE_BY));
+    if (inactive.length > 0)
+      tell(fail(`hooks, ${name}`, `${typesOf(inactive)} inactive: nothing of it is delivered`, ASKED_BY));
+    const others = actions.filter(({ action }) => !['keep', 'foreign', 'create', 'verify'].includes(action));
+    for (const action of others) tell(troubleOf(name, action));
     const kept = actions.filter(({ action }) => action === 'keep').length;
-    if (troubles.length === 0 && kept > 0) {
+    if (lost.length + inactive.length + others.length === 0 && kept > 0) {
       tell(ok(`hooks, ${name}`, `${kept === 1 ? 'its hook is' : `its ${kept} hooks are`} active`));
     }
   }
@@ -66,18 +82,14 @@ function hintFor(error: Error): string {
   return 'Look at its token or login, and whether it is still there.';
 }
 
+/** "item.create is", "item.create and item.update are" */
+const typesOf = (actions: readonly HookAction[]): string =>
+  `${TYPES.format(actions.map(({ type }) => type))} ${actions.length === 1 ? 'is' : 'are'}`;
+
 function troubleOf(name: string, { action, type, url, reason }: HookAction) {
   const check = `hooks, ${name}`;
   const shown = `${type} (${maskHookUrl(url)})`;
   switch (action) {
-    case 'create':
-      return fail(check, `${type} is missing`, 'podiod apply makes it; a running daemon does so by itself.');
-    case 'verify':
-      return fail(
-        check,
-        `${type} is inactive: nothing of it is delivered`,
-        'podiod apply asks for it; a running daemon does so by itself.',
-      );
     case 'orphan':
       return warn(
         check,
