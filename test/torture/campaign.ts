@@ -262,6 +262,8 @@ class Campaign {
           break;
         case 'sick':
           await orEnd(() => answered() >= part, 15_000);
+          // A start may end on a disk that fails: that is the life of kind unwell.
+          await orEnd(() => daemon.isUp(), 15_000);
           for (let n = 1 + Math.floor(random() * 2); n > 0 && !isEnded; n--)
             await this.#beSick(daemon, storm, orEnd);
           await orEnd(() => false, random() * 500);

@@ -1,7 +1,7 @@
 /** The built daemon in a process of its own, as a supervisor sees it. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Status } from '../../src/admin/status.ts';
 import { until } from '../support/wait.ts';
@@ -11,6 +11,8 @@ const bin = join(import.meta.dirname, '../../bin/podiod.js');
 export interface Daemon {
   readonly pid: number;
   isAlive(): boolean;
+  /** Its start is over. */
+  isUp(): boolean;
   /** The exit code, or the signal that it died of. */
   readonly ended: Promise<number | NodeJS.Signals>;
   signal(signal: NodeJS.Signals): void;
@@ -36,6 +38,7 @@ process.on('exit', () => {
 
 export function startDaemon({ configFile, dataDir, logFile, env }: DaemonPlace): Daemon {
   const log = openSync(logFile, 'a');
+  const { size: before } = fstatSync(log);
   const { PATH, HOME } = process.env;
   const child = spawn(process.execPath, [bin, 'run', '--config', configFile], {
     env: { PATH, HOME, ...env },
@@ -69,6 +72,7 @@ export function startDaemon({ configFile, dataDir, logFile, env }: DaemonPlace):
   return {
     pid: child.pid ?? 0,
     isAlive,
+    isUp: () => readFileSync(logFile).subarray(before).includes('"podiod is up"'),
     ended,
     signal: signal => void child.kill(signal),
     async ready(timeoutMs = 60_000) {
