@@ -10,8 +10,8 @@ const FILES: readonly (readonly [file: string, what: string])[] = [
   ['.podiorc.yml, /etc/podiod/podiorc.yml', 'the config, where --config and PODIOD_CONFIG name no other'],
   ['dataDir/podiod.db', 'the journal and everything else that podiod keeps'],
   [
-    'dataDir/secret, dataDir/admin-token',
-    'what keys the hook URLs and the admin API, unless the config has its own; mode 0600',
+    'dataDir/secret, dataDir/previous-secrets, dataDir/admin-token',
+    'what hook URLs are made with, and were before, and what the admin API asks for; mode 0600',
   ],
   ['dataDir/run.json', 'where the running daemon listens'],
   ['/etc/credstore', `where systemd finds the credentials of the config, \${credential:NAME}`],

@@ -120,7 +120,10 @@ export async function loadConfig(options: LoadOptions): Promise<LoadResult<Confi
 }
 
 /** What a command needs that talks to the running daemon or reads its data. */
-export type PartialConfig = Pick<Config, 'file' | 'dir' | 'dataDir' | 'admin'>;
+export interface PartialConfig extends Pick<Config, 'file' | 'dir' | 'dataDir' | 'admin'> {
+  /** Whether what hook URLs are made with stands in it. */
+  readonly hasSecret: boolean;
+}
 
 /**
  * Reads `admin` and `dataDir` alone: nothing else is checked, no plugin is loaded, and a token that this shell lacks is
@@ -159,6 +162,7 @@ export async function loadPartial(options: FindOptions): Promise<LoadResult<Part
           dir: dirname(found.file),
           dataDir: resolve(dirname(dirNode?.place.file ?? found.file), dataDir),
           admin: { host: admin.host, port: admin.port, token: admin.token } satisfies AdminConfig,
+          hasSecret: child(child(root, 'server'), 'secret') !== undefined,
         }
       : undefined;
   return result(config, diagnostics, texts);

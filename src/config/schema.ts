@@ -87,7 +87,12 @@ export const ServerSchema = z.strictObject({
   secret: secret()
     .optional()
     .describe('Keys the hook URLs; 16 characters or more. Left out: made once and kept in `dataDir`.'),
-  previousSecrets: z.array(secret()).default([]).describe('Still accepted while hooks are being replaced.'),
+  previousSecrets: z
+    .array(secret())
+    .default([])
+    .describe(
+      'Still accepted while hooks are being replaced. Only for what `dataDir` does not know: it keeps the one before.',
+    ),
   maxBody: size().prefault('64kb').describe('Larger deliveries are answered with 413. A size.'),
   maxWaiting: z
     .int()

@@ -17,7 +17,6 @@ import {
 } from '../reconcile/index.ts';
 import { makeRecovery, type Recovery } from '../recover/index.ts';
 import type { InheritedSockets } from '../service/index.ts';
-import { ensureSecretFile } from '../store/files.ts';
 import { lockDataDir, openStore, type Store } from '../store/index.ts';
 import type { Closing } from './closing.ts';
 import { type Connection, connect } from './connect.ts';
@@ -68,8 +67,7 @@ export async function openBase(
   const store = await openStore({ dataDir, lock, clock, maxWaiting: server.maxWaiting, log, onLost });
   closing.defer('the store', () => store.close());
 
-  const secret = server.secret ?? (await ensureSecretFile(dataDir, 'secret'));
-  log.addSecrets?.([secret]);
+  const secrets = await makeHookSecrets({ dataDir, server, log, hide: options.log.addSecrets });
   await carryOver(store.rules, config.rules, log);
   const rules = withKeys(config.rules, await store.rules.keys());
   const { podio, fields, ...reach } = await connect(config, {
@@ -81,7 +79,6 @@ export async function openBase(
   });
   const live = makeLive({ config: { ...config, rules }, ...reach });
   const { identities, names } = live;
-  const secrets = await makeHookSecrets({ dataDir, server, secret, log, hide: options.log.addSecrets });
   return {
     live,
     podio,

@@ -8,27 +8,35 @@ import type { Log } from '../core/log.ts';
 import type { Reconciler } from '../reconcile/index.ts';
 import {
   ensureSecretFile,
-  forgetPreviousSecrets,
-  keepPreviousSecret,
+  exchangeSecretFile,
+  newSecret,
   readPreviousSecrets,
-  rotateSecretFile,
+  writePreviousSecrets,
+  writeSecretFile,
 } from '../store/files.ts';
 
 export interface HookSecrets {
   /** The current one first. The same array for as long as nothing has changed. */
   all(): Secrets;
-  /** Whether this config has another secret and says nothing of the one that hooks are made with now. */
-  omits(server: Server): boolean;
+  /** What they would be with this config. */
+  with(server: Server): Secrets;
   /**
-   * For another config: answers what to call when it holds. What it omits is kept in dataDir before, and accepted until
-   * `forget`: no delivery is to be lost for it. Rejects where dataDir can't be read or written.
+   * Makes sure that the one before can be kept, should this config have another. Rejects where dataDir can't be written.
+   * Either `use` or `abandon` is to be called then.
    */
-  prepare(server: Server): Promise<() => void>;
-  /** Whether hooks may still be made with a secret that was replaced and that the config does not name. */
+  prepare(server: Server): Promise<NextSecrets>;
+  /** Whether hooks may still be made with a secret that was replaced and that nobody has to name in the config. */
   isRotating(): boolean;
   /** From now on hooks are to be made with a new one; the old one is accepted until `forget`. Rejects with USAGE. */
   rotate(): Promise<void>;
   forget(): Promise<void>;
+}
+
+export interface NextSecrets {
+  /** This config holds. May be tried again when it rejects. */
+  use(): Promise<void>;
+  /** It does not. */
+  abandon(): Promise<void>;
 }
 
 type Server = Pick<ServerConfig, 'secret' | 'previousSecrets'>;
@@ -36,67 +44,96 @@ type Server = Pick<ServerConfig, 'secret' | 'previousSecrets'>;
 interface HookSecretsParts {
   readonly dataDir: string;
   readonly server: Server;
-  /** The current one. */
-  readonly secret: string;
   readonly log: Log;
   /** Keeps them out of the log. */
   readonly hide: ((secrets: Iterable<string>) => void) | undefined;
 }
 
-export async function makeHookSecrets(parts: HookSecretsParts): Promise<HookSecrets> {
-  const { dataDir, log, hide } = parts;
-  let { server } = parts;
-  let isOwn = server.secret === undefined;
-  let kept = await readPreviousSecrets(dataDir);
-  let current = parts.secret;
+/**
+ * dataDir's file has the one that hooks are made with, also where it is the config's: so the one before is known whichever way
+ * another one came into the config, and a config that has none any more goes on with it.
+ */
+export async function makeHookSecrets({
+  dataDir,
+  server: started,
+  log,
+  hide,
+}: HookSecretsParts): Promise<HookSecrets> {
+  if (started.secret !== undefined) await exchangeSecretFile(dataDir, started.secret);
+  let server = started;
+  let current = started.secret ?? (await ensureSecretFile(dataDir, 'secret'));
+  let kept = (await readPreviousSecrets(dataDir)).filter(secret => secret !== current);
   let all: Secrets;
   const settle = (): void => {
-    all = [...new Set([current, ...server.previousSecrets, ...kept])] as unknown as Secrets;
+    all = allOf(current, [...server.previousSecrets, ...kept]);
     hide?.(all);
   };
-  const omits = (next: Server): boolean => {
-    // One of dataDir stays what it is.
-    const isSame = next.secret === undefined ? isOwn : next.secret === current;
-    return !isSame && !next.previousSecrets.includes(current);
-  };
   settle();
+  if (kept.length > 0)
+    log.info('hooks that are made with an old secret are replaced; it is accepted until then');
+
+  /** One after the other: they write the same files. */
+  let tail: Promise<unknown> = Promise.resolve();
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const done = tail.then(work);
+    tail = done.catch(() => {});
+    return done;
+  };
+  /** Whatever stops it, each hook's secret is in one of the files. */
+  const exchange = async (secret: string): Promise<void> => {
+    const before = [current, ...kept];
+    await writePreviousSecrets(dataDir, before);
+    await writeSecretFile(dataDir, 'secret', secret);
+    kept = before.filter(one => one !== secret);
+    current = secret;
+    settle();
+    log.info(
+      'hooks are made with a new secret from now on; the one before is accepted until all are replaced',
+    );
+  };
+  const secretOf = (next: Server): string => next.secret ?? current;
+
   return {
     all: () => all,
-    omits,
-    async prepare(next) {
-      // Read only where it was not before: a rotation may go on meanwhile.
-      const own = next.secret === undefined && !isOwn ? await ensureSecretFile(dataDir, 'secret') : undefined;
-      if (omits(next)) await keepPreviousSecret(dataDir, current);
-      return () => {
-        if (omits(next)) kept = [current, ...kept];
-        server = next;
-        isOwn = next.secret === undefined;
-        current = next.secret ?? own ?? current;
-        settle();
-      };
-    },
+    with: next => allOf(secretOf(next), [...next.previousSecrets, current, ...kept]),
+    prepare: next =>
+      inTurn(async () => {
+        if (secretOf(next) !== current) await writePreviousSecrets(dataDir, [current, ...kept]);
+        return {
+          use: () =>
+            inTurn(async () => {
+              if (secretOf(next) !== current) await exchange(secretOf(next));
+              server = next;
+              settle();
+            }),
+          // Where that fails, a later start finds the current one among those before it, which means nothing.
+          abandon: () => inTurn(() => writePreviousSecrets(dataDir, kept).catch(() => {})),
+        };
+      }),
     isRotating: () => kept.length > 0,
-    async rotate() {
-      if (!isOwn) throw configured();
-      current = await rotateSecretFile(dataDir);
-      kept = await readPreviousSecrets(dataDir);
-      settle();
-      log.info(
-        'hooks are made with a new secret from now on; the one before is accepted until all are replaced',
-      );
-    },
-    async forget() {
-      await forgetPreviousSecrets(dataDir);
-      kept = [];
-      settle();
-      log.info('no hook is made with an old secret any more; it is forgotten');
-    },
+    rotate: () =>
+      inTurn(async () => {
+        if (server.secret !== undefined) throw configured();
+        await exchange(newSecret());
+      }),
+    forget: () =>
+      inTurn(async () => {
+        await writePreviousSecrets(dataDir, []);
+        kept = [];
+        settle();
+        log.info('no hook is made with an old secret any more; it is forgotten');
+      }),
   };
 }
 
+const allOf = (current: string, previous: readonly string[]): Secrets => [
+  current,
+  ...new Set(previous.filter(secret => secret !== current)),
+];
+
 export const configured = (): PodiodError =>
   new PodiodError('USAGE', 'the secret stands in the config (server.secret), where only you can change it', {
-    hint: 'Put the new one there and the old one into server.previousSecrets, podiod reload, and take it out when podiod plan is empty.',
+    hint: 'Put another one there, then podiod reload: the one before is accepted until every hook is replaced.',
     retry: 'never',
   });
 

@@ -74,9 +74,10 @@ export async function openHooksForReading(
   });
   const verifier = makeVerifier({ podio, identities, clock, log });
   // Without a secret there can be no hooks of ours yet: any secret tells the same.
-  const secret = config.server.secret ?? (await readSecretFile(config.dataDir, 'secret')) ?? 'not-made-yet';
+  const inUse = (await readSecretFile(config.dataDir, 'secret')) ?? 'not-made-yet';
   const kept = await readPreviousSecrets(config.dataDir);
-  const secrets: Secrets = [secret, ...config.server.previousSecrets, ...kept];
+  const { secret = inUse, previousSecrets } = config.server;
+  const secrets: Secrets = [secret, ...previousSecrets, inUse, ...kept];
   const { publicUrl } = config.server;
   const reconciler = makeReconciler({
     config: () => ({ ...config, publicUrl, secrets }),

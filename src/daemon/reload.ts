@@ -7,7 +7,6 @@ import { setTimeout as after } from 'node:timers/promises';
 import type { ConfigStatus } from '../admin/status.ts';
 import type { Config } from '../config/model.ts';
 import { coerceError, isPodiodError, PodiodError, StoreError } from '../core/errors.ts';
-import type { Secrets } from '../core/hook.ts';
 import type { Log } from '../core/log.ts';
 import type { Dispatcher } from '../dispatch/dispatcher.ts';
 import { makeReliably } from '../dispatch/reliably.ts';
@@ -125,7 +124,6 @@ export function makeReloads(parts: ReloadParts): Reloads {
       ...(loaded.needsRestart ?? []),
       ...code.map(file => `the code of ${file}`),
     ];
-    const warnings = [...loaded.warnings, ...(world.secrets.omits(config.server) ? [SECRET_OMITTED] : [])];
     const rules = withKeys(config.rules, await store.rules.keys());
     const next = await termsOf({ ...config, rules }, { settings: store.settings, fields });
     const diff = diffRules(live.config.rules, rules);
@@ -134,7 +132,7 @@ export function makeReloads(parts: ReloadParts): Reloads {
       rules: diff,
       parked: await parkedOf(store.parking, diff.removed),
       needsRestart,
-      warnings: warnings.map(({ message, hint }) => ({ message, hint: hint ?? null })),
+      warnings: loaded.warnings.map(({ message, hint }) => ({ message, hint: hint ?? null })),
     };
     if (dryRun) {
       const hooks = parts.reconciles ? await inTime(() => wouldHook(parts, next)) : null;
@@ -145,7 +143,7 @@ export function makeReloads(parts: ReloadParts): Reloads {
       (['added', 'removed', 'renamed', 'changed', 'unchanged'] as const).map(key => [key, diff[key].length]),
     );
     log.info('config reloaded', { ...counts, names: namesIn(diff), cutOff, position });
-    for (const { message, hint } of warnings) log.warn('config', { warning: message, hint });
+    for (const { message, hint } of loaded.warnings) log.warn('config', { warning: message, hint });
     for (const { rule, runs } of plan.parked) log.warn('a rule is gone that has parked runs', { rule, runs });
     if (needsRestart.length > 0) log.warn('settings wait for a restart', { settings: needsRestart });
     const hooks = parts.reconciles ? await inTime(() => nowHook(parts)) : null;
@@ -158,7 +156,7 @@ export function makeReloads(parts: ReloadParts): Reloads {
   ): Promise<{ readonly cutOff: number; readonly position: number }> => {
     const { world, dispatcher, generations } = parts;
     const kept = new Set(diff.unchanged);
-    const useSecrets = await world.secrets.prepare(next.config.server);
+    const secrets = await world.secrets.prepare(next.config.server);
     const generation = makeGeneration(world, next);
     generations.add(generation);
     const succession = dispatcher.succeed(generation.set, kept);
@@ -169,6 +167,7 @@ export function makeReloads(parts: ReloadParts): Reloads {
     } catch (thrown) {
       await succession.abandon();
       await generations.drop(generation);
+      await secrets.abandon();
       stopping.signal.throwIfAborted();
       const error = coerceError(thrown);
       throw error instanceof StoreError ? error : rolledBack(error);
@@ -180,7 +179,7 @@ export function makeReloads(parts: ReloadParts): Reloads {
       await generations.enter(generation).parts.stop();
       const position = world.store.journal.head();
       world.live.become(next);
-      useSecrets();
+      await always(secrets.use);
       await always(() => carryOver(world.store.rules, next.config.rules, log));
       if (!(await succession.takeOver(stopping.signal))) throw isStopping();
       await always(() => parts.front.recovery.follow());
@@ -270,12 +269,6 @@ function logRefused(log: Log, error: Error): void {
 /** Problems of one file that are logged; podiod check tells them all. */
 const MAX_LOGGED = 20;
 
-const SECRET_OMITTED: LoadedConfig['warnings'][number] = {
-  message:
-    '`server.secret` is another one, and `server.previousSecrets` lacks the one before: it is accepted until every hook is replaced',
-  hint: 'To refuse it at once, delete previous-secrets in dataDir and restart.',
-};
-
 const isStopping = (): PodiodError =>
   new PodiodError('STORE_UNAVAILABLE', 'podiod is stopping; its next start reads the config', {
     retry: 'never',
@@ -316,8 +309,7 @@ async function wouldHook(
 ): Promise<ReconcileAnswer> {
   const { podio, fields, store, secrets, clock, log, options } = world;
   const { server } = config;
-  const [first, ...others] = secrets.all();
-  const all: Secrets = [server.secret ?? first, ...server.previousSecrets, first, ...others];
+  const all = secrets.with(server);
   const publicUrl = options.publicUrl ? front.publicUrl() : server.publicUrl;
   const verifier = makeVerifier({ podio, identities, clock, log });
   const reconciler = makeReconciler({

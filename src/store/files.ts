@@ -85,7 +85,7 @@ export async function readSmallFile(path: string): Promise<string | undefined> {
   }
 }
 
-/** What podiod makes once and keeps in dataDir: what keys the hooks' URLs, and the admin API's token. */
+/** What dataDir keeps, made there or taken from the config: what the hooks' URLs are made with, and the admin API's token. */
 type SecretName = 'secret' | 'admin-token';
 
 /** As many characters as `server.secret` must have. */
@@ -105,9 +105,23 @@ const SECRET_HINTS: Readonly<Record<SecretName, string>> = {
 export async function readSecretFile(dataDir: string, name: SecretName): Promise<string | undefined> {
   const path = join(dataDir, name);
   const text = await readSmallFile(path);
-  const fault = text === undefined ? undefined : faultOf(text);
-  if (fault === undefined) return text;
+  const secret = text === undefined ? undefined : fromLine(text);
+  const fault = text === undefined || secret !== text ? undefined : faultOf(text);
+  if (fault === undefined) return secret;
   throw new StoreError('STORE_SECRET', `${path} ${fault}`, { hint: SECRET_HINTS[name], retry: 'never' });
+}
+
+/** A secret of the config may hold anything, line breaks too; a line of a file may not. */
+const toLine = (secret: string): string =>
+  /^[\x21-\x7e]+$/.test(secret) && !secret.startsWith('"') ? secret : JSON.stringify(secret);
+
+function fromLine(line: string): string {
+  if (!/^".*"$/.test(line)) return line;
+  try {
+    return String(JSON.parse(line));
+  } catch {
+    return line;
+  }
 }
 
 function faultOf(text: string): string | undefined {
@@ -123,16 +137,29 @@ function faultOf(text: string): string | undefined {
  * the lock on dataDir. Rejects with STORE_SECRET where the file is damaged, with STORE_EXPOSED where others may read it.
  */
 export async function ensureSecretFile(dataDir: string, name: SecretName): Promise<string> {
-  const path = join(dataDir, name);
   const kept = await readSecretFile(dataDir, name);
-  if (kept !== undefined) {
-    requirePrivate(path);
-    return kept;
-  }
-  makeDataDir(dataDir);
-  const secret = randomBytes(SECRET_BYTES).toString('base64url');
-  await replaceFile(path, `${secret}\n`, 0o600);
+  requirePrivate(join(dataDir, name));
+  if (kept !== undefined) return kept;
+  const secret = newSecret();
+  await writeSecretFile(dataDir, name, secret);
   return secret;
+}
+
+export const newSecret = (): string => randomBytes(SECRET_BYTES).toString('base64url');
+
+export async function writeSecretFile(dataDir: string, name: SecretName, secret: string): Promise<void> {
+  makeDataDir(dataDir);
+  await replaceFile(join(dataDir, name), `${toLine(secret)}\n`, 0o600);
+}
+
+/**
+ * Keeps a secret of the config in dataDir too, for who reads there later and lacks that config or its environment. A
+ * damaged file is of no use and is replaced.
+ */
+export async function keepSecretFile(dataDir: string, name: SecretName, secret: string): Promise<void> {
+  const path = join(dataDir, name);
+  requirePrivate(path);
+  if ((await readSmallFile(path)) !== toLine(secret)) await writeSecretFile(dataDir, name, secret);
 }
 
 /** Secrets that hooks at Podio may still be made with, one a line: from when another one holds until no hook is. */
@@ -141,34 +168,31 @@ const PREVIOUS = 'previous-secrets';
 export async function readPreviousSecrets(dataDir: string): Promise<readonly string[]> {
   const path = join(dataDir, PREVIOUS);
   requirePrivate(path);
-  return ((await readSmallFile(path)) ?? '').split('\n').filter(line => line !== '');
+  const lines = ((await readSmallFile(path)) ?? '').split('\n');
+  return lines.filter(line => line !== '').map(fromLine);
+}
+
+/** These and no others; without any there is no file. */
+export async function writePreviousSecrets(dataDir: string, secrets: readonly string[]): Promise<void> {
+  const path = join(dataDir, PREVIOUS);
+  if (secrets.length === 0) await rm(path, { force: true });
+  else await replaceFile(path, [...new Set(secrets.map(toLine)), ''].join('\n'), 0o600);
 }
 
 /**
- * Makes a new `secret` and keeps the one before beside it. In this order: whatever stops it, the secret of every hook is in one
- * of the files, and another try begins where that leaves off.
+ * Hooks are made with `secret` from now on, and those that are there may be made with the one in the file. In this order:
+ * whatever stops it, the secret of every hook is in one of the files, and another try begins where that leaves off. What was in
+ * a damaged file nobody can know. Rejects with STORE_EXPOSED where others may read it.
  */
-export async function rotateSecretFile(dataDir: string): Promise<string> {
-  await keepPreviousSecret(dataDir, await ensureSecretFile(dataDir, 'secret'));
-  const secret = randomBytes(SECRET_BYTES).toString('base64url');
-  await replaceFile(join(dataDir, 'secret'), `${secret}\n`, 0o600);
-  return secret;
-}
-
-/** Hooks may be made with it: it is accepted, over restarts too, until it is forgotten. */
-export async function keepPreviousSecret(dataDir: string, secret: string): Promise<void> {
-  const kept = new Set([secret, ...(await readPreviousSecrets(dataDir))]);
-  await replaceFile(join(dataDir, PREVIOUS), [...kept, ''].join('\n'), 0o600);
-}
-
-/** No hook is made with them any more. */
-export async function forgetPreviousSecrets(dataDir: string): Promise<void> {
-  await rm(join(dataDir, PREVIOUS), { force: true });
-}
-
-/** Keeps a secret of the config's own in dataDir too, for who may read there but lacks the config's environment. */
-export async function keepSecretFile(dataDir: string, name: SecretName, secret: string): Promise<void> {
-  const path = join(dataDir, name);
-  requirePrivate(path);
-  if ((await readSmallFile(path)) !== secret) await replaceFile(path, `${secret}\n`, 0o600);
+export async function exchangeSecretFile(dataDir: string, secret: string): Promise<void> {
+  requirePrivate(join(dataDir, 'secret'));
+  const before = await readSecretFile(dataDir, 'secret').catch(error => {
+    if (error instanceof StoreError && error.code === 'STORE_SECRET') return undefined;
+    throw error;
+  });
+  if (before === secret) return;
+  if (before !== undefined) {
+    await writePreviousSecrets(dataDir, [before, ...(await readPreviousSecrets(dataDir))]);
+  }
+  await writeSecretFile(dataDir, 'secret', secret);
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { hookUrl } from '../../src/core/hook.ts';
 import { until } from '../support/wait.ts';
-import { freePort, LEADS, makeSite, type Site } from './site.ts';
+import { freePort, LEADS, makeSite, SECRET, type Site } from './site.ts';
 
 const RULES = {
   everything: {
@@ -92,31 +92,62 @@ describe('podiod secret rotate', () => {
     expect(await comment(site, before, 3)).to.equal(200);
   }).timeout(60_000);
 
-  it('is done by a reload for a config with a secret of its own, also where that does not name the one before', async () => {
+  it('is done for a config with another secret by a reload or a restart, which need not be told the one before', async () => {
     const site = await makeOwnSite();
-    await site.boot();
-    const old = secretOf(site);
-    const secret = 'one-of-the-config-itself-01';
+    const first = await site.boot();
+    const own = secretOf(site);
     const { server } = JSON.parse(site.read('.podiorc.yml'));
-    site.configure({ rules: RULES, server: { ...server, secret } });
-    const { code, stdout } = await site.podiod(['reload', '--json']);
-    expect(code, stdout).to.equal(0);
-    expect(
-      JSON.parse(stdout)
-        .warnings.map(({ message }: { message: string }) => message)
-        .join(),
-    ).to.match(/`server.previousSecrets` lacks the one before/);
-    expect([await comment(site, old, 1), await comment(site, secret, 2)]).to.deep.equal([200, 200]);
-    await until(async () => (await hooksOf(site, secret)).join() === wanted.join(), 'all to be replaced');
-    expect(await comment(site, old, 3)).to.equal(200);
+    const configure = (secret?: string) => site.configure({ rules: RULES, server: { ...server, secret } });
+    configure('one-of-the-config-itself-01');
+    const reloaded = await site.podiod(['reload', '--json']);
+    expect(reloaded.code, reloaded.stdout).to.equal(0);
+    const taken = async (secret: string, id: number) =>
+      expect([await comment(site, own, id), await comment(site, secret, id + 1)]).to.deep.equal([200, 200]);
+    await taken('one-of-the-config-itself-01', 1);
+    await until(
+      async () => (await hooksOf(site, 'one-of-the-config-itself-01')).join() === wanted.join(),
+      'all to be replaced',
+    );
+    await taken('one-of-the-config-itself-01', 3);
+
+    configure('one-of-the-config-itself-02');
+    await first.end('SIGTERM');
+    const plan = await site.podiod(['plan', '--json']);
+    expect(JSON.parse(plan.stdout).summary).to.include({ replace: 6, orphan: 0, create: 0 });
+    const second = await site.boot();
+    expect(await comment(site, 'one-of-the-config-itself-01', 5)).to.equal(200);
+    await until(
+      async () => (await hooksOf(site, 'one-of-the-config-itself-02')).join() === wanted.join(),
+      'all to be replaced',
+    );
+    await taken('one-of-the-config-itself-02', 6);
+
+    // Where it leaves the config it goes on as dataDir's own.
+    const refused = await site.podiod(['secret', 'rotate']);
+    expect([refused.code, refused.stdout]).to.deep.equal([2, '']);
+    configure();
+    const would = await site.podiod(['reload', '--dry-run', '--json']);
+    const actions = JSON.parse(would.stdout).hooks.plan.actions.map(
+      ({ action }: { action: string }) => action,
+    );
+    expect(actions).to.deep.equal(Array(6).fill('keep'));
+    expect((await site.podiod(['reload'])).code).to.equal(0);
+    expect(secretOf(site)).to.equal('one-of-the-config-itself-02');
+    expect(await hooksOf(site, secretOf(site))).to.deep.equal(wanted);
+    await second.end('SIGTERM');
   }).timeout(60_000);
 
   it('leaves a secret of the config alone, and says how it is changed', async () => {
     const site = await makeSite({ rules: RULES });
-    await site.boot();
-    const { code, stderr } = await site.podiod(['secret', 'rotate']);
-    expect(code).to.be.oneOf([1, 2]);
-    expect(stderr).to.match(/server\.secret.*previousSecrets/s);
-    expect(existsSync(join(site.dataDir, 'secret'))).to.equal(false);
+    const running = await site.boot();
+    const kept = secretOf(site);
+    for (const when of ['running', 'stopped']) {
+      if (when === 'stopped') await running.end('SIGTERM');
+      const { code, stdout, stderr } = await site.podiod(['secret', 'rotate']);
+      expect([code, stdout], when).to.deep.equal([2, '']);
+      expect(stderr).to.match(/server\.secret.*podiod reload/s);
+    }
+    expect([kept, secretOf(site)]).to.deep.equal([SECRET, SECRET]);
+    expect(existsSync(join(site.dataDir, 'previous-secrets'))).to.equal(false);
   }).timeout(60_000);
 });

@@ -21,12 +21,13 @@ export function defineSecret({ program, cli, exit }: CommandContext): void {
       'Makes a new secret in dataDir. Each hook at Podio is replaced by one with a URL of the new secret, which is active before the old one goes; both are accepted meanwhile, and for ten minutes after. Without a running daemon the hooks are replaced at its next start. What is interrupted goes on at the next start.',
     )
     .action(async (options: CommonOptions) => {
-      const [{ loadPartialOrFail }, { adminClient }, { lockDataDir }, { rotateSecretFile }] =
+      const [{ loadPartialOrFail }, { adminClient }, { lockDataDir }, files, { configured }] =
         await Promise.all([
           import('../setup.ts'),
           import('../../admin/client.ts'),
           import('../../store/index.ts'),
           import('../../store/files.ts'),
+          import('../../daemon/hook-secrets.ts'),
         ]);
       const config = await loadPartialOrFail(cli, options);
       const client = adminClient(config);
@@ -38,10 +39,11 @@ export function defineSecret({ program, cli, exit }: CommandContext): void {
         },
       );
       if (!runs) {
+        if (config.hasSecret) throw configured();
         // Held, so that no daemon starts in between.
         const lock = lockDataDir(config.dataDir);
         try {
-          await rotateSecretFile(config.dataDir);
+          await files.exchangeSecretFile(config.dataDir, files.newSecret());
         } finally {
           lock.release();
         }

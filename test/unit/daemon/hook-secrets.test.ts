@@ -1,11 +1,12 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { Subject } from 'rxjs';
+import { isPodiodError } from '../../../src/core/errors.ts';
 import { silentLog } from '../../../src/core/log.ts';
-import { forgetWhenReplaced, makeHookSecrets } from '../../../src/daemon/hook-secrets.ts';
+import { forgetWhenReplaced, type HookSecrets, makeHookSecrets } from '../../../src/daemon/hook-secrets.ts';
 import type { ReconcileStatus } from '../../../src/reconcile/index.ts';
-import { ensureSecretFile, rotateSecretFile } from '../../../src/store/files.ts';
+import { ensureSecretFile, exchangeSecretFile, newSecret } from '../../../src/store/files.ts';
 import { temporaryFolder } from '../../support/folder.ts';
 import { makeVirtualClock } from '../../support/virtual-clock.ts';
 import { until } from '../../support/wait.ts';
@@ -25,65 +26,128 @@ const statusWith = (replace: number): ReconcileStatus => ({
 });
 
 describe('secrets of hooks in another config', () => {
-  it('hold once they are taken, and one of dataDir is read where the config has none any more', async () => {
+  type Server = Parameters<typeof makeHookSecrets>[0]['server'];
+  const open = (dataDir: string, server: Server) =>
+    makeHookSecrets({ dataDir, server, log: silentLog, hide: undefined });
+  const take = async (secrets: HookSecrets, server: Server) => (await secrets.prepare(server)).use();
+  const own = (dataDir: string) => readFileSync(join(dataDir, 'secret'), 'utf8');
+  const config = (secret?: string, ...previousSecrets: string[]): Server => ({ secret, previousSecrets });
+
+  it('hold once they are taken, and the one before is accepted, over restarts too, until it is forgotten', async () => {
     using folder = temporaryFolder();
     const dataDir = folder.path;
-    const own = await ensureSecretFile(dataDir, 'secret');
     const hidden: string[] = [];
     const secrets = await makeHookSecrets({
       dataDir,
-      server: { secret: 'first-of-the-config', previousSecrets: [] },
-      secret: 'first-of-the-config',
+      server: config('first-of-the-config', 'zeroth-of-the-config'),
       log: silentLog,
       hide: all => hidden.push(...all),
     });
-    const use = await secrets.prepare({
-      secret: 'second-of-the-config',
-      previousSecrets: ['first-of-the-config'],
-    });
-    expect(secrets.all()).to.deep.equal(['first-of-the-config']);
-    use();
-    expect(secrets.all()).to.deep.equal(['second-of-the-config', 'first-of-the-config']);
-    (await secrets.prepare({ secret: undefined, previousSecrets: ['second-of-the-config'] }))();
-    expect(secrets.all()).to.deep.equal([own, 'second-of-the-config']);
-    await secrets.rotate();
-    expect(secrets.isRotating()).to.equal(true);
-    // The same again loses nothing of a rotation.
-    (await secrets.prepare({ secret: undefined, previousSecrets: [] }))();
-    const [current, ...previous] = secrets.all();
-    expect(previous).to.deep.equal([own]);
-    (await secrets.prepare({ secret: 'third-of-the-config', previousSecrets: [current ?? '', own] }))();
-    expect(secrets.all()).to.deep.equal(['third-of-the-config', current, own]);
-    expect(hidden).to.include.members([own, current ?? '', 'third-of-the-config']);
-  });
-
-  it('that the next config omits are accepted all the same, over a restart too, until they are forgotten', async () => {
-    using folder = temporaryFolder();
-    const dataDir = folder.path;
-    const open = (server: { secret: string; previousSecrets: string[] }) =>
-      makeHookSecrets({ dataDir, server, secret: server.secret, log: silentLog, hide: undefined });
-    const secrets = await open({ secret: 'first-of-the-config', previousSecrets: ['zeroth-of-the-config'] });
-    const next = { secret: 'second-of-the-config', previousSecrets: [] };
-    expect(secrets.omits(next)).to.equal(true);
-    const use = await secrets.prepare(next);
+    expect(secrets.isRotating()).to.equal(false);
+    const next = config('second-of-the-config');
+    const both = ['second-of-the-config', 'first-of-the-config'];
+    const prepared = await secrets.prepare(next);
     expect(secrets.all()).to.deep.equal(['first-of-the-config', 'zeroth-of-the-config']);
-    use();
-    // What it was told to forget it does.
-    expect(secrets.all()).to.deep.equal(['second-of-the-config', 'first-of-the-config']);
+    expect(secrets.with(next)).to.deep.equal(both);
+    await prepared.use();
+    expect(secrets.all()).to.deep.equal(both);
     expect(secrets.isRotating()).to.equal(true);
-    expect(secrets.omits(next)).to.equal(false);
+    expect(hidden).to.include.members(both);
 
-    const again = await open(next);
-    expect(again.all()).to.deep.equal(secrets.all());
+    const again = await open(dataDir, next);
+    expect(again.all()).to.deep.equal(both);
     await again.forget();
     expect(again.all()).to.deep.equal(['second-of-the-config']);
-    expect((await open(next)).isRotating()).to.equal(false);
-    // dataDir's own, too, where the config gets one.
-    (await again.prepare({ secret: undefined, previousSecrets: ['second-of-the-config'] }))();
-    const [own] = again.all();
-    expect(again.omits({ secret: 'third-of-the-config', previousSecrets: [] })).to.equal(true);
-    (await again.prepare({ secret: 'third-of-the-config', previousSecrets: [] }))();
-    expect(again.all()).to.deep.equal(['third-of-the-config', own]);
+    expect((await open(dataDir, next)).isRotating()).to.equal(false);
+  });
+
+  it('are exchanged by a restart as well, from dataDir and back', async () => {
+    using folder = temporaryFolder();
+    const dataDir = folder.path;
+    const [made] = (await open(dataDir, config())).all();
+    expect((await open(dataDir, config('first-of-the-config'))).all()).to.deep.equal([
+      'first-of-the-config',
+      made,
+    ]);
+    const second = await open(dataDir, config('second-of-the-config'));
+    expect(second.all()).to.deep.equal(['second-of-the-config', 'first-of-the-config', made]);
+    // Once there is none in the config any more, that one goes on; a rotation is what makes another.
+    expect(second.with(config())).to.deep.equal(second.all());
+    await take(second, config());
+    expect(second.all()).to.deep.equal(['second-of-the-config', 'first-of-the-config', made]);
+    await second.rotate();
+    const [rotated, ...previous] = second.all();
+    expect(previous).to.deep.equal(['second-of-the-config', 'first-of-the-config', made]);
+    expect((await open(dataDir, config())).all()).to.deep.equal([rotated, ...previous]);
+    // The one before comes back: nothing is lost of those between.
+    const back = await open(dataDir, config('second-of-the-config'));
+    expect(new Set(back.all())).to.deep.equal(new Set(['second-of-the-config', ...previous, rotated]));
+    expect(back.all()[0]).to.equal('second-of-the-config');
+  });
+
+  it('leave nothing behind when the config is not taken', async () => {
+    using folder = temporaryFolder();
+    const dataDir = folder.path;
+    const secrets = await open(dataDir, config('first-of-the-config'));
+    const prepared = await secrets.prepare(config('second-of-the-config'));
+    expect(existsSync(join(dataDir, 'previous-secrets'))).to.equal(true);
+    await prepared.abandon();
+    expect(readdirSync(dataDir)).to.deep.equal(['secret']);
+    expect(secrets.all()).to.deep.equal(['first-of-the-config']);
+    // Killed before that: as if it had not been prepared.
+    await secrets.prepare(config('second-of-the-config'));
+    const again = await open(dataDir, config('first-of-the-config'));
+    expect([again.all(), again.isRotating()]).to.deep.equal([['first-of-the-config'], false]);
+  });
+
+  it('take a rotation in that comes between', async () => {
+    using folder = temporaryFolder();
+    const dataDir = folder.path;
+    const secrets = await open(dataDir, config());
+    const [first] = secrets.all();
+    const abandoned = await secrets.prepare(config('first-of-the-config'));
+    const rotating = secrets.rotate();
+    await Promise.all([rotating, abandoned.abandon()]);
+    const [second] = secrets.all();
+    expect(secrets.all()).to.deep.equal([second, first]);
+    expect((await open(dataDir, config())).all()).to.deep.equal(secrets.all());
+
+    const prepared = await secrets.prepare(config('second-of-the-config'));
+    await Promise.all([secrets.rotate(), prepared.use()]);
+    const [, third] = secrets.all();
+    const all = ['second-of-the-config', third, second, first];
+    expect(new Set(all).size).to.equal(4);
+    expect(secrets.all()).to.deep.equal(all);
+    expect((await open(dataDir, config('second-of-the-config'))).all()).to.deep.equal(all);
+    const refused = await secrets.rotate().catch((error: unknown) => error);
+    expect(isPodiodError(refused) && refused.code).to.equal('USAGE');
+  });
+
+  it('may hold anything, and are on disk for their owner only', async () => {
+    using folder = temporaryFolder();
+    const dataDir = folder.path;
+    const odd = ['two lines\nof the config', '"quoted"-of-the-config', 'ærlig talt, en hemmelighed'];
+    for (const secret of odd) await open(dataDir, config(secret));
+    const secrets = await open(dataDir, config('first-of-the-config'));
+    expect(secrets.all()).to.deep.equal(['first-of-the-config', ...odd.reverse()]);
+    expect(readdirSync(dataDir).map(name => statSync(join(dataDir, name)).mode & 0o777)).to.deep.equal([
+      0o600, 0o600,
+    ]);
+    chmodSync(join(dataDir, 'secret'), 0o644);
+    for (const secret of ['first-of-the-config', 'second-of-the-config', undefined]) {
+      const refused = await open(dataDir, config(secret)).catch((error: unknown) => error);
+      expect(isPodiodError(refused) && refused.code).to.equal('STORE_EXPOSED');
+    }
+  });
+
+  it('stand in for a damaged file', async () => {
+    using folder = temporaryFolder();
+    const dataDir = folder.path;
+    writeFileSync(join(dataDir, 'secret'), '', { mode: 0o600 });
+    const refused = await open(dataDir, config()).catch((error: unknown) => error);
+    expect(isPodiodError(refused) && refused.code).to.equal('STORE_SECRET');
+    expect((await open(dataDir, config('first-of-the-config'))).all()).to.deep.equal(['first-of-the-config']);
+    expect(own(dataDir)).to.equal('first-of-the-config\n');
   });
 });
 
@@ -93,9 +157,8 @@ describe('old secrets of hooks', () => {
     const dataDir = folder.path;
     const server = { secret: undefined, previousSecrets: ['one-of-the-config-itself'] };
     const first = await ensureSecretFile(dataDir, 'secret');
-    const open = async (secret: string) =>
-      makeHookSecrets({ dataDir, server, secret, log: silentLog, hide: undefined });
-    const secrets = await open(first);
+    const open = () => makeHookSecrets({ dataDir, server, log: silentLog, hide: undefined });
+    const secrets = await open();
     expect(secrets.all()).to.deep.equal([first, 'one-of-the-config-itself']);
     expect(secrets.isRotating()).to.equal(false);
     await secrets.rotate();
@@ -103,9 +166,9 @@ describe('old secrets of hooks', () => {
     expect(secrets.all()).to.deep.equal([second, 'one-of-the-config-itself', first]);
 
     // Once more before all of it is done, by a command this time.
-    await rotateSecretFile(dataDir);
-    const third = readFileSync(join(dataDir, 'secret'), 'utf8').trim();
-    const again = await open(third);
+    const third = newSecret();
+    await exchangeSecretFile(dataDir, third);
+    const again = await open();
     expect(again.all()).to.deep.equal([third, 'one-of-the-config-itself', second, first]);
 
     const clock = makeVirtualClock();
