@@ -103,7 +103,7 @@ function shownOf(item: Item, { app, fields }: Options, { aliases }: PluginContex
   return { ...head, ...(editedOn !== undefined && { editedOn }), fields: kept };
 }
 
-function makeSearch(given: Options, podio: PluginPodio, { aliases }: PluginContext) {
+function makeSearch(given: Options, podio: PluginPodio, { aliases, log }: PluginContext) {
   let known: { readonly at: number; readonly app: Promise<App> } | undefined;
   const definition = (): Promise<App> => {
     if (known && Date.now() - known.at < KEPT_MS) return known.app;
@@ -125,6 +125,10 @@ function makeSearch(given: Options, podio: PluginPodio, { aliases }: PluginConte
       );
     };
     const test = await given.where?.bind(view, names);
+    if (given.where && !test) {
+      log.info('nothing was looked for: what `where` compares with came to nothing', { app: given.app });
+      return { items: [], complete: true };
+    }
     const paths = test?.paths ?? [];
     for (const [root, name] of paths) need(root === 'fields' ? name : undefined);
     for (const name of given.fields ?? []) need(name);

@@ -13,7 +13,7 @@ export const options = z
       .optional()
       .describe('The app that items are made in or looked for in. Default: the item of the event is meant.'),
     item: templated(z.int().positive()).optional().describe('The id of the item that is meant.'),
-    match: templated(z.record(z.string(), value), keep)
+    match: templated(z.record(z.string(), value), { ...keep, hollow: 'refuse' })
       .optional()
       .describe('Which item of `app` is meant: `externalId`, or what one or more fields hold.'),
     create: z
@@ -29,7 +29,9 @@ export const options = z
       .describe(
         'Fields of the event’s item that are copied: a list of names, or a map from the name here to the name there.',
       ),
-    externalId: templated().optional().describe('The external id of an item that is made.'),
+    externalId: templated(z.string(), { hollow: 'refuse' })
+      .optional()
+      .describe('The external id of an item that is made.'),
     tags: templated(z.array(z.string())).optional().describe('All tags that the item is to have.'),
     delete: z.boolean().default(false).describe('Deletes the item that is meant.'),
     as: loginOption().optional().describe('The login that acts. Default: the app, by its token.'),

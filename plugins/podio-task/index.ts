@@ -46,7 +46,7 @@ const options = z
     on: templated(z.int().positive())
       .optional()
       .describe('The id of the item that the tasks are about. Default: the item of the event.'),
-    once: templated(z.string().trim().min(1))
+    once: templated(z.string().trim().min(1), { hollow: 'refuse' })
       .optional()
       .describe(
         'A name for what the tasks are for. This step makes them once for each name, whatever happens later.',

@@ -27,6 +27,11 @@ export interface Template {
   render(view: View): Promise<string>;
   /** The value itself, type and all, of a text that is exactly one `{{ x }}`; else as {@link render}. */
   value(view: View): Promise<unknown>;
+  /**
+   * Whether nothing of what is put in came to anything, so that no more than the template's own text is left: `lead-` of
+   * `lead-{{ fields.number }}`. Of a template with tags only the whole text can tell.
+   */
+  isHollow(view: View): Promise<boolean>;
 }
 
 /** Filling in one text must not take the process with it. */
@@ -46,7 +51,16 @@ export function compileTemplate(text: string, options: TemplateOptions = {}): Te
   // Most strings of a block or an option are no templates, and an engine for each would cost more than all else.
   if (!hasTemplate(text)) {
     const itself = async () => text;
-    return { names: [], fields: [], isConstant: true, isSole: false, render: itself, value: itself };
+    const isHollow = async () => false;
+    return {
+      names: [],
+      fields: [],
+      isConstant: true,
+      isSole: false,
+      render: itself,
+      value: itself,
+      isHollow,
+    };
   }
   const encode = options.escape ?? (value => value);
   const engine = makeEngine(value => encode(textOf(value)));
@@ -95,10 +109,15 @@ export function compileTemplate(text: string, options: TemplateOptions = {}): Te
     ...(names.includes('batch') && { renderLimit: LIMITS.renderLimit + RENDER_EACH * view.batch().length }),
   });
 
-  const render = async (view: View): Promise<string> => {
+  const filled = async (parts: liquidjs.Template[], view: View): Promise<string> => {
     const values = await scope(view);
-    return String(await engine.render(parsed, values, settings(view)));
+    return String(await engine.render(parts, values, settings(view)));
   };
+  const render = (view: View): Promise<string> => filled(parsed, view);
+  const { Output, Tag } = liquid();
+  const putIn = parsed.some(part => part instanceof Tag)
+    ? parsed
+    : parsed.filter(part => part instanceof Output);
   return {
     names,
     fields,
@@ -112,6 +131,7 @@ export function compileTemplate(text: string, options: TemplateOptions = {}): Te
       const context = new Context(values, engine.options, settings(view), { liquid: engine });
       return engine.evalValue(expression, context);
     },
+    isHollow: async view => (await filled(putIn, view)).trim() === '',
   };
 }
 

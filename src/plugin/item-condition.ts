@@ -11,8 +11,11 @@ import { surroundings, within } from '../language/surroundings.ts';
 import { makeView, type ViewWorld } from './view.ts';
 
 export interface ItemCondition {
-  /** For one message: templates in it are about that, and names (`item`, `fields`) about the items that are asked. */
-  bind(view: View, aliases?: Readonly<Record<string, string>>): Promise<ItemTest>;
+  /**
+   * For one message: templates in it are about that, and names (`item`, `fields`) about the items that are asked. Undefined where no
+   * item fits, since what it is to be compared with came to nothing: nothing is no value to look for.
+   */
+  bind(view: View, aliases?: Readonly<Record<string, string>>): Promise<ItemTest | undefined>;
 }
 
 export interface ItemTest {
@@ -51,40 +54,65 @@ async function bind(
   condition: Condition,
   view: View,
   aliases: Readonly<Record<string, string>>,
-): Promise<ItemTest> {
+): Promise<ItemTest | undefined> {
   const filled = await fill(condition, view);
-  return {
-    certain: certainTests(filled),
-    paths: [...testsIn(filled)].map(({ path }) => path),
-    async holds(item) {
-      return (await judge(filled, viewOf(item, view, aliases))).holds;
-    },
-  };
+  return (
+    filled && {
+      certain: certainTests(filled),
+      paths: [...testsIn(filled)].map(({ path }) => path),
+      async holds(item) {
+        return (await judge(filled, viewOf(item, view, aliases))).holds;
+      },
+    }
+  );
 }
 
-/** Every template replaced by what it comes to. */
-async function fill(condition: Condition, view: View): Promise<Condition> {
+/**
+ * Every template replaced by what it comes to. A test whose template comes to nothing is neither held nor failed by any item, as with
+ * NULL in SQL, so it takes all of `all` with it and nothing of `any`; under a `not` it is the other way round. Undefined: so the whole.
+ */
+async function fill(condition: Condition, view: View, denied = false): Promise<Condition | undefined> {
   switch (condition.kind) {
-    case 'not':
-      return { kind: 'not', of: await fill(condition.of, view) };
+    case 'not': {
+      const of = await fill(condition.of, view, !denied);
+      return of && { kind: 'not', of };
+    }
     case 'all':
-    case 'any':
-      return { kind: condition.kind, of: await Promise.all(condition.of.map(one => fill(one, view))) };
+    case 'any': {
+      const filled = await Promise.all(condition.of.map(one => fill(one, view, denied)));
+      const of = filled.filter(one => one !== undefined);
+      const isWhole = of.length === filled.length;
+      return isWhole || ((condition.kind === 'any') !== denied && of.length > 0)
+        ? { kind: condition.kind, of }
+        : undefined;
+    }
     case 'test': {
-      const tests = condition.tests.map(async test => ({
-        ...test,
-        operand: await filledIn(test.operand, view),
-      }));
-      return { ...condition, tests: await Promise.all(tests) };
+      const tests = await Promise.all(
+        condition.tests.map(async test => {
+          const operand = await filledIn(test.operand, view);
+          return operand && { ...test, operand };
+        }),
+      );
+      return tests.every(test => test !== undefined) ? { ...condition, tests } : undefined;
     }
   }
 }
 
-async function filledIn({ value, shown, template, parts }: Operand, view: View): Promise<Operand> {
-  if (template) return { value: await template.value(view), shown };
+/** Undefined where there are templates and nothing came of them. */
+async function filledIn(
+  { value, shown, template, parts }: Operand,
+  view: View,
+): Promise<Operand | undefined> {
+  if (template) {
+    if (await template.isHollow(view)) return undefined;
+    return { value: await template.value(view), shown };
+  }
   if (!parts) return { value, shown };
-  const filled = await Promise.all(parts.map(async part => (await filledIn(part, view)).value));
-  return { value: Array.isArray(value) ? filled : { ...(value as object), value: filled[0] }, shown };
+  const filled = await Promise.all(parts.map(part => filledIn(part, view)));
+  const values = filled.flatMap(part => (part ? [part.value] : []));
+  // Of several that are wanted, those that came to something.
+  if (values.length === 0 && parts.length > 0) return undefined;
+  return { value: Array.isArray(value) ? values : { ...(value as object), value: values[0] }, shown };
 }
 
 const NOT_ASKED = async () => undefined;

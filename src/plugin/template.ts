@@ -32,6 +32,11 @@ export interface TemplatedOptions {
    * Default: what it is in JSON (a number, `{ value, currency }`, else text).
    */
   readonly fields?: 'keep';
+  /**
+   * `refuse`: a text like `lead-{{ fields.number }}` is refused for good where nothing that is put in came to anything. For names
+   * of things: else all that lack the value would share one.
+   */
+  readonly hollow?: 'refuse';
 }
 
 type Path = readonly PropertyKey[];
@@ -125,6 +130,8 @@ function compileText(text: string, options: Kind, path: Path, complain: Complain
   return {
     templates: [path],
     async render(view) {
+      if (options.hollow === 'refuse' && !template.isSole && (await template.isHollow(view)))
+        throw hollow(text, path);
       const value = await template.value(view);
       if (options.fields === 'keep') return value;
       const json = inJson(value);
@@ -136,6 +143,16 @@ function compileText(text: string, options: Kind, path: Path, complain: Complain
     },
   };
 }
+
+const hollow = (text: string, path: Path): PodiodError =>
+  new PodiodError(
+    'PLUGIN_OPTIONS',
+    `${path.length === 0 ? '' : `${path.map(String).join('.')}: `}nothing came of the templates in "${text}", and what is left names nothing`,
+    {
+      retry: 'never',
+      hint: 'Let the step run only where there is a value: `when: { fields.NAME: { exists: true } }`.',
+    },
+  );
 
 const isPlain = (json: unknown): boolean => typeof json !== 'object' || json === null;
 

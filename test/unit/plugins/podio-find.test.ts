@@ -91,6 +91,31 @@ describe('podio-find', () => {
     }
   });
 
+  it('finds nothing by nothing, unless what is empty is asked for', async () => {
+    furnish();
+    const no = '{{ data.no }}';
+    for (const [where, wanted] of [
+      [{ 'fields.status': no }, []],
+      [{ 'fields.origin': no, 'fields.status': 'Won' }, []],
+      [{ 'fields.title': `order-${no}` }, []],
+      [{ 'fields.status': { ne: no } }, []],
+      [{ 'fields.value': { value: no, currency: 'EUR' } }, []],
+      [{ not: { 'fields.status': no } }, []],
+      [{ not: { any: [{ 'fields.status': no }, { 'fields.count': 3 }] } }, []],
+      [{ not: { 'fields.status': no, 'fields.count': 3 } }, ['b', 'c', 'none']],
+      [{ any: [{ 'fields.status': no }, { 'fields.count': 3 }] }, ['a']],
+      [{ 'fields.status': [no, 'Won'] }, ['a']],
+      [{ 'fields.status': [no, null] }, ['none']],
+      [{ any: [{ 'fields.status': no }, { 'fields.status': { exists: false } }] }, ['none']],
+    ] as const) {
+      scene.asked();
+      expect(await titles(where), JSON.stringify(where)).to.deep.equal(wanted);
+      // No call is spent on it either.
+      if (wanted.length === 0) expect(scene.asked()).to.not.include('items.filter');
+    }
+    expect(await find({ where: { 'fields.status': no } })).to.deep.equal({ items: [], complete: true });
+  });
+
   it('gives items whose fields templates and conditions take as those of an item', async () => {
     add('a', { value: { value: '5', currency: 'EUR' }, count: 3 });
     const { items, complete } = await find({});

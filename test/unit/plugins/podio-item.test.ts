@@ -312,9 +312,20 @@ describe('podio-item', () => {
         { externalId: '{{ data.no }}', title: 'x' },
         // A path would lead to the list of all items.
         { externalId: '{{ ".." }}' },
+        // All leads without a number would be one item.
+        { externalId: 'lead-{{ data.no }}' },
+        { title: '{{ data.no }} of {{ data.none }}' },
       ])
         expect(await failureOf(run({ app: 'archive', match, create: true }))).to.include({ retry: 'never' });
       expect(archive()).to.deep.equal([]);
+      const error = await failureOf(
+        run({ app: 'archive', externalId: 'lead-{{ data.no }}', set: { title: 'x' } }),
+      );
+      expect(error.message).to.contain('nothing came of the templates in "lead-{{ data.no }}"');
+      expect(error.hint).to.contain('when:');
+      expect(archive()).to.deep.equal([]);
+      await run({ app: 'archive', match: { externalId: 'lead-{{ data.no }}{{ item.id }}' }, create: true });
+      expect(archive()).to.have.lengthOf(1);
     });
   });
 
@@ -331,6 +342,15 @@ describe('podio-item', () => {
         { data: { other } },
       );
       expect(shown(other).values).to.deep.equal({ note: 'Lost' });
+    });
+
+    it('takes an `item` that came to nothing for a mistake, and not for the item of the event', async () => {
+      const item = '{{ data.found.items[0].id }}';
+      const error = await failureOf(
+        run({ item, set: { status: 'Lost' } }, { data: { found: { items: [] } } }),
+      );
+      expect(error).to.include({ retry: 'never' });
+      expect(shown(itemId).values).to.include({ status: 'Won' });
     });
 
     it('writes on top of what others have changed meanwhile', async () => {

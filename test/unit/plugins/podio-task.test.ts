@@ -129,6 +129,9 @@ describe('podio-task', () => {
     scene.world.updateItem(itemId, { fields: { title: 'Birch' } });
     await tested.run(await scene.about(itemId, { event: { id: 'item.update:1:10' } }));
     expect(tasks()).to.have.lengthOf(1);
+    // One task for all that lack a title would be none for the others.
+    const nameless = run({ text: 'x', once: 'no-invoice-{{ data.no }}' });
+    expect(await failureOf(nameless)).to.include({ retry: 'never' });
   });
 
   it('says what it would make', async () => {
