@@ -205,7 +205,7 @@ const SECRET = 'a-secret-for-the-bench';
 const LOGGER = { use: 'file-logger', path: './events.ndjson' };
 
 /** A rule that is there and wants none of what the load sends. */
-export const NO_MATCH = { idle: { on: { app: 'app-0', events: 'item.create' }, steps: ['audit'] } };
+const NO_MATCH = { idle: { on: { app: 'app-0', events: 'item.create' }, steps: ['audit'] } };
 
 export function writeSite(folder: string, podio: Podio, choice: DaemonChoice = {}): Site {
   mkdirSync(folder, { recursive: true });

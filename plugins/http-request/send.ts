@@ -93,7 +93,7 @@ async function redirected(response: Response, from: URL, hops: number, options: 
   return next;
 }
 
-export const isWorthRetrying = (status: number, retryOn: SendOptions['retryOn']): boolean =>
+const isWorthRetrying = (status: number, retryOn: SendOptions['retryOn']): boolean =>
   retryOn.some(one => one === status || one === `${Math.floor(status / 100)}xx`);
 
 /** Retry-After is seconds or a date; undefined where it is neither. */

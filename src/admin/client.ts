@@ -63,7 +63,7 @@ export interface AdminClient {
 }
 
 /** The problems that a daemon has found in its config. */
-export class ToldConfigError extends PodiodError {
+class ToldConfigError extends PodiodError {
   readonly problems: readonly unknown[];
   readonly summary: string;
 

@@ -76,7 +76,7 @@ const AppSchema = z.object({
 }) satisfies z.ZodType<Loose<CatalogApp>>;
 
 /** What a later version has besides is no business of this one. */
-export const CatalogFileSchema = z.object({
+const CatalogFileSchema = z.object({
   version: z.literal(VERSION, `must be ${VERSION}: this podiod reads no other`),
   apps: z.record(z.string(), AppSchema),
 });
@@ -109,7 +109,7 @@ export async function readCatalog(file: string): Promise<ReadCatalog> {
 }
 
 /** From what {@link CatalogFileSchema} gave. */
-export const toCatalog = ({ apps }: z.output<typeof CatalogFileSchema>): Catalog => ({
+const toCatalog = ({ apps }: z.output<typeof CatalogFileSchema>): Catalog => ({
   apps: new Map(Object.entries(apps) as readonly (readonly [string, CatalogApp])[]),
 });
 

@@ -84,7 +84,7 @@ export async function check<T extends ZodType>(
 const isAboutMissing = (issue: Issue, said: Explained, node: ConfigNode) =>
   said.code === 'CONFIG_MISSING' || (issue.code === 'custom' && nodeAt(node, said.path)?.kind === 'map');
 
-export function unknownKey(key: string, within: Path, known: Iterable<string>) {
+function unknownKey(key: string, within: Path, known: Iterable<string>) {
   const code: DiagnosticCode = 'CONFIG_UNKNOWN_KEY';
   const where = within.length === 0 ? 'at the top level' : `in \`${showPath(within)}\``;
   const hint = guess(key, within) ?? suggestion(key, known, 'known are');

@@ -409,7 +409,7 @@ const MARKS = {
 } as const;
 
 /** The options of a plugin that are marked so. */
-export function markedOptions(schema: core.$ZodType, mark: keyof typeof MARKS): ReadonlySet<string> {
+function markedOptions(schema: core.$ZodType, mark: keyof typeof MARKS): ReadonlySet<string> {
   const { def } = (schema as core.$ZodTypes)._zod;
   const shape = def.type === 'object' ? def.shape : {};
   return new Set(Object.keys(shape).filter(key => isMarked(shape[key] as core.$ZodType, mark)));

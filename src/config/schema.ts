@@ -411,7 +411,7 @@ export const StepHeadSchema = z.strictObject({
 });
 
 const PluginOptionsSchema = z.record(z.string(), z.unknown());
-export const StepSchema = z.union([
+const StepSchema = z.union([
   z.string(),
   z.object(StepHeadSchema.shape).catchall(z.union([PluginOptionsSchema, z.null()])),
 ]);

@@ -87,7 +87,7 @@ const StepExpectSchema = z
   ])
   .transform(given => (typeof given === 'string' ? { outcome: given } : given));
 
-export const RuleExpectSchema = z
+const RuleExpectSchema = z
   .union(
     [
       z.boolean(),

@@ -92,7 +92,7 @@ export interface WhyWorld {
 }
 
 /** Where nobody says how many. */
-export const DEFAULT_CHANGES = 5;
+const DEFAULT_CHANGES = 5;
 
 /** An item with more events than this has its oldest left out of account. */
 const ITEM_EVENTS = 1000;

@@ -15,7 +15,7 @@ const MAX_LOOKS = 10;
  * Whether edits of an item come to nothing: what they changed was changed back, or they made the item and deleted it. Edits
  * of something that differences do not show, such as tags, do not.
  */
-export async function cancelOut(events: readonly PodioEvent[], reader: Reader): Promise<boolean> {
+async function cancelOut(events: readonly PodioEvent[], reader: Reader): Promise<boolean> {
   if (events.length < 2 || !events.every(({ type }) => EDITS.has(type))) return false;
   if (events.at(-1)?.type === 'item.delete') return events.some(({ type }) => type === 'item.create');
   if (events.some(({ type }) => type === 'item.create')) return false;

@@ -24,13 +24,13 @@ import type { World } from './world/world.ts';
 
 const SITE = 'https://podio.com/example';
 
-export const spaceUrl = (spaceId: number): string => `${SITE}/space-${spaceId}`;
-export const appUrl = (app: App): string => `${spaceUrl(app.spaceId)}/apps/app-${app.appId}`;
+const spaceUrl = (spaceId: number): string => `${SITE}/space-${spaceId}`;
+const appUrl = (app: App): string => `${spaceUrl(app.spaceId)}/apps/app-${app.appId}`;
 const itemUrl = (app: App | undefined, item: Item): string =>
   `${app ? appUrl(app) : SITE}/items/${item.appItemId}`;
 
 /** An app's changes carry -1 where a person's carry ids. */
-export function bylineJson(world: World, { type, id }: Actor): JsonObject {
+function bylineJson(world: World, { type, id }: Actor): JsonObject {
   const name = type === 'app' ? world.app(id)?.name : world.user(id)?.name;
   const absent = type === 'app' ? -1 : null;
   return {
@@ -47,7 +47,7 @@ export function bylineJson(world: World, { type, id }: Actor): JsonObject {
   };
 }
 
-export const viaJson = ({ id, name }: Via): JsonObject => ({
+const viaJson = ({ id, name }: Via): JsonObject => ({
   id,
   auth_client_id: id,
   name,

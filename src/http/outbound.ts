@@ -44,7 +44,7 @@ const refusePrivate = (host: string, address: string): PodiodError =>
   );
 
 /** Refuses a name as soon as one of its addresses may not be called. */
-export function guardedLookup(lookup: Lookup): LookupFunction {
+function guardedLookup(lookup: Lookup): LookupFunction {
   return (host, options, done) => {
     lookup(host, { ...options, all: true }, (error, addresses) => {
       if (error) return done(error, '', 0);

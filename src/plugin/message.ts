@@ -125,7 +125,7 @@ class StepMessage implements Message {
 }
 
 /** What the names of one event's templates are worked out from. */
-export const viewWorld = (
+const viewWorld = (
   { reader, rule, now, previousRun, mentions }: MessageWorld,
   app: AppNames | undefined,
 ): ViewWorld => ({

@@ -1,7 +1,7 @@
 import { PodiodError } from '../core/errors.ts';
 
 /** What `message.with()` takes, in bytes of JSON. */
-export const MAX_DATA = 64 * 1024;
+const MAX_DATA = 64 * 1024;
 
 /** Freezes a tree of plain data. What is frozen at its root is taken for frozen throughout. */
 export function deepFreeze<T>(value: T): T {

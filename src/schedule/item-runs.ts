@@ -100,7 +100,7 @@ interface Reading {
   pageLimit: number;
 }
 
-export const ITEM_RUNS_PREFIX = 'schedule-items/';
+const ITEM_RUNS_PREFIX = 'schedule-items/';
 
 /** Waits after a page that failed, unless the error states one. */
 const RETRY = { fromMs: 15_000, toMs: 900_000 };

@@ -90,9 +90,9 @@ interface LookNote {
   readonly tries?: number;
 }
 
-export const TIMERS_PREFIX = 'timers/';
+const TIMERS_PREFIX = 'timers/';
 /** Up to where the journal has been gone through. */
-export const TIMERS_CURSOR = 'timers-cursor';
+const TIMERS_CURSOR = 'timers-cursor';
 
 const READ_LIMIT = 500;
 /** So many events that concern nobody are read again after a crash, at most. */

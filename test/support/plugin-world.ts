@@ -10,7 +10,7 @@ import { type HostDeps, makePluginHost, type StepTask } from '../../src/plugin/h
 import type { ItemReader } from '../../src/podio/contract.ts';
 
 /** A log that keeps its lines, children's fields included. */
-export function keepingLog(): Log & {
+function keepingLog(): Log & {
   readonly lines: { level: string; message: string; fields: LogFields }[];
 } {
   const lines: { level: string; message: string; fields: LogFields }[] = [];

@@ -60,7 +60,7 @@ const mayHaveMany = (field: Field): boolean =>
   field.type === 'category' ? field.settings.multiple === true : !KINDS[field.type].single;
 
 /** What was written for one field; undefined clears it. */
-export function parseField(field: Field, written: unknown, look: Lookup): StoredField | undefined {
+function parseField(field: Field, written: unknown, look: Lookup): StoredField | undefined {
   if (field.type === 'calculation' && !look.lenient)
     throw invalid(`The field "${field.externalId}" is a calculation and can't be written`);
   const inputs = (Array.isArray(written) ? written : [written]).filter(

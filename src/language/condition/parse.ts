@@ -11,18 +11,7 @@ import { surroundings } from '../surroundings.ts';
 import { compileTemplate, hasTemplate, type Template } from '../template.ts';
 import { compilePattern, type Pattern } from './pattern.ts';
 
-export const OPERATORS = [
-  'eq',
-  'ne',
-  'in',
-  'gt',
-  'gte',
-  'lt',
-  'lte',
-  'matches',
-  'contains',
-  'exists',
-] as const;
+const OPERATORS = ['eq', 'ne', 'in', 'gt', 'gte', 'lt', 'lte', 'matches', 'contains', 'exists'] as const;
 export type Operator = (typeof OPERATORS)[number];
 
 /** What other languages call them; by its letters alone `ge` is as near to `ne`. */
@@ -384,7 +373,7 @@ class Parser {
   }
 }
 
-export const isOperator = (key: string): key is Operator => (OPERATORS as readonly string[]).includes(key);
+const isOperator = (key: string): key is Operator => (OPERATORS as readonly string[]).includes(key);
 
 const KNOWN_OPERATORS = `operators: ${OPERATORS.join(', ')}`;
 
