@@ -45,8 +45,10 @@ export interface AdminDeps {
   readiness(): Readiness;
   facts(): Promise<StatusFacts>;
   events(query: EventQuery): Promise<readonly EventWithRuns[]>;
-  readonly parking: Pick<Parking, 'list' | 'drop'> & {
+  readonly parking: Pick<Parking, 'list'> & {
     retry(selection: ParkedSelection): Promise<RetryAnswer>;
+    /** The ids of those that were given up. */
+    drop(selection: ParkedSelection): Promise<readonly string[]>;
   };
   /** The item_id of `leads/42` or a link. Rejects with USAGE for what is no item. */
   findItem(name: string): Promise<number>;

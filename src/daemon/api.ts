@@ -12,7 +12,7 @@ import { ensureSecretFile, keepSecretFile } from '../store/files.ts';
 import type { Base, Front } from './base.ts';
 import type { Definitions } from './definitions.ts';
 import { freeBytes } from './disk.ts';
-import { retryParked } from './parked.ts';
+import { dropParked, retryParked } from './parked.ts';
 import { makePauseDesk } from './pauses.ts';
 import { reconcile } from './reconcile.ts';
 import type { Reloads } from './reload.ts';
@@ -57,7 +57,7 @@ export async function openApi(parts: ApiParts): Promise<HttpServer> {
       events: store.journal.list,
       parking: {
         list: store.parking.list,
-        drop: store.parking.drop,
+        drop: selection => dropParked(store.parking, metrics, selection),
         retry: selection => retryParked(store.parking, ruleNames(), selection),
       },
       // What people ask for now and then is read when they do.

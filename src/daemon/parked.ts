@@ -1,4 +1,5 @@
 import type { RetryAnswer } from '../admin/admin.ts';
+import type { Metrics } from '../core/metrics.ts';
 import type { ParkedSelection, Parking } from '../store/contract.ts';
 
 /**
@@ -25,6 +26,17 @@ export async function retryParked(
   const ids = selection.ids.filter(id => !ruleOf.has(id));
   const missing = new Set(selection.ids.flatMap(id => ruleOf.get(id) ?? []));
   return { ids: ids.length > 0 ? await parking.retry({ ids }) : [], missing: [...missing] };
+}
+
+/** Gives parked runs up, which no lane sees: so their end is counted here. */
+export async function dropParked(
+  parking: Pick<Parking, 'drop'>,
+  metrics: Pick<Metrics, 'delivered'>,
+  selection: ParkedSelection,
+): Promise<readonly string[]> {
+  const { ids, runs } = await parking.drop(selection);
+  for (const [rule, count] of runs) for (let n = 0; n < count; n++) metrics.delivered(rule, 'dropped');
+  return ids;
 }
 
 /** Page by page. */

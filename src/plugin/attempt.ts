@@ -147,11 +147,12 @@ class Try implements PluginScope, Observer<unknown> {
     return this.#origin.signal;
   }
 
-  start(operator: PluginInstance['operator'], { data, deadlineMs }: StepTask): void {
+  start(instance: Pick<PluginInstance, 'operator'>, { data, deadlineMs }: StepTask): void {
     const { attribution, clock } = this.#world;
     attribution.run(this, () => {
       try {
-        const output$: unknown = operator(of(makeMessage(this.#origin, data)));
+        // As a method, as dispose() is called: an instance may be of a class.
+        const output$: unknown = instance.operator(of(makeMessage(this.#origin, data)));
         if (!isObservable(output$)) {
           throw new PluginError('PLUGIN_MESSAGE', `the operator returned ${kindOf(output$)}`, this.#at, {
             hint: 'It has to return an Observable: messages$ => messages$.pipe(...).',
@@ -259,14 +260,14 @@ class Try implements PluginScope, Observer<unknown> {
  * order. Rejects with a PluginError whose `retry` says what to do, or with the reason of `task.signal`.
  */
 export function attempt(
-  operator: PluginInstance['operator'],
+  instance: Pick<PluginInstance, 'operator'>,
   task: StepTask,
   at: Place,
   world: TryWorld,
 ): Promise<readonly Output[]> {
   return new Promise((resolve, reject) => {
     if (task.signal.aborted) reject(task.signal.reason);
-    else new Try(task, at, world, resolve, reject).start(operator, task);
+    else new Try(task, at, world, resolve, reject).start(instance, task);
   });
 }
 

@@ -288,8 +288,7 @@ class SteppedPlugin implements PreparedStep {
   }
 
   #attempt(task: StepTask): Promise<readonly Output[]> {
-    const { operator } = this.#instance as PluginInstance;
-    return attempt(operator, task, this.#delivering, this.#worldFor(task));
+    return attempt(this.#instance as PluginInstance, task, this.#delivering, this.#worldFor(task));
   }
 
   #worldFor({ noField }: StepTask): TryWorld {

@@ -127,7 +127,7 @@ export async function testPlugin(plugin: PluginDefinition, bench: TestBench = {}
       const { task, messages } = prepare(given);
       const at = { plugin: plugin.name, rule: RULE, step, phase: 'deliver' } as const;
       const world = { clock: systemClock, log, attribution, messages };
-      const run = async () => (await attempt(instance.operator, task, at, world)).map(({ data }) => data);
+      const run = async () => (await attempt(instance, task, at, world)).map(({ data }) => data);
       if (!capture) return run();
       const { result, sends: sent } = await capture.collect(run);
       sends.push(...sent);

@@ -194,6 +194,7 @@ export async function makeRecovery(deps: RecoveryDeps): Promise<Recovery> {
           gaps: store.gaps,
           settings: store.settings,
           clock,
+          podioNow: () => clock.now() + podioAheadMs(),
           overlapMs,
           ...(pageLimit && { limit: pageLimit }),
         },

@@ -8,7 +8,10 @@ import { editedSince, newestEdit } from './pages.ts';
 
 /** How far an app has been looked at; Podio's times, UTC milliseconds. */
 export interface Watermark {
-  /** The newest edit when the app was first met: nothing made then or before is ever told. */
+  /**
+   * When the app was first met, which the newest edit tells best, and Podio's clock where there was none: nothing made then or
+   * before is ever told.
+   */
   readonly origin: number;
   /** Everything edited up to here has been seen. */
   readonly reached: number;
@@ -19,6 +22,8 @@ export interface SweepDeps {
   readonly gaps: Pick<Gaps, 'ledger' | 'recover' | 'deleted'>;
   readonly settings: Pick<Settings, 'get' | 'set'>;
   readonly clock: Clock;
+  /** Podio's time, UTC milliseconds. */
+  readonly podioNow: () => number;
   readonly overlapMs: number;
   /** How many items a page holds at most. */
   readonly limit?: number;
@@ -29,6 +34,9 @@ export const WATERMARK_PREFIX = 'catch-up/';
 
 /** What was changed so lately is likely to be delivered in a moment: it is missed only if it is not there by then. */
 const ON_ITS_WAY_MS = 3000;
+
+/** Podio's clock is known from the dates of its answers, which say seconds and were on their way: less than this it is off. */
+const CLOCK_MARGIN_MS = 60_000;
 
 /** Histories of items that are read at a time. */
 const AT_ONCE = 4;
@@ -71,8 +79,11 @@ export async function sweep(
 
   const stored = await settings.get(key);
   if (!isWatermark(stored)) {
-    const newest = (await newestEdit({ items, as, appId: app.id, call })) ?? 0;
-    await reach({ origin: newest, reached: newest });
+    const askedAt = deps.clock.monotonic();
+    const newest = await newestEdit({ items, as, appId: app.id, call });
+    // What is there later may be older than podiod: an item can be restored, or be moved there.
+    const now = deps.podioNow() - (deps.clock.monotonic() - askedAt) - CLOCK_MARGIN_MS;
+    await reach({ origin: newest ?? now, reached: newest ?? now });
     return { told: 0, isSure: true };
   }
 

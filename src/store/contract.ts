@@ -563,6 +563,13 @@ export type ParkedSelection =
   | { readonly rule: string }
   | { readonly all: true };
 
+/** What came of giving parked runs up. */
+export interface Dropped {
+  readonly ids: readonly string[];
+  /** By rule, the runs that have ended by it: not one of which other branches go on or stay parked. */
+  readonly runs: ReadonlyMap<string, number>;
+}
+
 export interface Parking {
   /** Oldest first, DEFAULT_LIMIT unless told; `after` is the id of the last one of the page before. */
   list(query?: { rule?: string; limit?: number; after?: string }): Promise<readonly ParkedRun[]>;
@@ -571,7 +578,7 @@ export interface Parking {
   /** Asks the lanes to run these again; answers the ids taken. Durable: a restart does not forget the wish. */
   retry(selection: ParkedSelection): Promise<readonly string[]>;
   /** Gives these up for good: their runs' outcome becomes `dropped`. */
-  drop(selection: ParkedSelection): Promise<readonly string[]>;
+  drop(selection: ParkedSelection): Promise<Dropped>;
 }
 
 // ---------------------------------------------------------------------------------------------- replays

@@ -16,6 +16,7 @@ import {
   type Asked,
   type Checkpoint,
   DEFAULT_LIMIT,
+  type Dropped,
   type Entry,
   type EventQuery,
   type EventWithRuns,
@@ -671,8 +672,9 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
     return rows.map(row => String(row.id));
   };
 
-  const drop = (selection: ParkedSelection): readonly string[] => {
+  const drop = (selection: ParkedSelection): Dropped => {
     const rows = selected(selection);
+    const runs = new Map<string, number>();
     for (const row of rows) {
       const id = runId(row.rule, row.key);
       data.parked.delete(row.id);
@@ -691,11 +693,13 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
       const ids = others.map(other => runId(row.rule, { eventId: entryAt(other).event.id, replay: 0 }));
       for (const each of [id, ...ids]) {
         const record = data.records.get(each);
-        if (record?.outcome === 'parked') data.records.set(each, { ...record, outcome: 'dropped' });
+        if (record?.outcome !== 'parked') continue;
+        data.records.set(each, { ...record, outcome: 'dropped' });
+        runs.set(row.rule, (runs.get(row.rule) ?? 0) + 1);
       }
       if (replay === 0) groups.end(row.rule, seq);
     }
-    return rows.map(row => String(row.id));
+    return { ids: rows.map(row => String(row.id)), runs };
   };
 
   // ------------------------------------------------------------------------------------------ replays

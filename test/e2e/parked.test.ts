@@ -62,10 +62,13 @@ describe('parked runs', function () {
 
     await first.end('SIGKILL');
     rmSync(`${site.folder}/cause`);
-    await site.boot();
+    const second = await site.boot();
     expect((await parked(site)).map(({ id }) => id)).to.have.members(runs.map(({ id }) => id));
 
     expect((await site.podiod(['parked', 'drop', idOf(2)])).code).to.equal(0);
+    expect(await (await second.admin('/metrics')).text()).to.include(
+      'podiod_deliveries_total{rule="risky",outcome="dropped"} 1\n',
+    );
     expect(JSON.parse((await site.podiod(['parked', 'retry', '--rule', 'risky', '--json'])).stdout))
       .to.have.property('ids')
       .that.has.members([idOf(1), idOf(3)]);

@@ -142,9 +142,11 @@ for (const { name, make } of WORLDS) {
       const { lease, run } = await begun(store);
       await store.lanes.finish(lease, ended(run), 1);
       const [first, second] = await ids(store);
-      await store.parking.drop({ ids: [String(first?.[0])] });
+      const one = await store.parking.drop({ ids: [String(first?.[0])] });
+      expect([...one.runs]).to.deep.equal([]);
       expect((await told(store))?.outcome).to.equal('parked');
-      await store.parking.drop({ ids: [String(second?.[0])] });
+      const other = await store.parking.drop({ ids: [String(second?.[0])] });
+      expect([...other.runs]).to.deep.equal([['won-leads', 1]]);
       expect((await told(store))?.outcome).to.equal('dropped');
       expect((await store.lanes.status())[0]?.counts).to.deep.include({ parked: 0, dropped: 1 });
     });

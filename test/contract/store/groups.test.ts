@@ -274,7 +274,7 @@ for (const { name, make } of WORLDS) {
       expect(requested?.together).to.deep.equal({ mode: 'batch', group: '', count: 3 });
       expect(seqsOf(await store.lanes.members(lease, keyOf(third)))).to.deep.equal([1, 2, 3]);
       await store.lanes.finish(lease, { ...together(third), parkedId: one }, 6);
-      await store.parking.drop({ ids: [two] });
+      expect([...(await store.parking.drop({ ids: [two] })).runs]).to.deep.equal([['won-leads', 3]]);
       const [status] = await store.lanes.status();
       expect(status?.counts).to.deep.equal({ settled: 3, filtered: 0, parked: 0, dropped: 3 });
       expect(await store.lanes.members(lease, keyOf(sixth))).to.deep.equal([]);

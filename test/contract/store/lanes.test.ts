@@ -671,8 +671,11 @@ for (const { name, make } of WORLDS) {
       await store.lanes.checkpoint(lease, keyOf(events[0] as never), 'print', checkpoint('ask'));
       const ids = await park(store, lease, events);
       await store.parking.retry({ all: true });
-      expect(await store.parking.drop({ rule: 'won-leads' })).to.deep.equal(ids);
-      expect(await store.parking.drop({ ids })).to.deep.equal([]);
+      expect(await store.parking.drop({ rule: 'won-leads' })).to.deep.equal({
+        ids,
+        runs: new Map([['won-leads', 2]]),
+      });
+      expect(await store.parking.drop({ ids })).to.deep.equal({ ids: [], runs: new Map() });
       expect(await store.parking.retry({ ids })).to.deep.equal([]);
       const again = await reopen(world, store);
       expect(await again.parking.list()).to.deep.equal([]);
@@ -726,7 +729,13 @@ for (const { name, make } of WORLDS) {
       ]);
       expect(await store.parking.retry({ rule: 'b' })).to.deep.equal([three]);
       expect(await store.parking.retry({ rule: 'nobody' })).to.deep.equal([]);
-      expect(await store.parking.drop({ all: true })).to.deep.equal([one, two, three]);
+      expect(await store.parking.drop({ all: true })).to.deep.equal({
+        ids: [one, two, three],
+        runs: new Map([
+          ['a', 2],
+          ['b', 1],
+        ]),
+      });
     });
 
     it('pulses when a retry is asked for', async () => {

@@ -21,14 +21,15 @@ import { event, pluginWorld, rule, step, task } from '../../support/plugin-world
 import { makeVirtualClock } from '../../support/virtual-clock.ts';
 import { until } from '../../support/wait.ts';
 
-const plugin = (operator: PluginInstance['operator']) =>
-  definePlugin({ name: 'probe', options: z.object({}), setup: () => ({ operator }) });
-
-const prepare = (operator: unknown, over: Parameters<typeof pluginWorld>[1] = {}) => {
-  const world = pluginWorld(plugin(operator as PluginInstance['operator']), over);
+const prepareInstance = (instance: PluginInstance, over: Parameters<typeof pluginWorld>[1] = {}) => {
+  const plugin = definePlugin({ name: 'probe', options: z.object({}), setup: () => instance });
+  const world = pluginWorld(plugin, over);
   const one = step();
   return { ...world, prepared: world.host.prepare(rule([one]), one) };
 };
+
+const prepare = (operator: unknown, over?: Parameters<typeof pluginWorld>[1]) =>
+  prepareInstance({ operator: operator as PluginInstance['operator'] }, over);
 
 /** The error that a promise rejects with. */
 const failure = async (promise: Promise<unknown>): Promise<PluginError> => {
@@ -127,6 +128,22 @@ describe('a try', () => {
       });
       expect(await prepared.run(task({ data: { a: 1 } }))).to.deep.equal([{ data: { a: 1 } }]);
     });
+  });
+
+  it('is a method where the instance is of a class', async () => {
+    class Greeter implements PluginInstance {
+      readonly #greeting: string;
+
+      constructor(greeting: string) {
+        this.#greeting = greeting;
+      }
+
+      operator(messages$: Observable<Message>): Observable<Message> {
+        return messages$.pipe(map(message => message.with(this.#greeting)));
+      }
+    }
+    const { prepared } = prepareInstance(new Greeter('good day'));
+    expect(await prepared.run(task())).to.deep.equal([{ data: { probe: 'good day' } }]);
   });
 
   describe('that fails', () => {

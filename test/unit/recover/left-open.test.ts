@@ -90,6 +90,7 @@ const setUp = () => {
         gaps: store.gaps,
         settings: store.settings,
         clock,
+        podioNow: clock.now,
         overlapMs: 0,
       },
       FINDING,

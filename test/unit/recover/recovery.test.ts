@@ -109,6 +109,19 @@ describe('looking for missed changes in time', () => {
     await recovery.stop();
   });
 
+  it('tells nothing from before the first start, also of an item that comes into an app without any', async () => {
+    const { clock, podio, recovery, store } = await setUp(1, 75);
+    await clock.advance(30 * MINUTE);
+    const item = { item_id: 1, title: '', fields: [], revision: 1, created_on: '2020-01-01 00:00:00' };
+    podio.items = [{ ...item, last_edit_on: stampOf(clock.now()) }];
+    await clock.advance(31 * MINUTE);
+    const { entries } = await store.journal.read({ after: 0, limit: 10 });
+    expect(entries.map(({ event }) => event.id)).to.deep.equal(['item.update:1:1']);
+    const [status] = recovery.status();
+    expect(status?.watermark).to.equal('2026-01-01T00:30:00.000Z');
+    await recovery.stop();
+  });
+
   it('follows the apps of another config: what is followed still keeps its time', async () => {
     const { clock, looks, recovery, follow, config } = await setUp(2, 75);
     await clock.advance(20 * MINUTE);

@@ -171,6 +171,7 @@ class Scene {
         gaps: this.store.gaps,
         settings: this.store.settings,
         clock: this.clock,
+        podioNow: () => this.#podioMs,
         overlapMs: OVERLAP_MS,
         limit: this.#plan.pageLimit,
       },

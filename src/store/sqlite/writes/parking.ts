@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { StepVerdict } from '../../../core/run.ts';
-import type { ParkedSelection } from '../../contract.ts';
+import type { Dropped, ParkedSelection } from '../../contract.ts';
 import type { Names } from '../names.ts';
 import { outcomeNumber, outputText, type Row } from '../rows.ts';
 import type { GroupWrites } from './groups.ts';
@@ -9,7 +9,7 @@ import type { Tallies } from './tallies.ts';
 
 export interface ParkingWrites {
   retry(selection: ParkedSelection): readonly string[];
-  drop(selection: ParkedSelection): readonly string[];
+  drop(selection: ParkedSelection): Dropped;
 }
 
 export interface ParkingWriteParts {
@@ -80,7 +80,8 @@ export function makeParkingWrites(db: DatabaseSync, parts: ParkingWriteParts): P
       });
     },
     drop(selection) {
-      return select(selection).map(row => {
+      const runs = new Map<string, number>();
+      const ids = select(selection).map(row => {
         const [rule, seq, replay] = [Number(row.rule), Number(row.seq), Number(row.replay)];
         deleteParked.run(Number(row.id));
         const isLast = Number(countRest.get(rule, seq, replay)?.n) === 0;
@@ -91,11 +92,15 @@ export function makeParkingWrites(db: DatabaseSync, parts: ParkingWriteParts): P
         deleteOpen.run(rule, seq, replay);
         const seqs = replay === 0 ? [seq, ...groups.others(rule, seq)] : [seq];
         for (const each of seqs) {
-          if (dropRun.run(outcomeNumber('dropped'), rule, each, replay).changes === 1) tallies.dropped(rule);
+          if (dropRun.run(outcomeNumber('dropped'), rule, each, replay).changes === 0) continue;
+          tallies.dropped(rule);
+          const name = rules.textOf(rule);
+          runs.set(name, (runs.get(name) ?? 0) + 1);
         }
         if (replay === 0) groups.end(rule, seq);
         return String(row.id);
       });
+      return { ids, runs };
     },
   };
 }
