@@ -323,8 +323,11 @@ export const MIGRATIONS: readonly string[] = [
   `,
 ];
 
-/** How much log gathers before it is moved into the database: fewer, larger moves write pages that change often once. */
-const CHECKPOINT_PAGES = 4000;
+/**
+ * How much log gathers before it is moved into the database. Nothing is written meanwhile, so that at 2,000 deliveries a second more
+ * than one in a hundred waited for it with a third of this. 48 MB on the disk, of pages that mostly change again and again.
+ */
+const CHECKPOINT_PAGES = 12_000;
 /** A log that a long read has made larger than this is cut once it was moved; bytes. */
 const MAX_IDLE_LOG = 64 * 1024 * 1024;
 /** The system's own cache holds the rest. */

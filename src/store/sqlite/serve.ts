@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { giveBackMemory, keepSmall } from '../../core/garbage.ts';
+import { giveBackMemory } from '../../core/garbage.ts';
 import { failureOf } from './failure.ts';
 import { type Answer, CLOSE, type Hello, OPEN, REST, type Request, type ThreadData } from './protocol.ts';
 import type { Upgrade } from './upgrade.ts';
@@ -21,7 +21,6 @@ export function serve(open: (path: string) => Served): void {
   if (!port) throw new Error('this file is a thread of the store');
   const { path } = workerData as ThreadData;
   let served: Served | undefined;
-  const tidy = keepSmall();
 
   const hello = (): Hello => {
     try {
@@ -39,7 +38,6 @@ export function serve(open: (path: string) => Served): void {
       served?.close();
       return port.close();
     }
-    served?.answer(request, answers => port.postMessage(answers));
-    return tidy();
+    return served?.answer(request, answers => port.postMessage(answers));
   });
 }
