@@ -38,7 +38,10 @@ export function unmetChecks({ step, outcome, checks = [] }: StepVerdict): readon
   return said.filter(({ holds }) => !holds);
 }
 
-/** The record of a finished run. Keyed by (rule, event id, replay). Times are UTC milliseconds. */
+/**
+ * The record of a finished run. Of the entries of one event id one has it, for each rule and replay; but where it was not to be told
+ * whether the fields of the first had changed, and the next was the word of a field's hook, both have. Times are UTC milliseconds.
+ */
 export interface RunRecord {
   readonly rule: string;
   readonly eventId: string;

@@ -12,6 +12,7 @@ import type {
   Lanes,
   Lease,
   ParkRequest,
+  RecordedRun,
   RequestedRun,
   RunKey,
   Tries,
@@ -186,7 +187,7 @@ export class HeldLane {
     return (await this.#do(() => lanes.asked(lease)))?.value;
   }
 
-  async recorded(eventIds: readonly string[]): Promise<readonly RunKey[] | undefined> {
+  async recorded(eventIds: readonly string[]): Promise<readonly RecordedRun[] | undefined> {
     const { lanes, lease } = this.#deps;
     return (await this.#do(() => lanes.recorded(lease, eventIds)))?.value;
   }

@@ -11,7 +11,7 @@ import type {
   RequestedRun,
   RunKey,
 } from '../store/contract.ts';
-import { hasBegun, type Resume } from './deliver.ts';
+import { hasBegun, ON_FIELDS, type Resume } from './deliver.ts';
 import { type Chunk, type Feed, firstAbove, sizeOf } from './feed.ts';
 import type { HeldLane } from './held-lane.ts';
 import type { Matcher } from './match.ts';
@@ -267,10 +267,23 @@ export class Intake {
 
   /** Whether the rule has run for this change already, on account of a twin. Undefined: the lane was let go. */
   async hasRun(run: Run): Promise<boolean | undefined> {
-    if (!run.live) return this.#replayer.hasRun(run);
-    for (const { key } of this.#carried.values()) if (key.eventId === run.key.eventId) return true;
+    const { key, live } = run;
+    for (const carried of live ? this.#carried.values() : []) {
+      if (carried.key.eventId === key.eventId) return true;
+    }
     // The twin shares this entry's chain, so when it ran at all it has its record by now.
-    return this.#held?.hasRun(run.key.eventId);
+    const ran = await (live ? this.#held?.hasRun(key.eventId) : this.#replayer.hasRun(run));
+    return ran && isFieldsOwnWord(run) ? this.#hasRunForMore(key) : ran;
+  }
+
+  /**
+   * A twin that was left because its fields had not changed has been asked about where Podio could not tell (the item was
+   * gone, or its revision forgotten): the field's own call says otherwise.
+   */
+  async #hasRunForMore({ seq, eventId, replay }: RunKey): Promise<boolean | undefined> {
+    const records = await this.#held?.recorded([eventId]);
+    const ofTwins = records?.filter(one => one.seq !== seq && one.replay > 0 === replay > 0);
+    return ofTwins?.some(({ filteredBy }) => filteredBy !== ON_FIELDS);
   }
 
   async #read(): Promise<void> {
@@ -448,5 +461,8 @@ export class Intake {
 
 /** What whoever brings a run says of it. */
 type Told = Pick<Run, 'event' | 'key' | 'twin' | 'resume' | 'parkedId' | 'only' | 'together'>;
+
+/** Podio calls a field's hook for changes of that field only: where any change of it will do there is nothing to ask. */
+const isFieldsOwnWord = ({ event, asks }: Run): boolean => event.ref.type === 'app_field' && !asks;
 
 const placeOf = ({ seq, replay }: RunKey): string => `${seq}/${replay}`;

@@ -288,6 +288,12 @@ export interface RunKey {
   readonly replay: number;
 }
 
+/** A run on record. */
+export interface RecordedRun extends RunKey {
+  /** What let nothing through, where it ended so and that is known: the last step, or what was decided before the first. */
+  readonly filteredBy?: string;
+}
+
 /** A step of a run in hand that finished, with what it passed on: what it added to `data`, of each message, in order. */
 export interface Checkpoint {
   readonly step: string;
@@ -493,7 +499,7 @@ export interface Lanes {
   /** Everything of the replay up to `cursor` has been run; at its end that is the end of it. Only ever moves forward. */
   replayed(lease: Lease, replayId: string, cursor: number): Promise<void>;
   /** The rule's runs on record of these changes, replays and twins included, and what it has gathered. */
-  recorded(lease: Lease, eventIds: readonly string[]): Promise<readonly RunKey[]>;
+  recorded(lease: Lease, eventIds: readonly string[]): Promise<readonly RecordedRun[]>;
   /** Which of these event ids the rule has a run record (replay 0) for, or has gathered. For twins. */
   settled(lease: Lease, eventIds: readonly string[]): Promise<ReadonlySet<string>>;
   /**

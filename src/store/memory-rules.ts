@@ -16,13 +16,13 @@ export interface RuleData {
   readonly replays: { readonly rule: string }[];
   readonly parked: Map<number, { readonly rule: string }>;
   readonly paused: Map<string, Paused>;
-  readonly records: Map<string, Pick<RunKey, 'eventId' | 'replay'> & { readonly rule: string }>;
+  readonly records: Map<string, Pick<RunKey, 'seq' | 'replay'> & { readonly rule: string }>;
   readonly runs: Map<string, { readonly rule: string; readonly key: RunKey }>;
   readonly marks: Map<string, { readonly rule: string; readonly key: RunKey }>;
 }
 
-export const runId = (rule: string, { eventId, replay }: Pick<RunKey, 'eventId' | 'replay'>): string =>
-  JSON.stringify([rule, eventId, replay]);
+export const runId = (rule: string, { seq, replay }: Pick<RunKey, 'seq' | 'replay'>): string =>
+  JSON.stringify([rule, seq, replay]);
 
 /** Something is kept of the rule from now on. */
 export function noteRule({ ruleKeys }: RuleData, name: string): void {

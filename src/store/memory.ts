@@ -32,6 +32,7 @@ import {
   type Paused,
   type Pulse,
   type ReadResult,
+  type RecordedRun,
   type Removal,
   type Removed,
   type Replay,
@@ -690,7 +691,7 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
       if (!record || rowsOf(row.rule, row.key).length > 0) continue;
       data.runs.delete(id);
       const others = replay === 0 ? groups.others(row.rule, seq) : [];
-      const ids = others.map(other => runId(row.rule, { eventId: entryAt(other).event.id, replay: 0 }));
+      const ids = others.map(other => runId(row.rule, { seq: other, replay: 0 }));
       for (const each of [id, ...ids]) {
         const record = data.records.get(each);
         if (record?.outcome !== 'parked') continue;
@@ -733,13 +734,16 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
     if (replay) data.replays[at] = { ...replay, cursor: Math.max(replay.cursor, cursor) };
   };
 
-  const recorded = (lease: Lease, eventIds: readonly string[]): readonly RunKey[] => {
+  const recorded = (lease: Lease, eventIds: readonly string[]): readonly RecordedRun[] => {
     laneOf(lease);
     const { rule } = lease.lane;
     return eventIds.flatMap(id => {
       const records = [...data.records.values()]
         .filter(record => record.rule === rule && record.eventId === id)
-        .map(({ seq, eventId, replay }) => ({ seq, eventId, replay }));
+        .map(({ seq, eventId, replay, outcome, steps }) => {
+          const last = outcome === 'filtered' ? steps.at(-1) : undefined;
+          return { seq, eventId, replay, ...(last && { filteredBy: last.step }) };
+        });
       const waiting = groups
         .seqs(rule)
         .filter(

@@ -222,8 +222,12 @@ function checkRuns(
       for (const [rule, outcome] of runs) found.set(rule, [...(found.get(rule) ?? []), outcome]);
     }
     for (const [rule, wanted] of wantedRuns(id, entries, people, podio.world)) {
-      const outcomes = found.get(rule) ?? [];
+      const told = found.get(rule) ?? [];
       found.delete(rule);
+      // Filtered where its fields could not be told any more; then the field's own hook told.
+      const isToldLater =
+        rule === 'moved' && told.join() === 'filtered,settled' && !isAskable(entries[0], people, podio.world);
+      const outcomes = isToldLater ? ['settled'] : told;
       if (outcomes.length > 1) problems.add('settled twice', `${rule} ${id}: ${outcomes.join(', ')}`);
       if (wanted === 'either' && outcomes.length === 0) continue;
       const [outcome = 'none'] = outcomes;
@@ -287,13 +291,8 @@ function wantedRuns(
   const move = revision === undefined ? undefined : truth?.moves.get(revision);
   const hasField = entries.some(({ ref }) => ref.startsWith('app_field/'));
   const isRecovered = entries.some(({ recovered }) => recovered);
-  // What a change was can no longer be asked for when its item is gone, or has changed often since.
-  const isAskable =
-    truth !== undefined &&
-    !truth.isDeleted &&
-    revision !== undefined &&
-    revision > world.show(item).revision - KEPT + 2;
-  const asked = (isWanted: boolean): Wanted => (!isAskable ? 'either' : isWanted ? 'settled' : 'filtered');
+  const canBeAsked = isAskable(entries[0], people, world);
+  const asked = (isWanted: boolean): Wanted => (!canBeAsked ? 'either' : isWanted ? 'settled' : 'filtered');
   if (truth?.appId === LEADS || refs.has(`app/${LEADS}`)) {
     const wanted: (readonly [RuleName, Wanted])[] = [];
     if (refs.has(`app/${LEADS}`)) {
@@ -304,8 +303,19 @@ function wantedRuns(
     return wanted;
   }
   if (truth?.appId !== DEALS || !isChange) return [];
-  // A call of the field's own hook tells by itself that the field has changed.
+  // A call of the field's own hook tells by itself that the field has changed, also where nobody could tell before.
   return [['moved', hasField ? 'settled' : asked(move !== undefined)]];
+}
+
+/** What a change was can no longer be asked for when its item is gone, or has changed often since. */
+function isAskable(
+  { item, revision }: Pick<Entry, 'item' | 'revision'> = { item: 0, revision: undefined },
+  people: ReadonlyMap<number, Truth>,
+  world: Site['podio']['world'],
+): boolean {
+  const truth = people.get(item);
+  if (truth === undefined || truth.isDeleted || revision === undefined) return false;
+  return revision > world.show(item).revision - KEPT + 2;
 }
 
 /** Effects are what the world outside has seen: in order, and again only for what was in hand at a kill. */

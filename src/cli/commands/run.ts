@@ -111,7 +111,8 @@ export async function runDaemon({ cli, exit }: CommandContext, options: CommonOp
   manager?.end();
   if (hasStopped) return;
   log.error('podiod has not stopped in time, ending', { stopTimeoutMs, unstopped: daemon.unstopped() });
-  // What is left unfinished goes on at the next start. A file that names this process would mislead the commands.
+  // What is left unfinished goes on at the next start, unsuspected: what blocks the thread would have kept this from being
+  // reached. A file that names this process would mislead the commands.
   await removeOwnRunFile(dataDir);
   exit(EXIT.failed);
 }

@@ -1,5 +1,16 @@
 import { expect } from 'chai';
-import { appended, codeOf, itemEvent, keyOf, lane, park, reopen, settled, WORLDS } from './worlds.ts';
+import {
+  appended,
+  codeOf,
+  itemEvent,
+  keyOf,
+  lane,
+  park,
+  reopen,
+  settled,
+  verdict,
+  WORLDS,
+} from './worlds.ts';
 
 for (const { name, make } of WORLDS) {
   describe(`replays of the ${name} store`, () => {
@@ -49,6 +60,26 @@ for (const { name, make } of WORLDS) {
       await store.lanes.finish(lease, settled(one), 1);
       await store.lanes.finish(lease, settled(two, { replay: 2 }), 1);
       expect(await store.lanes.recorded(lease, [one.id, 'none'])).to.deep.equal([keyOf(one), keyOf(two, 2)]);
+    });
+
+    it('are told with what let nothing through, for twins', async () => {
+      await using world = make();
+      const store = await world.open();
+      await store.journal.append([itemEvent(1, 1), itemEvent(1, 1, { ref: { type: 'app_field', id: 5 } })]);
+      const { entries } = await store.journal.read({ after: 0, limit: 2 });
+      const [one, two] = entries.map(({ event }) => event);
+      if (!one || !two) throw new Error('two were appended');
+      const lease = await store.lanes.acquire(lane(), 'earliest');
+      const steps = [verdict('on.fields', { outcome: 'filtered' })];
+      await store.lanes.finish(lease, settled(one, { outcome: 'filtered', steps }), 1);
+      await store.lanes.finish(lease, settled(two), 2);
+      await store.lanes.finish(lease, settled(one, { outcome: 'filtered', steps: [], replay: 1 }), 2);
+      // Each entry has a record of its own.
+      expect(await store.lanes.recorded(lease, [one.id])).to.deep.equal([
+        { ...keyOf(one), filteredBy: 'on.fields' },
+        keyOf(one, 1),
+        keyOf(two),
+      ]);
     });
 
     it('take a lease like every other write', async () => {

@@ -644,6 +644,51 @@ describe('Lane', () => {
       await world.crash();
       expect(await world.runs()).to.deep.equal([['r', 1, 'settled']]);
     });
+
+    describe('found first, when the item was gone and nothing could be told of its fields', () => {
+      const found = { ...itemUpdate(1, 1), source: 'recovered' } as const;
+
+      it('runs by the word of a field’s own hook, once, in a replay too', async () => {
+        const world = await new World({ rules: [both] }).start();
+        await world.append(found, field(1, 1, 11), field(1, 1, 12));
+        const asTold = [
+          ['r', 1, 'filtered'],
+          ['r', 2, 'settled'],
+        ];
+        expect(await world.runs()).to.deep.equal(asTold);
+        await world.crash();
+        expect(await world.runs()).to.deep.equal(asTold);
+        await world.dispatcher.replay({ rule: 'r', from: { seq: 1 }, dryRun: false });
+        await world.clock.advance(0);
+        const records = (await world.store.journal.trace('item.update:1:1')).map(({ runs }) =>
+          runs.map(({ replay, outcome }) => [replay, outcome]),
+        );
+        expect(records).to.deep.equal([
+          [
+            [0, 'filtered'],
+            [1, 'filtered'],
+          ],
+          [
+            [0, 'settled'],
+            [1, 'settled'],
+          ],
+          [],
+        ]);
+      });
+
+      it('does not where that word is not enough, or the rule wants nothing that was missed', async () => {
+        const won = makeRule('won', {
+          triggers: [{ ...APP, fields: [{ field: 'status', to: ['Won'] }] }],
+        });
+        const skips = makeRule('skips', { ...both, name: 'skips', recovered: 'skip' });
+        const world = await new World({ rules: [won, skips] }).start();
+        await world.append(found, field(1, 1, 11));
+        expect(await world.runs()).to.have.deep.members([
+          ['won', 1, 'filtered'],
+          ['skips', 1, 'filtered'],
+        ]);
+      });
+    });
   });
 
   describe('conditions on fields', () => {
