@@ -4,7 +4,9 @@ import { type FindOptions, type LoadResult, loadPartial, type PartialConfig } fr
 import type { Config } from '../config/model.ts';
 import { secretValues } from '../config/secrets.ts';
 import type { Diagnostic } from '../core/diagnostic.ts';
+import { showDuration } from '../core/duration.ts';
 import type { LogLevel } from '../core/log.ts';
+import { keepsTokens } from '../daemon/command-tokens.ts';
 import { configOrFail, readConfig as read } from '../daemon/config.ts';
 import { makeLog, type RootLog } from '../log/log.ts';
 import { logFormatOf, logLevelOf } from './command.ts';
@@ -74,4 +76,20 @@ export function makeCommandLog(
   const level = logLevelOf(cli, options) ?? usual;
   const format = logFormatOf(cli, options) ?? (stderr.isTTY ? 'text' : 'json');
   return makeLog({ level, format, stream: stderr, secrets, env, priorities: isJournal(stderr, env) });
+}
+
+/** A wait that is worth a word, milliseconds. */
+const LONG_LOGINS_MS = 5000;
+
+/** Says why nothing is to be seen for a while, and whether the next command has to wait again. */
+export function noteLogins(
+  cli: Pick<Cli, 'note'>,
+  { dataDir }: Pick<Config, 'dataDir'>,
+  takeMs: number,
+): void {
+  if (takeMs <= LONG_LOGINS_MS) return;
+  const next = keepsTokens(dataDir)
+    ? 'The tokens are kept in dataDir, so the next command need not.'
+    : `Once podiod's user has ${dataDir}, tokens are kept there for the next command.`;
+  cli.note(`Logging in: Podio limits logins, so they are spread; about ${showDuration(takeMs)}. ${next}`);
 }

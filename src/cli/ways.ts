@@ -8,6 +8,7 @@ import { type ApplyOptions, fingerprintOf, type HookPlan } from '../reconcile/in
 import type { Cli } from './io.ts';
 import { namesOf } from './names.ts';
 import { statusLine } from './progress.ts';
+import { noteLogins } from './setup.ts';
 
 /** Where a plan is made and carried out: in the running daemon, or here. */
 export interface Way extends AsyncDisposable {
@@ -73,6 +74,7 @@ export async function byItself(
 ): Promise<Way> {
   const hooks = await openHooks(config, { log });
   const { reconciler } = hooks;
+  noteLogins(cli, config, hooks.loginsTakeMs);
   const nameOf = namesOf(config, hooks.fields);
   return {
     where: `No daemon runs on this dataDir: taking Podio's pings on ${hooks.ingress.host}:${hooks.ingress.port}.`,

@@ -19,6 +19,7 @@ import { makeRecovery, type Recovery } from '../recover/index.ts';
 import type { InheritedSockets } from '../service/index.ts';
 import { lockDataDir, openStore, type Store } from '../store/index.ts';
 import type { Closing } from './closing.ts';
+import { makeCommandTokens, withTokensOfCommands } from './command-tokens.ts';
 import { type Connection, connect } from './connect.ts';
 import { type HookSecrets, makeHookSecrets } from './hook-secrets.ts';
 import { type Live, makeLive } from './live.ts';
@@ -71,7 +72,7 @@ export async function openBase(
   await carryOver(store.rules, config.rules, log);
   const rules = withKeys(config.rules, await store.rules.keys());
   const { podio, fields, ...reach } = await connect(config, {
-    settings: store.settings,
+    settings: withTokensOfCommands(store.settings, makeCommandTokens(dataDir, log, clock.now)),
     log,
     clock,
     fetch,

@@ -2,13 +2,15 @@ import type { Config } from '../config/model.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import type { Metrics } from '../core/metrics.ts';
-import type { Identities, Names, PodioClient } from '../podio/contract.ts';
+import { type Identities, identityKey, type Names, type PodioClient } from '../podio/contract.ts';
 import type { LearningFieldDirectory } from '../podio/fields.ts';
 import {
+  loginsTakeMs,
   makeFieldDirectory,
   makeIdentities,
   makeNames,
   makePodioClient,
+  makeTokenKeep,
   type PodioClock,
 } from '../podio/index.ts';
 import type { Settings } from '../store/contract.ts';
@@ -50,4 +52,25 @@ export async function termsOf(
     identities: await makeIdentities(config, { settings, fields }),
     names: makeNames(config, fields),
   };
+}
+
+/** How long the logins take about that the apps and spaces of a config still need. */
+export async function loginsAheadMs(
+  config: Pick<Config, 'apps' | 'spaces'> & { readonly podio: Pick<Config['podio'], 'apiUrl' | 'clientId'> },
+  {
+    identities,
+    settings,
+    clock,
+    log,
+  }: Pick<ConnectEffects, 'settings' | 'clock' | 'log'> & Pick<Connection, 'identities'>,
+): Promise<number> {
+  const { apiUrl, clientId } = config.podio;
+  const keep = makeTokenKeep({ settings, apiUrl, clientId, log });
+  const all = [
+    ...Array.from(config.apps.keys(), name => identities.forApp(name)),
+    ...Array.from(config.spaces.values(), ({ id }) => identities.forRef({ type: 'space', id })),
+  ];
+  const keys = new Set(all.flatMap(identity => (identity ? [identityKey(identity)] : [])));
+  const tokens = await Promise.all(Array.from(keys, key => keep.load(key)));
+  return loginsTakeMs(tokens.filter(token => !token || token.expiresAt <= clock.now()).length);
 }

@@ -1,9 +1,10 @@
 /** Hooks without a daemon: what `podiod plan` and `podiod apply` do where none is running. */
 import { makeMetrics } from '../admin/metrics.ts';
 import type { Config } from '../config/model.ts';
-import { systemClock } from '../core/clock.ts';
+import { type Clock, systemClock } from '../core/clock.ts';
 import { isPodiodError } from '../core/errors.ts';
 import type { Secrets } from '../core/hook.ts';
+import type { Log } from '../core/log.ts';
 import { noMetrics } from '../core/metrics.ts';
 import { beginNewLanes } from '../dispatch/new-lanes.ts';
 import type { Address } from '../http/server.ts';
@@ -20,7 +21,8 @@ import { readPreviousSecrets, readSecretFile } from '../store/files.ts';
 import { openReader } from '../store/index.ts';
 import { type BaseOptions, openBase, openFront } from './base.ts';
 import { Closing } from './closing.ts';
-import { type Connection, connect } from './connect.ts';
+import { type CommandTokens, isTokenKey, makeCommandTokens, withoutRefresh } from './command-tokens.ts';
+import { type Connection, connect, loginsAheadMs } from './connect.ts';
 
 export interface OfflineHooks extends AsyncDisposable {
   readonly reconciler: Reconciler;
@@ -28,6 +30,8 @@ export interface OfflineHooks extends AsyncDisposable {
   readonly fields: FieldDirectory;
   readonly podio: Connection['podio'];
   readonly identities: Connection['identities'];
+  /** How long the logins take about that are still to be made, since Podio limits these. */
+  readonly loginsTakeMs: number;
 }
 
 /** With an ingress of its own. */
@@ -53,6 +57,7 @@ export async function openHooks(config: Config, options: BaseOptions): Promise<L
     fields,
     podio,
     identities,
+    loginsTakeMs: await loginsAheadMs(config, { ...base, settings: base.store.settings }),
     handshake,
     ingress: ingress.address,
     [Symbol.asyncDispose]: () => running[Symbol.asyncDispose](),
@@ -64,7 +69,7 @@ export async function openHooksForReading(
   config: Config,
   { log, clock = systemClock, fetch = globalThis.fetch }: BaseOptions,
 ): Promise<OfflineHooks> {
-  const settings = overlay(await keptSettings(config.dataDir));
+  const settings = await readingSettings(config, log, clock);
   const { podio, identities, fields } = await connect(config, {
     settings,
     log,
@@ -95,6 +100,7 @@ export async function openHooksForReading(
     fields,
     podio,
     identities,
+    loginsTakeMs: await loginsAheadMs(config, { identities, settings, clock, log }),
     async [Symbol.asyncDispose]() {
       await reconciler.stop();
       verifier.stop();
@@ -102,14 +108,21 @@ export async function openHooksForReading(
   };
 }
 
-/** Podio, for a command that asks it something; tokens that a daemon has kept are used again. */
+/** Podio, for a command that asks it something; tokens that a daemon or another command has kept are used again. */
 export async function connectForReading(
   config: Config,
   { log, clock = systemClock, fetch = globalThis.fetch }: BaseOptions,
-): Promise<Connection> {
-  const settings = overlay(await keptSettings(config.dataDir));
-  return connect(config, { settings, log, clock, fetch, metrics: noMetrics });
+): Promise<Connection & Pick<OfflineHooks, 'loginsTakeMs'>> {
+  const settings = await readingSettings(config, log, clock);
+  const connection = await connect(config, { settings, log, clock, fetch, metrics: noMetrics });
+  return {
+    ...connection,
+    loginsTakeMs: await loginsAheadMs(config, { ...connection, settings, clock, log }),
+  };
 }
+
+const readingSettings = async ({ dataDir }: Config, log: Log, clock: Clock): Promise<Settings> =>
+  overlay(await keptSettings(dataDir), makeCommandTokens(dataDir, log, clock.now));
 
 /** Tokens, field ids and refs that a daemon has kept; nothing where none has run. */
 async function keptSettings(dataDir: string): Promise<ReadonlyMap<string, unknown>> {
@@ -126,13 +139,19 @@ async function keptSettings(dataDir: string): Promise<ReadonlyMap<string, unknow
   }
 }
 
-/** Settings that are there for as long as the command. */
-function overlay(kept: ReadonlyMap<string, unknown>): Settings {
+/** Settings that are there for as long as the command, but for tokens, which it leaves to the next one. */
+function overlay(kept: ReadonlyMap<string, unknown>, tokens: CommandTokens): Settings {
   const values = new Map(kept);
   return {
-    get: async key => values.get(key),
+    async get(key) {
+      if (!isTokenKey(key)) return values.get(key);
+      const token = withoutRefresh(values.get(key));
+      // What the daemon has may have ended since.
+      return tokens.isGood(token) ? token : ((await tokens.get(key)) ?? token);
+    },
     async set(key, value) {
       values.set(key, value);
+      if (isTokenKey(key)) await tokens.keep(key, value);
     },
     async delete(key) {
       values.delete(key);

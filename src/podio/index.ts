@@ -10,3 +10,4 @@ export { makePluginPodio, type PluginCallScope, type PluginPodioOptions } from '
 export type { PodioClock } from './podio-clock.ts';
 export { type LearningItemReader, makeItemReader } from './reader.ts';
 export { callsOver } from './reads.ts';
+export { makeTokenKeep } from './token-keep.ts';

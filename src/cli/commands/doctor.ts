@@ -111,14 +111,17 @@ interface Podio {
   readonly tell: Tell;
 }
 
-async function askPodio({ config, options, hooks, client, isListening, tell }: Podio): Promise<void> {
-  const [{ lookAtApps, lookAtClock, lookAtHooks }, { lookAtWay }, { namesOf }] = await Promise.all([
-    import('../doctor/podio.ts'),
-    import('../doctor/way.ts'),
-    import('../names.ts'),
-  ]);
+async function askPodio({ cli, config, options, hooks, client, isListening, tell }: Podio): Promise<void> {
+  const [{ lookAtApps, lookAtClock, lookAtHooks }, { lookAtWay }, { namesOf }, { noteLogins }] =
+    await Promise.all([
+      import('../doctor/podio.ts'),
+      import('../doctor/way.ts'),
+      import('../names.ts'),
+      import('../setup.ts'),
+    ]);
   await lookAtWay(config.server.publicUrl, isListening, tell, globalThis.fetch);
   const nameOf = namesOf(config, hooks.fields);
+  noteLogins(cli, config, hooks.loginsTakeMs);
   const look = await lookAtHooks(hooks, nameOf, tell);
   if (look === undefined) return;
   const { podio } = hooks;

@@ -16,7 +16,7 @@ export function definePlan({ program, cli, exit }: CommandContext): void {
   const command = withCommonOptions(program.command('plan'), { json: 'the plan as one JSON document' })
     .summary('what would change at Podio, and why; changes nothing')
     .description(
-      'Compares the hooks that the rules need with those that exist at Podio, and shows what `apply` (and a running daemon) would create, verify, replace, delete or leave alone. Reads only, at Podio and here.',
+      'Compares the hooks that the rules need with those that exist at Podio, and shows what `apply` (and a running daemon) would create, verify, replace, delete or leave alone. Reads only, at Podio and here; the tokens of its logins are kept in dataDir for the next command.',
     )
     .option('--detailed-exitcode', 'exit with 2 when the plan is not empty')
     .option('--prune', 'plan to delete hooks of podiod whose key nobody knows any more')
@@ -31,7 +31,7 @@ export function definePlan({ program, cli, exit }: CommandContext): void {
         ...options
       }: PlanOptions) => {
         const [
-          { loadConfigOrFail, makeCommandLog },
+          { loadConfigOrFail, makeCommandLog, noteLogins },
           { openHooksForReading },
           { isChange, hookPlanToJson, renderPlan },
           { namesOf },
@@ -44,6 +44,7 @@ export function definePlan({ program, cli, exit }: CommandContext): void {
         const { config, secrets } = await loadConfigOrFail(cli, options);
         const log = makeCommandLog(cli, options, secrets, 'error');
         await using hooks = await openHooksForReading(config, { log });
+        noteLogins(cli, config, hooks.loginsTakeMs);
         const plan = await hooks.reconciler.plan({ prune, move, allowDeletes });
         const nameOf = namesOf(config, hooks.fields);
         if (options.json) {

@@ -14,7 +14,15 @@ const LOW = GB;
 const GONE = 0.1 * GB;
 
 /** Files of podiod's own: who reads them can send events, or run the daemon. */
-const PRIVATE = ['podiod.db', 'podiod.db-wal', 'podiod.db-shm', 'secret', 'previous-secrets', 'admin-token'];
+const PRIVATE = [
+  'podiod.db',
+  'podiod.db-wal',
+  'podiod.db-shm',
+  'secret',
+  'previous-secrets',
+  'admin-token',
+  'command-tokens.json',
+];
 
 export async function lookAtData(dataDir: string, tell: Tell): Promise<void> {
   const dir = statSync(dataDir, { throwIfNoEntry: false });

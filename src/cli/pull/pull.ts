@@ -3,12 +3,10 @@ import { catalogFileOf, readCatalog } from '../../config/catalog-file.ts';
 import type { Config } from '../../config/model.ts';
 import { isThere } from '../../core/catalog.ts';
 import { type CatalogChange, describeChange, diffCatalogs } from '../../core/catalog-diff.ts';
-import { showDuration } from '../../core/duration.ts';
 import { isPodiodError } from '../../core/errors.ts';
 import { connectForReading, type Pulled, pullCatalog } from '../../daemon/index.ts';
-import { loginsTakeMs } from '../../podio/index.ts';
 import type { Cli, CommonOptions } from '../io.ts';
-import { loadConfigOrFail, makeCommandLog } from '../setup.ts';
+import { loadConfigOrFail, makeCommandLog, noteLogins } from '../setup.ts';
 import { plain } from '../text.ts';
 import { catalogOutputs, type Output, writeOutputs } from './outputs.ts';
 
@@ -22,14 +20,10 @@ export async function pull(cli: Cli, options: PullOptions): Promise<boolean> {
   // The catalog that is there may be the very reason why the config does not pass.
   const { config, secrets } = await loadConfigOrFail(cli, { ...options, withoutCatalog: true });
   const log = makeCommandLog(cli, options, secrets, 'error');
-  const takesMs = loginsTakeMs(new Set(Array.from(config.apps.values(), app => app.login ?? app)).size);
-  // Nothing is to be seen of it meanwhile.
-  if (takesMs > 5000)
-    cli.note(
-      `${config.apps.size} apps: their logins are spread, since Podio limits these; about ${showDuration(takesMs)}`,
-    );
+  const connection = await connectForReading(config, { log });
+  noteLogins(cli, config, connection.loginsTakeMs);
   const before = (await readCatalog(catalogFileOf(config.file))).catalog;
-  const pulled = await pullCatalog(config, await connectForReading(config, { log }), before);
+  const pulled = await pullCatalog(config, connection, before);
   const changes = diffCatalogs(before ?? { apps: new Map() }, pulled.catalog);
 
   const types = options.types === undefined ? undefined : resolve(cli.io.cwd, options.types);

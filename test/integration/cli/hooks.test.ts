@@ -1,5 +1,5 @@
 // plan and apply, in this process and without a daemon.
-import { readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import type { HookPlanJson } from '../../../src/reconcile/index.ts';
@@ -28,7 +28,9 @@ describe('podiod plan', function () {
     expect(stdout).to.match(/\+ create {2}leads\.status {2}item\.update {2,}missing, for won/);
     expect(stdout).to.match(/^Plan: \d+ to create\.\n$/m);
     expect(site.podio.hooks()).to.have.length(0);
-    expect(readdirSync(site.folder)).to.deep.equal(['.podiorc.yml']);
+    expect(readdirSync(site.folder).filter(name => name !== 'data')).to.deep.equal(['.podiorc.yml']);
+    // But for root, which makes no folder of the daemon's.
+    if (existsSync(site.dataDir)) expect(readdirSync(site.dataDir)).to.deep.equal(['command-tokens.json']);
   });
 
   it('has an exit code for scripts', async () => {
