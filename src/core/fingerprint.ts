@@ -4,6 +4,9 @@
 export const fingerprintOf = (steps: readonly { readonly name: string; readonly mark: string }[]): string =>
   steps.map(({ name, mark }) => `${name}=${mark}`).join(' ');
 
+/** Under this name it is on disk that what comes before a run's first step holds. No step can be called so. */
+export const CONDITIONS_HELD = 'on.fields';
+
 /** Names of the steps, from the first one on, of which work that was done under `before` holds under `now`. */
 export function keptSteps(before: string, now: string): ReadonlySet<string> {
   const those = before.split(' ');
@@ -13,5 +16,7 @@ export function keptSteps(before: string, now: string): ReadonlySet<string> {
     if (those[at] !== step || name === undefined || mark === undefined) break;
     kept.add(name);
   }
+  // What was decided before the first step is as good as what that has done.
+  if (kept.size > 0) kept.add(CONDITIONS_HELD);
   return kept;
 }

@@ -2,6 +2,7 @@ import { isWithin } from '../core/branch.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Check, Judgement, RuleCondition } from '../core/condition.ts';
 import type { PodioEvent } from '../core/event.ts';
+import { CONDITIONS_HELD } from '../core/fingerprint.ts';
 import type { Bundle } from '../core/gather.ts';
 import type { Rule, Step } from '../core/rule.ts';
 import { keyOf } from '../core/rule-key.ts';
@@ -34,8 +35,8 @@ export type Pause =
   | { readonly kind: 'held'; readonly breaker: Breaker; readonly ms: number }
   /** The rule wants no further event handled before a person has looked. */
   | { readonly kind: 'halted'; readonly step: string; readonly error: string }
-  /** It waits for others, on disk, in place of a run of its own. */
-  | { readonly kind: 'gathered' }
+  /** It waits for others, on disk, in place of a run of its own. `judged`: what has decided that it may. */
+  | { readonly kind: 'gathered'; readonly judged: readonly StepVerdict[] }
   /** Enough runs have begun for now: call `go()` again when another one may, in `ms` at the earliest. */
   | { readonly kind: 'throttled'; readonly ms: number }
   /** Stopped from outside; nothing is decided, and all that was reached is on disk. */
@@ -97,7 +98,7 @@ export interface Task {
   /** The branch of the run that is to go on; left out: all of it. */
   readonly only?: Only | undefined;
   /** Asked once the conditions hold and before the first step: undefined lets it go on, now and later. */
-  readonly admit?: (() => Promise<Pause | undefined>) | undefined;
+  readonly admit?: ((judged: readonly StepVerdict[]) => Promise<Pause | undefined>) | undefined;
   checkpoint(checkpoint: Checkpoint): Promise<boolean>;
   tried(tries: Tries): Promise<boolean>;
   /** A branch is parked by itself. */
@@ -169,6 +170,8 @@ export class Delivery {
   readonly #verdicts: StepVerdict[] = [];
   /** What has been decided before the first step. */
   readonly #judged: StepVerdict[] = [];
+  /** Whether that is on disk, for whoever goes on with the run. */
+  #isKept = false;
   /** Errors of branches that are parked by themselves. */
   readonly #parked: string[] = [];
   /** Those that are not known to hold; the next one is first. */
@@ -191,8 +194,7 @@ export class Delivery {
     this.#isAdmitted = resume !== undefined && hasBegun(resume);
     // A step was reached before, so the conditions held.
     this.#conditions = this.#finished.size > 0 ? [] : task.conditions;
-    const kept = this.#finished.get(placeOf(ON_FIELDS, ''))?.verdict;
-    if (kept?.checks) this.#judged.push(kept);
+    if (this.#finished.size > 0) this.#restoreJudged();
   }
 
   /**
@@ -206,7 +208,7 @@ export class Delivery {
       this.#conditions = this.#conditions.slice(1);
     }
     if (!this.#isAdmitted && this.#task.admit) {
-      const pause = await this.#task.admit();
+      const pause = await this.#task.admit(this.#judged);
       if (pause !== undefined) return pause;
       this.#isAdmitted = true;
     }
@@ -234,6 +236,15 @@ export class Delivery {
     if (this.#strands.size === 0) return this.#end();
     const { ms, breaker } = this.#strands.wait(clock.monotonic(), isBarred);
     return breaker === undefined ? { kind: 'waiting', ms } : { kind: 'held', breaker, ms };
+  }
+
+  #restoreJudged(): void {
+    for (const { step, verdict, before } of this.#finished.values()) {
+      if (before === undefined && step !== CONDITIONS_HELD) continue;
+      this.#judged.push(...(before ?? (verdict.checks ? [verdict] : [])));
+      this.#isKept = true;
+      return;
+    }
   }
 
   /** Parks the run where it stands, untried: it has ended the process too often. */
@@ -502,8 +513,16 @@ export class Delivery {
       output: output.map(({ data }) => addedTo(at.data, data)),
       ...(branches && { branches }),
       verdict,
+      ...this.#unkept(),
     };
     return (await this.#task.checkpoint(checkpoint)) ? undefined : ABORTED;
+  }
+
+  /** What has been decided before the first step, once: it goes to disk with the first that does. */
+  #unkept(): Pick<Checkpoint, 'before'> {
+    if (this.#isKept || this.#judged.length === 0) return {};
+    this.#isKept = true;
+    return { before: [...this.#judged] };
   }
 
   #masked(checks: readonly Check[]): readonly Check[] {
@@ -534,6 +553,7 @@ export class Delivery {
     const leftMs = freeWaitMs(delivery) - sinceFirstMs;
     const isPaused = breaker.hold.isOn;
     if (leftMs <= 0 && !isPaused) return undefined;
+    if (!(await this.#keepConditions(name))) return ABORTED;
     const recorded = await this.#task.tried({
       step: name,
       branch,
@@ -580,12 +600,13 @@ export class Delivery {
         const { afterMs } = decision;
         const waitMs = probe?.waitMs ?? afterMs;
         outages.failed(step.name, trying, { ...fields, retryInMs: Math.round(waitMs) });
-        if (!(await record(waitMs))) return ABORTED;
+        if (!(await this.#keepConditions(step.name)) || !(await record(waitMs))) return ABORTED;
         if (probe === undefined) return { kind: 'waiting', ms: afterMs };
         return { kind: 'held', breaker: probe, ms: freeWaitMs(step.delivery) - sinceFirstMs };
       }
       case 'halt':
         outages.gaveUp(step.name, trying, { ...fields, next: 'halt' });
+        if (!(await this.#keepConditions(step.name))) return ABORTED;
         return (await record(0)) ? { kind: 'halted', step: step.name, error: message } : ABORTED;
       case 'continue':
         outages.gaveUp(step.name, trying, { ...fields, next: 'continue' });
@@ -599,19 +620,22 @@ export class Delivery {
         }
         if (!(await this.#keepConditions(step.name))) return ABORTED;
         const verdict = failedBy(this.#messageOf(error), step, branch, trying, ms);
-        return isCondition(step.name) ? this.#givenUp([], park) : this.#giveUp(park, verdict);
+        return isCondition(step.name) ? this.#givenUp(this.#judged, park) : this.#giveUp(park, verdict);
       }
     }
   }
 
   /**
-   * A run that is parked at its first step has no finished step that shows that the conditions held. By the time someone
-   * asks for a retry the item may be gone, and they would hold no more.
+   * A run that fails at its first step has no finished step that shows that the conditions held. By the time it is tried again,
+   * or someone asks for that, the item may be gone, and they would hold no more.
    */
   async #keepConditions(step: string): Promise<boolean> {
-    if (this.#task.conditions.length === 0 || this.#verdicts.length > 0 || isCondition(step)) return true;
-    const verdict = this.#judged.at(-1) ?? { step: ON_FIELDS, outcome: 'done', attempts: 1, ms: 0 };
-    return this.#task.checkpoint({ step: ON_FIELDS, branch: '', output: [], verdict });
+    if (this.#isKept || this.#task.conditions.length === 0 || this.#verdicts.length > 0 || isCondition(step))
+      return true;
+    const verdict: StepVerdict = { step: CONDITIONS_HELD, outcome: 'done', attempts: 1, ms: 0 };
+    const before = this.#unkept();
+    this.#isKept = true;
+    return this.#task.checkpoint({ step: CONDITIONS_HELD, branch: '', output: [], verdict, ...before });
   }
 
   /** Takes up the tries of an earlier life; says how long to wait before the next one. */

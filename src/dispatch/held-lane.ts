@@ -1,6 +1,5 @@
 import type { Cancel, Clock } from '../core/clock.ts';
 import { isPodiodError } from '../core/errors.ts';
-import type { PodioEvent } from '../core/event.ts';
 import type {
   Asked,
   Checkpoint,
@@ -11,6 +10,7 @@ import type {
   Gathered,
   Lanes,
   Lease,
+  Member,
   ParkRequest,
   RecordedRun,
   RequestedRun,
@@ -160,7 +160,7 @@ export class HeldLane {
     return (await this.#do(() => lanes.closed(lease, page)))?.value;
   }
 
-  async members(lead: RunKey): Promise<readonly PodioEvent[] | undefined> {
+  async members(lead: RunKey): Promise<readonly Member[] | undefined> {
     const { lanes, lease } = this.#deps;
     return (await this.#do(() => lanes.members(lease, lead)))?.value;
   }

@@ -340,7 +340,7 @@ export class Intake {
       parkedId: undefined,
       only: undefined,
       together: undefined,
-      events: undefined,
+      members: undefined,
       ticket: undefined,
       delivery: undefined,
     };
@@ -433,7 +433,7 @@ export class Intake {
       live: false,
       unwanted: false,
       asks: this.#deps.matcher.match(told.event) === 'ask',
-      events: undefined,
+      members: undefined,
       ticket: undefined,
       delivery: undefined,
     };

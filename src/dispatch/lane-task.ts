@@ -1,7 +1,7 @@
 import type { PodioEvent } from '../core/event.ts';
 import type { Bundle } from '../core/gather.ts';
 import type { Checkpoint, ParkRequest, RunKey, Tries } from '../store/contract.ts';
-import type { Only, Pause, RunCondition, Task } from './deliver.ts';
+import type { Only, RunCondition, Task } from './deliver.ts';
 import type { HeldLane } from './held-lane.ts';
 
 /** What a run's delivery needs, and where its lane records what becomes of it. */
@@ -11,7 +11,7 @@ export class LaneTask implements Task {
   readonly replay: number;
   readonly conditions: readonly RunCondition[];
   readonly only: Only | undefined;
-  readonly admit: (() => Promise<Pause | undefined>) | undefined;
+  readonly admit: Task['admit'];
   readonly #held: HeldLane | undefined;
   readonly #key: RunKey;
 

@@ -1,5 +1,5 @@
 import type { PodioEvent } from '../core/event.ts';
-import type { RunKey, Together } from '../store/contract.ts';
+import type { Member, RunKey, Together } from '../store/contract.ts';
 import type { Delivery, Only, Resume } from './deliver.ts';
 import type { Ticket } from './gather-queue.ts';
 
@@ -22,7 +22,7 @@ export interface Run {
   /** Set where events that were gathered are run under this one. */
   readonly together: Together | undefined;
   /** These events, once they have been read. */
-  events: readonly PodioEvent[] | undefined;
+  members: readonly Member[] | undefined;
   /** Its place among what is gathered in the order of the journal. */
   ticket: Ticket | undefined;
   delivery: Delivery | undefined;

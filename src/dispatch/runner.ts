@@ -82,7 +82,6 @@ const LOOP_TOLD_MS = 60 * 60 * 1000;
 /** The change has run for this rule before: there is nothing to do and nothing to record. */
 const REPEAT = { kind: 'repeat' } as const;
 const ABORTED = { kind: 'aborted' } as const;
-const GATHERED = { kind: 'gathered' } as const;
 /** What came before is not dealt with yet. */
 const EARLY = { kind: 'early' } as const;
 
@@ -96,6 +95,10 @@ type Paused =
 /** Of a run of a schedule over items: it ends a batch, and is no run of its own. */
 const SCHEDULE_END = 'schedule.end';
 const NO_DATA: Data = Object.freeze({});
+
+const gatheredAs = (judged: readonly StepVerdict[]): Pause => ({ kind: 'gathered', judged });
+
+const eventsOf = ({ members }: Run): readonly PodioEvent[] | undefined => members?.map(({ event }) => event);
 
 /** Starts what lies in a lane's window, up to the rule's concurrency, and sees each run through its waits to its record. */
 export class Runner implements Taker {
@@ -340,7 +343,7 @@ export class Runner implements Taker {
     let pause: Paused;
     try {
       pause = await this.#goOn(run, alone);
-      if (pause.kind === 'gathered') pause = await this.#gather(slot);
+      if (pause.kind === 'gathered') pause = await this.#gather(slot, pause.judged);
       // The slot is held until the record is on disk: a disk that is slower than the steps slows them down.
       if (pause.kind === 'ended' && !(await this.#record(slot, pause))) pause = ABORTED;
       // Whoever ends the process while it waits for its turn, it is not the one.
@@ -459,11 +462,11 @@ export class Runner implements Taker {
   async #goOnWithAll(run: Run, alone: boolean): Promise<Paused> {
     if (run.unwanted) return { kind: 'ended', outcome: 'filtered', steps: [] };
     if (run.event.type === SCHEDULE_END) return this.#endSchedule(run);
-    if (run.together && run.events === undefined) {
-      run.events = await this.#held?.members(run.key);
-      if (run.events === undefined) return ABORTED;
+    if (run.together && run.members === undefined) {
+      run.members = await this.#held?.members(run.key);
+      if (run.members === undefined) return ABORTED;
       // Someone gave them up meanwhile.
-      if (run.events.length === 0) return REPEAT;
+      if (run.members.length === 0) return REPEAT;
     }
     if (run.delivery === undefined) {
       if (run.twin) {
@@ -501,7 +504,7 @@ export class Runner implements Taker {
     return (await gatherer.closeBefore(key.seq)) ? REPEAT : ABORTED;
   }
 
-  async #gather(slot: Slot<Run>): Promise<Paused> {
+  async #gather(slot: Slot<Run>, judged: readonly StepVerdict[]): Promise<Paused> {
     const run = slot.value;
     const { event, key, parkedId } = run;
     const { rule } = this.#deps;
@@ -509,6 +512,7 @@ export class Runner implements Taker {
     const gathered = {
       key,
       ...gatheringOf(this.#gathering, event, rule.timezone),
+      ...(judged.length > 0 && { judged }),
       ...(parkedId !== undefined && { parkedId }),
     };
     const ticket = run.ticket ?? this.#queue.take();
@@ -543,11 +547,12 @@ export class Runner implements Taker {
   }
 
   #begin(run: Run): Delivery {
-    const { key, only, resume, together, events } = run;
+    const { key, only, resume, together } = run;
+    const events = eventsOf(run);
     const event: PodioEvent = key.replay > 0 ? { ...run.event, source: 'replay' } : run.event;
     const bundle = together && events && bundleOf(together.mode, events);
     const isGathered = this.#isGathered(run);
-    const gate = isGathered ? async () => GATHERED : undefined;
+    const gate = isGathered ? async (judged: readonly StepVerdict[]) => gatheredAs(judged) : undefined;
     const admit = this.#throttle ? () => this.#admit() : gate;
     const conditions = this.#conditions(run, event, bundle, isGathered);
     const task = new LaneTask(this.#held, key, event, bundle, conditions, only, admit);
@@ -663,7 +668,7 @@ export class Runner implements Taker {
   }
 
   #finished(run: Run, pause: Pause & { kind: 'ended' }): Finished {
-    const { key, only, parkedId, together, event, events = [] } = run;
+    const { key, only, parkedId, together, event, members = [] } = run;
     const { outcome, steps, error, park, rest } = pause;
     const shadow = this.#deps.rule.shadow && ({ shadow: true } as const);
     // Nearly all have no more to tell than this.
@@ -673,8 +678,9 @@ export class Runner implements Taker {
     }
     // Dropping what was asked for takes its group apart, and this may be the later word.
     const which = parkedId !== undefined && {
-      seqs: events.map(({ seq }) => seq).filter(seq => seq !== key.seq),
+      seqs: members.map(({ event }) => event.seq).filter(seq => seq !== key.seq),
     };
+    const judged = members.filter(one => one.judged.length > 0 && one.event.seq !== key.seq);
     return {
       record: {
         ...key,
@@ -683,7 +689,14 @@ export class Runner implements Taker {
         ...(error !== undefined && { error }),
         ...shadow,
       },
-      ...(together && { others: { ...othersRecord(together.mode, event, pause), ...shadow, ...which } }),
+      ...(together && {
+        others: {
+          ...othersRecord(together.mode, event, pause),
+          ...shadow,
+          ...which,
+          ...(judged.length > 0 && { judged: new Map(judged.map(one => [one.event.seq, one.judged])) }),
+        },
+      }),
       ...(park && { park }),
       ...(parkedId !== undefined && { parkedId }),
       ...(only && { branch: only.branch }),
@@ -691,26 +704,31 @@ export class Runner implements Taker {
     };
   }
 
-  /** What is on record of a run: with which others it was run, and what its `where` named in vain, before its steps. */
+  /**
+   * What is on record of a run: how it came to wait for others, with which ones it was run, and what its `where` named in vain,
+   * before its steps.
+   */
   #recorded(run: Run, steps: readonly StepVerdict[]): readonly StepVerdict[] {
-    const { together, events } = run;
-    const lead = together && events ? [leadVerdict(together.mode, events)] : [];
+    const { key, together, members } = run;
+    const judged = members?.find(({ event }) => event.seq === key.seq)?.judged ?? [];
+    const lead = together && members ? [...judged, leadVerdict(together.mode, members.length)] : [];
     const unknownFields = this.#namedInVain(run, steps);
     if (lead.length === 0 && unknownFields.length === 0) return steps;
     if (unknownFields.length === 0) return [...lead, ...steps];
-    if (steps.some(({ step }) => step === WHERE))
-      return [...lead, ...steps.map(one => (one.step === WHERE ? { ...one, unknownFields } : one))];
+    const all = [...lead, ...steps];
+    if (all.some(({ step }) => step === WHERE))
+      return all.map(one => (one.step === WHERE ? { ...one, unknownFields } : one));
     const where = verdictOf({ name: WHERE }, '', 'done', { attempts: 1, ms: 0, unknownFields });
     return [...lead, where, ...steps];
   }
 
-  #namedInVain({ event, events }: Run, steps: readonly StepVerdict[]): readonly string[] {
+  #namedInVain(run: Run, steps: readonly StepVerdict[]): readonly string[] {
     const { rule, context } = this.#deps;
     const { fields } = rule.where ?? {};
     // A `where` that did not hold has told of it itself; one that was not asked names nothing.
     if (fields === undefined || !steps.some(({ step }) => !isCondition(step))) return [];
     const unknown = new Set<string>();
-    for (const one of events ?? [event]) {
+    for (const one of eventsOf(run) ?? [run.event]) {
       const view = context.view(one, NO_DATA, undefined, field => void unknown.add(field));
       for (const field of fields) view.mentions?.(field);
     }

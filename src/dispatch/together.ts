@@ -2,9 +2,9 @@
 import { orderKey, type PodioEvent } from '../core/event.ts';
 import type { Bundle, Gathering, GatherMode } from '../core/gather.ts';
 import type { BatchEnd, Mode, Rule } from '../core/rule.ts';
-import type { Outcome, RunRecord, StepVerdict } from '../core/run.ts';
+import type { RunRecord, StepVerdict } from '../core/run.ts';
 import { nextTimeOfDay } from '../language/time-of-day.ts';
-import { MODE } from './deliver.ts';
+import { isCondition, MODE } from './deliver.ts';
 
 /** Modes in which events wait for others before they are run. */
 export type GatheringMode = Extract<Mode, { kind: GatherMode }>;
@@ -63,7 +63,7 @@ export const bundleOf = (mode: GatherMode, events: readonly PodioEvent[]): Bundl
 const times = (count: number): string => (count === 1 ? '1 event' : `${count} events`);
 
 /** On the record of the event under which a group was run. */
-export const leadVerdict = (mode: GatherMode, { length }: readonly PodioEvent[]): StepVerdict => ({
+export const leadVerdict = (mode: GatherMode, count: number): StepVerdict => ({
   step: MODE,
   outcome: 'done',
   attempts: 1,
@@ -72,17 +72,17 @@ export const leadVerdict = (mode: GatherMode, { length }: readonly PodioEvent[])
     {
       path: 'mode',
       test: mode,
-      seen: mode === 'latest' ? `the latest of ${times(length)}` : `${times(length)} as one run`,
+      seen: mode === 'latest' ? `the latest of ${times(count)}` : `${times(count)} as one run`,
       holds: true,
     },
   ],
 });
 
-/** What the records of the other events of a group say. */
+/** What the records of the other events of a group say: the last of it why there is no run of their own. */
 export function othersRecord(
   mode: GatherMode,
   lead: PodioEvent,
-  ended: { readonly outcome: Outcome; readonly error?: string | undefined },
+  ended: Pick<RunRecord, 'outcome' | 'steps'> & { readonly error?: string | undefined },
 ): Pick<RunRecord, 'outcome' | 'steps' | 'error'> {
   const isReplaced = mode === 'latest';
   const seen = isReplaced ? `a newer event came: ${lead.id}` : `run with ${lead.id}`;
@@ -95,5 +95,7 @@ export function othersRecord(
   };
   if (isReplaced) return { outcome: 'filtered', steps: [step] };
   const { outcome, error } = ended;
-  return { outcome, steps: [step], ...(error !== undefined && { error }) };
+  // Of what has settled, all of them together have been judged.
+  const judged = mode === 'settle' ? ended.steps.filter(one => isCondition(one.step)) : [];
+  return { outcome, steps: [...judged, step], ...(error !== undefined && { error }) };
 }

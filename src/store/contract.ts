@@ -8,6 +8,7 @@
  */
 import type { Observable } from 'rxjs';
 import type { NewEvent, PodioEvent } from '../core/event.ts';
+import { CONDITIONS_HELD } from '../core/fingerprint.ts';
 import type { Gathering, GatherMode } from '../core/gather.ts';
 import type { LedgerEntry, Range } from '../core/ledger.ts';
 import type { OwnChange } from '../core/own.ts';
@@ -303,7 +304,16 @@ export interface Checkpoint {
   /** How the branches are called that it has opened, one for each of `output`. */
   readonly branches?: readonly string[];
   readonly verdict: StepVerdict;
+  /** What was decided before the first step, with one of a run's checkpoints, where something was looked at. */
+  readonly before?: readonly StepVerdict[];
 }
+
+/** Of steps that have finished, in their order: what is on record of a run that has not ended. */
+export const verdictsIn = (checkpoints: readonly Checkpoint[]): readonly StepVerdict[] =>
+  checkpoints.flatMap(({ step, verdict, before = [] }) =>
+    // By itself it only says that there is nothing left to decide.
+    step === CONDITIONS_HELD && !verdict.checks ? before : [...before, verdict],
+  );
 
 /** How often a step of a run in hand has failed so far. */
 export interface Tries {
@@ -391,8 +401,17 @@ export interface ClosedGroup extends Together {
 /** An event that is to wait for others in place of a run of its own. */
 export interface Gathered extends Gathering {
   readonly key: RunKey;
+  /** What has decided that it is to wait. */
+  readonly judged?: readonly StepVerdict[];
   /** Set when a person has asked for its run, which was parked: that parked row goes away. */
   readonly parkedId?: string;
+}
+
+/** An event of a complete group. */
+export interface Member {
+  readonly event: PodioEvent;
+  /** As it was gathered. */
+  readonly judged: readonly StepVerdict[];
 }
 
 /** Events of the journal, both ends included. */
@@ -436,11 +455,13 @@ export interface Finished {
    */
   readonly parkedId?: string;
   /**
-   * Where it was run for others too: what their records are to say. They wait no longer, unless the run is parked. Of a retry,
-   * `seqs` says which these are: it may have been dropped meanwhile, and then nothing holds them together any more.
+   * Where it was run for others too: what their records are to say, after what is in `judged` of their seq. They wait no
+   * longer, unless the run is parked. Of a retry, `seqs` says which these are: it may have been dropped meanwhile, and then
+   * nothing holds them together any more.
    */
   readonly others?: Pick<RunRecord, 'outcome' | 'steps' | 'error' | 'shadow'> & {
     readonly seqs?: readonly number[];
+    readonly judged?: ReadonlyMap<number, readonly StepVerdict[]>;
   };
   /** Of a retry of one branch: `record` is about that one, and goes into what is on record of the others. */
   readonly branch?: string;
@@ -529,7 +550,7 @@ export interface Lanes {
   /** Complete groups that are not parked, in the order in which they became so. */
   closed(lease: Lease, page: { after: number; limit: number }): Promise<readonly ClosedGroup[]>;
   /** The events of a complete group, ascending by seq; none when there is no such group. */
-  members(lease: Lease, lead: RunKey): Promise<readonly PodioEvent[]>;
+  members(lease: Lease, lead: RunKey): Promise<readonly Member[]>;
   /**
    * Takes leave to begin a run, of which `max` may begin within any `perMs`. 0: it may begin. Else how long to wait before
    * asking again, milliseconds.

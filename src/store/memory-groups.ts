@@ -1,11 +1,14 @@
 import type { PodioEvent } from '../core/event.ts';
 import { type Gathering, type Group, join, takenOver } from '../core/gather.ts';
-import type { Closable, ClosedGroup, Closing, RunKey, Together, TracedRun } from './contract.ts';
+import type { StepVerdict } from '../core/run.ts';
+import type { Closable, ClosedGroup, Closing, Member, RunKey, Together, TracedRun } from './contract.ts';
 
 interface StoredGroup {
   readonly rule: string;
   readonly group: Group;
   readonly seqs: readonly number[];
+  /** By seq: what has decided that it is to wait. */
+  readonly judged: ReadonlyMap<number, readonly StepVerdict[]>;
   /** In which order it became complete; undefined: events may join. */
   readonly place: number | undefined;
 }
@@ -54,7 +57,7 @@ export class MemoryGroups {
     }
   }
 
-  add(rule: string, seq: number, gathering: Gathering): void {
+  add(rule: string, seq: number, gathering: Gathering, judged: readonly StepVerdict[] = []): void {
     if (this.has(rule, seq)) return;
     const open = this.#all(rule).find(
       ({ group, place }) => place === undefined && group.group === gathering.group,
@@ -63,9 +66,15 @@ export class MemoryGroups {
     const cameAt = Math.min(Date.parse(this.#world.eventAt(seq)?.receivedAt ?? '') || now, now);
     const { isLate, isFull, group } = join(open?.group, gathering, seq, cameAt);
     if (open && isLate) this.#complete(open);
-    const seqs = open && !isLate ? open.seqs : [];
-    if (open && !isLate) this.#data.groups.delete(open);
-    const stored = { rule, group, seqs: [...seqs, seq].sort((a, b) => a - b), place: undefined };
+    const joined = isLate ? undefined : open;
+    if (joined) this.#data.groups.delete(joined);
+    const stored: StoredGroup = {
+      rule,
+      group,
+      seqs: [...(joined?.seqs ?? []), seq].sort((a, b) => a - b),
+      judged: new Map(joined?.judged).set(seq, judged),
+      place: undefined,
+    };
     this.#data.groups.add(stored);
     if (isFull) this.#complete(stored);
   }
@@ -108,9 +117,16 @@ export class MemoryGroups {
       });
   }
 
-  members(rule: string, lead: RunKey): readonly PodioEvent[] {
+  members(rule: string, lead: RunKey): readonly Member[] {
     const found = this.#closedAt(rule, lead.seq);
-    return (found?.seqs ?? []).map(seq => this.#world.eventAt(seq)).filter(event => event !== undefined);
+    return (found?.seqs ?? []).flatMap(seq => {
+      const event = this.#world.eventAt(seq);
+      return event ? [{ event, judged: found?.judged.get(seq) ?? [] }] : [];
+    });
+  }
+
+  judged(rule: string, seq: number): readonly StepVerdict[] {
+    return this.#groupOf(rule, seq)?.judged.get(seq) ?? [];
   }
 
   together(rule: string, lead: RunKey): { readonly together?: Together } {

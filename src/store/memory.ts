@@ -46,6 +46,7 @@ import {
   type TracedRun,
   type Tries,
   type Usage,
+  verdictsIn,
 } from './contract.ts';
 import { Leases, laneKey, staleLease } from './leases.ts';
 import { emptyGroups, type GroupData, MemoryGroups } from './memory-groups.ts';
@@ -284,7 +285,7 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
           rule: run.rule,
           replay: run.key.replay,
           outcome: 'open',
-          steps: copy([...run.checkpoints.values()].map(({ verdict }) => verdict)),
+          steps: copy(verdictsIn([...run.checkpoints.values()])),
           tries: openRun(run).tries,
           ...parkedOf(run.rule, run.key.replay),
         }),
@@ -294,8 +295,9 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
       const gathered = groups.traced(rule, seq);
       if (gathered === undefined) continue;
       const own = runs.findIndex(run => run.rule === rule && run.replay === 0);
-      const run = runs[own] ?? { rule, replay: 0, outcome: 'open', steps: [] };
-      runs.splice(own < 0 ? runs.length : own, 1, { ...run, gathered });
+      const run: TracedRun = runs[own] ?? { rule, replay: 0, outcome: 'open', steps: [] };
+      const steps = run.outcome === 'open' ? [...copy(groups.judged(rule, seq)), ...run.steps] : run.steps;
+      runs.splice(own < 0 ? runs.length : own, 1, { ...run, steps, gathered });
     }
     return runs.sort((a, b) => (a.rule === b.rule ? a.replay - b.replay : a.rule < b.rule ? -1 : 1));
   };
@@ -558,19 +560,20 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
     data.records.set(id, stored);
     data.lastRuns.set(rule, stored);
     if (others === undefined) return;
-    const { seqs = groups.others(rule, record.seq), ...told } = others;
+    const { seqs = groups.others(rule, record.seq), judged, ...told } = others;
     for (const seq of seqs) {
       const key = { seq, eventId: entryAt(seq).event.id, replay: record.replay };
       // What was replaced stays so, whatever becomes of the run.
       const became = others.outcome === record.outcome ? outcome : others.outcome;
-      const other: RunRecord = copy({ ...key, ...told, outcome: became, rule, endedAt: now() });
+      const steps = [...(judged?.get(seq) ?? []), ...told.steps];
+      const other: RunRecord = copy({ ...key, ...told, steps, outcome: became, rule, endedAt: now() });
       data.records.set(runId(rule, key), other);
       data.lastRuns.set(rule, other);
     }
     if (!park && rowsOf(rule, key).length === 0) groups.end(rule, record.seq);
   };
 
-  const gather = (rule: string, { key, parkedId, ...gathering }: Gathered): number | undefined => {
+  const gather = (rule: string, { key, parkedId, judged, ...gathering }: Gathered): number | undefined => {
     const id = runId(rule, key);
     data.marks.delete(id);
     const row = parkedRowOf(rule, key, '');
@@ -582,7 +585,7 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
       data.records.delete(id);
     }
     data.runs.delete(id);
-    groups.add(rule, key.seq, gathering);
+    groups.add(rule, key.seq, gathering, copy(judged ?? []));
     return groups.waitMs(rule, key.seq);
   };
 

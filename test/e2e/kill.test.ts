@@ -15,7 +15,11 @@ const RULES = ['audited', 'trailed'];
 
 const rules = {
   audited: { on: { app: ['leads', 'deals'], events: 'item.*' }, steps: ['audit'] },
-  trailed: { on: { app: ['leads', 'deals'], events: 'item.*' }, steps: ['dawdle', 'trail'] },
+  trailed: {
+    on: { app: ['leads', 'deals'], events: 'item.*' },
+    where: { 'event.type': { matches: '^item' } },
+    steps: ['dawdle', 'trail'],
+  },
 };
 const plugins = {
   audit: { use: 'file-logger', path: './audited.ndjson' },
@@ -110,10 +114,17 @@ async function checkNothingLost(site: Site, load: Load): Promise<void> {
   expect(ids.size, 'one event for each change').to.equal(journal.length);
   for (const id of await load.acknowledged()) expect(ids.has(id), `${id} was answered 200`).to.equal(true);
   const lines = countLines(site);
-  for (const { id, runs } of journal) {
+  for (const { id, type, runs } of journal) {
     expect(runs.map(({ rule, outcome }) => `${rule} ${outcome}`).sort(), id).to.deep.equal(
       RULES.map(rule => `${rule} settled`),
     );
+    const steps = runs.find(({ rule }) => rule === 'trailed')?.steps ?? [];
+    expect(
+      steps.map(one => one.step),
+      id,
+    ).to.deep.equal(['rule.where', 'dawdle', 'trail']);
+    const checks = [{ path: 'event.type', test: 'matches ^item', seen: type, holds: true }];
+    expect(steps[0]?.checks, `what held for ${id}`).to.deep.equal(checks);
     for (const rule of RULES)
       expect(lines.has(`${rule} ${id}`), `${rule} has a line for ${id}`).to.equal(true);
   }

@@ -8,7 +8,7 @@ import { text } from 'node:stream/consumers';
 import { systemClock } from '../../src/core/clock.ts';
 import type { PodioEvent } from '../../src/core/event.ts';
 import { type HookRef, hookUrl } from '../../src/core/hook.ts';
-import type { Outcome } from '../../src/core/run.ts';
+import type { Outcome, StepVerdict } from '../../src/core/run.ts';
 import type { WorldOptions } from '../../src/emulator/index.ts';
 import type { EventWithRuns } from '../../src/store/contract.ts';
 import { lockDataDir, openReader, openStore } from '../../src/store/index.ts';
@@ -28,7 +28,7 @@ export interface JournalEntry extends PodioEvent {
   readonly runs: readonly {
     readonly rule: string;
     readonly outcome: Outcome;
-    readonly steps: readonly { readonly step: string }[];
+    readonly steps: readonly Pick<StepVerdict, 'step' | 'checks'>[];
     readonly error: string | null;
   }[];
 }

@@ -56,7 +56,7 @@ async function waitingOf({ lanes }: Store, lease: Lease): Promise<readonly numbe
   const seqs: number[] = [];
   for (const { lead } of groups) {
     const members = await lanes.members(lease, { seq: lead.seq, eventId: lead.id, replay: 0 });
-    seqs.push(...members.map(({ seq }) => seq));
+    seqs.push(...members.map(({ event }) => event.seq));
   }
   return seqs;
 }

@@ -1,7 +1,7 @@
 import type { Lanes, Lease } from '../contract.ts';
 import type { Leases } from '../leases.ts';
 import type { Reads } from './reads/index.ts';
-import { outputText } from './rows.ts';
+import { outputText, verdictText } from './rows.ts';
 import type { Thread } from './thread.ts';
 import { packFinished } from './wire.ts';
 import type { Writes } from './writes/index.ts';
@@ -75,12 +75,12 @@ export function makeLanes(
     async tried(lease, run, fingerprint, tries) {
       await writer.call('tried', token(lease), run, fingerprint, tries, now());
     },
-    async checkpoint(lease, run, fingerprint, { step, branch, output, branches, verdict }) {
+    async checkpoint(lease, run, fingerprint, { step, branch, output, branches, ...made }) {
       await writer.call('checkpoint', token(lease), run, fingerprint, {
         step,
         branch,
         output: outputText(output, branches),
-        verdict: JSON.stringify(verdict),
+        verdict: verdictText(made),
       });
     },
     async gather(lease, gathered, cursor) {

@@ -88,6 +88,15 @@ export function stepsOf(stored: SQLOutputValue | undefined): readonly StepVerdic
     }));
 }
 
+/** Of a checkpoint; SQL never looks inside. */
+export const verdictText = ({ verdict, before }: Pick<Checkpoint, 'verdict' | 'before'>): string =>
+  JSON.stringify(before === undefined ? verdict : { ...verdict, before });
+
+export function verdictOf(stored: SQLOutputValue | undefined): Pick<Checkpoint, 'verdict' | 'before'> {
+  const { before, ...verdict } = JSON.parse(String(stored)) as StepVerdict & Pick<Checkpoint, 'before'>;
+  return { verdict, ...(before && { before }) };
+}
+
 /** What a step passed on; with the names of the branches that it opened, where it has. */
 export const outputText = (output: Checkpoint['output'], branches: readonly string[] | undefined): string =>
   JSON.stringify(branches === undefined ? output : { output, branches });

@@ -321,6 +321,10 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX own_at ON own (at);
   `,
+  `
+  -- What has decided that the event is to wait, as the steps of a run; NULL: nothing was looked at.
+  ALTER TABLE gathered ADD COLUMN judged TEXT;
+  `,
 ];
 
 /**

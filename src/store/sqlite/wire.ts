@@ -111,6 +111,8 @@ type OthersRow = readonly [
   steps: string | null,
   error: string | null,
   seqs: readonly number[] | undefined,
+  /** By seq, where these are not the same. */
+  stepsAt: ReadonlyMap<number, string | null> | undefined,
 ];
 
 export const packFinished = ({ record, park, parkedId, branch, rest, others }: Finished): FinishedRow => [
@@ -121,15 +123,23 @@ export const packFinished = ({ record, park, parkedId, branch, rest, others }: F
   record.error ?? null,
   park,
   parkedId,
-  others && [
-    outcomeNumber(others.outcome),
-    stepsText(others.steps, others.shadow),
-    others.error ?? null,
-    others.seqs,
-  ],
+  others && packOthers(others),
   branch,
   rest && outcomeNumber(rest),
 ];
+
+function packOthers({
+  outcome,
+  steps,
+  error,
+  shadow,
+  seqs,
+  judged,
+}: NonNullable<Finished['others']>): OthersRow {
+  const stepsAt =
+    judged && new Map([...judged].map(([seq, before]) => [seq, stepsText([...before, ...steps], shadow)]));
+  return [outcomeNumber(outcome), stepsText(steps, shadow), error ?? null, seqs, stepsAt];
+}
 
 /** Where all is news and released as it came, which is nearly always: each seq doubled, and one more for a twin. */
 export type PackedApplied = Applied | readonly number[];

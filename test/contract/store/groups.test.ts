@@ -4,6 +4,7 @@ import type { Gathering } from '../../../src/core/gather.ts';
 import type { Finished, Lease, Store } from '../../../src/store/contract.ts';
 import {
   appended,
+  checkpoint,
   codeOf,
   itemEvent,
   keyOf,
@@ -12,6 +13,7 @@ import {
   reopen,
   settled,
   tries,
+  verdict,
   WORLDS,
 } from './worlds.ts';
 
@@ -33,7 +35,7 @@ const latest = (item: number): Gathering => ({
 const take = (store: Store) => store.lanes.acquire(lane(), 'earliest');
 const gather = async (store: Store, lease: Lease, event: PodioEvent, gathering: Gathering) =>
   (await store.lanes.gather(lease, [{ key: keyOf(event), ...gathering }], event.seq))[0];
-const seqsOf = (events: readonly PodioEvent[]) => events.map(({ seq }) => seq);
+const seqsOf = (members: readonly { readonly event: PodioEvent }[]) => members.map(({ event }) => event.seq);
 /** Of every complete group. */
 const complete = async (store: Store, lease: Lease) => {
   const groups = await store.lanes.closed(lease, { after: 0, limit: 10 });
@@ -372,6 +374,43 @@ for (const { name, make } of WORLDS) {
       });
     });
 
+    it('keep what has decided that they wait, for people and for the records of all', async () => {
+      await using world = make();
+      const store = await world.open();
+      const lease = await take(store);
+      const events = await appended(store, 3);
+      const [first, second, third] = events as [PodioEvent, PodioEvent, PodioEvent];
+      const judgedAs = (seen: string) => [
+        verdict('rule.where', { checks: [{ path: 'item.title', test: 'exists', seen, holds: true }] }),
+      ];
+      const judged = [judgedAs('Alder'), [], judgedAs('Birch')];
+      const all = events.map((event, n) => ({ key: keyOf(event), judged: judged[n] ?? [], ...BATCH }));
+      await store.lanes.gather(lease, all, 3);
+      const again = await reopen(world, store);
+      const taken = await take(again);
+      const stepsOf = async ({ id }: PodioEvent) => (await again.journal.trace(id))[0]?.runs[0]?.steps;
+      expect(await stepsOf(first)).to.deep.equal(judgedAs('Alder'));
+      expect(await stepsOf(second)).to.deep.equal([]);
+      const members = await again.lanes.members(taken, keyOf(third));
+      expect(members.map(({ event, judged: kept }) => [event.seq, kept])).to.deep.equal([
+        [1, judgedAs('Alder')],
+        [2, []],
+        [3, judgedAs('Birch')],
+      ]);
+      // Begun: what its steps have done comes after.
+      await again.lanes.checkpoint(taken, keyOf(third), 'print', checkpoint('ask'));
+      expect(await stepsOf(third)).to.deep.equal([...judgedAs('Birch'), verdict('ask')]);
+      const mode = verdict('rule.mode');
+      const others = {
+        outcome: 'settled' as const,
+        steps: [mode],
+        judged: new Map([[1, judgedAs('Alder')]]),
+      };
+      await again.lanes.finish(taken, { ...settled(third), others }, 3);
+      expect(await stepsOf(first)).to.deep.equal([...judgedAs('Alder'), mode]);
+      expect(await stepsOf(second)).to.deep.equal([mode]);
+    });
+
     it('are not removed while they wait, also parked ones of a rule that is gone', async () => {
       await using world = make();
       const store = await world.open();
@@ -385,7 +424,7 @@ for (const { name, make } of WORLDS) {
       const singleton = await store.singleton('retention');
       const left = async (rules: string[]) => {
         await store.retention.removeEvents(singleton, { olderThanMs: 500, rules, after: 0 });
-        return seqsOf((await store.journal.read({ after: 0, limit: 10 })).entries.map(({ event }) => event));
+        return seqsOf((await store.journal.read({ after: 0, limit: 10 })).entries);
       };
       expect(await left(['won-leads'])).to.deep.equal([1, 2, 3, 7, 8]);
       expect(await left([])).to.deep.equal([1, 2, 3, 8]);

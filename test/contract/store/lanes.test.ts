@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import type { PodioEvent } from '../../../src/core/event.ts';
+import { CONDITIONS_HELD } from '../../../src/core/fingerprint.ts';
 import type { StepVerdict } from '../../../src/core/run.ts';
 import type { Entry } from '../../../src/store/contract.ts';
 import {
@@ -232,7 +233,9 @@ for (const { name, make } of WORLDS) {
       if (!event) throw new Error('one was appended');
       const lease = await store.lanes.acquire(lane(), 'earliest');
       const run = keyOf(event);
-      const asked = checkpoint('ask', { output: [{ ask: { a: [1, 'é', null] } }, {}] });
+      const checks = [{ path: 'item.title', test: 'exists', seen: 'Fjord', holds: true }];
+      const before = [verdict('rule.where', { checks })];
+      const asked = checkpoint('ask', { output: [{ ask: { a: [1, 'é', null] } }, {}], before });
       const told = checkpoint('tell', { branch: '1', output: [], verdict: verdict('tell', { branch: '1' }) });
       await store.lanes.tried(lease, run, 'print', tries('tell', { branch: '1' }));
       await store.lanes.tried(lease, run, 'print', tries('tell', { branch: '0' }));
@@ -250,6 +253,22 @@ for (const { name, make } of WORLDS) {
           parked: [],
         },
       ]);
+      const [entry] = await again.journal.trace(event.id);
+      expect(entry?.runs[0]?.steps).to.deep.equal([...before, asked.verdict, told.verdict]);
+    });
+
+    it('tell of what was decided before the first step, also where none has finished', async () => {
+      await using world = make();
+      const store = await world.open();
+      const [event] = await appended(store, 1);
+      if (!event) throw new Error('one was appended');
+      const lease = await store.lanes.acquire(lane(), 'earliest');
+      const before = [verdict('on.fields', { ms: 7 }), verdict('rule.where', { outcome: 'done' })];
+      await store.lanes.checkpoint(lease, keyOf(event), 'ask=1', checkpoint(CONDITIONS_HELD, { before }));
+      // A step behind the first was changed.
+      await store.lanes.tried(lease, keyOf(event), 'ask=1 tell=1', tries('ask'));
+      const [entry] = await store.journal.trace(event.id);
+      expect(entry?.runs[0]?.steps).to.deep.equal(before);
     });
 
     it('begin a run again under another fingerprint', async () => {

@@ -245,8 +245,8 @@ describe('a field that the app does not have', function () {
       holds: ['settled', ['rule.where', 'done', ['naem', 'titel']], ['audit', 'done', undefined]],
       gathers: [
         'settled',
-        ['rule.mode', 'done', undefined],
         ['rule.where', 'done', ['titel']],
+        ['rule.mode', 'done', undefined],
         ['audit', 'done', undefined],
       ],
     });

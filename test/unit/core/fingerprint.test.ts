@@ -1,15 +1,15 @@
 import { expect } from 'chai';
-import { fingerprintOf, keptSteps } from '../../../src/core/fingerprint.ts';
+import { CONDITIONS_HELD, fingerprintOf, keptSteps } from '../../../src/core/fingerprint.ts';
 
 const of = (...steps: readonly string[]) =>
   fingerprintOf(steps.map(step => ({ name: step.slice(0, 1), mark: step })));
 const kept = (before: string, now: string) => [...keptSteps(before, now)];
 
 describe('fingerprints of steps', () => {
-  it('say up to where the steps are as they were', () => {
-    expect(kept(of('a1', 'b1', 'c1'), of('a1', 'b1', 'c1'))).to.deep.equal(['a', 'b', 'c']);
-    expect(kept(of('a1', 'b1', 'c1'), of('a1', 'b2', 'c1'))).to.deep.equal(['a']);
-    expect(kept(of('a1', 'b1'), of('a1', 'b1', 'c1'))).to.deep.equal(['a', 'b']);
+  it('say up to where the steps are as they were, with what was decided before these', () => {
+    expect(kept(of('a1', 'b1', 'c1'), of('a1', 'b1', 'c1'))).to.deep.equal(['a', 'b', 'c', CONDITIONS_HELD]);
+    expect(kept(of('a1', 'b1', 'c1'), of('a1', 'b2', 'c1'))).to.deep.equal(['a', CONDITIONS_HELD]);
+    expect(kept(of('a1', 'b1'), of('a1', 'b1', 'c1'))).to.deep.equal(['a', 'b', CONDITIONS_HELD]);
     expect(kept(of('a1', 'b1'), of('b1', 'a1'))).to.deep.equal([]);
   });
 

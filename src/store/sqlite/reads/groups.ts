@@ -1,15 +1,19 @@
 import type { DatabaseSync } from 'node:sqlite';
-import type { PodioEvent } from '../../../core/event.ts';
 import type { GatherMode } from '../../../core/gather.ts';
-import type { ClosedGroup, LaneStatus, RunKey, TracedRun } from '../../contract.ts';
+import type { StepVerdict } from '../../../core/run.ts';
+import type { ClosedGroup, LaneStatus, Member, RunKey, TracedRun } from '../../contract.ts';
 import { type Names, NO_NAME } from '../names.ts';
-import { eventOf } from '../rows.ts';
+import { eventOf, stepsOf } from '../rows.ts';
 
 export interface GroupReads {
   closed(rule: string, page: { after: number; limit: number }): readonly ClosedGroup[];
-  members(rule: string, lead: RunKey): readonly PodioEvent[];
-  /** What an event waits for. */
-  of(rule: number, seq: number, now: number): TracedRun['gathered'];
+  members(rule: string, lead: RunKey): readonly Member[];
+  /** What an event waits for, and what has decided that it is to. */
+  of(
+    rule: number,
+    seq: number,
+    now: number,
+  ): (NonNullable<TracedRun['gathered']> & { readonly judged: readonly StepVerdict[] }) | undefined;
   /** How many of a rule wait, and when the first and the latest of them came. */
   count(rule: number): Pick<LaneStatus, 'gathered' | 'gatheredSince' | 'gatheredAt'>;
 }
@@ -23,11 +27,11 @@ export function makeGroupReads(db: DatabaseSync, names: Names, ruleNames: Names)
      WHERE rule = ? AND place > ? AND NOT ${isParked} ORDER BY place LIMIT ?`,
   );
   const selectMembers = db.prepare(
-    `SELECT event.* FROM gathered CROSS JOIN event ON event.seq = gathered.seq
+    `SELECT event.*, judged FROM gathered CROSS JOIN event ON event.seq = gathered.seq
      WHERE gathering = (SELECT id FROM gathering WHERE rule = ? AND last = ? AND place IS NOT NULL) ORDER BY gathered.seq`,
   );
   const selectOf = db.prepare(
-    `SELECT gathering.*, event.id AS event_id FROM gathered JOIN gathering ON gathering.id = gathered.gathering
+    `SELECT gathering.*, judged, event.id AS event_id FROM gathered JOIN gathering ON gathering.id = gathered.gathering
      JOIN event ON event.seq = gathering.last WHERE gathered.rule = ? AND gathered.seq = ?`,
   );
   const count = db.prepare(
@@ -44,7 +48,10 @@ export function makeGroupReads(db: DatabaseSync, names: Names, ruleNames: Names)
         count: Number(row.count),
       })),
     members: (rule, { seq }) =>
-      selectMembers.all(ruleNames.find(rule) ?? NO_NAME, seq).map(row => eventOf(row, names)),
+      selectMembers.all(ruleNames.find(rule) ?? NO_NAME, seq).map(row => ({
+        event: eventOf(row, names),
+        judged: stepsOf(row.judged),
+      })),
     of(rule, seq, now) {
       const row = selectOf.get(rule, seq);
       if (row === undefined) return undefined;
@@ -55,6 +62,7 @@ export function makeGroupReads(db: DatabaseSync, names: Names, ruleNames: Names)
         since: Number(row.first_at),
         ...(isComplete ? { waitMs: 0 } : row.due !== null && { waitMs: Number(row.due) - now }),
         ...(isComplete && { lead: String(row.event_id) }),
+        judged: stepsOf(row.judged),
       };
     },
     count(rule) {

@@ -1,7 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { isWithin } from '../../../core/branch.ts';
 import type { GatherMode } from '../../../core/gather.ts';
-import type { StepVerdict } from '../../../core/run.ts';
 import {
   type Checkpoint,
   DEFAULT_LIMIT,
@@ -16,6 +15,7 @@ import {
   type TracedRun,
   type Tries,
   type Unclean,
+  verdictsIn,
 } from '../../contract.ts';
 import { elapsed, standsAt } from '../../time.ts';
 import { type Names, NO_NAME } from '../names.ts';
@@ -28,6 +28,7 @@ import {
   type Row,
   SHADOW_BEGINS,
   stepsOf,
+  verdictOf,
 } from '../rows.ts';
 import { type GroupReads, makeGroupReads } from './groups.ts';
 import { makePausedSince } from './pauses.ts';
@@ -138,7 +139,7 @@ export function makeLaneReads(db: DatabaseSync, names: Names, ruleNames: Names):
     step: String(step),
     branch: String(branch),
     ...outputOf(output),
-    verdict: JSON.parse(String(verdict)) as StepVerdict,
+    ...verdictOf(verdict),
   });
 
   const parkOf = ({ step, branch, attempts, error }: Row): ParkRequest => ({
@@ -253,15 +254,25 @@ export function makeLaneReads(db: DatabaseSync, names: Names, ruleNames: Names):
         rule: name,
         replay: Number(replay),
         outcome: 'open',
-        steps: selectCheckpoints.all(Number(id)).map(row => checkpointOf(row).verdict),
+        steps: verdictsIn(selectCheckpoints.all(Number(id)).map(checkpointOf)),
         tries: selectTries.all(Number(id)).map(row => triesOf(row, standing)),
         ...parkedOf(rule, seq, Number(replay)),
       }),
     );
     const waiting = groups.of(rule, seq, now);
-    const [own] = waiting ? [...finished, ...open].filter(({ replay }) => replay === 0) : [];
-    if (waiting && own) Object.assign(own, { gathered: waiting });
-    else if (waiting) open.push({ rule: name, replay: 0, outcome: 'open', steps: [], gathered: waiting });
+    if (waiting) {
+      const { judged, ...gathered } = waiting;
+      const at = open.findIndex(({ replay }) => replay === 0);
+      const [begun] = at < 0 ? [] : open.splice(at, 1);
+      const ended = finished.find(({ replay }) => replay === 0);
+      if (ended) Object.assign(ended, { gathered });
+      else
+        open.push({
+          ...(begun ?? { rule: name, replay: 0, outcome: 'open' }),
+          steps: [...judged, ...(begun?.steps ?? [])],
+          gathered,
+        });
+    }
     return [...finished, ...open].sort((a, b) => a.replay - b.replay);
   };
 

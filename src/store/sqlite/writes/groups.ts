@@ -8,8 +8,8 @@ import { makePresence } from './presence.ts';
 export interface GroupWrites {
   /** The rule's lane has another owner now. */
   takenOver(rule: number, at: number): void;
-  /** False: it waits already. */
-  add(rule: number, seq: number, gathering: Gathering, at: number): boolean;
+  /** False: it waits already. `judged`: as the steps of a run stand in a row. */
+  add(rule: number, seq: number, gathering: Gathering, judged: string | null, at: number): boolean;
   /** Until the group of the event is due, as of `now`. */
   waitMs(rule: number, seq: number, now: number): number | undefined;
   close(rule: number, query: Closable & { limit: number }, at: number): Closing;
@@ -33,7 +33,7 @@ export function makeGroupWrites(db: DatabaseSync): GroupWrites {
     'UPDATE gathering SET first = ?, last = ?, first_at = ?, last_at = ?, count = ?, due = ? WHERE id = ?',
   );
   const insertMember = db.prepare(
-    'INSERT INTO gathered (rule, seq, gathering) VALUES (?, ?, ?) ON CONFLICT DO NOTHING',
+    'INSERT INTO gathered (rule, seq, gathering, judged) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING',
   );
   const selectMember = db.prepare('SELECT 1 FROM gathered WHERE rule = ? AND seq = ?');
   const selectReceived = db.prepare('SELECT received_at FROM event WHERE seq = ?');
@@ -96,7 +96,7 @@ export function makeGroupWrites(db: DatabaseSync): GroupWrites {
       for (const row of selectAhead.all(rule, at)) update(Number(row.id), takenOver(groupOf(row), at));
     },
 
-    add(rule, seq, gathering, at) {
+    add(rule, seq, gathering, judged, at) {
       if (selectMember.get(rule, seq)) return false;
       const row = selectOpen.get(rule, gathering.group);
       const cameAt = Math.min(Number(selectReceived.get(seq)?.received_at ?? at), at);
@@ -110,7 +110,7 @@ export function makeGroupWrites(db: DatabaseSync): GroupWrites {
         id = Number(insertGroup.run(...valuesOf(rule, group)).lastInsertRowid);
         present.added();
       }
-      insertMember.run(rule, seq, id);
+      insertMember.run(rule, seq, id, judged);
       if (isFull) complete.run(nextPlace(at), id);
       return true;
     },

@@ -204,7 +204,7 @@ export function makeLaneWrites(db: DatabaseSync, parts: LaneWriteParts): LaneWri
 
   const gather = (
     rule: number,
-    { key, parkedId, ...gathering }: Gathered,
+    { key, parkedId, judged = [], ...gathering }: Gathered,
     at: number,
   ): number | undefined => {
     const { seq, replay } = key;
@@ -225,7 +225,7 @@ export function makeLaneWrites(db: DatabaseSync, parts: LaneWriteParts): LaneWri
       deleteOpen.run(rule, seq, replay);
       open.removed();
     }
-    groups.add(rule, seq, gathering, at);
+    groups.add(rule, seq, gathering, stepsText(judged), at);
     return groups.waitMs(rule, seq, at);
   };
 
@@ -311,10 +311,13 @@ export function makeLaneWrites(db: DatabaseSync, parts: LaneWriteParts): LaneWri
       }
       record(rule, { seq, replay }, outcome, steps, error, at);
       if (others === undefined) return;
-      const [theirs, theirSteps, theirError, seqs = groups.others(rule, seq)] = others;
+      const [theirs, theirSteps, theirError, seqs = groups.others(rule, seq), stepsAt] = others;
       // What was replaced stays so, whatever becomes of the run.
       const became = theirs === given ? outcome : theirs;
-      for (const other of seqs) record(rule, { seq: other, replay }, became, theirSteps, theirError, at);
+      for (const other of seqs) {
+        const steps = stepsAt?.get(other) ?? theirSteps;
+        record(rule, { seq: other, replay }, became, steps, theirError, at);
+      }
       if (!park && left === 0) groups.end(rule, seq);
     },
 
