@@ -25,7 +25,8 @@ The first that is there: \`--config FILE\`; \`$PODIOD_CONFIG\`; from the current
 | \`$\${\` | a literal \`\${\` |
 
 Variables that the environment lacks are read from \`--env-file FILE\`, \`NAME=value\` lines. (Node looks at that option before podiod
-does: a file that is not there ends the command with \`node: FILE: not found\` and exit code 9.)
+does: a file that is not there ends the command with \`node: FILE: not found\` and exit code 9.) An \`.env\` beside the config is not
+read unasked; where it has a variable that is missing, the problem says so.
 
 They stand in any value, not in keys, and are replaced after parsing: what a secret holds never changes the structure.
 Where a number, \`true\` or \`false\` is wanted, the text is converted. A \`$NAME\` without

@@ -94,8 +94,12 @@ export function makeAlarms(deps: AlarmsDeps): Alarms {
       const outage = wrong.get(key);
       if (outage !== undefined) {
         // What status shows is as it is now; what was told is not told again.
-        kept.set(key, { ...alarm, count: outage.count, text: mask(outage.text) });
-        if (!alarm.told) await tell(key, alarm);
+        const of = outage.of && [...new Set([...(alarm.of ?? []), ...outage.of])];
+        const now = { ...alarm, count: outage.count, text: mask(outage.text), ...(of && { of }) };
+        // A start goes by it: what has come to an outage since must be known to be over, too.
+        if (now.of?.length === alarm.of?.length) kept.set(key, now);
+        else await keep(key, now);
+        if (!now.told) await tell(key, now);
       } else if (found.isKnown(alarm)) {
         await end(key, alarm);
       }

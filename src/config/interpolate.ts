@@ -1,4 +1,5 @@
 import { dirname, join, parse, resolve } from 'node:path';
+import { parseEnv } from 'node:util';
 import type { Diagnostic, Place } from '../core/diagnostic.ts';
 import { isSecretName } from '../core/secret-text.ts';
 import type { ConfigNode, MapEntry, ScalarNode } from './node.ts';
@@ -140,9 +141,18 @@ async function lookUp(expression: string, place: Place, sources: ValueSources): 
     problem: {
       code: 'CONFIG_MISSING_VALUE',
       message: `the environment variable ${name} is not set`,
-      hint: `set it, in the environment or a file for --env-file, or give a default: \${${name}:-...}`,
+      hint:
+        (await besides(name, place, sources)) ??
+        `set it, in the environment or a file for --env-file, or give a default: \${${name}:-...}`,
     },
   };
+}
+
+/** `podiod init` puts an .env beside the config, and nothing reads that unasked. */
+async function besides(name: string, place: Place, { readFile }: ValueSources): Promise<string | undefined> {
+  const file = resolve(dirname(place.file), '.env');
+  const text = await readFile(file).catch(() => '');
+  return parseEnv(text)[name] === undefined ? undefined : `it is in ${file}: say --env-file ${file}`;
 }
 
 async function readCredential(name: string, sources: ValueSources): Promise<Value> {
@@ -154,7 +164,7 @@ async function readCredential(name: string, sources: ValueSources): Promise<Valu
       problem: {
         code: 'CONFIG_MISSING_VALUE',
         message: `the credential ${name} is not there: CREDENTIALS_DIRECTORY is not set`,
-        hint: `systemd sets it for a unit that has LoadCredential=${name}:PATH`,
+        hint: 'systemd sets it for a unit that loads credentials: podiod service install writes one',
       },
     };
   }

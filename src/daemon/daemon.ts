@@ -353,5 +353,6 @@ function makeRuleWorld(
     }),
     onDelete: deletions.own,
     ticks: new Map(),
+    late: new Map(),
   };
 }

@@ -18,7 +18,7 @@ import {
 } from '../podio/index.ts';
 import { type ItemRunStatus, makeItemRuns } from '../schedule/item-runs.ts';
 import { type HandedOver, makeScheduler } from '../schedule/scheduler.ts';
-import { makeRuleTimers, type RuleTimers, type TimersStatus } from '../schedule/timers.ts';
+import { type LateTimers, makeRuleTimers, type RuleTimers, type TimersStatus } from '../schedule/timers.ts';
 import type { Base } from './base.ts';
 import { confirmed } from './confirm.ts';
 import type { Terms } from './live.ts';
@@ -33,6 +33,8 @@ export interface RuleWorld extends Base {
   readonly onDelete: NonNullable<PluginPodioOptions['onDelete']>;
   /** Of the schedules of one config to those of the next. */
   readonly ticks: HandedOver;
+  /** Of the timers, likewise. */
+  readonly late: LateTimers;
 }
 
 /** Something that goes by the rules and is no lane: it works from `start` until `stop`, once. */
@@ -162,6 +164,7 @@ function makeParts(world: RuleWorld, rules: readonly Rule[], seen: Terms): Parts
     fields,
     learn: reader.learn,
     podioAheadMs: podio.clock.aheadMs,
+    late: world.late,
     clock,
     log,
   });

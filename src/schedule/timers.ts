@@ -48,9 +48,14 @@ export interface RuleTimersDeps {
   readonly learn: (event: NewEvent, item: Item) => void;
   /** How far Podio's clock is ahead of this one, milliseconds. */
   readonly podioAheadMs: () => number;
+  /** From the one before it in this process, and to the one after it. Left out: there is none. */
+  readonly late?: LateTimers;
   readonly clock: Clock;
   readonly log: Log;
 }
+
+/** What is due and could not be looked at, by rule and timer: since when, wall time. */
+export type LateTimers = Map<string, { readonly rule: string; readonly since: number }>;
 
 export interface TimersStatus {
   readonly rule: string;
@@ -135,8 +140,7 @@ export function makeRuleTimers(deps: RuleTimersDeps): RuleTimers {
   const running = new Set<Promise<void>>();
   /** Rules and items that are being looked at: one look at a time. */
   const chains = new Map<string, Promise<unknown>>();
-  /** What is due and could not be looked at, by rule and timer: since when, wall time. */
-  const late = new Map<string, { readonly rule: string; readonly since: number }>();
+  const { late = new Map() as LateTimers } = deps;
   let upSince = 0;
   let signal: AbortSignal = stopping.signal;
   const dueWake = makeWaking(clock);
@@ -252,7 +256,9 @@ export function makeRuleTimers(deps: RuleTimersDeps): RuleTimers {
     const now = store.now();
     const byApp = Map.groupBy(due, appOf);
     // Whatever the rule does not wait for any more.
-    await timers.clear(byApp.get(undefined) ?? []);
+    const unwanted = byApp.get(undefined) ?? [];
+    await timers.clear(unwanted);
+    notLate(unwanted);
     for (const [app, some] of byApp) if (app !== undefined) await seeTo(app, some, now);
   };
 
@@ -539,6 +545,7 @@ export function makeRuleTimers(deps: RuleTimersDeps): RuleTimers {
         // Of a rule that waits for nothing any more, or is gone.
         if (!byRule.has(rule)) await timers.drop(rule);
       }
+      for (const [place, { rule }] of late) if (!byRule.has(rule)) late.delete(place);
       for (const key of (await settings.list(TIMERS_PREFIX)).keys())
         if (!byRule.has(key.slice(TIMERS_PREFIX.length))) await settings.delete(key);
       if (watches.length === 0 || stopping.signal.aborted) return;

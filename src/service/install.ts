@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { coerceError, PodiodError } from '../core/errors.ts';
 import type { Unit } from './unit.ts';
@@ -51,7 +51,7 @@ export async function installUnits(
   for (const { path, text, is } of wanted) {
     if (is === text) continue;
     try {
-      await mkdir(dir, { recursive: true });
+      await makeFolder(dir);
       await writeFile(path, text);
     } catch (thrown) {
       const cause = coerceError(thrown);
@@ -60,6 +60,13 @@ export async function installUnits(
   }
   if (manager !== undefined) await reloadSystemd(manager);
   return wanted.map(({ path, text, is }) => ({ path, isNew: is !== text }));
+}
+
+/** Not mkdir's `recursive`: under /proc, where nothing can be made, Node then tries without end. */
+async function makeFolder(path: string): Promise<void> {
+  if (existsSync(path)) return;
+  await makeFolder(dirname(path));
+  await mkdir(path);
 }
 
 async function contentOf(path: string, hint: string): Promise<string | undefined> {

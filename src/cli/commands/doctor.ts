@@ -63,7 +63,11 @@ async function examine(cli: Cli, options: DoctorOptions, tell: Tell): Promise<vo
   const warnings = diagnostics.length - problems;
   if (!config) {
     const count = problems === 1 ? 'one problem' : `${problems} problems`;
-    tell(fail('config', `it has ${count}`, 'podiod check shows each with its place.'));
+    const next = 'podiod check shows each with its place.';
+    // Mostly all of them are of this kind, and their answer one.
+    const missing = diagnostics.find(({ code }) => code === 'CONFIG_MISSING_VALUE');
+    const why = missing && `${missing.message}: ${missing.hint}\n`;
+    tell(fail('config', `it has ${count}`, `${why ?? ''}${next}`));
   } else if (warnings > 0) {
     const count = warnings === 1 ? 'one warning' : `${warnings} warnings`;
     tell(warn('config', `${config.file} is right, with ${count}`, 'podiod check shows each with its place.'));

@@ -1,5 +1,5 @@
 // What the doctor says of apps and files, in this process and without a daemon.
-import { chmodSync } from 'node:fs';
+import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { madeItem } from '../../../src/core/own.ts';
@@ -88,6 +88,32 @@ describe('podiod doctor, without an answer of Podio', function () {
     expect((await findings(site, 'clock')).map(({ verdict }) => verdict)).to.deep.equal(['ok']);
     const [refused] = await findings(site, 'Podio, deals');
     expect(refused?.hint).to.not.include('apiUrl');
+  });
+});
+
+describe('podiod doctor, where variables are missing', function () {
+  this.timeout(30_000);
+
+  it('says that an .env beside the config has them, as check does, and where not, which is missing', async () => {
+    await using site = await makeSite({
+      podio: { clientId: 'podiod', clientSecret: fromEnv('CLIENT_SECRET') },
+    });
+    const file = join(site.folder, '.env');
+    const [without] = await findings(site, 'config');
+    expect(without?.hint).to.match(
+      /^the environment variable CLIENT_SECRET is not set: set it, .*\npodiod check/,
+    );
+    writeFileSync(file, 'CLIENT_SECRET=client-secret\n', { mode: 0o600 });
+    const hint = `it is in ${file}: say --env-file ${file}`;
+    const [beside] = await findings(site, 'config');
+    expect(beside?.hint).to.include(hint);
+    const check = await site.podiod(['check']);
+    expect([check.code, check.stdout]).to.satisfy(
+      ([code, text]: [number, string]) => code === 78 && text.includes(hint),
+    );
+    expect((await site.podiod(['check', '--env-file', file])).code).to.equal(0);
+    writeFileSync(file, 'OTHER=1\n');
+    expect((await site.podiod(['check'])).stdout).to.not.include(file);
   });
 });
 

@@ -164,6 +164,11 @@ describe('podiod service', function () {
     expect((await podiodHere(print)).stderr).to.equal('');
     const none = await podiodHere(['service', 'print', '--config', join(folder.path, 'none.yml'), '--json']);
     expect(none.stderr).to.include('There is no config at');
+    for (const dir of ['/proc/podiod/units', join(config, 'units')]) {
+      const { code, stderr } = await podiodHere(['service', 'install', '--config', config, '--dir', dir]);
+      expect(code).to.equal(1);
+      expect(stderr).to.match(/can't be (written|read): (ENOENT|ENOTDIR)/);
+    }
     expect(JSON.parse(none.stdout).units).to.have.length(2);
   });
 });

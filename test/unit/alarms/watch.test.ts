@@ -27,6 +27,8 @@ function makeWorld() {
     store,
     outages: [] as Outage[],
     isKnown: true,
+    /** What was asked about last, whether it is known. */
+    asked: undefined as readonly string[] | undefined,
     /** Thrown by the store's next calls of this kind. */
     failing: new Set<'append' | 'set' | 'delete'>(),
     async start() {
@@ -38,7 +40,13 @@ function makeWorld() {
           return call(...given);
         };
       running = makeAlarms({
-        look: async () => ({ outages: world.outages, isKnown: () => world.isKnown }),
+        look: async () => ({
+          outages: world.outages,
+          isKnown: ({ of }) => {
+            world.asked = of;
+            return world.isKnown;
+          },
+        }),
         afterMs: () => 5 * MINUTE,
         journal: { append: orFail('append', store.journal.append) },
         settings: {
@@ -166,6 +174,30 @@ describe('alarms', () => {
       'podiod.parked cleared 1',
       'podiod.plugin-down cleared 1',
     ]);
+    await world.stop();
+  });
+
+  it('ask after a restart for all that has come to them', async () => {
+    const world = makeWorld();
+    const budget = (...of: string[]): Outage => ({
+      alarm: 'budget',
+      subject: 'bot',
+      count: 1,
+      text: 'gone',
+      of,
+    });
+    await world.start();
+    for (const names of [['limited'], ['general', 'limited'], []]) {
+      world.outages = [budget(...names)];
+      await world.clock.advance(10 * MINUTE);
+    }
+    await world.stop();
+    world.outages = [];
+    world.isKnown = false;
+    await world.start();
+    await world.clock.advance(MINUTE);
+    expect(world.asked).to.have.members(['general', 'limited']);
+    expect(await world.told()).to.deep.equal(['podiod.budget raised 1']);
     await world.stop();
   });
 

@@ -13,7 +13,7 @@ import type {
 } from '../../../src/core/podio.ts';
 import { msOf, stampOf } from '../../../src/core/podio-time.ts';
 import type { DateTrigger, LastedTrigger, Rule } from '../../../src/core/rule.ts';
-import { makeRuleTimers, type RuleTimers } from '../../../src/schedule/timers.ts';
+import { type LateTimers, makeRuleTimers, type RuleTimers } from '../../../src/schedule/timers.ts';
 import { makeMemoryStore } from '../../../src/store/memory.ts';
 import { makeVirtualClock } from '../../support/virtual-clock.ts';
 
@@ -92,6 +92,8 @@ export function makeTimedWorld(rule: Rule) {
   let store = makeMemoryStore({ clock });
   const pasts = new Map<number, Past[]>();
   const learned = new Set<string>();
+  /** As in a process that reloads. */
+  const late: LateTimers = new Map();
   let running: RuleTimers | undefined;
   let rules = [rule];
 
@@ -271,6 +273,7 @@ export function makeTimedWorld(rule: Rule) {
         },
         learn: ({ id }) => void learned.add(id),
         podioAheadMs: () => 0,
+        late,
         clock,
         log: silentLog,
       });
