@@ -1,4 +1,4 @@
-/** Health, metrics and the API that the commands use (contract 9). Everything but health wants the token. */
+/** Health, metrics and the API that the commands use. Everything but health wants the token. */
 import type { RequestListener } from 'node:http';
 import { coerceError } from '../core/errors.ts';
 import { loadOnce } from '../core/load-once.ts';

@@ -1,7 +1,7 @@
 import type { SweepStatus } from '../recover/recovery.ts';
 import type { Completeness } from '../store/contract.ts';
 
-/** What can't be found out once a delivery of it is lost (contract 6). */
+/** What can't be found out once a delivery of it is lost. */
 export const UNRECOVERABLE: readonly string[] = ['item.delete', 'comment.*', 'file.change'];
 
 /** How completely the changes of an app's items have been seen. */

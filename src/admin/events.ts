@@ -1,7 +1,7 @@
 import type { PodioEvent } from '../core/event.ts';
 import type { EventWithRuns } from '../store/contract.ts';
 
-/** An event as `events --json` and `/api/events` tell it (contract 3). */
+/** An event as `events --json` and `/api/events` tell it. */
 export interface EventJson extends PodioEvent {
   readonly runs: readonly (Omit<EventWithRuns['runs'][number], 'error'> & {
     readonly error: string | null;

@@ -1,4 +1,4 @@
-/** What is counted, for Prometheus (contract 9). How it is shown is `exposition.ts`'s, where gauges are handed in. */
+/** What is counted, for Prometheus (docs/operations.md, "Metrics and alarms"). How it is shown is `exposition.ts`'s, where gauges are handed in. */
 import { loadOnce } from '../core/load-once.ts';
 import type { Metrics } from '../core/metrics.ts';
 import type { StatusFacts } from './status.ts';

@@ -27,7 +27,7 @@ export interface DegradedRef {
   readonly rules: readonly string[];
 }
 
-/** The answer of `/readyz` (contract 9). */
+/** The answer of `/readyz`. */
 export interface Readiness {
   readonly ready: boolean;
   /** What is not up yet; empty when ready. */

@@ -1,2 +1,2 @@
-/** Exit codes (contract 3). 78 is sysexits' EX_CONFIG: the unit file tells systemd not to start again on it. */
+/** Exit codes. 78 is sysexits' EX_CONFIG: the unit file tells systemd not to start again on it. */
 export const EXIT = { done: 0, failed: 1, usage: 2, config: 78 } as const;

@@ -74,7 +74,7 @@ const GROUPS: readonly (readonly [title: string, define: readonly ((context: Com
     ['Keep it:', [defineBackup, defineRestore, defineSecret]],
   ];
 
-/** Names that the contract keeps for commands of later versions. */
+/** Names that are kept for commands of later versions. */
 const RESERVED: ReadonlySet<string> = new Set('schema plugin'.split(' '));
 
 /** Lines of help that are wider than this are hard to read, however wide the terminal. */

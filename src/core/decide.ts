@@ -1,7 +1,6 @@
 /**
  * What an append becomes. The store reads what it knows in one go, asks this, and writes the answer in one go: there is
- * no other place where a repeat is told from news, or where it is decided what has to wait for what is missing
- * (contract 6, Release).
+ * no other place where a repeat is told from news, or where it is decided what has to wait for what is missing.
  */
 import {
   account,

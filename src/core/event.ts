@@ -78,7 +78,6 @@ export const onlyFor = ({ type, params }: Pick<PodioEvent, 'type' | 'params'>): 
 export const HOOK_EVENTS: Readonly<
   Record<'app' | 'app_field' | 'space', Readonly<Record<string, readonly string[]>>>
 > = {
-  // reference/podio-api.md section 4.1
   app: {
     'item.create': ['item_id'],
     'item.update': ['item_id'],
@@ -92,9 +91,7 @@ export const HOOK_EVENTS: Readonly<
     'form.update': ['form_id', 'app_id'],
     'form.delete': ['form_id', 'app_id'],
   },
-  // section 4.2
   app_field: { 'item.create': ['item_id'], 'item.update': ['item_id'], 'item.delete': ['item_id'] },
-  // section 4.3
   space: {
     'app.create': ['app_id'],
     'task.create': ['task_id'],
@@ -128,7 +125,7 @@ const filesOf = (item: string, action: string, files: string): string =>
 const REPLACED = 'file_replaced';
 
 /**
- * The identity of the change that a delivery tells of, or undefined where it has none (contract 6): such an event is
+ * The identity of the change that a delivery tells of, or undefined where it has none: such an event is
  * given an id of its own and is never taken for a repeat, since a repeat is cheaper than a loss. The parameters have
  * been checked: ids are decimal digits.
  */

@@ -40,7 +40,7 @@ export const KEY_LENGTH = 22;
 /** What the keys of a hook's URL are made from: the current secret first, then the ones still accepted. */
 export type Secrets = readonly [current: string, ...previous: string[]];
 
-/** The unguessable part of a hook's URL (contract 4). */
+/** The unguessable part of a hook's URL. */
 export function hookKey(secret: string, ref: HookRef, type: string): string {
   return createHmac('sha256', secret)
     .update(`${ref.type}/${ref.id}/${type}`)
@@ -96,7 +96,7 @@ export function parseHookPath(base: string, path: string): HookPath | undefined 
 }
 
 /**
- * Whose a hook is (contract 4). `ours`: under `publicUrl`, for its own ref and type, with a valid key. `orphan`: the
+ * Whose a hook is. `ours`: under `publicUrl`, for its own ref and type, with a valid key. `orphan`: the
  * same with an unknown key. `elsewhere`: a valid key under another URL. Only `ours` is touched without being told to.
  */
 export type HookOwner = 'ours' | 'orphan' | 'elsewhere' | 'foreign';

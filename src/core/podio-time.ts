@@ -1,4 +1,4 @@
-/** Podio writes times as `2026-01-01 10:00:00`, UTC, whole seconds (reference/podio-api.md section 1). */
+/** Podio writes times as `2026-01-01 10:00:00`, UTC, whole seconds. */
 
 const STAMP = /^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}$/;
 

@@ -1,4 +1,4 @@
-/** Shapes of Podio's answers that podiod reads, after reference/podio-api.md. Unknown keys are kept as they come. */
+/** Shapes of Podio's answers that podiod reads. Unknown keys are kept as they come. */
 
 /** Section 8.1, without the fields. */
 export interface ItemHead {
@@ -106,7 +106,7 @@ export interface Task {
   readonly [key: string]: unknown;
 }
 
-/** An attachment (section 13), as it also stands in an item's `files`. */
+/** An attachment, as it also stands in an item's `files`. */
 export interface FileInfo {
   readonly file_id: number;
   readonly name: string;

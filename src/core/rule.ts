@@ -117,7 +117,7 @@ export const appsOf = (triggers: readonly Trigger[]): readonly string[] => [
   ...new Set(triggers.flatMap(appsIn)),
 ];
 
-/** How a step is tried (contract 2). All times are milliseconds. */
+/** How a step is tried (`delivery` in docs/config.md). All times are milliseconds. */
 export interface DeliveryPolicy {
   /** Tries of one step, the first included; undefined: no limit but `retryForMs`. */
   readonly attempts?: number;

@@ -12,7 +12,7 @@ export interface ReadinessSources {
   readonly outage: () => string | undefined;
 }
 
-/** What `/readyz` answers (contract 9), from what is up so far and what has failed since. */
+/** What `/readyz` answers, from what is up so far and what has failed since. */
 export function makeReadiness({ clock, reconciler, outage }: ReadinessSources) {
   const unready = new Set<string>();
   const ready = Promise.withResolvers<void>();

@@ -38,7 +38,7 @@ export interface BreakerDeps {
   readonly random: () => number;
 }
 
-/** Failures in a row, and from how many events, that open a breaker (contract 2). */
+/** Failures in a row, and from how many events, that open a breaker. */
 const FAILURES = 5;
 const EVENTS = 3;
 

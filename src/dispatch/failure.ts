@@ -24,7 +24,7 @@ export const freeWaitMs = ({ retryForMs }: DeliveryPolicy): number => Math.max(F
 const MIN_WAIT_MS = 50;
 
 /**
- * Decides by the error's own verdict and the step's policy (contract 2, `delivery`).
+ * Decides by the error's own verdict and the step's policy (`delivery`).
  * @param random from 0 (included) to 1 (excluded)
  * @param isProbe made on behalf of all that wait for an open breaker: it uses up no attempt
  */

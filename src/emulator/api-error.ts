@@ -1,4 +1,4 @@
-/** A refusal as Podio words it (reference section 11); the server turns it into the error envelope. */
+/** A refusal as Podio words it; the server turns it into the error envelope. */
 export class ApiError extends Error {
   readonly status: number;
   /** The class of error: `not_found`, `invalid_value`, ... */

@@ -1,4 +1,4 @@
-/** Filtering and sorting of an app's items (reference section 8.3). */
+/** Filtering and sorting of an app's items. */
 import { invalid } from './api-error.ts';
 import type { Context } from './context.ts';
 import type { Actor, App, Field, Item } from './model.ts';

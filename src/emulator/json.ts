@@ -1,4 +1,4 @@
-/** How Podio shows its records: the JSON of reference sections 1, 8, 9 and 13. */
+/** How Podio shows its records: the JSON of its API. */
 import type {
   Actor,
   App,

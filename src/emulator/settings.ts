@@ -129,7 +129,7 @@ export const DEFAULT_SWITCHES: Readonly<Switches> = {
   errorUrl: 'path',
 };
 
-/** Calls allowed per identity and API client (reference section 10). */
+/** Calls allowed per identity and API client. */
 export interface Limits {
   general: number;
   /** For the operations in `limitedOperations`, which have a count of their own. */

@@ -1,5 +1,5 @@
 /**
- * Where Podio's deliveries come in (contract 5): trust, read, parse, append, answer. Knows nothing of rules; an event is
+ * Where Podio's deliveries come in: trust, read, parse, append, answer. Knows nothing of rules; an event is
  * answered when the journal has it on disk.
  */
 import type { RequestListener, ServerResponse } from 'node:http';

@@ -1,5 +1,5 @@
 /**
- * Deliveries on their way to the disk (contract 5): read, parse, append, answer. What one turn of the loop brings is appended
+ * Deliveries on their way to the disk: read, parse, append, answer. What one turn of the loop brings is appended
  * in one call and answered in one go: nothing but its event is kept for one that waits.
  */
 import type { IncomingMessage } from 'node:http';

@@ -1,4 +1,4 @@
-/** What a plugin author sees (contract 8). Everything here is public through `podiod/plugin`. */
+/** What a plugin author sees. Everything here is public through `podiod/plugin`. */
 import type { OperatorFunction } from 'rxjs';
 import type { ZodType, z } from 'zod';
 import type { Check } from '../core/condition.ts';
@@ -17,7 +17,7 @@ export interface FieldChanged {
   /** Podio's field type: `category`, `money`, ... */
   readonly type: string;
   readonly label: string;
-  /** Podio's value arrays (section 9 of the API reference); `[]` is empty. */
+  /** Podio's value arrays; `[]` is empty. */
   readonly from: readonly FieldValueJson[];
   readonly to: readonly FieldValueJson[];
   /** The field's settings, where Podio told them. */

@@ -3,7 +3,7 @@ import type { PodioClient } from './contract.ts';
 import { unexpectedAnswer } from './errors.ts';
 import { isRecord } from './json.ts';
 
-/** Apps (reference/podio-api.md section 13). */
+/** Apps. */
 export function makeApps(request: PodioClient['request']): PodioClient['apps'] {
   return {
     async get(as, appId, options) {

@@ -49,7 +49,7 @@ interface Attempt {
   readonly token: Token;
 }
 
-/** Podio's REST API, with tokens, budgets and outages taken care of. Source: reference/podio-api.md. */
+/** Podio's REST API, with tokens, budgets and outages taken care of. */
 export function makePodioClient(options: PodioClientOptions): PodioClient & { readonly clock: PodioClock } {
   const { apiUrl, clientId, clientSecret, tokenEndpoint, backgroundShare, settings, clock, metrics } =
     options;

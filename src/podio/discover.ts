@@ -1,4 +1,4 @@
-/** What a user sees at Podio: organizations, spaces, apps, and the apps' tokens (reference/podio-api.md section 13). */
+/** What a user sees at Podio: organizations, spaces, apps, and the apps' tokens. */
 import type { App } from '../core/podio.ts';
 import { unescapeHtml } from '../core/values.ts';
 import type { Call, Identity, PodioClient } from './contract.ts';

@@ -9,7 +9,7 @@ export const DEFAULT_PAUSE_MS = 300_000;
 /** A stated wait is believed up to here: Podio's windows are an hour long, so more is a misreading. */
 const MAX_PAUSE_MS = 24 * 3_600_000;
 
-/** What is wrong with an answer, in Podio's own words (reference/podio-api.md section 11). */
+/** What is wrong with an answer, in Podio's own words. */
 export interface Complaint {
   /** The class: `invalid_grant`, `not_found`. */
   readonly error: string | undefined;
@@ -101,7 +101,7 @@ export interface FailedCall {
   readonly hint?: string | undefined;
 }
 
-/** The error for an answer that is not a success. Source: reference/podio-api.md sections 2.4, 10 and 11. */
+/** The error for an answer that is not a success. */
 export function errorOf(call: FailedCall, answer: Answer): PodioError {
   const { code, retry, hint } = meaningOf(answer);
   const { error, detail, description } = complaintOf(answer.body);

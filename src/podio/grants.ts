@@ -15,7 +15,7 @@ export interface Token {
 }
 
 /**
- * The token endpoint (reference/podio-api.md 2.1 to 2.3). Each call is one request. Rejects with PODIO_UNAUTHORIZED
+ * The token endpoint. Each call is one request. Rejects with PODIO_UNAUTHORIZED
  * when Podio refuses what was given, PODIO_RATE_LIMITED, or PODIO_UNAVAILABLE.
  */
 export interface Grants {

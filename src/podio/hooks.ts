@@ -3,7 +3,7 @@ import type { PodioClient } from './contract.ts';
 import { isDeleted, unexpectedAnswer } from './errors.ts';
 import { isRecord } from './json.ts';
 
-/** Hooks at Podio (reference/podio-api.md section 3). There is no update: a URL changes by create and delete. */
+/** Hooks at Podio. There is no update: a URL changes by create and delete. */
 export function makeHooks(request: PodioClient['request']): PodioClient['hooks'] {
   return {
     async list(as, ref, options) {

@@ -3,7 +3,7 @@ import type { PodioClient } from './contract.ts';
 import { unexpectedAnswer } from './errors.ts';
 import { isRecord } from './json.ts';
 
-/** Reading items (reference/podio-api.md section 8). */
+/** Reading items. */
 export function makeItems(request: PodioClient['request']): PodioClient['items'] {
   return {
     async get(as, itemId, options) {

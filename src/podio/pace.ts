@@ -1,6 +1,6 @@
-/** How often background work may come round within its share of a budget (contract G8). Pure. */
+/** How often background work may come round within its share of a budget (ARCHITECTURE.md, G8). Pure. */
 
-/** The hourly budgets that Podio keeps for each identity (reference/podio-api.md section 10). */
+/** The hourly budgets that Podio keeps for each identity. */
 export type Bucket = 'general' | 'limited';
 
 /** Calls an hour; taken as the guess until a header tells. */

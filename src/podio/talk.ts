@@ -8,7 +8,7 @@ type Talk = Pick<PodioClient, 'comments' | 'tasks' | 'files'>;
 /** Podio takes a list of tasks in pages; more than this refer to one object hardly ever. */
 const MAX_TASKS = 100;
 
-/** What gathers around items: comments, tasks, files (reference/podio-api.md section 13). */
+/** What gathers around items: comments, tasks, files. */
 export function makeTalk(request: PodioClient['request']): Talk {
   /** Sends a read and looks at what came: only what the daemon relies on, the rest is passed on as it is. */
   const read = async <T>(

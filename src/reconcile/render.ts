@@ -4,7 +4,7 @@ import { type HookRef, maskHookUrl } from '../core/hook.ts';
 import { ACTIONS, type ActionKind, type HookAction } from './plan.ts';
 import type { HookPlan } from './status.ts';
 
-/** What `podiod plan --json` tells of hooks (contract 3). */
+/** What `podiod plan --json` tells of hooks. */
 export interface PlanJson {
   readonly actions: readonly {
     readonly action: ActionKind;

@@ -8,7 +8,7 @@ import { identityFor } from './identity.ts';
 import { makeLimit } from './limit.ts';
 
 /**
- * The second half of Podio's handshake (reference, section 6): takes the codes that `hook.verify` pings bring and hands
+ * The second half of Podio's handshake: takes the codes that `hook.verify` pings bring and hands
  * them back to Podio, which makes the hook active. Knows no plan: every ping that reached the ingress had a valid key.
  */
 export interface Verifier {

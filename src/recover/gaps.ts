@@ -11,7 +11,7 @@ import { lossIn } from './sweep.ts';
 /** Deliveries overtake each other by some seconds at most, by far most of them by less: so long they are waited for. */
 const STRAGGLERS_MS = 1000;
 
-/** So long events wait for what is missing before them (contract 6). */
+/** So long events wait for what is missing before them. */
 const HOLD_MS = 30_000;
 
 /** So long each process tries at least, however long they have been held before it was there. */

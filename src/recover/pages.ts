@@ -4,7 +4,7 @@ import { stampOf } from '../core/podio-time.ts';
 import type { CallOptions, Identity, PodioClient } from '../podio/contract.ts';
 import { type Seen, seenOf } from './missed.ts';
 
-/** What Podio gives at most, as far as is known (reference/podio-api.md section 8.3). */
+/** What Podio gives at most, as far as is known. */
 export const PAGE_LIMIT = 500;
 
 /** Podio's times are whole seconds, and whether a bound includes itself is not known: one second more is asked for. */

@@ -1,4 +1,4 @@
-/** Missed changes are found and told (contract 6 and G7): at once where a number is left out, else by looking again. */
+/** Missed changes are found and told (ARCHITECTURE.md, G7): at once where a number is left out, else by looking again. */
 
 import type { AppConfig, Config } from '../config/model.ts';
 import { type Clock, sleep } from '../core/clock.ts';

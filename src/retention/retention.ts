@@ -1,4 +1,4 @@
-/** Old things go (contract 2, `retention`): when, and how much at a time. What may go is the store's to say. */
+/** Old things go: when, and how much at a time. What may go is the store's to say. */
 import { type Clock, sleep } from '../core/clock.ts';
 import { coerceError, isPodiodError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
@@ -39,7 +39,7 @@ export interface Retention {
   status(): Promise<RetentionStatus>;
 }
 
-/** Changes are known this long, however large the database gets (G3). */
+/** Changes are known this long, however large the database gets (ARCHITECTURE.md, G3). */
 const PROMISED_MS = 30 * 24 * 3_600_000;
 /** After a start lanes have better to do. */
 const FIRST_MS = 3_000;

@@ -1,4 +1,4 @@
-/** An item's revisions, from the newest back, as far as somebody wants to know (reference/podio-api.md sections 8.5 and 8.6). */
+/** An item's revisions, from the newest back, as far as somebody wants to know. */
 import { PodioError } from '../core/errors.ts';
 import type { FieldDifference, Item } from '../core/podio.ts';
 import { msOf } from '../core/podio-time.ts';

@@ -1,4 +1,4 @@
-/** Items of an app, page by page, while nothing holds still (reference/podio-api.md section 8.3). */
+/** Items of an app, page by page, while nothing holds still. */
 import type { FilterResult, Item } from '../core/podio.ts';
 
 /** What Podio gives at most, as far as is known. */

@@ -1,4 +1,4 @@
-// kill -9 under load, again and again: G1 to G4 of the guarantees, as the files and the journal show them.
+// kill -9 under load, again and again: guarantees G1 to G4 of ARCHITECTURE.md, as the files and the journal show them.
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';

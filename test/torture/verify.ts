@@ -1,5 +1,5 @@
 /**
- * What must be true when all is over (contract 7), told by what people and the storm did on one side and by the journal,
+ * What must be true when all is over (the guarantees of ARCHITECTURE.md), told by what people and the storm did on one side and by the journal,
  * the runs, the ledger and the effects on the other.
  */
 import { readFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-/** How many calls are left (reference section 10). */
+/** How many calls are left. */
 import type { Context } from '../context.ts';
 
 export interface Standing {

@@ -1,4 +1,4 @@
-/** The two token endpoints, mirror images of each other (reference section 2.1). */
+/** The two token endpoints, mirror images of each other. */
 import { ApiError, invalid, notFound } from '../api-error.ts';
 import type { Actor, Client } from '../model.ts';
 import { isObject } from '../values/kind.ts';

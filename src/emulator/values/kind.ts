@@ -27,7 +27,7 @@ export interface Lookup {
   embedOf(url: string): number;
 }
 
-/** One type of field (reference section 9). `S` is one value as stored. */
+/** One type of field. `S` is one value as stored. */
 export interface Kind<S> {
   /** Takes one value at most. */
   readonly single: boolean;

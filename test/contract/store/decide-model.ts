@@ -1,6 +1,6 @@
 /**
  * What a store has to make of what it is told about items, worked out the plain way: sets and lists that are searched from
- * their start, and no ranges. Written from contract 6 ("Release", "Baseline"), not from `core/decide.ts`.
+ * their start, and no ranges. Written from the rules of release and baseline, not from `core/decide.ts`.
  */
 
 import type { NewEvent } from '../../../src/core/event.ts';

@@ -9,7 +9,7 @@ const linesOf = (text: string) => text.split('\n').filter(line => line !== '' &&
 const nextMeasurement = () => new Promise(resolve => setTimeout(resolve, 50));
 
 describe('makeMetrics', () => {
-  it('shows what was counted and what is, under the names of the contract', async () => {
+  it('shows what was counted and what is, under the documented names', async () => {
     const metrics = makeMetrics();
     metrics.received('item.update', 0.002);
     metrics.received('item.update', 20);

@@ -16,7 +16,7 @@ interface Case {
 
 const won = { id: 3, text: 'Won', color: 'DCEBD8', status: 'active' };
 
-// One row or more for every type of the reference, section 9.
+// One row or more for every type of field.
 const cases: Case[] = [
   {
     type: 'text',

@@ -55,7 +55,7 @@ describe('field-change-filter', () => {
     expect(await passes({ field: 'status', to: 'Won' }, cleared)).to.equal(false);
   });
 
-  // One row for each field type of the reference, section 9; core/values.test.ts has the finer points.
+  // One row for each field type; core/values.test.ts has the finer points.
   for (const [type, value, wanted] of [
     ['text', { value: '<p>Hi</p>' }, 'Hi'],
     ['number', { value: '5.0000' }, 5],

@@ -54,7 +54,7 @@ const plan = { actions, unresolved: [], failed: [] };
 describe('planToJson', () => {
   const json = planToJson(actions);
 
-  it('has the keys of the contract, all of them always', () => {
+  it('has all of its documented keys, always', () => {
     expect(json.actions[0]).to.deep.equal({
       action: 'create',
       ref: { type: 'app', id: 101 },
