@@ -195,12 +195,14 @@ export function decide({ batch, known, ledger, held, head }: Situation): Verdict
     }
     const queue = queueOf(item);
     if (queue.some(other => other.event.id === id && other.event.ref === ref)) return { status: 'repeat' };
-    const entry = entryOf(item);
-    if (kind === 'found' && revision !== undefined && isAccounted(entry, revision)) {
+    const before = entryOf(item);
+    if (kind === 'found' && revision !== undefined && isAccounted(before, revision)) {
       const told = standingsOf(id)[0];
       return told ? { status: 'repeat', seq: told.seq } : { status: 'repeat' };
     }
+    const entry = begun(before, event);
     if (mustWait(event, entry, queue.length > 0)) {
+      put(item, entry);
       openQueue(item).push(waiting);
       return { status: 'held' };
     }
@@ -267,11 +269,18 @@ function nextOf(queue: readonly Waiting[], { upTo }: LedgerEntry): Waiting | und
   return next;
 }
 
+/** The ledger as the event finds it: the first that is delivered of an item is its baseline. */
+function begun(entry: LedgerEntry, { revision, kind, baseline = true }: Candidate): LedgerEntry {
+  if (entry.upTo !== undefined || revision === undefined || kind === undefined || kind === 'beside')
+    return entry;
+  if (revision > 0 && (!baseline || kind === 'found')) return entry;
+  // What lies between an earlier one, such as podiod's own, and this one was made since: it is missing and not from before.
+  return settle(entry, Math.min(revision, ...entry.above));
+}
+
 /** The ledger after the event. */
-function counted(entry: LedgerEntry, { revision, kind, baseline = true }: Candidate): LedgerEntry {
+function counted(entry: LedgerEntry, event: Candidate): LedgerEntry {
+  const { revision, kind } = event;
   if (revision === undefined || kind === undefined || kind === 'beside') return entry;
-  const isFirst = entry.upTo === undefined && (revision === 0 || (baseline && kind !== 'found'));
-  // What lies between an earlier one and this one was made since, so it is missing and not from before.
-  const begun = isFirst ? settle(entry, Math.min(revision, ...entry.above)) : entry;
-  return account(begun, revision);
+  return account(begun(entry, event), revision);
 }

@@ -190,11 +190,12 @@ describe('run modes', function () {
     site.copyPlugin('gated.ts');
     const daemon = await site.boot();
     const { itemId } = await site.podio.createItem(101, { fields: { title: '0' } });
-    for (let edit = 1; edit <= 5; edit++) {
-      await site.podio.updateItem(itemId, { fields: { title: String(edit) } });
-    }
+    const edit = (title: string) => site.podio.updateItem(itemId, { fields: { title } });
     const notes = () => site.lines<{ key: string; what: string }>('notes.ndjson');
+    await edit('1');
+    // Or the others may come with it, and be one run with it.
     await until(() => notes().length === 1, 'the first run');
+    for (const title of ['2', '3', '4', '5']) await edit(title);
     await until(async () => (await site.peek()).length === 5, 'all events');
     await until(async () => {
       const { stdout } = await site.podiod(['status', '--json']);
@@ -208,9 +209,7 @@ describe('run modes', function () {
       const keys = notes().flatMap(({ key, what }) => (what === 'ended' ? [key] : []));
       return keys.length === 2 && keys;
     }, 'two runs');
-    const first = Number(/:(\d+)\/gated$/.exec(begun[0] ?? '')?.[1]);
-    expect(begun[1]).to.equal(`newest/item.update:${itemId}:5/gated`);
-    expect(first).to.be.below(5);
+    expect(begun).to.deep.equal([1, 5].map(revision => `newest/item.update:${itemId}:${revision}/gated`));
     await until(async () => {
       const outcomes = (await site.peek()).flatMap(({ runs }) =>
         runs.filter(({ rule }) => rule === 'newest').map(({ outcome }) => outcome),

@@ -108,6 +108,7 @@ export class DecideModel {
       const first = this.journal.findIndex(other => other.id === id);
       return first < 0 ? { id, status: 'repeat' } : { id, status: 'repeat', seq: first + 1 };
     }
+    this.#begin(event, item);
     if (this.#waits(event, item)) {
       item.queue.push(event);
       return { id, status: 'held' };
@@ -136,13 +137,21 @@ export class DecideModel {
     const revision = revisionOf(event);
     const isFound = event.source === 'recovered';
     if (revision === undefined || (event.following === 'beside' && !isFound)) return;
+    this.#begin(event, item);
     item.accounted.add(revision);
-    const isBaseline = revision === 0 || (event.baseline !== false && !isFound);
-    if (item.reached === undefined && isBaseline) {
-      const first = Math.min(...item.accounted);
-      for (let below = 0; below < first; below++) item.accounted.add(below);
-      item.reached = first;
-    }
+    this.#reach(item);
+  }
+
+  /** The first that is delivered is the baseline, or what was known of the item before if that is lower. */
+  #begin(event: NewEvent, item: Item): void {
+    const revision = revisionOf(event);
+    const isFound = event.source === 'recovered';
+    if (item.reached !== undefined || revision === undefined || (event.following === 'beside' && !isFound))
+      return;
+    if (revision !== 0 && (event.baseline === false || isFound)) return;
+    const first = Math.min(revision, ...item.accounted);
+    for (let below = 0; below < first; below++) item.accounted.add(below);
+    item.reached = first;
     this.#reach(item);
   }
 

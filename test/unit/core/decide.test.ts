@@ -168,6 +168,23 @@ describe('decide', () => {
       expect(book.ledger.get(2)).to.deep.equal({ upTo: 4, above: [7], missing: [] });
     });
 
+    it('holds the first that is delivered where it jumps over what podiod has made of the item itself', () => {
+      const book = new Book();
+      expect(statuses(book.apply({ mark: 'own', item: 1, revision: 0 }, update(2)))).to.deep.equal([
+        'done',
+        'held',
+      ]);
+      expect(missingOf(book.ledger.get(1) ?? NOTHING_KNOWN, book.held)).to.deep.equal([[1, 1]]);
+      book.apply({ mark: 'settle', item: 1, revision: 0 }, update(1, { kind: 'found' }));
+      expect(book.ids).to.deep.equal(['1', '2']);
+      // While changes from before may still be found there is no baseline to jump from.
+      const behind = update(7, { item: 2, baseline: false });
+      expect(statuses(book.apply({ mark: 'own', item: 2, revision: 5 }, behind))).to.deep.equal([
+        'done',
+        'released',
+      ]);
+    });
+
     it('holds what jumps, with all that comes later of the item, and lets it go in order of revisions', () => {
       const book = new Book();
       const held = [update(1), update(4), comment, update(3)];
