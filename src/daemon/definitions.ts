@@ -3,9 +3,10 @@
  * has changed, one read in the background says how. What it means for rules is told in log and status.
  */
 import type { Config } from '../config/model.ts';
+import { backoffMs, statedWaitMs } from '../core/backoff.ts';
 import { type Catalog, type CatalogApp, catalogApp, toCatalogApp } from '../core/catalog.ts';
 import type { Cancel, Clock } from '../core/clock.ts';
-import { coerceError, isPodiodError } from '../core/errors.ts';
+import { coerceError } from '../core/errors.ts';
 import { appsInUse, type DefinitionStatus, type FieldNews, newsOf } from '../core/field-use.ts';
 import type { Log } from '../core/log.ts';
 import type { Identities, PodioClient } from '../podio/contract.ts';
@@ -14,8 +15,7 @@ import type { Settings } from '../store/contract.ts';
 
 /** Somebody who edits an app saves more than once: it is read when nothing has come for so long. */
 const QUIET_MS = 2_000;
-const RETRY_FROM_MS = 30_000;
-const RETRY_TO_MS = 3_600_000;
+const RETRY = { fromMs: 30_000, toMs: 3_600_000 };
 
 const PREFIX = 'definition/';
 /** Marks, under `definition-stale/{appId}`, an app that has changed and was not read again yet: a restart goes on from there. */
@@ -200,6 +200,5 @@ const keyOf = ({ rule, file, line, field, change }: FieldNews): string =>
 
 /** As long as Podio or the budget says, else longer each time. */
 function waitOf(error: Error, triesBefore: number): number {
-  const told = isPodiodError(error) && typeof error.retry === 'object' ? error.retry.afterMs : 0;
-  return Math.max(told, Math.min(RETRY_FROM_MS * 2 ** Math.min(triesBefore, 10), RETRY_TO_MS));
+  return Math.max(statedWaitMs(error) ?? 0, backoffMs(triesBefore + 1, RETRY));
 }

@@ -1,4 +1,5 @@
 /** The messages of a batch, as a template is to see them. */
+import { inTurn } from '../core/in-turn.ts';
 import { liquid } from './liquid.ts';
 import { isName, type Name, type View } from './names.ts';
 
@@ -18,11 +19,9 @@ export async function batchRoot(
   read: Read,
 ): Promise<readonly object[]> {
   const messages = views.map(view => makeMessage(view, read));
-  const waiting = messages.values();
-  const work = async () => {
-    for (const { fetch } of waiting) for (const name of mentioned) await fetch(name);
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  await inTurn(messages, AT_ONCE, async ({ fetch }) => {
+    for (const name of mentioned) await fetch(name);
+  });
   return messages.map(({ drop }) => drop);
 }
 

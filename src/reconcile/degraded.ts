@@ -1,3 +1,4 @@
+import { backoffMs, statedWaitMs } from '../core/backoff.ts';
 import type { Clock } from '../core/clock.ts';
 import { isPodiodError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
@@ -76,12 +77,11 @@ export class DegradedSet {
     const { ref, error, rules } = trouble;
     const before = this.#entries.get(key);
     const failures = (before?.failures ?? 0) + 1;
-    const whole = Math.min(
-      Math.min(FIRST_WAIT, everyMs) * 2 ** (failures - 1),
-      Math.max(LONGEST_WAIT, everyMs),
-    );
-    const told = isPodiodError(error) && typeof error.retry === 'object' ? error.retry.afterMs : undefined;
-    const wait = told ?? whole * (0.5 + this.#random() / 2);
+    const whole = backoffMs(failures, {
+      fromMs: Math.min(FIRST_WAIT, everyMs),
+      toMs: Math.max(LONGEST_WAIT, everyMs),
+    });
+    const wait = statedWaitMs(error) ?? whole * (0.5 + this.#random() / 2);
     const hint = isPodiodError(error) ? error.hint : undefined;
     const kind = isPodiodError(error) ? error.code : error.message;
     const since = before?.shown.since ?? new Date(this.#clock.now()).toISOString();

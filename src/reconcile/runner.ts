@@ -1,3 +1,4 @@
+import { isRateLimited, statedWaitMs } from '../core/backoff.ts';
 import type { Clock } from '../core/clock.ts';
 import { isPodiodError } from '../core/errors.ts';
 import { refKey } from '../core/event.ts';
@@ -338,9 +339,7 @@ export function makeRunner(effects: RunnerEffects, signal: AbortSignal): Runner 
 
 /** Milliseconds to wait, where an error says nothing but that the identity's budget doesn't allow the call now. */
 const budgetWaitOf = (error: Error): number | undefined =>
-  isPodiodError(error) && error.code === 'PODIO_RATE_LIMITED' && typeof error.retry === 'object'
-    ? error.retry.afterMs
-    : undefined;
+  isRateLimited(error) ? statedWaitMs(error) : undefined;
 
 function statusOf(
   observed: readonly ObservedHook[],

@@ -5,6 +5,7 @@
  * podiod was not there, and while a field's hook was not active.
  */
 import type { AppConfig } from '../config/model.ts';
+import { statedWaitMs } from '../core/backoff.ts';
 import { type Cancel, type Clock, sleep } from '../core/clock.ts';
 import { coerceError, isPodiodError, PodioError } from '../core/errors.ts';
 import type { NewEvent, PodioEvent } from '../core/event.ts';
@@ -85,9 +86,7 @@ export function makeFieldAudit(deps: FieldAuditDeps): FieldAudit {
       } catch (thrown) {
         const error = coerceError(thrown);
         log.debug('fields’ deliveries could not be compared', { error });
-        const stated =
-          isPodiodError(error) && typeof error.retry === 'object' ? error.retry.afterMs : RETRY_MS;
-        await sleep(clock, stated, stopping.signal);
+        await sleep(clock, statedWaitMs(error) ?? RETRY_MS, stopping.signal);
       }
     }
   };

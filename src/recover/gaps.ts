@@ -1,6 +1,7 @@
 import type { Subscription } from 'rxjs';
+import { backoffMs, statedWaitMs } from '../core/backoff.ts';
 import type { Cancel, Clock } from '../core/clock.ts';
-import { coerceError, isPodiodError, PodioError } from '../core/errors.ts';
+import { coerceError, PodioError } from '../core/errors.ts';
 import { type Range, sizeOf } from '../core/ledger.ts';
 import type { Log } from '../core/log.ts';
 import type { Identities, PodioClient } from '../podio/contract.ts';
@@ -226,10 +227,9 @@ export class GapReader {
       const error = coerceError(thrown);
       attempts.count += 1;
       attempts.why = error.message;
-      const { fromMs, toMs } = wanted.isHeld ? RETRY : OPEN_RETRY;
-      const stated = isPodiodError(error) && typeof error.retry === 'object' ? error.retry.afterMs : 0;
-      const backoff = Math.min(fromMs * 2 ** (attempts.count - 1), toMs);
-      const wait = wanted.isHeld ? Math.max(stated, backoff) : Math.min(Math.max(stated, backoff), toMs);
+      const limits = wanted.isHeld ? RETRY : OPEN_RETRY;
+      const longer = Math.max(statedWaitMs(error) ?? 0, backoffMs(attempts.count, limits));
+      const wait = wanted.isHeld ? longer : Math.min(longer, limits.toMs);
       attempts.nextAt = clock.monotonic() + wait;
       log.debug('missed changes could not be read', { app, item: itemId, error });
       if (wanted.isHeld) return;

@@ -1,8 +1,9 @@
 /** Missed changes are found and told (ARCHITECTURE.md, G7): at once where a number is left out, else by looking again. */
 
 import type { AppConfig, Config } from '../config/model.ts';
+import { backoffMs, isRateLimited, statedWaitMs } from '../core/backoff.ts';
 import { type Clock, sleep } from '../core/clock.ts';
-import { coerceError, isPodiodError, PodioError } from '../core/errors.ts';
+import { coerceError, PodioError } from '../core/errors.ts';
 import type { NewEvent } from '../core/event.ts';
 import type { HookRef } from '../core/hook.ts';
 import type { Log } from '../core/log.ts';
@@ -215,9 +216,8 @@ export async function makeRecovery(deps: RecoveryDeps): Promise<Recovery> {
     } catch (thrown) {
       const error = coerceError(thrown);
       if (!lease.usable()) throw error;
-      const statedMs = isPodiodError(error) && typeof error.retry === 'object' ? error.retry.afterMs : 0;
-      if (isPodiodError(error) && error.code === 'PODIO_RATE_LIMITED') {
-        // Nothing has failed: the budget does not allow it yet.
+      const statedMs = statedWaitMs(error) ?? 0;
+      if (isRateLimited(error)) {
         log.debug('catching up waits', { app: app.name, waitMs: statedMs });
         return Math.max(statedMs, SHORTEST_WAIT_MS);
       }
@@ -225,7 +225,7 @@ export async function makeRecovery(deps: RecoveryDeps): Promise<Recovery> {
       const first = state.lastError === undefined;
       state.lastError = error.message;
       log[first ? 'warn' : 'debug']('catching up failed', { app: app.name, error });
-      return Math.max(statedMs, Math.min(RETRY.fromMs * 2 ** (state.failures - 1), RETRY.toMs, everyMs));
+      return Math.max(statedMs, Math.min(backoffMs(state.failures, RETRY), everyMs));
     }
   };
 

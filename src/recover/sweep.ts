@@ -1,5 +1,6 @@
 import { type Clock, sleep } from '../core/clock.ts';
 import { PodioError } from '../core/errors.ts';
+import { inTurn } from '../core/in-turn.ts';
 import type { Range } from '../core/ledger.ts';
 import type { CallOptions, Identity, PodioClient } from '../podio/contract.ts';
 import type { Gaps, Recovery, Settings, Singleton } from '../store/contract.ts';
@@ -170,19 +171,4 @@ async function letArrive(clock: Clock, found: readonly Recovery[], signal: Abort
   if (times.length === 0) return;
   const age = clock.now() - Math.max(...times);
   if (age < ON_ITS_WAY_MS) await sleep(clock, Math.min(ON_ITS_WAY_MS, ON_ITS_WAY_MS - age), signal);
-}
-
-/** Answers in the order of the input, with so many in hand at a time. */
-async function inTurn<T, R>(
-  all: readonly T[],
-  atOnce: number,
-  work: (one: T) => Promise<R>,
-): Promise<readonly R[]> {
-  const results: R[] = [];
-  const entries = all.entries();
-  const worker = async (): Promise<void> => {
-    for (const [i, one] of entries) results[i] = await work(one);
-  };
-  await Promise.all(Array.from({ length: atOnce }, worker));
-  return results;
 }

@@ -4,6 +4,7 @@
  */
 import type { AppConfig } from '../config/model.ts';
 import { abortWith } from '../core/abort.ts';
+import { backoffMs, isRateLimited, statedWaitMs } from '../core/backoff.ts';
 import { type Clock, sleep } from '../core/clock.ts';
 import { coerceError, isPodiodError, PodioError, StoreError } from '../core/errors.ts';
 import type { NewEvent } from '../core/event.ts';
@@ -303,8 +304,7 @@ export function makeItemRuns(deps: ItemRunsDeps): ItemRuns {
   };
 
   const waitAfter = (reading: Reading, error: Error): number => {
-    const statedMs = isPodiodError(error) && typeof error.retry === 'object' ? error.retry.afterMs : 0;
-    // Nothing has failed: the budget does not allow it yet.
+    const statedMs = statedWaitMs(error) ?? 0;
     if (isRateLimited(error)) return Math.max(statedMs, 100);
     if (isPodiodError(error) && (error.code === 'PODIO_UNAVAILABLE' || error.code === 'PODIO_INVALID')) {
       reading.pageLimit = Math.max(
@@ -312,10 +312,9 @@ export function makeItemRuns(deps: ItemRunsDeps): ItemRuns {
         Math.floor(reading.pageLimit / 2),
       );
     }
-    const { fromMs, toMs } = error instanceof StoreError ? STORE_RETRY : RETRY;
     reading.failures += 1;
     reading.error = error.message;
-    return Math.max(statedMs, Math.min(fromMs * 2 ** (reading.failures - 1), toMs));
+    return Math.max(statedMs, backoffMs(reading.failures, error instanceof StoreError ? STORE_RETRY : RETRY));
   };
 
   /** Waits until the rule has worked off most of what it got. */
@@ -410,8 +409,6 @@ export function makeItemRuns(deps: ItemRunsDeps): ItemRuns {
       ),
   };
 }
-
-const isRateLimited = (error: Error): boolean => isPodiodError(error) && error.code === 'PODIO_RATE_LIMITED';
 
 /** Whether the condition looks at something that the list has left out. */
 const lacks = (item: Item, paths: readonly (readonly string[])[]): boolean =>

@@ -4,16 +4,16 @@
  * and looked at. So nothing is decided by what an event said, and a missed one can't make anything wrong: what is told is
  * what Podio has.
  */
-import type { AppConfig, Config } from '../config/model.ts';
+import type { Config } from '../config/model.ts';
 import { abortWith } from '../core/abort.ts';
-import { type Cancel, type Clock, sleep } from '../core/clock.ts';
-import { coerceError, isPodiodError, PodioError, StoreError } from '../core/errors.ts';
-import type { NewEvent, PodioEvent } from '../core/event.ts';
+import { type Backoff, backoffMs, isRateLimited, statedWaitMs } from '../core/backoff.ts';
+import { type Clock, sleep } from '../core/clock.ts';
+import { coerceError, PodioError, StoreError } from '../core/errors.ts';
+import type { NewEvent } from '../core/event.ts';
+import { inTurn } from '../core/in-turn.ts';
 import type { Log } from '../core/log.ts';
 import type { Item } from '../core/podio.ts';
-import { stampOf } from '../core/podio-time.ts';
 import type { Rule } from '../core/rule.ts';
-import { filtersFor } from '../language/podio-filter.ts';
 import {
   type CallOptions,
   type FieldDirectory,
@@ -25,8 +25,11 @@ import {
 import { isGone } from '../podio/errors.ts';
 import { stretch } from '../podio/pace.ts';
 import type { Journal, Settings, Singleton, Store, Timer, TimerSetting } from '../store/contract.ts';
-import { FIRST_PLACE, PAGE_LIMIT, readPage } from './item-pages.ts';
 import { lookAt, type Note } from './look.ts';
+import { editedSince, firstFilters, type LookThroughDeps, lookThrough } from './look-through.ts';
+import { readItems } from './read-items.ts';
+import { makeWaking } from './waking.ts';
+import { WatchList } from './watch-list.ts';
 import { lookKey, ruleKeyOf, timerKey, type Watch, watchesOf } from './watches.ts';
 
 export interface RuleTimersDeps {
@@ -88,13 +91,6 @@ interface KeptWatch {
 }
 type KeptRule = Readonly<Record<string, KeptWatch>>;
 
-/** An item that a rule has to look at. */
-interface LookNote {
-  readonly item: number;
-  readonly app: string;
-  readonly tries?: number;
-}
-
 const TIMERS_PREFIX = 'timers/';
 /** Up to where the journal has been gone through. */
 const TIMERS_CURSOR = 'timers-cursor';
@@ -104,8 +100,6 @@ const READ_LIMIT = 500;
 const KEEP_AFTER = 5000;
 /** Timers that are seen to together, and items that are asked for in one call. */
 const BATCH = 100;
-/** Fewer than these are read one by one: such calls are four times as many in an hour. */
-const WORTH_A_LIST = 4;
 /** Items looked at at the same time. */
 const AT_ONCE = 4;
 /** The wall clock can jump and a machine can sleep: it is looked at this often. */
@@ -119,23 +113,17 @@ const TRIES_OF_GONE = 3;
 /** What became due so shortly before the start was not missed. */
 const LATE_MS = 60_000;
 
-const backoff = (tries: number, { fromMs, toMs } = RETRY): number => Math.min(fromMs * 2 ** tries, toMs);
-const isRateLimited = (error: unknown): boolean =>
-  isPodiodError(error) && error.code === 'PODIO_RATE_LIMITED';
-const statedMs = (error: unknown): number =>
-  isPodiodError(error) && typeof error.retry === 'object' ? error.retry.afterMs : 0;
+/** How long to wait after a failure, or until the budget allows the call. */
+const waitAfter = (error: Error, failures: number, limits: Backoff = RETRY): number =>
+  Math.max(statedWaitMs(error) ?? 0, isRateLimited(error) ? SOONEST_MS : backoffMs(failures, limits));
 
 export function makeRuleTimers(deps: RuleTimersDeps): RuleTimers {
   const { store, podio, identities, clock } = deps;
   const { timers, journal, settings } = store;
   const log = deps.log.child({ module: 'schedule' });
-  const watches = watchesOf(deps.rules, deps.config().apps);
-  const byRule = Map.groupBy(watches, ruleKeyOf);
-  const byId = new Map(watches.map(watch => [`${ruleKeyOf(watch)} ${watch.id}`, watch]));
-  const ruleKeys = [...byRule.keys()];
-  const appIds = new Set(watches.map(({ app }) => app.id));
+  const watches = new WatchList(watchesOf(deps.rules, deps.config().apps));
   const kept = new Map<string, KeptRule>();
-  const sweeps = new Map<Watch, { lastSweepAt?: string; error?: string }>(watches.map(one => [one, {}]));
+  const sweeps = new Map<Watch, { lastSweepAt?: string; error?: string }>(watches.all.map(one => [one, {}]));
   const stopping = new AbortController();
   const running = new Set<Promise<void>>();
   /** Rules and items that are being looked at: one look at a time. */
@@ -174,11 +162,7 @@ export function makeRuleTimers(deps: RuleTimersDeps): RuleTimers {
         } catch (thrown) {
           if (signal.aborted) return;
           const error = coerceError(thrown);
-          const limits = error instanceof StoreError ? STORE_RETRY : RETRY;
-          const waitMs = Math.max(
-            statedMs(error),
-            isRateLimited(error) ? SOONEST_MS : backoff(failures, limits),
-          );
+          const waitMs = waitAfter(error, failures + 1, error instanceof StoreError ? STORE_RETRY : RETRY);
           if (!isRateLimited(error)) failures += 1;
           log[failures === 1 ? 'warn' : 'debug'](`${name} failed, trying again`, { waitMs, error });
           await sleep(clock, waitMs, signal).catch(() => {});
@@ -191,32 +175,6 @@ export function makeRuleTimers(deps: RuleTimersDeps): RuleTimers {
   };
 
   // ------------------------------------------------------------------------------------------ what may concern a rule
-
-  const rulesFor = (appId: number): readonly string[] =>
-    ruleKeys.filter(key => byRule.get(key)?.some(({ app }) => app.id === appId));
-
-  const looks = (itemId: number, app: AppConfig): readonly TimerSetting[] =>
-    rulesFor(app.id).map(rule => {
-      const value: LookNote = { item: itemId, app: app.name };
-      return { rule, key: lookKey(itemId), inMs: 0, value };
-    });
-
-  const appById = (id: number | undefined): AppConfig | undefined =>
-    id === undefined || !appIds.has(id) ? undefined : watches.find(({ app }) => app.id === id)?.app;
-
-  /** The app whose rules an event may concern. What an app's own hook tells, the hooks of its fields tell as well. */
-  const concerned = (event: PodioEvent): AppConfig | undefined => {
-    if (event.itemId === undefined) return undefined;
-    if (!['item.create', 'item.update', 'item.delete'].includes(event.type)) return undefined;
-    if (event.ref.type === 'app_field') {
-      const id = Number(event.ref.id);
-      return appById(
-        deps.fields.byId(id)?.appId ?? watches.find(({ app }) => app.name === event.app)?.app.id,
-      );
-    }
-    const isTold = event.source === 'recovered' || event.type === 'item.delete';
-    return event.ref.type === 'app' && isTold ? appById(Number(event.ref.id)) : undefined;
-  };
 
   /** Where the journal was left, and what of that is on disk: behind by events that concern nobody here. */
   const cursor = { at: 0, kept: 0 };
@@ -232,9 +190,9 @@ export function makeRuleTimers(deps: RuleTimersDeps): RuleTimers {
     const { entries, upTo } = await journal.read({ after, limit: READ_LIMIT });
     const found = new Map<string, TimerSetting>();
     for (const { event } of entries) {
-      const app = concerned(event);
+      const app = watches.concerned(event, deps.fields);
       if (app === undefined || event.itemId === undefined) continue;
-      for (const timer of looks(event.itemId, app)) found.set(`${timer.rule} ${timer.key}`, timer);
+      for (const timer of watches.looks(event.itemId, app)) found.set(`${timer.rule} ${timer.key}`, timer);
     }
     // The timers first: a crash between the two sets them again.
     await timers.set([...found.values()]);
@@ -247,14 +205,14 @@ export function makeRuleTimers(deps: RuleTimersDeps): RuleTimers {
   // ------------------------------------------------------------------------------------------ what is due
 
   const seeToDue = async (): Promise<void> => {
-    const due = await timers.due(ruleKeys, BATCH);
+    const due = await timers.due(watches.ruleKeys, BATCH);
     if (due.length === 0) {
-      const next = (await timers.next(ruleKeys)) ?? LONGEST_WAIT_MS;
+      const next = (await timers.next(watches.ruleKeys)) ?? LONGEST_WAIT_MS;
       if (next > 0) await dueWake.rest(Math.min(next, LONGEST_WAIT_MS), signal);
       return;
     }
     const now = store.now();
-    const byApp = Map.groupBy(due, appOf);
+    const byApp = Map.groupBy(due, timer => watches.appOf(timer));
     // Whatever the rule does not wait for any more.
     const unwanted = byApp.get(undefined) ?? [];
     await timers.clear(unwanted);
@@ -267,7 +225,14 @@ export function makeRuleTimers(deps: RuleTimersDeps): RuleTimers {
     const itemsWanted = [...new Set(some.map(({ value }) => (value as Note).item))];
     let found: ReadonlyMap<number, Item | 'gone' | Error>;
     try {
-      found = await readItems(app, itemsWanted);
+      const appId = deps.config().apps.get(app)?.id ?? watches.appNamed(app)?.id;
+      found =
+        appId === undefined
+          ? new Map()
+          : await readItems(podio.items, identityOf(app), appId, itemsWanted, {
+              priority: 'recovery',
+              signal,
+            });
     } catch (thrown) {
       if (signal.aborted) throw thrown;
       found = new Map(itemsWanted.map(id => [id, coerceError(thrown)]));
@@ -292,13 +257,6 @@ export function makeRuleTimers(deps: RuleTimersDeps): RuleTimers {
     });
   };
 
-  /** The app may be called otherwise than it was. */
-  const appOf = ({ rule, key, value }: Timer): string | undefined => {
-    const { item, app } = value as Note;
-    if (key !== lookKey(item)) return byId.get(`${rule} ${key.split('/')[0]}`)?.app.name;
-    return byRule.get(rule)?.some(watch => watch.app.name === app) ? app : undefined;
-  };
-
   const putOff = async (group: readonly Timer[], error: Error): Promise<void> => {
     for (const { rule, key } of group) {
       const place = `${rule} ${key}`;
@@ -306,7 +264,7 @@ export function makeRuleTimers(deps: RuleTimersDeps): RuleTimers {
     }
     // One identity's budget says nothing of another's, and that it is used up nothing of the item.
     if (isRateLimited(error)) {
-      const inMs = Math.max(statedMs(error), SOONEST_MS);
+      const inMs = waitAfter(error, 0);
       await timers.set(group.map(({ rule, key, value }) => ({ rule, key, inMs, value })));
       return;
     }
@@ -314,7 +272,7 @@ export function makeRuleTimers(deps: RuleTimersDeps): RuleTimers {
       group.map(({ rule, key, value }) => {
         const tries = (value as Note).tries ?? 0;
         if (tries === 0) log.warn('an item that is due can not be read, trying again', { rule, key, error });
-        const inMs = Math.max(statedMs(error), backoff(tries));
+        const inMs = waitAfter(error, tries + 1);
         return { rule, key, inMs, value: { ...(value as Note), tries: tries + 1 } };
       }),
     );
@@ -326,44 +284,9 @@ export function makeRuleTimers(deps: RuleTimersDeps): RuleTimers {
     if (!isOver) return putOff(group, new Error('the item is not there'));
     const [{ rule, value } = { rule: '', value: undefined }] = group;
     const itemId = (value as Note).item;
-    const all = (byRule.get(rule) ?? []).map(watch => timerKey(watch, itemId));
+    const all = watches.of(rule).map(watch => timerKey(watch, itemId));
     await timers.clear([...group, ...(await timers.get(rule, all))]);
     notLate([...group, ...all.map(key => ({ rule, key }))]);
-  };
-
-  /** One call for many, one for each of a few. What a list leaves out is asked for by itself. */
-  const readItems = async (
-    app: string,
-    ids: readonly number[],
-  ): Promise<ReadonlyMap<number, Item | 'gone' | Error>> => {
-    const as = identityOf(app);
-    const appId = deps.config().apps.get(app)?.id ?? appIdNamed(app);
-    const call: CallOptions = { priority: 'recovery', signal };
-    const found = new Map<number, Item | 'gone' | Error>();
-    if (appId === undefined) return found;
-    if (ids.length >= WORTH_A_LIST) {
-      const filters = { item_id: ids };
-      const body = {
-        filters,
-        limit: ids.length,
-        offset: 0,
-        remember: false,
-        sort_by: 'item_id',
-        sort_desc: false,
-      };
-      const { items } = await podio.items.filter(as, appId, body, { ...call, whole: true });
-      for (const item of items)
-        if (ids.includes(item.item_id))
-          found.set(item.item_id, { ...item, app: item.app ?? { app_id: appId } });
-    }
-    for (const id of ids.filter(one => !found.has(one))) {
-      try {
-        found.set(id, await podio.items.get(as, id, call));
-      } catch (thrown) {
-        found.set(id, isGone(thrown) ? 'gone' : coerceError(thrown));
-      }
-    }
-    return found;
   };
 
   const notLate = (seenTo: readonly Pick<Timer, 'rule' | 'key'>[]): void => {
@@ -374,9 +297,6 @@ export function makeRuleTimers(deps: RuleTimersDeps): RuleTimers {
     const times = [...late.values()].filter(({ rule }) => rule === key).map(({ since }) => since);
     return times.length === 0 ? {} : { lateSince: new Date(Math.min(...times)).toISOString() };
   };
-
-  const appIdNamed = (name: string): number | undefined =>
-    watches.find(({ app }) => app.name === name)?.app.id;
 
   const oneByOne = <T>(key: string, work: () => Promise<T>): Promise<T> => {
     const before = chains.get(key) ?? Promise.resolve();
@@ -399,9 +319,9 @@ export function makeRuleTimers(deps: RuleTimersDeps): RuleTimers {
     priority: CallOptions['priority'] = 'recovery',
   ): Promise<void> => {
     const itemId = item.item_id;
-    const own = (byRule.get(rule) ?? []).filter(
-      watch => watch.app.name === app && (only === undefined || watch === only),
-    );
+    const own = watches
+      .of(rule)
+      .filter(watch => watch.app.name === app && (only === undefined || watch === only));
     const notes = new Map(
       (
         await timers.get(
@@ -453,7 +373,7 @@ export function makeRuleTimers(deps: RuleTimersDeps): RuleTimers {
     const { catchUp } = deps.config();
     const as = identities.forApp(watch.app.name);
     if (as === undefined) return catchUp.everyMs;
-    const sharing = watches.filter(({ app }) => {
+    const sharing = watches.all.filter(({ app }) => {
       const other = identities.forApp(app.name);
       return other !== undefined && identityKey(other) === identityKey(as);
     });
@@ -461,65 +381,24 @@ export function makeRuleTimers(deps: RuleTimersDeps): RuleTimers {
   };
 
   const sweep = async (watch: Watch): Promise<void> => {
-    const { rule, app, trigger, field } = watch;
-    const as = identityOf(app.name);
-    const call: CallOptions = { priority: 'background', signal };
+    const { app } = watch;
     const { since, swept } = keptOf(watch);
     const begunAt = podioTime(store.now());
-    const lastEdit = (from: number) => ({ last_edit_on: { from: stampOf(from) } });
-    const filters = await (async () => {
-      if (swept !== undefined) return lastEdit(swept - deps.config().catchUp.overlapMs);
-      const { fields } = await podio.apps.get(as, app.id, call);
-      const named = () =>
-        fields.find(({ external_id: id, field_id }) => id === field || String(field_id) === field);
-      const ask = (operator: string, value: unknown) =>
-        filtersFor([{ path: ['fields', field], operator, value }], named, {
-          now: clock.now(),
-          zone: rule.timezone,
-        });
-      // The first time: only what can be due from now on.
-      if (trigger.kind === 'lasted')
-        return { ...ask('in', trigger.to), ...lastEdit(podioTime(since - trigger.forMs) - 1000) };
-      const { days, ms } = trigger.at;
-      const day = new Date(since - days * 86_400_000 - ms - 2 * 86_400_000).toISOString().slice(0, 10);
-      return ask('gte', day);
-    })();
-    const given = new Set<number>();
-    for (let place = FIRST_PLACE, last = false; !last; ) {
-      signal.throwIfAborted();
-      const now = store.now();
-      const page = await readPage(
-        (offset, limit) =>
-          podio.items.filter(
-            as,
-            app.id,
-            { sort_by: 'item_id', sort_desc: false, limit, offset, remember: false, filters },
-            { ...call, whole: true },
-          ),
-        place,
-        given,
-        PAGE_LIMIT,
-      );
-      await inTurn(page.items, AT_ONCE, async listed => {
-        const item = { ...listed, app: listed.app ?? { app_id: app.id } };
-        // Where it is known already it costs nothing, else calls: as many as the budget has.
-        for (let isSeen = false; !isSeen; ) {
-          try {
-            await oneByOne(`${ruleKeyOf(watch)} ${item.item_id}`, () =>
-              look(ruleKeyOf(watch), app.name, item, now, watch, 'background'),
-            );
-            isSeen = true;
-          } catch (error) {
-            // Deleted meanwhile.
-            isSeen = isGone(error);
-            if (!isSeen && !isRateLimited(error)) throw error;
-            if (!isSeen) await sleep(clock, Math.max(100, statedMs(error)), signal);
-          }
-        }
-      });
-      place = page.next;
-      last = page.last;
-    }
+    const through: LookThroughDeps = {
+      ...podio,
+      as: identityOf(app.name),
+      call: { priority: 'background', signal },
+      clock,
+      now: () => store.now(),
+    };
+    const filters =
+      swept === undefined
+        ? await firstFilters(through, watch, since, podioTime)
+        : editedSince(swept - deps.config().catchUp.overlapMs);
+    const rule = ruleKeyOf(watch);
+    await lookThrough(through, app.id, filters, (item, askedAt) =>
+      oneByOne(`${rule} ${item.item_id}`, () => look(rule, app.name, item, askedAt, watch, 'background')),
+    );
     await keep(watch, { swept: begunAt });
   };
 
@@ -543,16 +422,16 @@ export function makeRuleTimers(deps: RuleTimersDeps): RuleTimers {
     async start(goesOn = false) {
       for (const rule of await timers.rules()) {
         // Of a rule that waits for nothing any more, or is gone.
-        if (!byRule.has(rule)) await timers.drop(rule);
+        if (!watches.byRule.has(rule)) await timers.drop(rule);
       }
-      for (const [place, { rule }] of late) if (!byRule.has(rule)) late.delete(place);
+      for (const [place, { rule }] of late) if (!watches.byRule.has(rule)) late.delete(place);
       for (const key of (await settings.list(TIMERS_PREFIX)).keys())
-        if (!byRule.has(key.slice(TIMERS_PREFIX.length))) await settings.delete(key);
-      if (watches.length === 0 || stopping.signal.aborted) return;
+        if (!watches.byRule.has(key.slice(TIMERS_PREFIX.length))) await settings.delete(key);
+      if (watches.all.length === 0 || stopping.signal.aborted) return;
       const lease = await store.singleton('timers');
       signal = AbortSignal.any([lease.signal, stopping.signal]);
       upSince = goesOn ? Number.NEGATIVE_INFINITY : store.now() - LATE_MS;
-      for (const [rule, own] of byRule) {
+      for (const [rule, own] of watches.byRule) {
         const before = ((await settings.get(TIMERS_PREFIX + rule)) ?? {}) as KeptRule;
         // In what is now the future: the clock was ahead when it was first loaded, and would keep all until then from being told.
         const sinceOf = (id: string): number => Math.min(before[id]?.since ?? store.now(), store.now());
@@ -572,25 +451,25 @@ export function makeRuleTimers(deps: RuleTimersDeps): RuleTimers {
       signal.addEventListener('abort', () => pulses.unsubscribe());
       loop('reading what has happened', readJournal);
       loop('seeing to what is due', seeToDue);
-      for (const watch of watches) loop(`looking at ${watch.app.name}`, sweepAgain(watch, { yes: true }));
+      for (const watch of watches.all) loop(`looking at ${watch.app.name}`, sweepAgain(watch, { yes: true }));
     },
     async stop() {
       abortWith(stopping, new Error('podiod is stopping'));
       await Promise.all(running);
       // What it costs to leave this out is reading some events again.
-      if (watches.length > 0) await keepCursor().catch(() => {});
+      if (watches.all.length > 0) await keepCursor().catch(() => {});
     },
     wrote(itemId, appId) {
-      const app = appById(appId);
+      const app = watches.appById(appId);
       if (app === undefined || stopping.signal.aborted) return;
-      timers.set(looks(itemId, app)).then(
+      timers.set(watches.looks(itemId, app)).then(
         () => dueWake.wake(),
         // The next look at the app finds it.
         error => log.debug('own write not looked at', { itemId, error: coerceError(error) }),
       );
     },
     status: () =>
-      watches.map(watch => ({
+      watches.all.map(watch => ({
         rule: watch.rule.name,
         key: ruleKeyOf(watch),
         app: watch.app.name,
@@ -598,39 +477,4 @@ export function makeRuleTimers(deps: RuleTimersDeps): RuleTimers {
         ...lateOf(ruleKeyOf(watch)),
       })),
   };
-}
-
-/** A wake-up that comes before anybody rests is not lost. */
-function makeWaking(clock: Clock) {
-  let isDue = false;
-  let end = (): void => {};
-  return {
-    wake(): void {
-      isDue = true;
-      end();
-    },
-    /** Until it is woken, a stop or the time is over. */
-    rest: (ms: number, signal: AbortSignal): Promise<void> =>
-      new Promise(resolve => {
-        let cancel: Cancel = () => {};
-        end = () => {
-          cancel();
-          signal.removeEventListener('abort', end);
-          isDue = false;
-          end = () => {};
-          resolve();
-        };
-        if (isDue || signal.aborted) return end();
-        cancel = clock.after(ms, end);
-        signal.addEventListener('abort', end);
-      }),
-  };
-}
-
-async function inTurn<T>(all: readonly T[], atOnce: number, work: (one: T) => Promise<void>): Promise<void> {
-  const entries = all.values();
-  const worker = async (): Promise<void> => {
-    for (const one of entries) await work(one);
-  };
-  await Promise.all(Array.from({ length: Math.min(atOnce, all.length) }, worker));
 }

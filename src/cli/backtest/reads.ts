@@ -2,6 +2,7 @@
 import { appendFileSync, closeSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { AdminClient } from '../../admin/client.ts';
+import { backoffMs, statedWaitMs } from '../../core/backoff.ts';
 import { type Clock, sleep } from '../../core/clock.ts';
 import { coerceError, isPodiodError, PodioError, UsageError } from '../../core/errors.ts';
 import { type Call, type Identity, identityKey, type PodioClient } from '../../podio/contract.ts';
@@ -42,8 +43,8 @@ const AWAY_MS = 60_000;
 
 /** As background work. What can't be made now is made when it can. */
 export function patiently(request: Request, { clock, signal, onWait, onGiveUp }: Patience): Request {
-  const msOf = ({ retry }: PodioError, failures: number): number =>
-    typeof retry === 'object' ? retry.afterMs : Math.min(RETRY.fromMs * 2 ** failures, RETRY.toMs);
+  const msOf = (error: PodioError, failures: number): number =>
+    statedWaitMs(error) ?? backoffMs(failures + 1, RETRY);
   return async (as, call) => {
     /** Since when, while Podio is away; the first error tells why, later ones may only say that none was made. */
     let away: { readonly since: number; readonly error: PodioError } | undefined;
