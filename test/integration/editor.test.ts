@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect } from 'chai';
+import * as fc from 'fast-check';
 import { editorSchema, type JsonSchema, patternsOf } from '../../src/cli/pull/editor-schema.ts';
 import type { AppConfig } from '../../src/config/model.ts';
 import type { CatalogField } from '../../src/core/catalog.ts';
@@ -245,11 +246,12 @@ rules:
       - { app: "*", events: item.update }
       - { app: deals, fields: [stage, 21] }
       - { app: "l*d*", fields: [worth] }
-      - { app: "*e*l*", fields: [anything] }
+      - { app: "*e*l*", fields: [stage] }
+      - { app: "x*y*z*", fields: [anything] }
       - { app: deals, date: due, at: -1d }
       - { app: deals, date: 23 }
       - { schedule: "0 9 * * *", items: { app: leads, where: { fields.status: Open, item.title: x, fields.anything: 1 } } }
-    where: { fields.status: [Open, Lost], changes.status.to: { ne: Won }, fields.other: 5, any: [{ fields.stage: x }] }
+    where: { fields.status: [Open, Lost], changes.status.to: { ne: Won }, fields.other: 5, any: [{ fields.stage: x, all: { item.title: y } }], not: { fields.worth: { gt: 5 } } }
     steps: [audit, { field-change-filter: { field: whatever }, when: { fields.status: Anything } }]
 `);
       expect(problems).to.deep.equal([]);
@@ -298,14 +300,16 @@ rules:
         fields: [stage]
       - app: [deals, "*ds"]
         fields: { stauts: { to: Won } }
+      - app: "*e*d*s"
+        fields: [stage]
     steps: [x]
 `);
-      expect([...new Set(problems.map(({ line }) => line))]).to.have.members([11, 13, 15, 17]);
+      expect([...new Set(problems.map(({ line }) => line))]).to.have.members([11, 13, 15, 17, 19]);
     });
 
     it('offers the dates of the app, the fields that a condition can ask for, and their options', async () => {
       const on = `${BASE}rules:\n  a:\n    on:\n`;
-      for (const app of ['deals', '[deals]', '"d*"', '"d*l*"']) {
+      for (const app of ['deals', '[deals]', '"d*"', '"d*l*"', '"*e*l*"']) {
         const trigger = `      app: ${app}\n      date: `;
         expect(await completeHere(`${on}${trigger}|\n`), app)
           .to.include('due')
@@ -319,6 +323,16 @@ rules:
         'Open',
         'Won',
       ]);
+      for (const within of [
+        'any:\n        - |\n',
+        'all:\n        - |\n',
+        'not:\n        |\n',
+        'not:\n        any:\n          |\n',
+      ])
+        expect(await completeHere(`${rule}    where:\n      ${within}`), within).to.include('fields.status');
+      expect(await completeHere(`${rule}    where:\n      any:\n        - fields.status: |\n`)).to.include(
+        'Won',
+      );
       expect(
         await completeHere(`${rule}    steps:\n      - audit:\n        when:\n          |\n`),
       ).to.include('fields.status');
@@ -328,30 +342,75 @@ rules:
         .and.not.include('fields.stage');
     });
 
-    it('is no larger than an editor can take where there are many fields', () => {
-      const count = 40;
-      const fieldsOf = (app: number): CatalogField[] =>
-        Array.from({ length: 20 }, (_, n) => ({
-          id: app * 100 + n,
-          externalId: `field-${n}-of-${app}`,
-          label: `Field ${n}`,
-          status: 'active',
-          type: 'number',
+    it('is no larger than an editor can take where there are many apps and fields', () => {
+      const count = 200;
+      const lengthWhere = (nameOf: (app: number, n: number) => string): number => {
+        const types = ['text', 'category', 'date', 'money', 'number'];
+        const options = [1, 2, 3, 4].map(id => ({ id, text: `Option ${id}` }));
+        const fieldsOf = (app: number): CatalogField[] =>
+          Array.from({ length: 20 }, (_, n) =>
+            field(app * 100 + n, nameOf(app, n), `Field ${n}`, types[n % 5] ?? '', { options }),
+          );
+        const all = Array.from({ length: count }, (_, n) => ({
+          name: `client-${n}`,
+          id: n,
+          fields: fieldsOf(n),
         }));
-      const all = Array.from({ length: count }, (_, n) => ({ name: `app-${n}`, id: n, fields: fieldsOf(n) }));
-      const catalog = new Map(all.map(one => [one.name, { ...one, itemName: 'Item' }]));
-      const apps = new Map(all.map(({ name, id }) => [name, { name, id, fields: {} } as AppConfig]));
-      const base = JSON.parse(readFileSync(new URL('config/podiorc.schema.json', ROOT), 'utf8'));
-      const { length } = JSON.stringify(editorSchema(base as JsonSchema, apps, { apps: catalog }));
-      expect(length).to.be.below(count * 20 * 4000);
+        const catalog = new Map(all.map(one => [one.name, { ...one, itemName: 'Item' }]));
+        const apps = new Map(all.map(({ name, id }) => [name, appOf(name, id)]));
+        const base = JSON.parse(readFileSync(new URL('config/podiorc.schema.json', ROOT), 'utf8'));
+        return JSON.stringify(editorSchema(base as JsonSchema, apps, { apps: catalog })).length;
+      };
+      expect(lengthWhere((app, n) => `field-${n}-of-${app}`)).to.be.below(count * 20 * 1200);
+      // Apps of a kind, one for each client.
+      expect(lengthWhere((_, n) => `field-${n}`)).to.be.below(600_000);
     });
 
-    it('knows which patterns with a star or two a name fits', () => {
+    it('knows which patterns a name fits', () => {
       const fits = (pattern: string, name: string) => new RegExp(patternsOf(name), 'u').test(pattern);
-      const yes = ['*', 'cl*', '*-a', 'c*a', 'client-a*', '**', '*ent*', 'c*-*', '*n*a', 'client-a**'];
-      const no = ['client-a', 'client-*-*', '*b*', 'x*', '*x', '*a*t*', 'client-a*a', '*tn*', ''];
+      const yes = [
+        '*',
+        'cl*',
+        '*-a',
+        'c*a',
+        'client-a*',
+        '**',
+        '*ent*',
+        'c*-*',
+        '*n*a',
+        'client-a**',
+        'c*e*-*',
+      ];
+      const no = [
+        'client-a',
+        'client-*-*',
+        '*b*',
+        'x*',
+        '*x',
+        '*a*t*',
+        'client-a*a',
+        '*tn*',
+        '',
+        'c*n*e*',
+        '*a*a*a',
+      ];
       expect(yes.filter(pattern => !fits(pattern, 'client-a'))).to.deep.equal([]);
       expect(no.filter(pattern => fits(pattern, 'client-a'))).to.deep.equal([]);
+    });
+
+    it('knows of any pattern what the config makes of it', () => {
+      const letter = fc.constantFrom('a', 'b', '-');
+      const name = fc.array(letter, { minLength: 1, maxLength: 6 }).map(letters => letters.join(''));
+      const pattern = fc
+        .array(fc.oneof(letter, fc.constant('*')), { maxLength: 7 })
+        .map(parts => parts.join(''));
+      fc.assert(
+        fc.property(name, pattern, (app, glob) => {
+          const wanted = glob.includes('*') && new RegExp(`^${glob.replaceAll('*', '.*')}$`).test(app);
+          expect(new RegExp(patternsOf(app), 'u').test(glob)).to.equal(wanted);
+        }),
+        { numRuns: 1000 },
+      );
     });
 
     it('offers fields to a step, and external ids to an alias', async () => {

@@ -6,16 +6,21 @@ export interface JsonSchema {
   [key: string]: unknown;
 }
 
-/** What stands for any value; the config is checked by `podiod check`, an editor shall not be stricter. */
-const INTERPOLATED: JsonSchema = { type: 'string', pattern: '\\$\\{' };
-
 interface NamedField {
   /** Alias or external id. */
   readonly name: string;
   readonly field: CatalogField;
 }
 
-/** @param base config/podiorc.schema.json, which is left as it is. */
+interface KnownApp {
+  readonly name: string;
+  readonly fields: readonly NamedField[];
+}
+
+/**
+ * @param base config/podiorc.schema.json, which is left as it is. Whatever belongs to an app, a field or its options stands once
+ * under `definitions`, wherever it can be said: an editor reads the whole file at each start, of 200 apps too.
+ */
 export function editorSchema(
   base: JsonSchema,
   apps: ReadonlyMap<string, AppConfig>,
@@ -28,49 +33,235 @@ export function editorSchema(
       ? [{ app, definition, fields: namedFields(app, definition.fields.filter(isThere)) }]
       : [];
   });
+  const ofApps = known.map(({ app: { name }, fields }): KnownApp => ({ name, fields }));
   const all = [...new Map(known.flatMap(({ fields }) => fields.map(one => [one.name, one]))).values()];
 
   const rule = at(schema, 'properties', 'rules', 'additionalProperties', 'properties');
+  const shared = new Shared(isSchema(schema.definitions) ? schema.definitions : {});
+  const parts = makeParts(shared, at(rule, 'where', 'additionalProperties'));
+
+  const onFields = { allOf: [shared.as('fields-by-app', { allOf: ofApps.flatMap(parts.fieldsOfTrigger) })] };
+  const onDates = { allOf: [shared.as('dates-by-app', { allOf: ofApps.flatMap(parts.dateOfTrigger) })] };
+  const names = shared.as('apps', { type: 'string', enum: [...apps.keys()] });
   for (const trigger of appTriggers(at(rule, 'on'))) {
     const properties = at(trigger, 'properties');
-    properties.app = withChoices(at(properties, 'app'), [...apps.keys()]);
-    const choices = 'date' in properties ? dateChoices : fieldChoices;
-    trigger.allOf = known.flatMap(({ app, fields }) => choices(app.name, fields));
+    const app = at(properties, 'app');
+    properties.app = { ...app, anyOf: [names, ...(app.anyOf as JsonSchema[])] };
+    Object.assign(trigger, 'date' in properties ? onDates : onFields);
   }
+  const itemsBy = { allOf: [shared.as('items-by-app', { allOf: ofApps.map(parts.itemsOf) })] };
   for (const items of itemTriggers(at(rule, 'on'))) {
     const properties = at(items, 'properties');
-    properties.app = { ...at(properties, 'app'), anyOf: [{ enum: [...apps.keys()] }, {}] };
-    items.allOf = known.map(({ app, fields }) =>
-      onlyWhere({ const: app.name }, { where: { properties: testsOn(fields, ['fields']) } }),
-    );
+    properties.app = { ...at(properties, 'app'), anyOf: [names, {}] };
+    properties.where = withoutTests(at(properties, 'where'));
+    Object.assign(items, itemsBy);
   }
   // Whose events they are about can't be told here, so all fields are offered.
-  const step = (at(rule, 'steps', 'items').anyOf as readonly JsonSchema[]).filter(isSchema)[0] ?? {};
-  const offered = testsOn(
+  const condition = parts.condition(
+    'condition',
     known.flatMap(({ fields }) => fields),
     ['fields', 'changes'],
   );
-  for (const condition of [at(rule, 'where'), at(step, 'properties', 'when')]) condition.properties = offered;
-  schema.definitions = {
-    ...(isSchema(schema.definitions) ? schema.definitions : {}),
-    [ANY_TEST]: at(rule, 'where', 'additionalProperties'),
-    ...Object.fromEntries(known.map(({ app: { name } }) => [`patterns-${name}`, patternOf(name)])),
-  };
-  suggestInSteps(at(rule, 'steps', 'items'), all);
+  const step = (at(rule, 'steps', 'items').anyOf as readonly JsonSchema[]).filter(isSchema)[0] ?? {};
+  const steps = at(step, 'properties');
+  rule.where = { ...withoutTests(at(rule, 'where')), ...condition };
+  steps.when = { ...withoutTests(at(steps, 'when')), ...condition };
+  suggestInSteps(at(rule, 'steps', 'items'), parts.fieldAmong(shared.add('fields', namesOf(all))));
+
+  const anyApp = at(schema, 'properties', 'apps', 'additionalProperties');
   at(schema, 'properties', 'apps').properties = Object.fromEntries(
-    known.map(({ app, definition }) => [
-      app.name,
-      {
-        ...at(schema, 'properties', 'apps', 'additionalProperties'),
-        description: `${definition.name}: ${definition.fields.filter(isThere).length} fields, one item is a ${definition.itemName}.`,
-        properties: {
-          ...at(schema, 'properties', 'apps', 'additionalProperties', 'properties'),
-          fields: aliasesSchema(definition.fields.filter(isThere)),
+    known.map(({ app, definition }) => {
+      const fields = definition.fields.filter(isThere);
+      const ids = namesOf(fields.map(field => ({ name: field.externalId, field })));
+      const aliases = parts.fieldAmong(shared.add(`fields-${app.name}`, ids));
+      return [
+        app.name,
+        {
+          ...anyApp,
+          description: `${definition.name}: ${fields.length} fields, one item is a ${definition.itemName}.`,
+          properties: {
+            ...at(anyApp, 'properties'),
+            fields: {
+              type: 'object',
+              description: 'Names of your own for fields: alias to external id.',
+              additionalProperties: aliases,
+            },
+          },
         },
-      },
-    ]),
+      ];
+    }),
   );
+  schema.definitions = shared.definitions;
   return { ...schema, title: 'podiod config, with its apps' };
+}
+
+/** Schemas that stand once under `definitions`, each under a name that says whose it is. */
+class Shared {
+  readonly definitions: Record<string, unknown>;
+  readonly #byContent = new Map<string, JsonSchema>();
+
+  constructor(before: JsonSchema) {
+    this.definitions = { ...before };
+  }
+
+  /** What is the same as one before becomes that one: of 200 apps for 200 clients most fields are. */
+  add(name: string, schema: JsonSchema): JsonSchema {
+    const content = JSON.stringify(schema);
+    const before = this.#byContent.get(content);
+    if (before) return before;
+    let free = name;
+    for (let n = 2; free in this.definitions; n++) free = `${name}-${n}`;
+    const ref = this.as(free, schema);
+    this.#byContent.set(content, ref);
+    return ref;
+  }
+
+  /** By this name, which others may have used already. */
+  as(name: string, schema: JsonSchema): JsonSchema {
+    this.definitions[name] = schema;
+    return refTo(name);
+  }
+}
+
+const refTo = (name: string): JsonSchema => ({ $ref: `#/definitions/${name}` });
+
+/** What stands for any value; the config is checked by `podiod check`, an editor shall not be stricter. */
+const INTERPOLATED: JsonSchema = { type: 'string', pattern: '\\$\\{' };
+
+/** A name that stands for fields of several apps has a description for each, and nobody reads more than these. */
+const MAX_DESCRIPTIONS = 3;
+
+/** @param test whatever a condition takes for one path */
+function makeParts(shared: Shared, test: JsonSchema) {
+  const anyTest = shared.as('any-test', test);
+  const anyChange = shared.as('any-change', { type: ['object', 'null'] });
+  const otherOption = shared.as('other-option', {
+    anyOf: [
+      { type: 'integer', description: "An option's id." },
+      { type: 'boolean' },
+      { type: 'null', description: 'Empty.' },
+      INTERPOLATED,
+    ],
+  });
+  const otherField = shared.as('other-field', {
+    anyOf: [{ type: 'integer' }, { type: 'string', pattern: '^[0-9]+$' }, INTERPOLATED],
+  });
+
+  const fieldAmong = (names: JsonSchema): JsonSchema => ({ anyOf: [names, otherField] });
+
+  /** One of the options, or several. Undefined where there are none: a value of any other field is nobody's business here. */
+  const choice = (field: CatalogField): JsonSchema | undefined => {
+    const options = openOptions(field);
+    if (options === undefined || options.length === 0) return undefined;
+    const texts = { enum: options.map(({ text }) => text) };
+    const one = shared.add(`option-of-${field.externalId}`, { anyOf: [texts, otherOption] });
+    return shared.add(`options-of-${field.externalId}`, { anyOf: [one, { type: 'array', items: one }] });
+  };
+
+  const change = (field: CatalogField): JsonSchema => {
+    const values = choice(field);
+    if (!values) return anyChange;
+    return shared.add(`change-of-${field.externalId}`, {
+      anyOf: [{ type: 'object', properties: { from: values, to: values } }, { type: 'null' }],
+    });
+  };
+
+  /** @param isStrict an option that the field does not have is none: of several apps, another one may have it */
+  const changed = ({ name, fields }: KnownApp, isStrict: boolean): JsonSchema => {
+    const changeOf = (field: CatalogField): JsonSchema => {
+      const own = change(field);
+      const asks = isStrict || own === anyChange ? own : { anyOf: [own, {}] };
+      return { description: describe(field), ...asks };
+    };
+    const names = shared.add(`fields-${name}`, namesOf(fields));
+    return shared.add(`changed-${isStrict ? '' : 'among-'}${name}`, {
+      anyOf: [
+        { type: 'array', items: fieldAmong(names) },
+        {
+          type: 'object',
+          properties: Object.fromEntries(fields.map(one => [one.name, changeOf(one.field)])),
+          // By field id too.
+          patternProperties: { '^[0-9]+$': {} },
+          additionalProperties: false,
+        },
+      ],
+    });
+  };
+
+  /** The app is one of a list, or fits a pattern. */
+  const isAmong = (app: string): JsonSchema => {
+    const pattern = shared.add(`patterns-${app}`, { type: 'string', pattern: patternsOf(app) });
+    return shared.add(`among-${app}`, {
+      anyOf: [pattern, { type: 'array', contains: { anyOf: [{ const: app }, pattern] } }],
+    });
+  };
+
+  const conditions = new Map<string, JsonSchema>();
+
+  /** The tests of a condition on these fields: what is offered, and anything else that the condition takes. */
+  const condition = (
+    name: string,
+    fields: readonly NamedField[],
+    roots: readonly ('fields' | 'changes')[],
+  ): JsonSchema => {
+    const keys = roots.flatMap(root =>
+      root === 'fields' ? ['fields.NAME'] : ['changes.NAME.from', 'changes.NAME.to'],
+    );
+    // Of several apps, fields of one name may differ.
+    const tests = Array.from(
+      Map.groupBy(fields, one => one.name),
+      ([field, same]) => {
+        const choices = [...new Set(same.flatMap(one => choice(one.field) ?? []))];
+        const descriptions = [...new Set(same.map(one => describe(one.field)))];
+        const description = descriptions.slice(0, MAX_DESCRIPTIONS).join('; ');
+        const asks = choices.length === 0 ? anyTest : { anyOf: [...choices, anyTest] };
+        return [field, { description, ...asks }] as const;
+      },
+    );
+    const content = JSON.stringify([keys, tests]);
+    const before = conditions.get(content);
+    if (before) return before;
+    const self = refTo(name);
+    conditions.set(content, self);
+    const several = { anyOf: [{ type: 'array', items: self }, self] };
+    return shared.as(name, {
+      type: 'object',
+      properties: {
+        all: { description: 'All of these must hold.', ...several },
+        any: { description: 'One of these must hold.', ...several },
+        not: { description: 'This must not hold.', ...self },
+        ...Object.fromEntries(
+          keys.flatMap(key => tests.map(([field, asks]) => [key.replace('NAME', () => field), asks])),
+        ),
+      },
+      additionalProperties: anyTest,
+    });
+  };
+
+  return {
+    fieldAmong,
+    condition,
+
+    /**
+     * A trigger of one app alone knows its fields, and their options. Of several apps each says that the field has to be one of
+     * its own, so one that all have is left. Options are offered only, since one that another app has is fine.
+     */
+    fieldsOfTrigger: (app: KnownApp): readonly JsonSchema[] => [
+      onlyWhere({ const: app.name }, { fields: changed(app, true) }),
+      onlyWhere(isAmong(app.name), { fields: changed(app, false) }),
+    ],
+
+    /** Likewise, of dates. */
+    dateOfTrigger({ name, fields }: KnownApp): readonly JsonSchema[] {
+      const dates = fields.filter(({ field }) => field.type === 'date');
+      if (dates.length === 0) return [];
+      const date = fieldAmong(shared.add(`dates-${name}`, namesOf(dates)));
+      return [onlyWhere({ anyOf: [{ const: name }, isAmong(name)] }, { date })];
+    },
+
+    itemsOf: ({ name, fields }: KnownApp): JsonSchema =>
+      onlyWhere({ const: name }, { where: condition(`items-${name}`, fields, ['fields']) }),
+  };
 }
 
 /** An alias goes before a field whose external id is the same. */
@@ -104,36 +295,6 @@ function* itemTriggers(schema: JsonSchema): Iterable<JsonSchema> {
   if (isSchema(schema.items)) yield* itemTriggers(schema.items);
 }
 
-/**
- * A trigger of one app alone knows its fields, and their options. Of several apps each says that the field has to be one of
- * its own, so one that all have is left. Options are offered only, since one that another app has is fine.
- */
-const fieldChoices = (app: string, fields: readonly NamedField[]): readonly JsonSchema[] => [
-  onlyWhere({ const: app }, { fields: { anyOf: [fieldList(fields), fieldMap(fields, conditionOf)] } }),
-  onlyWhere(isAmong(app), {
-    fields: {
-      anyOf: [
-        fieldList(fields),
-        fieldMap(fields, field => ({ description: describe(field), anyOf: [conditionOf(field), {}] })),
-      ],
-    },
-  }),
-];
-
-/** Likewise, of dates. */
-function dateChoices(app: string, fields: readonly NamedField[]): readonly JsonSchema[] {
-  const dates = fields.filter(({ field }) => field.type === 'date');
-  if (dates.length === 0) return [];
-  const date = fieldChoice(dates);
-  return [onlyWhere({ anyOf: [{ const: app }, isAmong(app)] }, { date })];
-}
-
-/** The app is one of a list, or fits a pattern. */
-const isAmong = (app: string): JsonSchema => {
-  const pattern: JsonSchema = { $ref: `#/definitions/patterns-${app}` };
-  return { anyOf: [pattern, { type: 'array', contains: { anyOf: [{ const: app }, pattern] } }] };
-};
-
 /** Written as entries: an object with a `then` would look like a promise. */
 const onlyWhere = (app: JsonSchema, properties: JsonSchema): JsonSchema =>
   Object.fromEntries<JsonSchema>([
@@ -141,109 +302,26 @@ const onlyWhere = (app: JsonSchema, properties: JsonSchema): JsonSchema =>
     ['then', { properties }],
   ]);
 
-/** Whatever a condition takes. Every field of every app has it, so it is written once. */
-const ANY_TEST = 'any-test';
+/** A condition without what is said of its tests: that stands elsewhere. */
+const withoutTests = ({ additionalProperties: _, ...rest }: JsonSchema): JsonSchema => rest;
 
-/** The tests of a condition on these fields: what is offered, and anything else that the condition takes. */
-function testsOn(fields: readonly NamedField[], roots: readonly ('fields' | 'changes')[]): JsonSchema {
-  const any: JsonSchema = { $ref: `#/definitions/${ANY_TEST}` };
-  const keys = roots.flatMap(root =>
-    root === 'fields' ? ['fields.NAME'] : ['changes.NAME.from', 'changes.NAME.to'],
-  );
-  // Of several apps, fields of one name may differ.
-  const named = Map.groupBy(fields, ({ name }) => name);
-  return Object.fromEntries(
-    keys.flatMap(key =>
-      Array.from(named, ([name, same]) => {
-        const choices = same
-          .map(({ field }) => choiceOf(field))
-          .filter(value => Object.keys(value).length > 0);
-        const values = new Map(choices.map(value => [JSON.stringify(value), value])).values().toArray();
-        const offered = values.flatMap(value => [value, { type: 'array', items: value }]);
-        const description = [...new Set(same.map(({ field }) => describe(field)))].join('; ');
-        return [key.replace('NAME', () => name), { description, anyOf: [...offered, any] }];
-      }),
-    ),
-  );
-}
-
-/** Every pattern with one `*` or two that a name fits. */
-const patternOf = (name: string): JsonSchema => ({ type: 'string', pattern: patternsOf(name) });
-
-/** Its ends are a beginning and an end of the name, which don't overlap; what is between two stars stands between them. */
+/**
+ * Every pattern that a name fits: its letters in their order, of which those behind a star may be left out, and a star or none between
+ * any two.
+ */
 export function patternsOf(name: string): string {
   const letters = [...name].map(letter => letter.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
-  const beginning = letters.reduceRight((rest, letter) => `(?:${letter}${rest})?`, '');
-  const end = letters.reduce((before, letter) => `(?:${before}${letter})?`, '');
-  const count = letters.length;
-  /** A star, and an end that begins there at the earliest. */
-  const endAfter = (place: number): string => `\\*[^*]{0,${count - place}}$`;
-  const one = letters.map((_, place) => `[^*]{${place}}${endAfter(place)}`);
-  const middles = letters.map(
-    (_, place) =>
-      `[^*]{0,${place}}\\*${letters
-        .slice(place)
-        .reduceRight((rest, letter, n) => `(?:${endAfter(place + n)}|${letter}${rest})`, endAfter(count))}`,
-  );
-  const last = `[^*]{0,${count}}\\*${endAfter(count)}|[^*]{${count}}${endAfter(count)}`;
-  return `^(?=${beginning}\\*)(?=.*\\*${end}$)(?:${[...one, ...middles, last].join('|')})`;
+  return `^(?=.*\\*)${letters.map(letter => `\\**(?:${letter}|(?<=\\*))`).join('')}\\**$`;
 }
 
-const fieldList = (fields: readonly NamedField[]): JsonSchema => ({
-  type: 'array',
-  items: fieldChoice(fields),
+const namesOf = (fields: readonly NamedField[]): JsonSchema => ({
+  type: 'string',
+  enum: fields.map(({ name }) => name),
+  enumDescriptions: fields.map(({ field }) => describe(field)),
 });
-
-const fieldMap = (
-  fields: readonly NamedField[],
-  conditionOn: (field: CatalogField) => JsonSchema,
-): JsonSchema => ({
-  type: 'object',
-  properties: Object.fromEntries(fields.map(({ name, field }) => [name, conditionOn(field)])),
-  // By field id too.
-  patternProperties: { '^[0-9]+$': {} },
-  additionalProperties: false,
-});
-
-const fieldChoice = (fields: readonly NamedField[]): JsonSchema => ({
-  anyOf: [
-    {
-      type: 'string',
-      enum: fields.map(({ name }) => name),
-      enumDescriptions: fields.map(({ field }) => describe(field)),
-    },
-    { type: 'integer' },
-    { type: 'string', pattern: '^[0-9]+$' },
-    INTERPOLATED,
-  ],
-});
-
-function conditionOf(field: CatalogField): JsonSchema {
-  const value = choiceOf(field);
-  const values = { anyOf: [value, { type: 'array', items: value }] };
-  return {
-    description: describe(field),
-    anyOf: [{ type: 'object', properties: { from: values, to: values } }, { type: 'null' }],
-  };
-}
-
-/** Options to choose from. A value of any other field is nobody's business here. */
-function choiceOf(field: CatalogField): JsonSchema {
-  const options = openOptions(field);
-  if (options === undefined || options.length === 0) return {};
-  return {
-    anyOf: [
-      { enum: options.map(({ text }) => text) },
-      { type: 'integer', description: "An option's id." },
-      { type: 'boolean' },
-      { type: 'null', description: 'Empty.' },
-      INTERPOLATED,
-    ],
-  };
-}
 
 /** Whose events a step gets can't be told here, so all fields are offered, and others are taken too. */
-function suggestInSteps(items: JsonSchema, all: readonly NamedField[]): void {
+function suggestInSteps(items: JsonSchema, offered: JsonSchema): void {
   const visit = (schema: unknown): void => {
     if (Array.isArray(schema)) for (const one of schema) visit(one);
     if (!isSchema(schema)) return;
@@ -252,7 +330,7 @@ function suggestInSteps(items: JsonSchema, all: readonly NamedField[]): void {
       for (const key of Object.keys(schema)) delete schema[key];
       const { description, ...narrow } = rest;
       Object.assign(schema, description === undefined ? {} : { description }, {
-        anyOf: [...(fieldChoice(all).anyOf as JsonSchema[]), narrow],
+        anyOf: [...(offered.anyOf as JsonSchema[]), narrow],
       });
       return;
     }
@@ -260,17 +338,6 @@ function suggestInSteps(items: JsonSchema, all: readonly NamedField[]): void {
   };
   visit(items);
 }
-
-const aliasesSchema = (fields: readonly CatalogField[]): JsonSchema => ({
-  type: 'object',
-  description: 'Names of your own for fields: alias to external id.',
-  additionalProperties: fieldChoice(fields.map(field => ({ name: field.externalId, field }))),
-});
-
-const withChoices = (schema: JsonSchema, names: readonly string[]): JsonSchema => ({
-  ...schema,
-  anyOf: [{ type: 'string', enum: names }, ...(schema.anyOf as JsonSchema[])],
-});
 
 const describe = ({ label, type }: CatalogField): string => `${label} (${type})`;
 
