@@ -362,6 +362,7 @@ describe('config: load', () => {
         dir,
         dataDir: join(dir, 'd'),
         admin: { host: '127.0.0.1', port: 9000, token: undefined },
+        hasSecret: false,
       });
     });
 
