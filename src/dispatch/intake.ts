@@ -41,7 +41,7 @@ export interface IntakeDeps {
   readonly rule: Rule;
   readonly matcher: Matcher;
   readonly feed: Feed;
-  readonly journal: Pick<Journal, 'read'>;
+  readonly journal: Pick<Journal, 'read' | 'trace'>;
   readonly reliably: Reliably;
   readonly clock: Clock;
   readonly window: Window<Run>;
@@ -57,6 +57,9 @@ export interface IntakeDeps {
   readonly signal: AbortSignal;
   readonly taker: Taker;
 }
+
+/** Podio delivers again what was not taken in; after so long it has given up. */
+const LATE_MS = 7 * 86_400_000;
 
 /** A lane with little concurrency still takes its entries a handful at a time. */
 const MIN_AHEAD = 32;
@@ -265,7 +268,7 @@ export class Intake {
     return !this.#window.isOpenBelow(seq, slot => waits?.(slot.order) ?? false);
   }
 
-  /** Whether the rule has run for this change already, on account of a twin. Undefined: the lane was let go. */
+  /** Whether the rule has done with this change already, on account of a twin. Undefined: the lane was let go. */
   async hasRun(run: Run): Promise<boolean | undefined> {
     const { key, live } = run;
     for (const carried of live ? this.#carried.values() : []) {
@@ -273,7 +276,9 @@ export class Intake {
     }
     // The twin shares this entry's chain, so when it ran at all it has its record by now.
     const ran = await (live ? this.#held?.hasRun(key.eventId) : this.#replayer.hasRun(run));
-    return ran && isFieldsOwnWord(run) ? this.#hasRunForMore(key) : ran;
+    if (ran && isFieldsOwnWord(run)) return this.#hasRunForMore(key);
+    const isLate = live && Date.parse(run.event.receivedAt) < this.#loadedAt + LATE_MS;
+    return ran === false && isLate ? this.#wasBefore(run.event) : ran;
   }
 
   /**
@@ -284,6 +289,13 @@ export class Intake {
     const records = await this.#held?.recorded([eventId]);
     const ofTwins = records?.filter(one => one.seq !== seq && one.replay > 0 === replay > 0);
     return ofTwins?.some(({ filteredBy }) => filteredBy !== ON_FIELDS);
+  }
+
+  /** Whether its twin was found as a change from before the rule: a delivery does not say when its change was made. */
+  async #wasBefore({ id }: PodioEvent): Promise<boolean | undefined> {
+    const { journal, reliably, rule, signal } = this.#deps;
+    const traced = await reliably(() => journal.trace(id), signal);
+    return traced?.value.some(({ event }) => isBefore(event, rule, this.#loadedAt));
   }
 
   async #read(): Promise<void> {

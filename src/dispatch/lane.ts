@@ -41,7 +41,7 @@ export interface LaneDeps {
   readonly maskError: (text: string) => string;
   readonly lanes: Lanes;
   readonly feed: Feed;
-  readonly journal: Pick<Journal, 'read'>;
+  readonly journal: Pick<Journal, 'read' | 'trace'>;
   readonly reliably: Reliably;
   /** What all lanes go by in trying what may have ended the process. */
   readonly turn: Turn;

@@ -314,8 +314,9 @@ function whyNot(world: RulesWorld, rule: Rule, events: readonly PodioEvent[]): R
     return answer('waiting', 'no daemon has loaded the rule yet', 'Start or restart podiod.');
   const loaded = new Date(lane.loadedAt).toISOString();
   const replay = `podiod replay --rule ${rule.name} --from ${first.seq} --to ${first.seq} runs it.`;
-  if (wanted.every(event => isBefore(event, rule, lane.loadedAt))) {
-    const when = first.params.changed_at ?? first.receivedAt;
+  const before = events.find(event => isBefore(event, rule, lane.loadedAt));
+  if (before !== undefined) {
+    const when = before.params.changed_at ?? before.receivedAt;
     return answer(
       'before',
       `the change was made at ${when}, before the rule was first loaded at ${loaded}`,

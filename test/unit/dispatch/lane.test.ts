@@ -691,6 +691,26 @@ describe('Lane', () => {
     });
   });
 
+  it('is nothing to a rule that came after it, also where the delivery of one found before comes at last', async () => {
+    const rules = ['head', 'earliest'].map(startAt =>
+      makeRule(startAt, {
+        startAt: startAt as 'head',
+        triggers: [{ ...APP, fields: [{ field: 'status' }] }],
+      }),
+    );
+    const world = await new World({ rules }).start();
+    const changed_at = new Date(world.clock.now() - 60_000).toISOString();
+    const late = (itemId: number) => itemUpdate(itemId, 5, { type: 'app_field', id: 11 });
+    const found = (itemId: number) => ({
+      ...itemUpdate(itemId, 5),
+      source: 'recovered' as const,
+      params: { changed_at },
+    });
+    await world.append(found(1), late(1), late(2));
+    const ran = (await world.runs()).filter(([, , outcome]) => outcome === 'settled');
+    expect(ran.map(([rule, seq]) => `${rule} ${seq}`)).to.deep.equal(['earliest 2', 'earliest 3', 'head 3']);
+  });
+
   describe('conditions on fields', () => {
     const rule = makeRule('r', { triggers: [{ ...APP, fields: [{ field: 'status', to: ['Won'] }] }] });
     const statusEvent = itemUpdate(1, 1, { type: 'app_field', id: 11 });

@@ -197,6 +197,13 @@ describe('why a rule did not run', () => {
     expect(came.next).to.include('podiod replay --rule r --from 7 --to 7');
     const made = event({ source: 'recovered', params: { changed_at: '2026-05-31T11:00:00Z' } });
     expect(why({ startAt: 'head' }, alone(made)).why).to.match(/made at 2026-05-31T11:00:00Z/);
+    // Its own delivery came late, and does not say when the change was made.
+    const twins = [
+      { event: { ...made, id: event().id }, runs: [] },
+      { event: { ...fieldEvent(11), id: event().id }, runs: [] },
+    ];
+    const onField = { startAt: 'head', triggers: [onFields({ field: 'status' })] } as const;
+    expect(why(onField, twins).verdict).to.equal('before');
   });
 
   it('passed: its triggers were others then', () => {
