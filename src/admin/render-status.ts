@@ -10,8 +10,27 @@ export interface RenderOptions {
   /** Columns of the terminal. Default: 80. */
   readonly width?: number;
   readonly colours?: boolean;
+  /** One by one, however many there are. */
+  readonly all?: boolean;
   /** UTC milliseconds, for times told as ages. */
   readonly now: number;
+}
+
+/**
+ * So many of a kind are shown one by one. Of more, those that somebody should look at, and the others in a line: an agency has
+ * hundreds of apps.
+ */
+const MANY = 20;
+
+interface Picked<T> {
+  readonly shown: readonly T[];
+  readonly others: readonly T[];
+}
+
+function pick<T>(from: readonly T[], all: boolean, isNotable: (one: T) => boolean): Picked<T> {
+  if (all || from.length <= MANY) return { shown: from, others: [] };
+  const shown = new Set(from.filter(isNotable).slice(0, MANY));
+  return { shown: [...shown], others: from.filter(one => !shown.has(one)) };
 }
 
 type Style = Parameters<typeof styleText>[0];
@@ -26,21 +45,24 @@ interface Cell {
 
 const RULE_COLUMNS = ['rule', 'state', 'lag', 'in hand', 'parked', 'last run'] as const;
 
-export function renderStatus(status: Status, { width = 80, colours = false, now }: RenderOptions): string {
+export function renderStatus(
+  status: Status,
+  { width = 80, colours = false, all = false, now }: RenderOptions,
+): string {
   const paint: Paint = (style, text) => (colours ? styleText(style, text, { validateStream: false }) : text);
   const sections = [
     [...head(status, width, paint), ...config(status.config, width, now, paint)],
     kept(status, width, now, paint),
-    rules(status.rules, width, now, paint),
+    rules(status.rules, all, width, now, paint),
     replays(status.replays, width, now),
     paused(status.paused, width, now, paint),
     itemRuns(status.itemRuns, width, now, paint),
-    timers(status.timers, width, now, paint),
-    hooks(status, width, now, paint),
-    completeness(status, width, now, paint),
-    alarms(status.alarms, width, now, paint),
-    troubles(status, width, now, paint),
-    budgets(status.podio, width, paint),
+    timers(status.timers, all, width, now, paint),
+    hooks(status, all, width, now, paint),
+    completeness(status, all, width, now, paint),
+    alarms(status.alarms, all, width, now, paint),
+    troubles(status, all, width, now, paint),
+    budgets(status.podio, all, width, paint),
   ];
   return sections
     .filter(lines => lines.length > 0)
@@ -101,8 +123,24 @@ function kept({ retention, journal }: Status, width: number, now: number, paint:
   ];
 }
 
-function rules(all: readonly RuleStatus[], width: number, now: number, paint: Paint): string[] {
-  if (all.length === 0) return ['no rules'];
+function rules(
+  every: readonly RuleStatus[],
+  isAll: boolean,
+  width: number,
+  now: number,
+  paint: Paint,
+): string[] {
+  if (every.length === 0) return ['no rules'];
+  const { shown: all, others } = pick(
+    every,
+    isAll,
+    ({ state, degraded, waiting, throttled, parked, lag, error }) =>
+      (state !== 'running' && state !== 'gone') ||
+      (degraded ?? false) ||
+      waiting > (throttled?.runs ?? 0) ||
+      parked + lag > 0 ||
+      error !== undefined,
+  );
   const header: Cell[] = RULE_COLUMNS.map(text => ({ text, style: 'dim', right: isCount(text) }));
   const rows = all.map((rule): Cell[] => [
     { text: plain(rule.rule) },
@@ -115,7 +153,7 @@ function rules(all: readonly RuleStatus[], width: number, now: number, paint: Pa
       ...(rule.lastRunAt ? {} : { style: 'dim' }),
     },
   ]);
-  const lines = table([header, ...rows], width, paint);
+  const lines = rows.length > 0 ? table([header, ...rows], width, paint) : [];
   const errors = all
     .filter(rule => rule.error !== undefined)
     .map(rule => indented(`${rule.rule}: ${rule.error}`, width, text => paint('red', text)));
@@ -135,8 +173,39 @@ function rules(all: readonly RuleStatus[], width: number, now: number, paint: Pa
     const turn = `${runs === 1 ? '1 run waits for its' : `${runs} runs wait for their`} turn`;
     return [clip(`${plain(rule)}: ${turn}, the next may begin at ${nextAt}`, width)];
   });
-  return [...lines, ...gathered, ...throttled, ...errors];
+  return [...lines, ...otherRules(others, width, now), ...gathered, ...throttled, ...errors];
 }
+
+function otherRules(all: readonly RuleStatus[], width: number, now: number): string[] {
+  if (all.length === 0) return [];
+  const states = Map.groupBy(all, rule => (rule.shadow ? inShadow(stateOf(rule)) : stateOf(rule)).text);
+  const sum = (of: (rule: RuleStatus) => number): number => all.reduce((total, rule) => total + of(rule), 0);
+  const last = all
+    .flatMap(({ lastRunAt }) => lastRunAt ?? [])
+    .sort()
+    .at(-1);
+  const counts = [
+    ...[...states].map(([state, { length }]) => `${length} ${state}`),
+    ...some(
+      sum(({ lag }) => lag),
+      'events behind',
+    ),
+    ...some(
+      sum(({ parked }) => parked),
+      'parked',
+    ),
+    ...some(
+      sum(({ gathered = 0 }) => gathered),
+      'events gathered',
+    ),
+    last === undefined ? 'none has run yet' : `the last run ${age(last, now)}`,
+  ];
+  return [clip(`${all.length} more rules: ${counts.join(', ')}`, width), more(width)];
+}
+
+const some = (count: number, what: string): string[] => (count > 0 ? [`${count} ${what}`] : []);
+
+const more = (width: number): string => clip('  podiod status --all shows them one by one', width);
 
 function replays(all: readonly ReplayStatus[], width: number, now: number): string[] {
   return all.map(({ id, rule, from, to, at, askedAt }) =>
@@ -154,10 +223,27 @@ function paused(all: readonly PausedStatus[], width: number, now: number, paint:
   });
 }
 
-const alarms = (all: readonly AlarmStatus[], width: number, now: number, paint: Paint): string[] =>
-  all.map(({ alarm, text, since }) =>
-    paint('red', clip(`alarm ${alarm} (${age(since, now)}): ${plain(text)}`, width)),
-  );
+/** One outage of Podio may be one of each app. */
+const alarms = (
+  every: readonly AlarmStatus[],
+  isAll: boolean,
+  width: number,
+  now: number,
+  paint: Paint,
+): string[] =>
+  [...Map.groupBy(every, ({ alarm }) => alarm)].flatMap(([alarm, some]) => {
+    const shown = isAll || every.length <= MANY ? some : some.slice(0, FEW);
+    const left = some.length - shown.length;
+    return [
+      ...shown.map(({ text, since }) =>
+        paint('red', clip(`alarm ${alarm} (${age(since, now)}): ${plain(text)}`, width)),
+      ),
+      ...(left > 0 ? [paint('red', clip(`alarm ${alarm}: ${left} more (podiod status --all)`, width))] : []),
+    ];
+  });
+
+/** Of many that are alike. */
+const FEW = 3;
 
 function itemRuns(all: readonly ItemRunStatus[], width: number, now: number, paint: Paint): string[] {
   return all.flatMap(({ rule, app, scheduledFor, items, looked, error, nextTryAt }) => {
@@ -172,7 +258,34 @@ function itemRuns(all: readonly ItemRunStatus[], width: number, now: number, pai
   });
 }
 
-function timers(all: readonly WaitingStatus[], width: number, now: number, paint: Paint): string[] {
+function timers(
+  every: readonly WaitingStatus[],
+  isAll: boolean,
+  width: number,
+  now: number,
+  paint: Paint,
+): string[] {
+  const isFailing = ({ error }: WaitingStatus): boolean => error !== undefined;
+  const { shown: all, others } = pick(every, isAll, isFailing);
+  return [...timersOf(all, width, now, paint), ...otherTimers(others, width, now)];
+}
+
+/** By rule: what it waits for is counted over all of its apps. */
+const otherTimers = (all: readonly WaitingStatus[], width: number, now: number): string[] =>
+  [...Map.groupBy(all, ({ rule }) => rule)].map(([rule, some]) => {
+    const { armed = 0 } = some[0] ?? {};
+    const lateMs = Math.max(...some.map(one => one.lateMs ?? 0));
+    const times = some.flatMap(({ lastSweepAt }) => lastSweepAt ?? []).sort();
+    const [first] = times;
+    const looked =
+      first === undefined || times.length < some.length
+        ? `${times.length} of them looked at`
+        : `looked at ${age(first, now)} or later`;
+    const late = lateMs >= 1000 ? `, one due for ${showDuration(lateMs)}` : '';
+    return clip(`timers of ${plain(rule)}: ${armed} armed${late}, ${some.length} apps, ${looked}`, width);
+  });
+
+function timersOf(all: readonly WaitingStatus[], width: number, now: number, paint: Paint): string[] {
   return all.flatMap(({ rule, app, armed, lateMs = 0, lastSweepAt, error }) => {
     const looked = lastSweepAt ? `looked at ${age(lastSweepAt, now)}` : 'not looked at yet';
     const late = lateMs >= 1000 ? `, one due for ${showDuration(lateMs)}` : '';
@@ -212,6 +325,7 @@ function stateOf({ state, waiting, throttled, degraded }: RuleStatus): Cell {
 
 function hooks(
   { hooks, reconcile, refusedDeletions }: Status,
+  isAll: boolean,
   width: number,
   now: number,
   paint: Paint,
@@ -222,16 +336,24 @@ function hooks(
     ...(hooks.missing > 0 ? [paint('red', `${hooks.missing} missing`)] : []),
   ];
   const looked = reconcile.lastRunAt ? `looked at ${age(reconcile.lastRunAt, now)}` : 'not looked at yet';
+  const stretched = reconcile.pace.filter(({ everyMs }) => everyMs > reconcile.everyMs);
+  const { shown, others } = pick(stretched, isAll, () => false);
   return [
     `hooks: ${counts.join(', ')} ${paint('dim', `(${reconcile.running ? 'looking now' : looked}, every ${showDuration(reconcile.everyMs)})`)}`,
-    ...reconcile.pace
-      .filter(({ everyMs }) => everyMs > reconcile.everyMs)
-      .map(({ identity, refs, everyMs }) =>
-        indented(
-          `${identity}: ${refs} refs, every ${showDuration(everyMs)}, as the background share allows`,
-          width,
-        ),
+    ...shown.map(({ identity, refs, everyMs }) =>
+      indented(
+        `${identity}: ${refs} refs, every ${showDuration(everyMs)}, as the background share allows`,
+        width,
       ),
+    ),
+    ...(others.length === 0
+      ? []
+      : [
+          indented(
+            `${others.length} identities: every ${showDuration(Math.max(...others.map(({ everyMs }) => everyMs)))} or sooner, as the background share allows`,
+            width,
+          ),
+        ]),
     ...(refusedDeletions > 0
       ? [paint('yellow', `  ${refusedDeletions} deletions wait for: podiod apply --allow-deletes`)]
       : []),
@@ -250,8 +372,23 @@ const APP_COLUMNS = [
   'looked at',
 ] as const;
 
-function completeness({ apps, unrecoverable }: Status, width: number, now: number, paint: Paint): string[] {
-  if (apps.length === 0) return [];
+type AppStatus = Status['apps'][number];
+
+const lostOf = ({ unprovable }: AppStatus): number => unprovable.reduce((sum, { count }) => sum + count, 0);
+
+function completeness(
+  { apps: every, unrecoverable }: Status,
+  isAll: boolean,
+  width: number,
+  now: number,
+  paint: Paint,
+): string[] {
+  if (every.length === 0) return [];
+  const { shown: apps, others } = pick(
+    every,
+    isAll,
+    app => app.open + lostOf(app) > 0 || app.lastError !== undefined,
+  );
   const header: Cell[] = APP_COLUMNS.map((text, n) => ({
     text,
     style: 'dim',
@@ -269,13 +406,30 @@ function completeness({ apps, unrecoverable }: Status, width: number, now: numbe
     number(app.recovered),
     number(app.own),
     number(app.open, 'yellow'),
-    number(
-      app.unprovable.reduce((sum, { count }) => sum + count, 0),
-      'red',
-    ),
+    number(lostOf(app), 'red'),
     { text: app.everyMs === undefined ? '-' : showDuration(app.everyMs), right: true },
     { text: app.sweeping ? 'now' : app.lastSweepAt ? age(app.lastSweepAt, now) : 'not yet' },
   ]);
+  const total = (of: (app: AppStatus) => number): Cell =>
+    number(others.reduce((sum, app) => sum + of(app), 0));
+  const looks = others.map(({ lastSweepAt }) => lastSweepAt ?? '').sort();
+  const slowest = Math.max(...others.map(({ everyMs = 0 }) => everyMs));
+  const rest: Cell[][] =
+    others.length === 0
+      ? []
+      : [
+          [
+            { text: `  ${others.length} more apps` },
+            total(({ known }) => known),
+            total(({ delivered }) => delivered),
+            total(({ recovered }) => recovered),
+            total(({ own }) => own),
+            total(({ open }) => open),
+            total(lostOf),
+            { text: slowest === 0 ? '-' : showDuration(slowest), right: true },
+            { text: looks[0] ? age(looks[0], now) : 'not all yet' },
+          ],
+        ];
   const told = apps.flatMap(({ app, lastError, unprovable }) => [
     ...(lastError === undefined
       ? []
@@ -287,10 +441,13 @@ function completeness({ apps, unrecoverable }: Status, width: number, now: numbe
   const never = indented(`once lost, never found again: ${unrecoverable.join(', ')}`, width, text =>
     paint('dim', text),
   );
-  return [...table([header, ...rows], width, paint), ...told, never];
+  return [...table([header, ...rows, ...rest], width, paint), ...told, never];
 }
 
-function troubles(status: Status, width: number, now: number, paint: Paint): string[] {
+/** Errors that differ in their numbers only. */
+const alike = (text: string): string => text.replace(/\d+/g, '0');
+
+function troubles(status: Status, isAll: boolean, width: number, now: number, paint: Paint): string[] {
   const red = (text: string): string => paint('red', text);
   const told: string[] = [];
   if (status.reconcile.lastError !== undefined) {
@@ -303,10 +460,16 @@ function troubles(status: Status, width: number, now: number, paint: Paint): str
       : 'being tried';
     told.push(indented(`plugin ${plugin} keeps failing (${age(since, now)}, ${next}): ${error}`, width, red));
   }
-  for (const { ref, error, hint, since, rules } of status.degraded) {
-    told.push(indented(`${ref}: ${error} (${age(since, now)})`, width, red));
-    if (rules.length > 0) told.push(indented(`  concerns ${rules.join(', ')}`, width));
-    if (hint) told.push(indented(`  ${hint}`, width));
+  const kinds = Map.groupBy(status.degraded, ({ error, hint = '' }) => alike(`${error} ${hint}`));
+  for (const kind of kinds.values()) {
+    const shown = isAll || status.degraded.length <= MANY ? kind : kind.slice(0, FEW);
+    for (const { ref, error, hint, since, rules } of shown) {
+      told.push(indented(`${ref}: ${error} (${age(since, now)})`, width, red));
+      if (rules.length > 0) told.push(indented(`  concerns ${rules.join(', ')}`, width));
+      if (hint) told.push(indented(`  ${hint}`, width));
+    }
+    const left = kind.length - shown.length;
+    if (left > 0) told.push(indented(`and ${left} more like these (podiod status --all)`, width, red));
   }
   for (const { ref, hooks: left, error, hint } of status.leftovers) {
     told.push(indented(`${ref}: ${left.length} hooks left over, ${error}`, width, red));
@@ -324,14 +487,36 @@ function troubles(status: Status, width: number, now: number, paint: Paint): str
   return told.length > 0 ? ['degraded:', ...told] : [];
 }
 
-function budgets(all: readonly BudgetStatus[], width: number, paint: Paint): string[] {
-  if (all.length === 0) return [];
+function budgets(every: readonly BudgetStatus[], isAll: boolean, width: number, paint: Paint): string[] {
+  if (every.length === 0) return [];
+  const isLow = (bucket: BudgetStatus['general']): boolean =>
+    bucket !== undefined && bucket.remaining < bucket.limit * LOW;
+  const { shown: all, others } = pick(
+    every,
+    isAll,
+    ({ general, limited, pausedMs }) => pausedMs > 0 || isLow(general) || isLow(limited),
+  );
+  const least = (name: 'general' | 'limited') =>
+    others
+      .flatMap(budget => budget[name] ?? [])
+      .reduce<BudgetStatus['general']>(
+        (low, one) => (low === undefined || one.remaining < low.remaining ? one : low),
+        undefined,
+      );
   const rows = all.map(({ identity, general, limited, pausedMs }): Cell[] => [
     { text: `  ${plain(identity)}` },
     { text: left(general), right: true },
     { text: left(limited), right: true },
     pausedMs > 0 ? { text: `paused ${showDuration(pausedMs)}`, style: 'yellow' } : { text: '' },
   ]);
+  if (others.length > 0) {
+    rows.push([
+      { text: `  ${others.length} more, at least` },
+      { text: left(least('general')), right: true },
+      { text: left(least('limited')), right: true },
+      { text: '' },
+    ]);
+  }
   const header: Cell[] = [
     { text: 'Podio, calls left this hour' },
     { text: 'general', style: 'dim', right: true },
@@ -340,6 +525,9 @@ function budgets(all: readonly BudgetStatus[], width: number, paint: Paint): str
   ];
   return table([header, ...rows], width, paint);
 }
+
+/** Of an hour's calls: less is worth a look. */
+const LOW = 0.25;
 
 const left = (bucket: BudgetStatus['general']): string =>
   bucket ? `${bucket.remaining} of ${bucket.limit}` : '-';

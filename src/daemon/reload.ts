@@ -101,6 +101,8 @@ export function makeReloads(parts: ReloadParts): Reloads {
   let tail: Promise<unknown> = parts.begun;
   let waiting: Promise<ReloadAnswer> | undefined;
   let status: ConfigStatus | undefined;
+  /** Of the config that holds; what a start has said of its own is said once more. */
+  let warned: ReadonlySet<string> = new Set();
   /** While lanes have ended and others have not begun. */
   let switching: Promise<unknown> | undefined;
 
@@ -143,11 +145,22 @@ export function makeReloads(parts: ReloadParts): Reloads {
       (['added', 'removed', 'renamed', 'changed', 'unchanged'] as const).map(key => [key, diff[key].length]),
     );
     log.info('config reloaded', { ...counts, names: namesIn(diff), cutOff, position });
-    for (const { message, hint } of loaded.warnings) log.warn('config', { warning: message, hint });
+    tellWarnings(loaded.warnings);
     for (const { rule, runs } of plan.parked) log.warn('a rule is gone that has parked runs', { rule, runs });
     if (needsRestart.length > 0) log.warn('settings wait for a restart', { settings: needsRestart });
     const hooks = parts.reconciles ? await inTime(() => nowHook(parts)) : null;
     return { ...plan, cutOff, position, hooks };
+  };
+
+  /** Each once, for as long as the config has it: a reload is mostly about something else. */
+  const tellWarnings = (warnings: LoadedConfig['warnings']): void => {
+    const fresh = warnings.filter(({ message }) => !warned.has(message));
+    warned = new Set(warnings.map(({ message }) => message));
+    for (const { message, hint } of fresh.slice(0, MAX_LOGGED))
+      log.warn('config', { warning: message, hint });
+    const left = fresh.length - MAX_LOGGED;
+    if (left > 0)
+      log.warn('config', { warning: `${left} more warnings`, hint: 'podiod check tells them all.' });
   };
 
   const exchange = async (

@@ -61,6 +61,8 @@ export interface RenderOptions {
   /** Columns of the terminal. Default: 80. */
   readonly width?: number;
   readonly colours?: boolean;
+  /** Also what stays as it is, however much that is. */
+  readonly all?: boolean;
   /** A name for people: `leads`, `leads.status`. Default: `app/101`. */
   readonly nameOf?: (ref: HookRef) => string | undefined;
 }
@@ -78,6 +80,10 @@ const LOOK: Readonly<Record<ActionKind, { sign: string; style: Style }>> = {
   foreign: { sign: ' ', style: 'dim' },
 };
 
+/** Of these so many are shown beside what changes; more would hide that. */
+const STAYS: ReadonlySet<ActionKind> = new Set(['keep', 'foreign']);
+const MANY = 20;
+
 /** What the last column needs at least; where that isn't there, an action takes two lines. */
 const LAST_COLUMN = 24;
 const GAP = '  ';
@@ -88,7 +94,9 @@ export function renderPlan(plan: HookPlan, options: RenderOptions = {}): string 
   const style = (as: Style, text: string) =>
     options.colours ? styleText(as, text, { validateStream: false }) : text;
 
-  const rows = plan.actions.map(action => ({
+  const shown = plan.actions.filter(({ action }) => options.all || !STAYS.has(action));
+  const isMuch = plan.actions.length - shown.length > MANY;
+  const rows = (isMuch ? shown : plan.actions).map(action => ({
     ...LOOK[action.action],
     cells: cellsOf(action, nameOf),
     why: whyOf(action),
@@ -112,7 +120,9 @@ export function renderPlan(plan: HookPlan, options: RenderOptions = {}): string 
   const troubles = troublesOf(plan, nameOf).map(text =>
     style('red', wrap(`! ${text}`, width - 2).join('\n  ')),
   );
-  return [...lines, ...troubles, style('bold', wrap(summaryOf(plan), width).join('\n'))].join('\n');
+  const summary = style('bold', wrap(summaryOf(plan), width).join('\n'));
+  const left = isMuch ? ['What stays as it is is shown by podiod plan --all.'] : [];
+  return [...lines, ...troubles, summary, ...left.map(text => style('dim', text))].join('\n');
 }
 
 /** What is done, where, and of which event. */

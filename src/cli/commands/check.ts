@@ -57,8 +57,16 @@ export function defineCheck({ program, cli, exit }: CommandContext): void {
       if (!config) return;
       if (config.rules.length === 0) cli.print(tellNoRules(config.disabledRules ?? []));
       const { forecast, overdrawn } = await import('../../daemon/forecast.ts');
-      for (const each of await forecast(config)) cli.print(tellStretched(each));
-      for (const each of await overdrawn(config, Date.now())) cli.print(tellOverdrawn(each));
+      const notes = [
+        ...(await forecast(config)).map(tellStretched),
+        ...(await overdrawn(config, Date.now())).map(tellOverdrawn),
+      ];
+      for (const note of notes.slice(0, MANY)) cli.print(note);
+      if (notes.length > MANY) {
+        cli.print(
+          `note: ${notes.length - MANY} more like these; podiod status tells how it is while podiod runs`,
+        );
+      }
     });
   withExamples(
     command,
@@ -71,6 +79,9 @@ export function defineCheck({ program, cli, exit }: CommandContext): void {
     'Exit codes: 0 no problem, 78 at least one.',
   );
 }
+
+/** Each app may be an identity of its own, with a budget of its own. */
+const MANY = 5;
 
 const tellNoRules = (disabled: readonly string[]): string =>
   disabled.length > 0

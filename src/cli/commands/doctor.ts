@@ -13,6 +13,7 @@ import type { Cli, CommonOptions } from '../io.ts';
 interface DoctorOptions extends CommonOptions {
   readonly handshake: boolean;
   readonly everyHook?: boolean;
+  readonly all?: boolean;
 }
 
 export function defineDoctor({ program, cli, exit }: CommandContext): void {
@@ -22,14 +23,17 @@ export function defineDoctor({ program, cli, exit }: CommandContext): void {
       'Looks at everything that podiod needs: config, files, disk, database, the daemon, its public address, clocks, logins and hooks. Then asks Podio to verify a hook again and waits for the ping, which goes the whole way there and back and touches no data. Works beside a running daemon and without one.',
     )
     .option('--no-handshake', 'ask for no ping')
+    .option('--all', 'also what is well, one by one, where it is much')
     .option('--every-hook', 'ask for the ping of every hook, not of one')
     .action(async (options: DoctorOptions) => {
-      const { countOf, showFinding } = await import('../doctor/findings.ts');
+      const { countOf, makeScreen } = await import('../doctor/findings.ts');
+      const screen = makeScreen(cli, options.all ?? false);
       const findings: Finding[] = [];
       await examine(cli, options, finding => {
         findings.push(finding);
-        if (!options.json) showFinding(cli, finding);
+        if (!options.json) screen.show(finding);
       });
+      if (!options.json) screen.end();
       const isWell = findings.every(({ verdict }) => verdict !== 'fail');
       if (options.json) cli.printJson({ ok: isWell, findings });
       else cli.print(`\n${countOf(findings)}`);

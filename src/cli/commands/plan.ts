@@ -3,6 +3,7 @@ import { EXIT } from '../exit.ts';
 import type { CommonOptions } from '../io.ts';
 
 interface PlanOptions extends CommonOptions {
+  readonly all?: boolean;
   readonly detailedExitcode?: boolean;
   readonly prune?: boolean;
   readonly move?: boolean;
@@ -18,12 +19,14 @@ export function definePlan({ program, cli, exit }: CommandContext): void {
     .description(
       'Compares the hooks that the rules need with those that exist at Podio, and shows what `apply` (and a running daemon) would create, verify, replace, delete or leave alone. Reads only, at Podio and here; the tokens of its logins are kept in dataDir for the next command.',
     )
+    .option('--all', 'also the hooks that stay as they are, where they are many')
     .option('--detailed-exitcode', 'exit with 2 when the plan is not empty')
     .option('--prune', 'plan to delete hooks of podiod whose key nobody knows any more')
     .option('--move', 'plan to delete hooks with a valid key under another public URL')
     .option('--allow-deletes', 'plan deletions beyond reconcile.maxDelete')
     .action(
       async ({
+        all = false,
         detailedExitcode,
         prune = false,
         move = false,
@@ -50,7 +53,7 @@ export function definePlan({ program, cli, exit }: CommandContext): void {
         if (options.json) {
           cli.printJson(hookPlanToJson(plan));
         } else {
-          cli.print(renderPlan(plan, { width: cli.width, colours: cli.colors, nameOf }));
+          cli.print(renderPlan(plan, { width: cli.width, colours: cli.colors, all, nameOf }));
         }
         if (plan.failed.length + plan.unresolved.length > 0) exit(EXIT.failed);
         else if (detailedExitcode && plan.actions.some(isChange)) exit(NOT_EMPTY);

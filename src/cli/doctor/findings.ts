@@ -37,7 +37,37 @@ export const fail = (check: string, message: string, hint: string | null): Findi
 
 const STYLES = { ok: 'green', warn: 'yellow', fail: 'red' } as const;
 
-export function showFinding(cli: Cli, { check, verdict, message, hint }: Finding): void {
+/** So many of a kind are shown one by one. */
+const MANY = 10;
+
+/** Shows findings as they come; of a kind (`events, leads`) with many of one verdict some, and then how many more. */
+export function makeScreen(cli: Cli, all: boolean): { show(finding: Finding): void; end(): void } {
+  let kind = '';
+  const counts = new Map<Verdict, number>();
+  const end = (): void => {
+    for (const [verdict, count] of counts) {
+      if (count <= MANY) continue;
+      const message = `${count - MANY} more of them (podiod doctor --all shows each)`;
+      showFinding(cli, { check: kind, verdict, message, hint: null });
+    }
+    counts.clear();
+  };
+  return {
+    show(finding) {
+      const [of = '', subject] = finding.check.split(', ');
+      if (of !== kind && !all) end();
+      kind = of;
+      const count = subject === undefined ? 0 : (counts.get(finding.verdict) ?? 0) + 1;
+      counts.set(finding.verdict, count);
+      if (all || count <= MANY) showFinding(cli, finding);
+    },
+    end: () => {
+      if (!all) end();
+    },
+  };
+}
+
+function showFinding(cli: Cli, { check, verdict, message, hint }: Finding): void {
   cli.print(`${cli.style(STYLES[verdict], verdict.padEnd(4))}  ${check}: ${message}`);
   if (hint !== null) for (const line of hint.split('\n')) cli.print(`      ${line}`);
 }

@@ -5,12 +5,12 @@ export function showReload(answer: ReloadAnswer): readonly string[] {
   const { dryRun, rules, parked, cutOff, needsRestart, warnings, hooks } = answer;
   const { added, removed, renamed, changed, unchanged } = rules;
   const because = (keys: readonly string[]): string => (keys.length > 0 ? ` (${keys.join(', ')})` : '');
-  const lines = [
+  const lines = fewer([
     ...added.map(rule => `  + ${rule}`),
     ...removed.map(rule => `  - ${rule}`),
     ...renamed.map(({ rule, was, changed: keys }) => `  > ${rule}, was ${was}${because(keys)}`),
     ...changed.map(({ rule, changed: keys }) => `  ~ ${rule}${because(keys)}`),
-  ];
+  ]);
   const same = `${count(unchanged.length, 'rule')} unchanged`;
   const head =
     lines.length === 0
@@ -22,7 +22,9 @@ export function showReload(answer: ReloadAnswer): readonly string[] {
     ...(cutOff > 0 ? [`${count(cutOff, 'run')} took too long to end: they go on from their last step.`] : []),
     ...parked.map(({ rule, runs }) => `Still parked: ${count(runs, 'run')} of ${rule}, which is gone.`),
     ...needsRestart.map(setting => `Needs a restart: ${setting}`),
-    ...warnings.map(({ message }) => `Warning: ${message}`),
+    ...(warnings.length <= FEW
+      ? warnings.map(({ message }) => `Warning: ${message}`)
+      : [`${count(warnings.length, 'warning')}: podiod check shows each with its place.`]),
   ];
 }
 
@@ -30,9 +32,18 @@ function hooksIn(hooks: ReloadAnswer['hooks'], dryRun: boolean): readonly string
   if (hooks === null) return dryRun ? [] : ['Hooks: not known yet; podiod status tells.'];
   const changes = hooks.plan.actions.filter(({ action }) => ACTIONS.has(action));
   const failed = hooks.results.filter(({ outcome }) => outcome === 'failed');
-  const lines = changes.map(
-    ({ action, ref, type }) => `  ${action} ${ref.type}/${ref.id} ${type}${failureOf(failed, ref, type)}`,
-  );
+  const lines =
+    changes.length <= MANY
+      ? changes.map(
+          ({ action, ref, type }) =>
+            `  ${action} ${ref.type}/${ref.id} ${type}${failureOf(failed, ref, type)}`,
+        )
+      : [
+          ...[...Map.groupBy(changes, ({ action, type }) => `${action} ${type}`)].map(
+            ([what, { length }]) => `  ${what}: ${count(length, 'hook')}`,
+          ),
+          ...(failed.length > 0 ? [`  ${failed.length} of them failed: they are tried again`] : []),
+        ];
   return [
     lines.length > 0
       ? `Hooks${dryRun ? ' that would change' : ''}:`
@@ -55,5 +66,14 @@ function failureOf(
   const found = failed.find(one => one.ref.type === ref.type && one.ref.id === ref.id && one.type === type);
   return found ? `: ${found.error ?? 'failed'}; it is tried again` : '';
 }
+
+/** More hide what matters; `--json` has all of them. */
+const MANY = 20;
+const FEW = 5;
+
+const fewer = (lines: readonly string[]): readonly string[] =>
+  lines.length <= MANY
+    ? lines
+    : [...lines.slice(0, MANY), `  and ${lines.length - MANY} more; --json names all of them`];
 
 const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;

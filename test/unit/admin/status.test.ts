@@ -137,6 +137,61 @@ describe('renderStatus', () => {
     }
   });
 
+  it('shows of two hundred rules and apps those that somebody should look at, and all when asked to', () => {
+    const facts = makeFacts();
+    const numbers = Array.from({ length: 200 }, (_, n) => n + 1);
+    const names = numbers.map(n => `client-${n}`);
+    const status = statusOf(facts);
+    const [rule] = status.rules;
+    const [app] = status.apps;
+    const [budget] = status.podio;
+    if (!rule || !app || !budget) throw new Error('the facts have one of each');
+    const calm = { ...rule, state: 'running', lag: 0, waiting: 0, inHand: 0, parked: 0 } as const;
+    const many = {
+      ...status,
+      rules: names.map((name, n) => ({ ...calm, rule: name, parked: n === 6 ? 3 : 0 })),
+      timers: names.map(name => ({
+        ...{ rule: 'slow', app: name, armed: 12 },
+        lastSweepAt: '2026-01-10T11:40:00.000Z',
+      })),
+      apps: names.map((name, n) => ({
+        ...{ ...app, app: name, known: 5, open: n === 7 ? 1 : 0, unprovable: [] },
+      })),
+      podio: names.map((identity, n) => ({
+        ...budget,
+        ...{ identity, pausedMs: 0, limited: undefined },
+        general: { ...{ limit: 1000, remaining: n === 8 ? 10 : 900 - n }, resetAt: 0 },
+      })),
+      degraded: numbers.map(n => ({
+        ...{ ref: `app/${n}`, error: `app ${n} does not answer`, hint: 'Wait.', rules: [`client-${n}`] },
+        since: '2026-01-10T11:40:00.000Z',
+      })),
+      alarms: numbers.map(n => ({
+        ...{ alarm: 'degraded', subject: `app/${n}`, count: 1, text: `app/${n}: no answer` },
+        ...{ since: '2026-01-10T11:40:00.000Z' },
+      })),
+    } as unknown as typeof status;
+    const shown = renderStatus(many, { now: facts.now }).split('\n');
+    expect(shown.length).to.be.at.most(60);
+    const line = (start: string) => shown.find(one => one.startsWith(start)) ?? '';
+    expect(line('client-7 ')).to.match(/running +0 +0 +3/);
+    expect(line('client-8 ')).to.equal('');
+    expect(line('199 more rules')).to.equal('199 more rules: 199 running, the last run 1m 5s ago');
+    expect(line('timers of slow')).to.equal('timers of slow: 12 armed, 200 apps, looked at 20m ago or later');
+    expect(line('  client-8 ')).to.match(/ 5 +1200 +30 +4 +1 +0 /);
+    expect(line('  199 more apps')).to.match(
+      /^ {2}199 more apps +995 +238800 +5970 +796 +0 +0 +1h +20m ago$/,
+    );
+    expect(line('  client-9 ')).to.match(/10 of 1000/);
+    expect(line('  199 more, at least')).to.match(/701 of 1000 +-$/);
+    expect(shown.filter(one => one.includes('does not answer'))).to.have.length(3);
+    expect(shown).to.include('  and 197 more like these (podiod status --all)');
+    expect(shown).to.include('alarm degraded: 197 more (podiod status --all)');
+    const all = renderStatus(many, { now: facts.now, all: true });
+    for (const name of names) expect(all.match(new RegExp(`\\b${name}\\b`, 'g'))).to.have.length.at.least(5);
+    expect(all).to.not.include('--all');
+  });
+
   it('has colours only when told to, and says the same without them', () => {
     expect(render(80)).to.not.include('\u001b[3');
     expect(render(80, true)).to.include('\u001b[3');

@@ -31,6 +31,14 @@ const hook = (
   ...given,
 });
 
+const options: Parameters<typeof planHooks>[2] = {
+  publicUrl,
+  secrets: [secret],
+  mode: 'apply',
+  delete: 'owned',
+  maxDelete: 0.2,
+  refsObserved: new Set(['app/101', 'app_field/201']),
+};
 const actions = planHooks(
   [spec(app, 'item.create', 'won-leads', 'everything'), spec(field, 'item.update', 'won-leads')],
   [
@@ -39,14 +47,7 @@ const actions = planHooks(
     hook(3, app, 'file.change', { url: 'https://joe:pw@zapier.example.com/in?token=t' }),
     hook(4, app, 'file.change', { url: urlOf(app, 'file.change', 'a lost secret') }),
   ],
-  {
-    publicUrl,
-    secrets: [secret],
-    mode: 'apply',
-    delete: 'owned',
-    maxDelete: 0.2,
-    refsObserved: new Set(['app/101', 'app_field/201']),
-  },
+  options,
 );
 const nameOf = ({ type }: HookRef) => (type === 'app' ? 'leads' : 'leads.status');
 const plan = { actions, unresolved: [], failed: [] };
@@ -151,6 +152,22 @@ describe('renderPlan', () => {
     expect(text).to.contain('! app/102: Podio refused the token');
     expect(text).to.contain('! rule won-leads: app leads has no field "statsu"');
     expect(text).to.contain('1 not looked at');
+  });
+
+  it('leaves out what stays as it is where that is much, unless it is asked for', () => {
+    const refs = Array.from({ length: 21 }, (_, n): HookRef => ({ type: 'app', id: 1000 + n }));
+    const specs = [app, ...refs].map(ref => spec(ref, 'item.create', 'everything'));
+    const there = refs.map((ref, n) => hook(n + 1, ref, 'item.create'));
+    const refsObserved = new Set(specs.map(({ ref }) => `app/${ref.id}`));
+    const many = { ...plan, actions: planHooks(specs, there, { ...options, refsObserved }) };
+    const lines = renderPlan(many).split('\n');
+    expect(lines).to.have.length(3);
+    expect(lines[0]).to.match(/^\+ create/);
+    expect(lines.slice(1)).to.deep.equal([
+      'Plan: 1 to create, 21 kept.',
+      'What stays as it is is shown by podiod plan --all.',
+    ]);
+    expect(renderPlan(many, { all: true }).split('\n')).to.have.length(23);
   });
 
   it('says so when there is nothing to do', () => {

@@ -1,0 +1,60 @@
+import { expect } from 'chai';
+import { showReload } from '../../../src/cli/show/reload.ts';
+
+type Answer = Parameters<typeof showReload>[0];
+
+function answer(count: number): Answer {
+  const numbers = Array.from({ length: count }, (_, n) => n);
+  const actions = numbers.flatMap(id =>
+    ['item.create', 'item.update'].map(type => ({
+      ...{ action: 'replace', ref: { type: 'app', id }, type, url: '***', rules: [], reason: '' },
+    })),
+  );
+  const results = actions.map(({ action, ref, type }, n) => ({
+    ...{ action, ref, type },
+    ...(n === 1 ? { outcome: 'failed', error: 'no answer' } : { outcome: 'done', error: null }),
+  }));
+  return {
+    ...{ dryRun: false, parked: [], cutOff: 0, position: 1, needsRestart: [] },
+    rules: {
+      ...{ added: [], removed: [], renamed: [], unchanged: [] },
+      changed: numbers.map(n => ({ rule: `tell-${n}`, changed: ['defaults'] })),
+    },
+    warnings: numbers.map(n => ({ message: `rule tell-${n} is odd`, hint: null })),
+    hooks: { plan: { actions, failed: [], unresolved: [] }, results },
+  } as unknown as Answer;
+}
+
+describe('what a reload meant', () => {
+  it('is told one by one where it is little', () => {
+    expect(showReload(answer(2))).to.deep.equal([
+      'Reloaded; 0 rules unchanged:',
+      '  ~ tell-0 (defaults)',
+      '  ~ tell-1 (defaults)',
+      'Hooks:',
+      '  replace app/0 item.create',
+      '  replace app/0 item.update: no answer; it is tried again',
+      '  replace app/1 item.create',
+      '  replace app/1 item.update',
+      'Warning: rule tell-0 is odd',
+      'Warning: rule tell-1 is odd',
+    ]);
+  });
+
+  it('is counted where it is much', () => {
+    const lines = showReload(answer(200));
+    expect(lines.slice(0, 3)).to.deep.equal([
+      'Reloaded; 0 rules unchanged:',
+      '  ~ tell-0 (defaults)',
+      '  ~ tell-1 (defaults)',
+    ]);
+    expect(lines.slice(21)).to.deep.equal([
+      '  and 180 more; --json names all of them',
+      'Hooks:',
+      '  replace item.create: 200 hooks',
+      '  replace item.update: 200 hooks',
+      '  1 of them failed: they are tried again',
+      '200 warnings: podiod check shows each with its place.',
+    ]);
+  });
+});
