@@ -79,6 +79,13 @@ const notFound = (message: string, hint: string): Diagnostic => ({
   hint,
 });
 
+/** The folder itself, and all above it. */
+function foldersUp(cwd: string): readonly string[] {
+  const folder = resolve(cwd);
+  const above = dirname(folder);
+  return above === folder ? [folder] : [folder, ...foldersUp(above)];
+}
+
 async function search(cwd: string): Promise<Found | { readonly problem: Diagnostic } | undefined> {
   const code = EXECUTABLE_SETTINGS.map(name => join(process.cwd(), name)).find(existsSync);
   if (code !== undefined) {
@@ -110,13 +117,17 @@ async function search(cwd: string): Promise<Found | { readonly problem: Diagnost
       cache: false,
       loaders: { ...loaders, ...executable },
     });
-    for (let folder = resolve(cwd); ; folder = dirname(folder)) {
+    for (const folder of foldersUp(cwd)) {
       const result = await explorer.search(folder);
       if (result) return named(result.filepath);
-      if (dirname(folder) === folder) return undefined;
     }
+    return undefined;
   } catch (error) {
     // cosmiconfig reads its own settings from package.json, and gives up on one that is broken.
+    const file = foldersUp(cwd)
+      .flatMap(folder => PLACES.map(place => join(folder, place)))
+      .find(path => basename(path) !== 'package.json' && existsSync(path));
+    if (file !== undefined) return { file };
     return {
       problem: {
         severity: 'error',

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { globSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
@@ -30,14 +31,16 @@ export async function loadFiles(found: Found): Promise<Loaded> {
 
   const load = async (file: string, within?: string, from?: Place): Promise<ConfigNode> => {
     const place = { file, start: 0, end: 0 };
-    let text: string;
+    let text: string | undefined;
     try {
-      text = file === found.file && found.text !== undefined ? found.text : await readFile(file, 'utf8');
+      const given = file === found.file ? found.text : undefined;
+      text = given ?? decode(file, await readFile(file), report);
     } catch (error) {
       report(unreadable(file, (error as NodeJS.ErrnoException).code ?? 'unknown error', from));
       return { kind: 'unknown', place };
     }
-    texts.set(file, text);
+    texts.set(file, text ?? '');
+    if (text === undefined) return { kind: 'unknown', place };
     const parsed = parse(file, text, within);
     problems.push(...parsed.problems);
     let root = parsed.root;
@@ -50,6 +53,7 @@ export async function loadFiles(found: Found): Promise<Loaded> {
           message: `the included file ${value} is not there`,
           hint: `looked for ${resolve(dirname(file), value)}`,
           place: named,
+          path: ['include'],
         });
       }
       // Two patterns may name the same file, or files each other: each is read once.
@@ -62,6 +66,26 @@ export async function loadFiles(found: Found): Promise<Loaded> {
   const root = withoutOwn(await load(found.file, found.within));
   return { root, texts, problems };
 }
+
+/** Without a byte order mark, which editors leave and nobody sees. Undefined: nothing of it can be read. */
+function decode(file: string, bytes: Buffer, report: (problem: Diagnostic) => void): string | undefined {
+  const text = new TextDecoder().decode(bytes);
+  if (isUtf8(bytes)) return text;
+  const isUtf16 = UTF16_MARKS.some(mark => bytes.subarray(0, 2).equals(mark));
+  const start = isUtf16 ? 0 : text.indexOf(REPLACEMENT);
+  report({
+    severity: 'error',
+    code: 'CONFIG_UNREADABLE',
+    message: isUtf16 ? 'the file is UTF-16' : 'the file is not UTF-8: a character here is written otherwise',
+    hint: 'save it as UTF-8',
+    place: { file, start, end: isUtf16 ? start : start + 1 },
+  });
+  return isUtf16 ? undefined : text;
+}
+
+/** What stands for bytes that are no UTF-8. */
+const REPLACEMENT = '\uFFFD';
+const UTF16_MARKS = [Buffer.of(0xff, 0xfe), Buffer.of(0xfe, 0xff)];
 
 function unreadable(file: string, code: string, from: Place | undefined): Diagnostic {
   return {

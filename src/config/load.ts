@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { Diagnostic, Place } from '../core/diagnostic.ts';
@@ -9,7 +10,7 @@ import { findConfig } from './find.ts';
 import { loadFiles, type Sources } from './include.ts';
 import { interpolate } from './interpolate.ts';
 import type { AdminConfig, Config } from './model.ts';
-import { type ConfigNode, child, emptyMap, type MapEntry } from './node.ts';
+import { type ConfigNode, child, emptyMap, type MapEntry, pathAt } from './node.ts';
 import { openFiles } from './open-files.ts';
 import { placeholder } from './placeholder.ts';
 import type { LoadPlugin } from './plugins.ts';
@@ -112,7 +113,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadResult<Confi
   const shown =
     problem && catalogText !== undefined ? new Map([...texts, [catalogFile, catalogText]]) : texts;
   return {
-    ...result(config, diagnostics, shown, secrets, secretValues),
+    ...result(config, diagnostics.map(withPath(root)), shown, secrets, secretValues),
     openFiles: await openFiles(root, isOpenToAll),
     ...(graph && { graph }),
     fields: { catalog: catalogFile, unchecked: fields.unchecked() },
@@ -182,12 +183,28 @@ type Texts = Sources['texts'];
 const isOpenToAll = async (path: string): Promise<boolean> =>
   process.platform !== 'win32' && ((await stat(path)).mode & 0o004) !== 0;
 
+/** A password in another encoding would be one that nobody has given. */
+async function readUtf8(path: string): Promise<string> {
+  const bytes = await readFile(path);
+  if (!isUtf8(bytes)) throw Object.assign(new Error(path), { code: 'not UTF-8' });
+  return bytes.toString();
+}
+
 const valueSources = (env: FindOptions['env'], texts: Texts) => ({
   env,
-  readFile: (path: string) => readFile(path, 'utf8'),
+  readFile: readUtf8,
   isOpenToAll,
   sourceOf: (file: string) => texts.get(file) ?? '',
 });
+
+/** What is found where nobody knows the way to it: by the text, and while values are filled in. */
+const withPath =
+  (root: ConfigNode) =>
+  (problem: Diagnostic): Diagnostic => {
+    // What is given twice is in the tree once: the first of them.
+    const place = (problem.related ?? problem).place;
+    return problem.path || !place ? problem : { ...problem, path: pathAt(root, place) };
+  };
 
 function result<T>(
   config: T | undefined,

@@ -86,6 +86,30 @@ export function placeAt(root: ConfigNode, path: Path): Place {
   return place;
 }
 
+/** The way to the innermost value, or its key, that `place` lies in. */
+export function pathAt(root: ConfigNode, place: Place): Path {
+  const covers = (one: Place) => one.file === place.file && one.start <= place.start && place.end <= one.end;
+  const search = (node: ConfigNode, path: Path): Path | undefined => {
+    // What is included, merged or an alias stands elsewhere than what it is in: all of it is looked through.
+    if (node.kind === 'map') {
+      for (const [name, { key, value }] of node.entries) {
+        const at = [...path, name];
+        const found = search(value, at) ?? (covers(key) ? at : undefined);
+        if (found) return found;
+      }
+    }
+    if (node.kind === 'list') {
+      for (const [index, item] of node.items.entries()) {
+        const found = search(item, [...path, index]);
+        if (found) return found;
+      }
+    }
+    return covers(node.place) ? path : undefined;
+  };
+  // A place without extent says "this file".
+  return (place.start < place.end && search(root, [])) || [];
+}
+
 /** The key itself, where the key is what is wrong. */
 export function keyPlaceAt(root: ConfigNode, path: Path): Place {
   const parent = nodeAt(root, path.slice(0, -1));

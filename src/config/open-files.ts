@@ -1,6 +1,6 @@
 /** Files of the config that hold secrets as they are, and that everybody on the machine can read. */
 import type { Diagnostic, Place } from '../core/diagnostic.ts';
-import type { ConfigNode } from './node.ts';
+import { type ConfigNode, pathAt } from './node.ts';
 import { isSecretKey } from './secret-keys.ts';
 
 /**
@@ -26,6 +26,7 @@ export async function openFiles(
       message: `everybody on this machine can read ${file}, and there are secrets in it`,
       hint: `chmod o= ${file}, or take them from elsewhere: \${NAME}, \${file:PATH}, \${credential:NAME}`,
       place,
+      path: pathAt(root, place),
     });
   }
   return found;

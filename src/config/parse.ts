@@ -248,6 +248,10 @@ const IN_WORDS: Partial<Record<YAMLError['code'], { message: string; hint?: stri
     message: 'a second document starts here',
     hint: 'one file holds one config; remove the `---`, or move this to a file of its own and include it',
   },
+  RESOURCE_EXHAUSTION: {
+    message: 'lists and maps in one another go too deep here to be read',
+    hint: 'a config needs a few levels only; look for brackets that do not close',
+  },
   TAG_RESOLVE_FAILED: {
     message: 'this tag means nothing here',
     hint: 'remove it, or quote a text that starts with `!`',

@@ -142,7 +142,7 @@ export function diagnosticsToJson(
   diagnostics: readonly Diagnostic[],
   sources: Sources,
 ): { readonly ok: boolean; readonly problems: readonly JsonProblem[] } {
-  const problems = diagnostics.map(({ severity, code, message, hint, place, path }): JsonProblem => {
+  const problems = diagnostics.map(({ severity, code, message, hint, place, path, related }): JsonProblem => {
     const text = place && sources.texts.get(place.file);
     const start = place && text !== undefined ? lineColumn(text, place.start) : undefined;
     const end = place && text !== undefined ? lineColumn(text, place.end) : undefined;
@@ -156,8 +156,16 @@ export function diagnosticsToJson(
       code,
       path: path ?? [],
       message,
-      hint: hint ?? null,
+      hint: related
+        ? [...(hint === undefined ? [] : [hint]), elsewhere(related, sources)].join('; ')
+        : (hint ?? null),
     };
   });
   return { ok: diagnostics.every(({ severity }) => severity !== 'error'), problems };
+}
+
+/** People are shown the second place in a frame of its own. */
+function elsewhere({ message, place }: Required<Diagnostic>['related'], { texts }: Sources): string {
+  const { line, column } = lineColumn(texts.get(place.file) ?? '', place.start);
+  return `${message}: ${place.file}:${line}:${column}`;
 }

@@ -12,7 +12,7 @@ import { type ConfigNode, child, type Path, section, showPath } from './node.ts'
 import { makePluginTable, type PluginTable } from './plugins.ts';
 import { DELIVERY_DEFAULTS, DefaultsSchema, DeliverySchema, RuleHeadSchema } from './schema.ts';
 import { entriesOf, part, type ResolveContext } from './sections.ts';
-import { resolveSteps } from './steps.ts';
+import { isStepWord, resolveSteps } from './steps.ts';
 import { checkTimezone, resolveTriggers } from './triggers.ts';
 
 type DeliveryPart = z.output<typeof DeliverySchema>;
@@ -22,6 +22,7 @@ export async function resolveRules(context: ResolveContext): Promise<readonly Ru
   const timezone =
     resolveTimezone(context, section(context.root, 'defaults'), ['defaults', 'timezone']) ??
     machineTimezone();
+  checkPluginNames(context);
   const plugins = makePluginTable(context);
   const entries = entriesOf(context, 'rules');
   const rules: Rule[] = [];
@@ -39,6 +40,17 @@ export async function resolveRules(context: ResolveContext): Promise<readonly Ru
   if (entries) checkRenames(context, entries);
   context.onGraph(checkGraph(context, rules));
   return whole ? rules : undefined;
+}
+
+/** What else there is to say of an entry is said where a step uses it, or of those that none uses. */
+function checkPluginNames(context: ResolveContext): void {
+  for (const [name] of entriesOf(context, 'plugins') ?? []) {
+    if (!isStepWord(name)) continue;
+    complain(context, 'CONFIG_NAME', ['plugins', name], `\`${name}\` means something of its own in a step`, {
+      hint: 'give the plugin another name',
+      atKey: true,
+    });
+  }
 }
 
 /** What a rule's `where` may name: no step has added anything by then. */

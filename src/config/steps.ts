@@ -15,7 +15,8 @@ import { asWritten, checkOptions, type PluginContext, type PluginTable } from '.
 import { NAME, type StepDeliverySchema, StepHeadSchema } from './schema.ts';
 
 const HEAD = new Set(Object.keys(StepHeadSchema.shape));
-const isHead = (key: string) => HEAD.has(key);
+/** What a step says beside its plugin: `id`, `when` ... */
+export const isStepWord = (key: string): boolean => HEAD.has(key);
 
 type StepPolicy = z.output<typeof StepDeliverySchema>;
 
@@ -119,7 +120,7 @@ function addedBy(before: readonly ConfigNode[], given: ReadonlySet<string>): Add
     const id = child(node, 'id');
     if (id?.kind === 'scalar') named.add(String(id.value));
     else if (node.kind === 'scalar') plain.add(String(node.value));
-    else if (node.kind === 'map') for (const key of node.entries.keys()) if (!isHead(key)) plain.add(key);
+    else if (node.kind === 'map') for (const key of node.entries.keys()) if (!isStepWord(key)) plain.add(key);
   }
   return name => {
     if (named.has(name) || plain.has(name.replace(/-\d+$/, '')) || plain.has(name)) return undefined;
@@ -184,7 +185,7 @@ async function resolveStep(
     );
     return undefined;
   }
-  const keys = [...node.entries.keys()].filter(key => !isHead(key));
+  const keys = [...node.entries.keys()].filter(key => !isStepWord(key));
   const head = await check(StepHeadSchema, node, {
     ...context,
     path,

@@ -45,7 +45,12 @@ export async function receive(
   const ref = refOf(config, options);
   const [saved, source] =
     file === '-' ? [await text(cli.io.stdin), 'stdin'] : [await readText(cli, file), file];
-  const events = deliveriesIn(saved, source).map((params, n) => eventOf(ref, params, n + 1, source));
+  const deliveries = deliveriesIn(saved, source);
+  const events = deliveries.flatMap((params, n) =>
+    isHandshake(params) ? [] : [eventOf(ref, params, n + 1, source)],
+  );
+  if (events.length < deliveries.length)
+    cli.note(`${deliveries.length - events.length} of hook.verify left out: no rule gets them.`);
   const reader = await itemFile(cli, options.item);
 
   const attribution = makeAttribution(silentLog);
@@ -91,6 +96,9 @@ export async function receive(
     await plugins.dispose();
   }
 }
+
+/** Podio's question whether a hook is wanted, which stands among what a server has written down. */
+const isHandshake = ({ type }: Params): boolean => type === 'hook.verify';
 
 interface Origin {
   readonly ref: HookRef;

@@ -74,6 +74,15 @@ describe('podiod receive', () => {
     expect(outcomes(await receive(site, ['object.json', ...LEADS]))).to.deep.equal(expected.slice(0, 1));
   });
 
+  it('passes over the handshakes among what a server has written down', async () => {
+    await using site = await makeSite();
+    const input = `type=hook.verify&hook_id=1&code=abc\n${UPDATE}\n`;
+    const { code, stdout, stderr } = await site.podiod(['receive', '-', ...LEADS], { input });
+    expect(code).to.equal(0);
+    expect(stdout.split('\n')[0]).to.equal('item.update  leads  item 7');
+    expect(stderr).to.equal('1 of hook.verify left out: no rule gets them.\n');
+  });
+
   it('tells what the conditions of rules and steps have seen', async () => {
     await using site = await makeSite({
       rules: {

@@ -62,6 +62,21 @@ describe('config: find', () => {
     expect(await find()).to.deep.equal({ file });
   });
 
+  it('finds what stands beside a package.json that is broken, as the first place has it', async () => {
+    await put('a/.podiorc.yml');
+    await put('a/b/package.json', '{ "name": ');
+    const before = process.cwd();
+    process.chdir(cwd);
+    try {
+      expect(await find()).to.deep.equal({ file: join(cwd, '..', '.podiorc.yml') });
+      const file = await put('a/b/.podiorc.yaml');
+      await put('a/b/.config/podiorc.yml');
+      expect(await find()).to.deep.equal({ file });
+    } finally {
+      process.chdir(before);
+    }
+  });
+
   it('never takes code', async () => {
     const code = 'globalThis.podiodRanConfig = true; module.exports = {};';
     for (const file of [

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { loadConfig, loadPartial } from '../../../src/config/load.ts';
 import type { Config } from '../../../src/config/model.ts';
+import { diagnosticsToJson } from '../../../src/config/render.ts';
 import { builtIns, loadPlugin } from './support.ts';
 
 const BASE = `server: { publicUrl: https://hooks.example.com/podio/ }
@@ -380,6 +381,81 @@ describe('config: load', () => {
       const { config, diagnostics } = await part(`admin: { port: many }\ndataDir: \${DATA}\n`);
       expect(config).to.equal(undefined);
       expect(diagnostics.map(({ code }) => code)).to.deep.equal(['CONFIG_TYPE', 'CONFIG_MISSING_VALUE']);
+    });
+  });
+
+  describe('told as they stand', () => {
+    const problems = async (text: string | Buffer, env: Record<string, string> = {}) => {
+      const file = join(dir, 'podiorc.yml');
+      await writeFile(file, text, { mode: 0o600 });
+      const { diagnostics, sources } = await loadConfig({ ...options(env), file });
+      return diagnosticsToJson(diagnostics, sources).problems.map(
+        ({ line, column, code, path }) => `${line}:${column} ${code} ${path.join('.')}`,
+      );
+    };
+
+    it('a byte order mark is no character', async () => {
+      expect(await problems(`\uFEFFprot: 1\n${BASE}`)).to.deep.equal(['1:1 CONFIG_UNKNOWN_KEY prot']);
+    });
+
+    it('bytes that are no UTF-8, and all else that is wrong', async () => {
+      const latin1 = Buffer.from(`${BASE}prot: 1\nx-a: '\u00e9'\n`, 'latin1');
+      expect(await problems(latin1)).to.deep.equal([
+        '12:1 CONFIG_UNKNOWN_KEY prot',
+        '13:7 CONFIG_UNREADABLE ',
+      ]);
+      expect(await problems(`${BASE}x-a: '\uFFFD'\n`)).to.deep.equal([]);
+    });
+
+    it('a secret that is no UTF-8', async () => {
+      await writeFile(join(dir, 'latin1'), Buffer.from('pa\u00dfwort', 'latin1'), { mode: 0o600 });
+      expect(await problems(`${BASE}admin: { token: '\${file:latin1}' }\n`)).to.deep.equal([
+        '12:18 CONFIG_MISSING_VALUE admin.token',
+      ]);
+    });
+
+    it('UTF-16, of which nothing else is said', async () => {
+      for (const text of [
+        Buffer.from(`\uFEFF${BASE}`, 'utf16le'),
+        Buffer.from(`\uFEFF${BASE}`, 'utf16le').swap16(),
+      ])
+        expect(await problems(text)).to.deep.equal(['1:1 CONFIG_UNREADABLE ']);
+    });
+
+    it('the way to a value is known wherever the problem was found', async () => {
+      await put(
+        'more.yml',
+        `rules:\n  b: { on: { app: leads, events: item.update }, steps: [{ audit: { path: "\${GONE}" } }] }\n`,
+      );
+      const text = withRule({
+        steps: `[{ audit: { path: "\${GONE}" } }]`,
+        on: '{ app: *, events: item.update }',
+      });
+      expect(
+        await problems(`${text}admin: { token: "\${GONE}", token: x }\ninclude: [more.yml, gone.yml]\n`),
+      ).to.deep.equal([
+        '14:16 CONFIG_YAML_ALIAS rules.a.on.app',
+        '15:31 CONFIG_MISSING_VALUE rules.a.steps.0.audit.path',
+        '16:18 CONFIG_MISSING_VALUE admin.token',
+        '16:28 CONFIG_DUPLICATE_KEY admin.token',
+        '17:21 CONFIG_INCLUDE include',
+        '2:75 CONFIG_MISSING_VALUE rules.b.steps.0.audit.path',
+      ]);
+    });
+
+    it('names of plugins are names, and not those that steps have for something else', async () => {
+      const text = BASE.replace('audit:', 'Audit:').replace('invoice:', 'when:');
+      expect(await problems(text)).to.deep.equal([
+        '10:3 CONFIG_NAME plugins.Audit',
+        '11:3 CONFIG_NAME plugins.when',
+      ]);
+      expect(await problems(`${BASE.split('plugins:')[0]}plugins: [audit]\n`)).to.deep.equal([
+        '9:1 CONFIG_TYPE plugins',
+      ]);
+    });
+
+    it('lists in lists without end', async () => {
+      expect(await problems(`${BASE}x-a: ${'['.repeat(20_000)}`)).to.have.lengthOf(1);
     });
   });
 

@@ -104,6 +104,19 @@ describe('config: render', () => {
     });
   });
 
+  it('tells programs of the second place too', () => {
+    const related = { place: { file, start: 0, end: 6 }, message: 'first here' };
+    const { hint: _, ...bare } = unknown;
+    const hints = [
+      { ...unknown, related },
+      { ...bare, related },
+    ].map(one => diagnosticsToJson([one], sources).problems[0]?.hint);
+    expect(hints).to.deep.equal([
+      `did you mean \`port\`?; first here: ${file}:1:1`,
+      `first here: ${file}:1:1`,
+    ]);
+  });
+
   it('is ok with warnings', () => {
     expect(diagnosticsToJson([{ ...unknown, severity: 'warning' }], sources).ok).to.equal(true);
     expect(diagnosticsToJson([], sources)).to.deep.equal({ ok: true, problems: [] });
