@@ -65,12 +65,14 @@ export default definePlugin({
         map(({ message }) => message),
       ),
   }),
-  async explain(message, { field, from, to }) {
+  async explain(message, given) {
+    const { field } = given;
     const change = await message.change(field);
     const is = (values: FieldChanged['from']): string =>
       (change && showValues(change.type, values, { config: change.config })) || 'empty';
     const seen = change ? `from ${is(change.from)} to ${is(change.to)}` : 'unchanged';
-    return [{ path: `changes.${field}`, test: wantedOf({ from, to }) || 'any', seen, holds: false }];
+    const holds = fits(given, change);
+    return [{ path: `changes.${field}`, test: wantedOf(given) || 'any', seen, holds }];
   },
   async describe(message: Message, given) {
     const { field } = given;

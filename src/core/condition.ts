@@ -11,6 +11,23 @@ export interface Check {
   readonly holds: boolean;
 }
 
+/** As checks are kept: their keys would be half of it. */
+export type CheckTuple = [path: string, test: string, seen: string, holds: 0 | 1];
+
+export const packCheck = ({ path, test, seen, holds }: Check): CheckTuple => [
+  path,
+  test,
+  seen,
+  holds ? 1 : 0,
+];
+
+export const unpackCheck = ([path, test, seen, holds]: CheckTuple): Check => ({
+  path,
+  test,
+  seen,
+  holds: holds === 1,
+});
+
 export interface Judgement {
   readonly holds: boolean;
   /** Of every test that was looked at. What costs no call is looked at first, and may decide. */

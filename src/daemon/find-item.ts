@@ -15,7 +15,9 @@ export type ItemName =
 const HINT = 'Give the item_id (digits), app/app_item_id such as leads/42, or the link of the item in Podio.';
 
 /** Throws a UsageError for what is none. */
-export function parseItemName(text: string): ItemName {
+export function parseItemName(written: string): ItemName {
+  // Pasted, often with what stood around it.
+  const text = written.trim();
   if (/^[0-9]+$/.test(text) && Number.isSafeInteger(Number(text))) return { itemId: Number(text) };
   const [, app, number] = /^([a-z0-9][a-z0-9_-]*)\/([0-9]+)$/.exec(text) ?? [];
   if (app !== undefined && number !== undefined) return { app, number };

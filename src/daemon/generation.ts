@@ -152,6 +152,7 @@ function makeParts(world: RuleWorld, rules: readonly Rule[], seen: Terms): Parts
     identities: seen.identities,
     learn: reader.learn,
     lag: async rule => (await store.lanes.status()).find(lane => lane.rule === rule)?.lag,
+    mask: world.options.log.mask?.known,
     clock,
     log,
   });

@@ -288,6 +288,7 @@ async function absentEvent(
   if (isSeq(event)) {
     const [newest] = await store.journal.list({ last: 1 });
     const head = newest?.event.seq ?? 0;
+    if (Number(event) === 0) return [{ kind: 'never', why: 'there is no event 0: they count from 1' }];
     return Number(event) > head
       ? [{ kind: 'never', why: `there is no event ${event} yet: the newest is ${head}` }]
       : [{ kind: 'removed', why: `event ${event} is no longer in the journal: retention has removed it` }];

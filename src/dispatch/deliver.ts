@@ -131,7 +131,12 @@ export const MODE = 'rule.mode';
 /** Name of what Podio is asked about an event before it may wait with others. */
 export const CONFIRM = 'rule.confirm';
 
-const CONDITIONS: ReadonlySet<string> = new Set([ON_FIELDS, WHERE, MODE, CONFIRM, OWN]);
+/** Name of what the rule makes of changes that were missed and found later. */
+export const RECOVERED = 'rule.recovered';
+/** Name of what says that the rule's triggers are others by now. */
+export const ON = 'rule.on';
+
+const CONDITIONS: ReadonlySet<string> = new Set([ON_FIELDS, WHERE, MODE, CONFIRM, OWN, RECOVERED, ON]);
 export const isCondition = (step: string): boolean => CONDITIONS.has(step);
 
 /** Whether a step was reached: such a run goes on as what it is. */
@@ -400,7 +405,8 @@ export class Delivery {
       };
       output = await prepared.run(task);
       const ms = clock.monotonic() - startedAt;
-      if (output.length === 0) trying.held = await this.#explained(prepared, task, trying.held);
+      if (output.length === 0 || prepared.explains)
+        trying.held = await this.#explained(prepared, task, trying.held);
       verdict = verdictOf(step, branch, output.length > 0 ? 'done' : 'filtered', {
         attempts: trying.attempts + 1,
         ms,
@@ -435,7 +441,7 @@ export class Delivery {
     return this.#finish(at, output, verdict);
   }
 
-  /** What a filter says of why it let nothing through comes last, behind what held before it was asked. */
+  /** What a filter has looked at comes last, behind what held before it was asked. */
   async #explained(
     prepared: PreparedStep,
     task: StepTask,

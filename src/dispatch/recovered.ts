@@ -1,4 +1,6 @@
 /** What a rule makes of changes that were missed and found later. Pure. */
+import type { Check } from '../core/condition.ts';
+import { showDuration } from '../core/duration.ts';
 import type { PodioEvent } from '../core/event.ts';
 import type { Rule } from '../core/rule.ts';
 
@@ -18,10 +20,19 @@ export function isBefore(event: PodioEvent, { startAt }: Rule, loadedAt: number)
   return changed !== undefined && startAt === 'head' && changed + RESOLUTION_MS <= loadedAt;
 }
 
-/** Whether the rule's `recovered` leaves the change out; its run then ends as filtered. */
-export function isLeftOut(event: PodioEvent, { recovered = 'run' }: Rule): boolean {
-  if (event.source !== 'recovered' || recovered === 'run') return false;
-  if (recovered === 'skip') return true;
+/** Of a change that was missed and found later: whether the rule's `recovered` wants it. Undefined where nothing is asked of it. */
+export function ageCheck(
+  event: PodioEvent,
+  { recovered = 'run' }: Pick<Rule, 'recovered'>,
+): Check | undefined {
+  if (event.source !== 'recovered' || recovered === 'run') return undefined;
+  const path = 'event.source';
+  if (recovered === 'skip') return { path, test: 'not recovered', seen: 'recovered', holds: false };
   const changed = changedAt(event);
-  return changed !== undefined && Date.parse(event.receivedAt) - changed > recovered.maxAgeMs;
+  const test = `recovered within ${showDuration(recovered.maxAgeMs)}`;
+  // What is not known to be too old is wanted.
+  if (changed === undefined)
+    return { path, test, seen: 'recovered, after nobody knows how long', holds: true };
+  const ageMs = Date.parse(event.receivedAt) - changed;
+  return { path, test, seen: `recovered after ${showDuration(ageMs)}`, holds: ageMs <= recovered.maxAgeMs };
 }

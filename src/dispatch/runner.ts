@@ -18,9 +18,11 @@ import {
   type DeliveryContext,
   hasBegun,
   isCondition,
+  ON,
   ON_FIELDS,
   OWN,
   type Pause,
+  RECOVERED,
   type RunCondition,
   WHERE,
 } from './deliver.ts';
@@ -31,7 +33,7 @@ import type { Hold } from './holds.ts';
 import type { Intake, Taker } from './intake.ts';
 import { LaneTask } from './lane-task.ts';
 import type { Matcher } from './match.ts';
-import { isLeftOut } from './recovered.ts';
+import { ageCheck } from './recovered.ts';
 import type { Run } from './run.ts';
 import { spanConditions } from './span.ts';
 import { Standby } from './standby.ts';
@@ -95,6 +97,12 @@ type Paused =
 /** Of a run of a schedule over items: it ends a batch, and is no run of its own. */
 const SCHEDULE_END = 'schedule.end';
 const NO_DATA: Data = Object.freeze({});
+
+/** Begun for a trigger that the rule had then, by steps that it has no more. */
+const UNWANTED: StepVerdict = {
+  ...verdictOf({ name: ON }, '', 'filtered', { attempts: 1, ms: 0 }),
+  checks: [{ path: 'on', test: 'as it is now', seen: 'begun before the rule was changed', holds: false }],
+};
 
 const gatheredAs = (judged: readonly StepVerdict[]): Pause => ({ kind: 'gathered', judged });
 
@@ -460,7 +468,7 @@ export class Runner implements Taker {
   }
 
   async #goOnWithAll(run: Run, alone: boolean): Promise<Paused> {
-    if (run.unwanted) return { kind: 'ended', outcome: 'filtered', steps: [] };
+    if (run.unwanted) return { kind: 'ended', outcome: 'filtered', steps: [UNWANTED] };
     if (run.event.type === SCHEDULE_END) return this.#endSchedule(run);
     if (run.together && run.members === undefined) {
       run.members = await this.#held?.members(run.key);
@@ -594,12 +602,12 @@ export class Runner implements Taker {
     }
     const { own } = this.#deps;
     if (own?.maybe(journaled)) found.push({ name: OWN, judge: () => this.#judgeOwn(own, journaled) });
-    const leftOut = isLeftOut(journaled, rule);
-    if (leftOut || (asks && !isSettling)) {
+    const age = ageCheck(journaled, rule);
+    if (age) found.push({ name: RECOVERED, judge: async () => ({ holds: age.holds, checks: [age] }) });
+    if (asks && !isSettling) {
       found.push({
         name: ON_FIELDS,
         judge: async () => {
-          if (leftOut) return { holds: false, checks: [] };
           const changes = await reader.changes(journaled);
           const holds = matcher.decide(journaled, changes);
           return { holds, checks: matcher.checks(journaled, changes) };
@@ -627,8 +635,8 @@ export class Runner implements Taker {
           signal: context.signal,
         });
         const holds = output.length > 0;
-        const check = { path: 'event', test: 'confirm', seen: 'Podio does not bear it out', holds };
-        return { holds, checks: holds ? [] : [check] };
+        const seen = holds ? 'Podio bears it out' : 'Podio does not bear it out';
+        return { holds, checks: [{ path: 'event', test: 'confirm', seen, holds }] };
       },
     };
   }
@@ -644,7 +652,8 @@ export class Runner implements Taker {
       return { holds: false, checks: [{ path: 'event', test: 'made by others', seen, holds: false }] };
     }
     const { depth } = change;
-    if (depth < maxDepth) return { holds: true, checks: [] };
+    const check = { path: 'run.depth', test: `less than ${maxDepth}`, seen: String(depth) };
+    if (depth < maxDepth) return { holds: true, checks: [{ ...check, holds: true }] };
     const { seq, id } = event;
     const now = this.#deps.clock.monotonic();
     // One line an hour: what runs in circles does so again.
@@ -657,8 +666,7 @@ export class Runner implements Taker {
         madeBy: change.rule,
       });
     }
-    const check = { path: 'run.depth', test: `less than ${maxDepth}`, seen: String(depth), holds: false };
-    return { holds: false, checks: [check] };
+    return { holds: false, checks: [{ ...check, holds: false }] };
   }
 
   /** True when the end of the run is on disk. */

@@ -46,7 +46,8 @@ export function* spanConditions(
       const changes = await reader.spanned(events);
       // Podio has forgotten what it was: its own word that a field changed stands, and what was asked for can't be told.
       if (changes === undefined && events.some(event => matcher.match(event) === 'yes')) {
-        return { holds: true, checks: [] };
+        const seen = 'forgotten by Podio, whose hooks told of them';
+        return { holds: true, checks: [{ path: 'changes', test: 'exists', seen, holds: true }] };
       }
       const known = changes ?? new Map();
       const holds = events.some(event => matcher.decide(event, known));

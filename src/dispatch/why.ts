@@ -1,16 +1,24 @@
 /** Why a rule ran for a change or did not. Pure: it reads what is on record, and goes by the rules there are now. */
-import type { Check } from '../core/condition.ts';
+import { type Check, type CheckTuple, unpackCheck } from '../core/condition.ts';
 import { showDuration } from '../core/duration.ts';
 import { onlyFor, type PodioEvent } from '../core/event.ts';
 import { type LedgerEntry, type Range, without } from '../core/ledger.ts';
-import type { AppTrigger, FieldChange, Rule, Trigger } from '../core/rule.ts';
+import {
+  type AppTrigger,
+  type FieldChange,
+  isTimed,
+  type LastedTrigger,
+  type Rule,
+  type ScheduleTrigger,
+  type Trigger,
+} from '../core/rule.ts';
 import { keyOf } from '../core/rule-key.ts';
 import type { StepVerdict } from '../core/run.ts';
 import type { LaneStatus, Paused, TracedEntry, TracedRun } from '../store/contract.ts';
-import { CONFIRM, MODE, ON_FIELDS, OWN, WHERE } from './deliver.ts';
+import { CONFIRM, MODE, ON, ON_FIELDS, OWN, RECOVERED, WHERE } from './deliver.ts';
 import type { RuleStatus } from './lane.ts';
 import { type Known, makeMatcher, showWanted } from './match.ts';
-import { isBefore, isLeftOut } from './recovered.ts';
+import { isBefore } from './recovered.ts';
 
 /**
  * `open`: begun and not finished. `waiting`: the rule has not come to it yet. `before`: the change came before the rule did.
@@ -38,7 +46,7 @@ export interface RuleWhy {
   readonly why: string;
   /** What to do about it, where there is something. */
   readonly next?: string;
-  /** Parts of the trigger that fits best, where none fits. */
+  /** Parts of the trigger on account of which it ran, if the rule has it still; where none fits, of the one that fits best. */
   readonly trigger: readonly Check[];
   /** Oldest first, replays last. */
   readonly runs: readonly WhyRun[];
@@ -81,14 +89,18 @@ export function whyChange(world: RulesWorld, entries: readonly TracedEntry[], on
   const answers = new Map<string, Ranked>();
   for (const rule of world.rules) {
     const ran = runs.get(rule.name) ?? [];
-    const answer = ran.length > 0 ? whyRan(rule, ran, events) : whyNot(world, rule, events);
+    const told = entries.filter(entry => entry.runs.some(run => run.rule === rule.name));
+    const answer =
+      ran.length > 0
+        ? whyRan(rule.name, ran, startedBy(world.known, rule, told))
+        : whyNot(world, rule, events);
     answers.set(rule.name, whilePaused(world, rule, answer));
   }
   for (const rule of world.disabled) {
     const ran = runs.get(rule) ?? [];
-    answers.set(rule, ran.length > 0 ? whyRan(rule, ran, events) : disabled(rule));
+    answers.set(rule, ran.length > 0 ? whyRan(rule, ran) : disabled(rule));
   }
-  for (const [rule, ran] of runs) if (!answers.has(rule)) answers.set(rule, whyRan(rule, ran, events));
+  for (const [rule, ran] of runs) if (!answers.has(rule)) answers.set(rule, whyRan(rule, ran));
   if (only !== undefined && !answers.has(only)) answers.set(only, gone(only));
   const rules = [...answers.values()]
     .filter(({ answer }) => only === undefined || answer.rule === only)
@@ -149,24 +161,18 @@ const gone = (rule: string): Ranked => ({
   misses: 0,
 });
 
-function whyRan(rule: Rule | string, runs: readonly TracedRun[], events: readonly PodioEvent[]): Ranked {
-  const name = typeof rule === 'string' ? rule : rule.name;
+function whyRan(rule: string, runs: readonly TracedRun[], trigger: readonly Check[] = []): Ranked {
   const last = runs.at(-1) as TracedRun;
   const verdict = last.parked || last.outcome === 'parked' ? 'parked' : isOwn(last) ? 'own' : last.outcome;
-  const leftOut = typeof rule !== 'string' && events.some(event => isLeftOut(event, rule));
-  const told = leftOut && last.outcome === 'filtered' && last.steps.length === 0;
-  const why = told
-    ? 'the change was missed and found later, and `recovered` leaves it out'
-    : sentenceOf(last);
   const next = nextOf(last);
   const misses = verdict === 'filtered' ? missesOf(last.steps) : 0;
   return {
     answer: {
-      rule: name,
+      rule,
       verdict,
-      why,
+      why: sentenceOf(last),
       ...(next !== undefined && { next }),
-      trigger: [],
+      trigger,
       runs: runs.map(toRun),
     },
     rank: RANKS[verdict],
@@ -174,10 +180,12 @@ function whyRan(rule: Rule | string, runs: readonly TracedRun[], events: readonl
   };
 }
 
+const BY_TRIGGER: ReadonlySet<string> = new Set([ON, ON_FIELDS, RECOVERED]);
+
 /** How far a filtered run was from its end: stopped by its trigger, by `where`, by a step; then by how many tests failed. */
 function missesOf(steps: readonly StepVerdict[]): number {
   const last = steps.at(-1);
-  if (last === undefined || last.step === ON_FIELDS) return 2000 + failuresOf(last);
+  if (last === undefined || BY_TRIGGER.has(last.step)) return 2000 + failuresOf(last);
   if (last.step === CONFIRM || last.step === MODE) return 0;
   if (last.step === WHERE) return 1000 + failuresOf(last);
   return 1000 / (1 + steps.length);
@@ -213,7 +221,7 @@ export function sentenceOf({
   }
   switch (outcome) {
     case 'settled':
-      return `it ran${togetherOf(steps)}${again}`;
+      return `it ran${togetherOf(steps)}${again}${steps.length === 0 ? FORGOTTEN : ''}`;
     case 'filtered':
       return `${filteredBy(steps)}${again}`;
     case 'dropped':
@@ -233,6 +241,9 @@ export function sentenceOf({
     }
   }
 }
+
+/** There is a verdict at least in every record, as long as it is kept. */
+const FORGOTTEN = '; what its conditions saw and its steps did is kept no more';
 
 /** Of what was run with others: how, and under which event. */
 function togetherOf(steps: readonly StepVerdict[]): string {
@@ -260,8 +271,10 @@ const shadowOf = ({ outcome, steps, error }: Pick<TracedRun, 'outcome' | 'steps'
 
 function filteredBy(steps: readonly StepVerdict[]): string {
   const last = steps.at(-1);
-  if (last === undefined || last.step === ON_FIELDS)
-    return 'the fields of its trigger did not change as `on` asks for';
+  if (last === undefined) return `it let nothing through${FORGOTTEN}`;
+  if (last.step === ON_FIELDS) return 'the fields of its trigger did not change as `on` asks for';
+  if (last.step === RECOVERED) return 'the change was missed and found later, and `recovered` leaves it out';
+  if (last.step === ON) return 'it had begun before the rule was changed, and its triggers fit no more';
   if (last.step === WHERE) return 'its `where` does not hold';
   if (last.step === OWN) return ownSentence(last);
   if (last.step === MODE) return last.checks?.[0]?.seen ?? 'its mode let nothing through';
@@ -397,6 +410,80 @@ function unmatched({ known }: RulesWorld, rule: Rule, events: readonly PodioEven
     // Of a trigger with more parts more has fitted.
     misses: misses - parts.length / 10,
   };
+}
+
+/** Parts of the trigger that fits the entries under which the rule has run. */
+function startedBy(known: Known, rule: Rule, entries: readonly TracedEntry[]): readonly Check[] {
+  for (const { event, runs } of entries) {
+    if (onlyFor(event) !== undefined) return madeFor(rule, event, known);
+    if (event.ref.type === 'schedule') return tickParts(rule.triggers, event);
+    const isJudged = runs.some(
+      run => run.rule === rule.name && run.steps.some(({ step }) => step === ON_FIELDS),
+    );
+    for (const trigger of rule.triggers) {
+      const parts = partsOf(rule, trigger, event, known);
+      // What was seen of the fields themselves stands with the run.
+      const told = isJudged ? parts.filter(({ path }) => path !== ON_FIELDS) : parts;
+      if (told.every(({ holds }) => holds)) return told;
+    }
+  }
+  return [];
+}
+
+/** What podiod makes an event of, for one rule. */
+function madeFor(rule: Rule, event: PodioEvent, known: Known): readonly Check[] {
+  const { type, params } = event;
+  if (type === 'item.fire') return [{ path: 'on', test: 'podiod fire', seen: 'by hand', holds: true }];
+  const app = placeOf(event, known);
+  for (const trigger of rule.triggers) {
+    const isOf =
+      trigger.kind === 'schedule' ? trigger.items?.app === app : isOfField(trigger, app, params.field);
+    if (!isOf || type !== MADE_BY[trigger.kind]) continue;
+    switch (trigger.kind) {
+      case 'schedule':
+        return [
+          ...tickParts([trigger], event),
+          { path: 'on.items.app', test: app, seen: app, holds: true },
+          ...pickedBy(params.where),
+        ];
+      case 'date': {
+        const seen = `${params.date}, due ${params.due}`;
+        return [{ path: 'on.date', test: trigger.field, seen, holds: true }];
+      }
+      case 'lasted':
+        return [
+          { path: ON_FIELDS, test: showLasted(trigger), seen: `so since ${params.since}`, holds: true },
+        ];
+    }
+  }
+  return [];
+}
+
+/** What of an item was looked at when it was picked, as its event keeps it. */
+function pickedBy(where: string | undefined): readonly Check[] {
+  if (where === undefined) return [];
+  const checks = (JSON.parse(where) as CheckTuple[]).map(unpackCheck);
+  return checks.map(check => ({ ...check, path: `on.items.where ${check.path}` }));
+}
+
+const MADE_BY: Partial<Readonly<Record<Trigger['kind'], string>>> = {
+  schedule: 'schedule.item',
+  date: 'item.date',
+  lasted: 'item.lasted',
+};
+
+const isOfField = (trigger: Trigger, app: string, field: string | undefined): boolean =>
+  isTimed(trigger) && trigger.apps.includes(app) && trigger.field === field;
+
+const showLasted = ({ field, from, to, forMs }: LastedTrigger): string =>
+  `${field} ${showWanted({ field, ...(from && { from }), to })} for ${showDuration(forMs)}`;
+
+function tickParts(triggers: readonly Trigger[], { params }: PodioEvent): readonly Check[] {
+  const crons = triggers
+    .filter((one): one is ScheduleTrigger => one.kind === 'schedule')
+    .map(({ cron }) => cron);
+  if (crons.length === 0) return [];
+  return [{ path: 'on.schedule', test: crons.join(' or '), seen: params.scheduled_for ?? '', holds: true }];
 }
 
 /** Of what podiod itself makes for one rule: why another one, or even that one, has no run of it. */

@@ -46,7 +46,9 @@ export interface PreparedStep {
   run(task: StepTask): Promise<readonly Output[]>;
   /** What the plugin would do, by its own describe(); undefined when it has none. Needs no set-up. */
   describe(task: StepTask): Promise<string | undefined>;
-  /** What the plugin looked at before it let nothing through, by its own explain(); undefined when it has none. */
+  /** Whether it is a filter that can say what it looks at; false until it is set up. */
+  readonly explains?: boolean;
+  /** What the plugin looked at before it let a message through or not, by its own explain(); undefined when it has none. */
   explain?(task: StepTask): Promise<readonly Check[] | undefined>;
 }
 
@@ -178,6 +180,7 @@ class SteppedPlugin implements PreparedStep {
   };
   /** Known once its plugin is loaded. */
   #mode: Mode = 'real';
+  #explains = false;
 
   constructor(deps: HostDeps, rule: Rule, step: Step, once: boolean) {
     this.step = step;
@@ -205,6 +208,10 @@ class SteppedPlugin implements PreparedStep {
 
   get state(): StepState {
     return this.#state;
+  }
+
+  get explains(): boolean {
+    return this.#explains;
   }
 
   async ready(signal?: AbortSignal): Promise<void> {
@@ -359,6 +366,7 @@ class SteppedPlugin implements PreparedStep {
   async #setUp(): Promise<void> {
     const definition = await this.#load();
     this.#mode = this.#modeOf(definition);
+    this.#explains = definition.explain !== undefined;
     if (this.#mode === 'told') return;
     const at = this.#at('setup');
     const deadlineMs = this.#deps.setupDeadlineMs ?? 30_000;

@@ -1,4 +1,5 @@
 /** The events that time brings. Their identity makes each of them safe to append again. */
+import { type Check, packCheck } from '../core/condition.ts';
 import type { NewEvent } from '../core/event.ts';
 import type { Item } from '../core/podio.ts';
 import type { Rule } from '../core/rule.ts';
@@ -32,13 +33,15 @@ export function tickEvent(rule: KeyedRule & Pick<Rule, 'triggers'>, tick: number
   };
 }
 
-/** The event of one item at a tick. */
+/** The event of one item at a tick. `checks`: what of the item was looked at, as `podiod why` shows it. */
 export function itemEvent(
   rule: KeyedRule,
   tick: number,
   app: { readonly name: string; readonly id: number },
   { item_id: itemId, external_id: externalId }: Pick<Item, 'item_id' | 'external_id'>,
+  checks: readonly Check[] = [],
 ): NewEvent {
+  const looked = checks.length > 0 && { where: JSON.stringify(checks.map(packCheck)) };
   return {
     id: `schedule.item:${keyOf(rule)}:${minuteOf(tick)}:${itemId}`,
     type: 'schedule.item',
@@ -47,7 +50,12 @@ export function itemEvent(
     app: app.name,
     itemId,
     ...(typeof externalId === 'string' && { externalId }),
-    params: { rule: keyOf(rule), scheduled_for: new Date(tick).toISOString(), item_id: String(itemId) },
+    params: {
+      rule: keyOf(rule),
+      scheduled_for: new Date(tick).toISOString(),
+      item_id: String(itemId),
+      ...looked,
+    },
   };
 }
 

@@ -6,6 +6,7 @@ import type { AppConfig } from '../config/model.ts';
 import { abortWith } from '../core/abort.ts';
 import { backoffMs, isRateLimited, statedWaitMs } from '../core/backoff.ts';
 import { type Clock, sleep } from '../core/clock.ts';
+import type { Judgement } from '../core/condition.ts';
 import { coerceError, isPodiodError, PodioError, StoreError } from '../core/errors.ts';
 import type { NewEvent } from '../core/event.ts';
 import type { Log } from '../core/log.ts';
@@ -35,6 +36,8 @@ export interface ItemRunsDeps {
   readonly learn: (event: NewEvent, item: Item) => void;
   /** How many events the rule has before it; undefined where nobody knows. */
   readonly lag: (rule: string) => Promise<number | undefined>;
+  /** Takes secrets out of what conditions have seen, before it is kept. */
+  readonly mask?: ((text: string) => string) | undefined;
   readonly clock: Clock;
   readonly log: Log;
   /** Items a page; default: as many as Podio gives. */
@@ -130,7 +133,7 @@ const NOT_LISTED: ReadonlySet<string> = new Set([
 ]);
 
 export function makeItemRuns(deps: ItemRunsDeps): ItemRuns {
-  const { journal, settings, clock } = deps;
+  const { journal, settings, clock, mask = text => text } = deps;
   const log = deps.log.child({ module: 'schedule' });
   const stopping = new AbortController();
   const readings = new Map(deps.rules.flatMap(rule => readingOf(rule, deps.pageLimit ?? PAGE_LIMIT)));
@@ -252,8 +255,8 @@ export function makeItemRuns(deps: ItemRunsDeps): ItemRuns {
       return filtersFor(where.certain, fieldNamed, { now: tick, zone: rule.timezone });
     };
 
-    const fits = async (event: NewEvent, item: Item, app: AppConfig, as: Identity): Promise<boolean> => {
-      if (where === undefined) return true;
+    const judge = async (event: NewEvent, item: Item, app: AppConfig, as: Identity): Promise<Judgement> => {
+      if (where === undefined) return { holds: true, checks: [] };
       const whole = lacks(item, where.paths) ? await deps.podio.items.get(as, item.item_id, call) : item;
       const view = itemView(whole, {
         event: { ...event, seq: 0, receivedAt: new Date(tick).toISOString() },
@@ -262,7 +265,7 @@ export function makeItemRuns(deps: ItemRunsDeps): ItemRuns {
         rule: rule.name,
         now: () => tick,
       });
-      return (await where.judge(view)).holds;
+      return where.judge(view);
     };
 
     return {
@@ -291,9 +294,11 @@ export function makeItemRuns(deps: ItemRunsDeps): ItemRuns {
         );
         const events: NewEvent[] = [];
         for (const listed of page.items) {
-          const event = itemEvent(rule, tick, app, listed);
           const item: Item = { ...listed, app: listed.app ?? { app_id: app.id } };
-          if (!(await fits(event, item, app, as))) continue;
+          const { holds, checks } = await judge(itemEvent(rule, tick, app, listed), item, app, as);
+          if (!holds) continue;
+          const masked = checks.map(check => ({ ...check, test: mask(check.test), seen: mask(check.seen) }));
+          const event = itemEvent(rule, tick, app, listed, masked);
           events.push(event);
           // Without these it is not what reading it by itself would bring.
           if (Array.isArray(item.files) && Array.isArray(item.tags)) deps.learn(event, item);

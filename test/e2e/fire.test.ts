@@ -51,6 +51,7 @@ describe('podiod fire', function () {
 
     const why = await site.podiod(['why', '--event', String(answer.seq)]);
     expect(why.stdout).to.include('it ran').and.include('the event was made for the rule won alone');
+    expect(why.stdout).to.include('✓ on podiod fire, is by hand');
     // It is asked for again, so it runs again; and where it does not hold, `where` says no.
     await site.podio.updateItem(itemId, { fields: { status: 'Lost' } }, { hook: false });
     await site.podiod(['fire', '--rule', 'won', '--item', String(itemId)]);

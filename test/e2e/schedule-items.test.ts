@@ -80,6 +80,9 @@ describe('a schedule with items', function () {
     const tick = others.find(({ event }) => event.ref.id === 'checked');
     const why = await site.podiod(['why', '--event', String(tick?.event.seq)]);
     expect(why.stdout).to.include('the rule runs for each item of deals, not for the tick');
+    const [item] = open;
+    const picked = await site.podiod(['why', '--item', String(item), '--rule', 'checked']);
+    expect(picked.stdout).to.match(/✓ on\.items\.where fields\.\S+ eq Open, is Open\n/);
   });
 
   it('comes as one message for all where the rule gathers them until the tick has ended', async () => {

@@ -42,6 +42,9 @@ async function requestOf({ item, event, rule, limit }: WhyOptions): Promise<WhyR
   if (item !== undefined && event !== undefined) {
     throw new UsageError('--item and --event exclude each other', 'Give one of them.');
   }
+  for (const [name, given] of Object.entries({ item, event, rule })) {
+    if (given?.trim() === '') throw new UsageError(`--${name} is empty`, 'podiod why --help has examples.');
+  }
   const { wholeNumber } = await import('../values.ts');
   return {
     ...(item !== undefined && { item }),

@@ -103,6 +103,8 @@ const CALLED: Readonly<Record<string, string>> = {
   'rule.own': 'own',
   'rule.mode': 'mode',
   'rule.confirm': 'confirm',
+  'rule.recovered': 'recovered',
+  'rule.on': 'on',
 };
 
 function stepLine({ step, branch, outcome, attempts, ms, error }: StepVerdict): string {

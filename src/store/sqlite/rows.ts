@@ -1,5 +1,6 @@
 /** How values stand in rows. The numbers in here are a file format: lists grow at their end only. */
 import type { SQLOutputValue } from 'node:sqlite';
+import { type CheckTuple, packCheck, unpackCheck } from '../../core/condition.ts';
 import type { EventSource, PodioEvent } from '../../core/event.ts';
 import type { LedgerEntry, Range } from '../../core/ledger.ts';
 import type { Outcome, StepVerdict } from '../../core/run.ts';
@@ -38,7 +39,6 @@ type VerdictTuple = [
   would?: Would | null,
   unknownFields?: readonly string[],
 ];
-type CheckTuple = [path: string, test: string, seen: string, holds: 0 | 1];
 const VERDICTS: readonly StepVerdict['outcome'][] = ['done', 'filtered', 'failed', 'continued', 'skipped'];
 
 /** In place of a first step: the run was one in shadow. */
@@ -52,13 +52,7 @@ export function stepsText(steps: readonly StepVerdict[], shadow?: boolean): stri
   const tuples = steps.map(({ step, branch, outcome, attempts, ms, ...rest }) => {
     const { error, checks, would, unknownFields } = rest;
     const tuple: VerdictTuple = [step, VERDICTS.indexOf(outcome), attempts, ms];
-    const more = [
-      branch,
-      error,
-      checks?.map(({ path, test, seen, holds }): CheckTuple => [path, test, seen, holds ? 1 : 0]),
-      would,
-      unknownFields,
-    ];
+    const more = [branch, error, checks?.map(packCheck), would, unknownFields];
     const last = more.findLastIndex(one => one !== undefined);
     return [...tuple, ...more.slice(0, last + 1).map(one => one ?? null)];
   });
@@ -80,9 +74,7 @@ export function stepsOf(stored: SQLOutputValue | undefined): readonly StepVerdic
       attempts,
       ms,
       ...(typeof error === 'string' ? { error } : {}),
-      ...(checks && {
-        checks: checks.map(([path, test, seen, holds]) => ({ path, test, seen, holds: holds === 1 })),
-      }),
+      ...(checks && { checks: checks.map(unpackCheck) }),
       ...(would && { would }),
       ...(unknownFields && { unknownFields }),
     }));

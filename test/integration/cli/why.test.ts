@@ -112,7 +112,7 @@ describe('podiod why', function () {
       });
       const { stdout } = await site.podiod(['why', '--item', String(alder)]);
       expect(stdout).to.match(
-        /· won: its `where` does not hold\n +fields: done, 1 try, \d+ ms\n +✓ changes.status to Won, is from empty to Won\n +where: filtered, 1 try, \d+ ms\n/,
+        /· won: its `where` does not hold\n {6}✓ on.app leads, is leads\n {6}✓ on.events .*, is item.create\n +fields: done, 1 try, \d+ ms\n +✓ changes.status to Won, is from empty to Won\n +where: filtered, 1 try, \d+ ms\n/,
       );
       expect(stdout).to.include('✗ item.title contains fjord, is Alder');
       expect(stdout).to.include('- off: the rule is disabled');
@@ -136,6 +136,8 @@ describe('podiod why', function () {
         ['leads', 'item.create'],
         ['deals', undefined],
       ]);
+      const zero = await asked(site, '--event', '0');
+      expect(zero.absent).to.deep.equal([{ kind: 'never', why: 'there is no event 0: they count from 1' }]);
       const later = await asked(site, '--event', '12345');
       expect(later.absent[0]?.why).to.match(/no event 12345 yet: the newest is \d/);
       const { stdout } = await site.podiod(['why', '--event', 'item.update:9:9']);
@@ -144,7 +146,18 @@ describe('podiod why', function () {
     });
 
     it('wrong usage and unknown rules are told', async () => {
-      for (const argv of [[], ['--item', '1', '--event', '2'], ['--item', '#'], ['--rule', 'nobody']]) {
+      const empty = [
+        ['--item', ''],
+        ['--event', ' '],
+        ['--rule', ''],
+      ];
+      for (const argv of [
+        [],
+        ...empty,
+        ['--item', '1', '--event', '2'],
+        ['--item', '#'],
+        ['--rule', 'nobody'],
+      ]) {
         expect((await site.podiod(['why', ...argv])).code, argv.join(' ')).to.equal(2);
       }
     });
@@ -256,7 +269,7 @@ describe('a field that the app does not have', function () {
     const { stdout: why } = await site.podiod(['why', '--item', String(itemId)]);
     expect(why).to.match(/podio-comment: done.*\n {8}the app has no field `onwer`: taken for empty\n/);
     expect(why).to.match(
-      /holds: it ran\n {6}where: done.*\n {8}✓ fields.titel not eq .*\n {8}the app has no field `naem`: taken for empty\n/,
+      /holds: it ran\n(?: {6}✓ on.*\n)+ {6}where: done.*\n {8}✓ fields.titel not eq .*\n {8}the app has no field `naem`: taken for empty\n/,
     );
     const { stdout: events } = await site.podiod(['events']);
     expect(events).to.match(/tells: settled\n {12}the app has no field `onwer`: taken for empty\n/);

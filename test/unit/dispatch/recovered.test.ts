@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { PodioEvent } from '../../../src/core/event.ts';
-import { isBefore, isLeftOut } from '../../../src/dispatch/recovered.ts';
+import { ageCheck, isBefore } from '../../../src/dispatch/recovered.ts';
 import { makeRule } from './support.ts';
 
 const found: PodioEvent = {
@@ -20,16 +20,25 @@ const DAY = 86_400_000;
 
 describe('changes found later', () => {
   it('are left out by rules that say so, or when they are too old', () => {
-    expect(isLeftOut(found, makeRule('r'))).to.equal(false);
-    expect(isLeftOut(found, makeRule('r', { recovered: 'run' }))).to.equal(false);
-    expect(isLeftOut(found, makeRule('r', { recovered: 'skip' }))).to.equal(true);
-    expect(isLeftOut(found, makeRule('r', { recovered: { maxAgeMs: DAY } }))).to.equal(false);
-    expect(isLeftOut(found, makeRule('r', { recovered: { maxAgeMs: DAY - 1 } }))).to.equal(true);
+    expect(ageCheck(found, makeRule('r'))).to.equal(undefined);
+    expect(ageCheck(found, makeRule('r', { recovered: 'run' }))).to.equal(undefined);
+    expect(ageCheck(found, makeRule('r', { recovered: 'skip' }))).to.include({
+      test: 'not recovered',
+      holds: false,
+    });
+    const aged = (maxAgeMs: number) => ageCheck(found, makeRule('r', { recovered: { maxAgeMs } }));
+    expect(aged(DAY)).to.deep.equal({
+      path: 'event.source',
+      test: 'recovered within 1d',
+      seen: 'recovered after 1d',
+      holds: true,
+    });
+    expect(aged(DAY - 1)?.holds).to.equal(false);
   });
 
   it('of unknown age are told', () => {
     const ageless = { ...found, params: {} };
-    expect(isLeftOut(ageless, makeRule('r', { recovered: { maxAgeMs: 1 } }))).to.equal(false);
+    expect(ageCheck(ageless, makeRule('r', { recovered: { maxAgeMs: 1 } }))?.holds).to.equal(true);
     expect(isBefore(ageless, makeRule('r'), noon + DAY)).to.equal(false);
   });
 
@@ -41,7 +50,7 @@ describe('changes found later', () => {
   });
 
   it('have nothing to do with deliveries', () => {
-    expect(isLeftOut(live, makeRule('r', { recovered: 'skip' }))).to.equal(false);
+    expect(ageCheck(live, makeRule('r', { recovered: 'skip' }))).to.equal(undefined);
     expect(isBefore(live, makeRule('r', { startAt: 'head' }), noon + DAY)).to.equal(false);
   });
 });

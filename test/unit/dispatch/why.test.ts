@@ -109,15 +109,96 @@ describe('why a rule ran', () => {
   it('filtered: by the fields of the trigger, by where, by a step', () => {
     const by = (steps: readonly StepVerdict[]) =>
       why({}, alone(event(), run({ outcome: 'filtered', steps }))).why;
-    expect(by([])).to.match(/fields of its trigger/);
+    expect(by([step('on.fields', { outcome: 'filtered' })])).to.match(/fields of its trigger/);
+    expect(by([])).to.match(/let nothing through; what .* is kept no more/);
+    expect(by([step('rule.on', { outcome: 'filtered' })])).to.match(/its triggers fit no more/);
     expect(by([step('rule.where', { outcome: 'filtered' })])).to.equal('its `where` does not hold');
     expect(by([step('a'), step('b', { outcome: 'filtered' })])).to.equal('b let nothing through');
   });
 
   it('filtered: a missed change that `recovered` leaves out', () => {
     const found = event({ source: 'recovered', params: { changed_at: '2026-06-02T11:00:00Z' } });
-    const answer = why({ recovered: 'skip' }, alone(found, run({ outcome: 'filtered', steps: [] })));
-    expect(answer.why).to.match(/`recovered` leaves it out/);
+    const steps = [step('rule.recovered', { outcome: 'filtered' })];
+    // As it was then, whatever the rule says now.
+    expect(why({}, alone(found, run({ outcome: 'filtered', steps }))).why).to.match(
+      /`recovered` leaves it out/,
+    );
+  });
+
+  it('settled so long ago that its steps are kept no more', () => {
+    expect(why({}, alone(event(), run({ steps: [] }))).why).to.match(/^it ran; what .* is kept no more$/);
+  });
+
+  it('on account of a trigger: which one, by what there was of the event', () => {
+    const triggers = [{ ...APP, events: ['comment.create'] }, APP];
+    const seen = (rule: Partial<Rule>, ...entries: TracedEntry[]) =>
+      why(rule, entries).trigger.map(({ path, test, seen: is, holds }) => [path, test, is, holds]);
+    expect(seen({ triggers }, { event: event(), runs: [run()] })).to.deep.equal([
+      ['on.app', 'leads', 'leads', true],
+      ['on.events', 'item.create, item.update', 'item.update', true],
+    ]);
+    // Its triggers are others now.
+    expect(
+      seen({ triggers: [onFields({ field: 'status' })] }, { event: event(), runs: [run()] }),
+    ).to.deep.equal([]);
+    const change = { event: fieldEvent(11), runs: [run()] };
+    const fields = onFields({ field: 'status', to: ['Won'] });
+    expect(seen({ triggers: [fields] }, { event: event(), runs: [] }, change).at(-1)).to.deep.equal([
+      'on.fields',
+      'status to Won',
+      'status',
+      true,
+    ]);
+    const judged = { event: fieldEvent(11), runs: [run({ steps: [step('on.fields'), step('work')] })] };
+    expect(seen({ triggers: [fields] }, judged).map(([path]) => path)).to.deep.equal(['on.app', 'on.events']);
+    const found = event({ source: 'recovered' });
+    const missed = { event: found, runs: [run({ steps: [step('on.fields'), step('work')] })] };
+    expect(seen({ triggers: [fields] }, missed)).to.have.length(2);
+  });
+
+  it('on account of time, or of a person', () => {
+    const seen = (triggers: readonly Trigger[], of: Partial<PodioEvent>) =>
+      why({ triggers }, alone(event({ source: 'daemon', ...of }), run())).trigger.map(
+        ({ path, test, seen: is }) => `${path} ${test}: ${is}`,
+      );
+    const made = { rule: 'r', item_id: '1' };
+    const nightly = { kind: 'schedule', cron: '15 2 * * *', timezone: 'UTC', missed: 'skip' } as const;
+    const at = { scheduled_for: '2026-06-02T02:15:00.000Z' };
+    expect(
+      seen([nightly], { type: 'schedule.fire', ref: { type: 'schedule', id: 'r' }, params: at }),
+    ).to.deep.equal(['on.schedule 15 2 * * *: 2026-06-02T02:15:00.000Z']);
+    const where = JSON.stringify([['fields.status', 'eq Open', 'Open', 1]]);
+    const picked = { type: 'schedule.item', params: { ...made, ...at, where } };
+    expect(seen([{ ...nightly, items: { app: 'leads' } }], picked)).to.deep.equal([
+      'on.schedule 15 2 * * *: 2026-06-02T02:15:00.000Z',
+      'on.items.app leads: leads',
+      'on.items.where fields.status eq Open: Open',
+    ]);
+    expect(seen([nightly], picked)).to.deep.equal([]);
+    const date = {
+      kind: 'date',
+      apps: ['leads'],
+      field: 'renewal',
+      at: { days: -30, ms: 0 },
+      timezone: 'UTC',
+      missed: 'run',
+    } as const;
+    const due = { ...made, field: 'renewal', date: '2026-07-02', due: '2026-06-02T00:00:00.000Z' };
+    expect(seen([date], { type: 'item.date', params: due })).to.deep.equal([
+      'on.date renewal: 2026-07-02, due 2026-06-02T00:00:00.000Z',
+    ]);
+    const lasted = {
+      kind: 'lasted',
+      apps: ['leads'],
+      field: 'status',
+      to: ['Won'],
+      forMs: 3 * 86_400_000,
+    } as const;
+    const since = { ...made, field: 'status', revision: '4', since: '2026-05-30T00:00:00.000Z' };
+    expect(seen([date, lasted], { type: 'item.lasted', params: since })).to.deep.equal([
+      'on.fields status to Won for 3d: so since 2026-05-30T00:00:00.000Z',
+    ]);
+    expect(seen([APP], { type: 'item.fire', params: made })).to.deep.equal(['on podiod fire: by hand']);
   });
 });
 

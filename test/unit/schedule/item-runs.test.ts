@@ -140,6 +140,8 @@ function makeWorld(rule: Rule, pageLimit = 10) {
         },
         learn: ({ id }) => void world.learned.add(id),
         lag: async () => 0,
+        // The number of an item is a secret.
+        mask: text => text.replace(/\b2\b/g, '***'),
         clock,
         log: silentLog,
         pageLimit,
@@ -216,6 +218,11 @@ describe('items of a schedule', () => {
       type === 'schedule.item' ? [itemId] : [],
     );
     expect(found).to.deep.equal([2, 4, 6, 8, 10, 12, 14, 16, 18, 20]);
+    const picked = (await world.events()).find(({ type }) => type === 'schedule.item');
+    expect(JSON.parse(picked?.params.where ?? '')).to.deep.equal([
+      ['fields.stage', 'eq Won', 'Won', 1],
+      ['item.title', 'matches [02468]$', 'Deal ***', 1],
+    ]);
     expect(world.asked[0]?.filters).to.deep.equal({ 11: [2] });
     expect((await world.events()).at(-1)?.params).to.deep.include({ items: '10', looked: '20' });
     await world.stop();
