@@ -5,7 +5,7 @@
 import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { readSmallFile, replaceFile } from '../store/files.ts';
+import { readSmallFile, replaceDataFile } from '../store/files.ts';
 
 const address = z.object({ host: z.string(), port: z.int().min(1).max(65_535) });
 
@@ -23,7 +23,7 @@ export type RunFile = z.output<typeof runFile>;
 const pathIn = (dataDir: string): string => join(dataDir, 'run.json');
 
 export const writeRunFile = (dataDir: string, run: RunFile): Promise<void> =>
-  replaceFile(pathIn(dataDir), `${JSON.stringify(run)}\n`, 0o600);
+  replaceDataFile(pathIn(dataDir), `${JSON.stringify(run)}\n`);
 
 /**
  * Whether the last daemon here has been killed, or runs: who ends in good order takes the file away. What can't be looked at may be

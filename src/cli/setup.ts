@@ -6,9 +6,9 @@ import { secretValues } from '../config/secrets.ts';
 import type { Diagnostic } from '../core/diagnostic.ts';
 import { showDuration } from '../core/duration.ts';
 import type { LogLevel } from '../core/log.ts';
-import { keepsTokens } from '../daemon/command-tokens.ts';
 import { configOrFail, readConfig as read } from '../daemon/config.ts';
 import { makeLog, type RootLog } from '../log/log.ts';
+import { isDataDirOurs } from '../store/files.ts';
 import { logFormatOf, logLevelOf } from './command.ts';
 import type { Cli, CommonOptions } from './io.ts';
 
@@ -88,7 +88,7 @@ export function noteLogins(
   takeMs: number,
 ): void {
   if (takeMs <= LONG_LOGINS_MS) return;
-  const next = keepsTokens(dataDir)
+  const next = isDataDirOurs(dataDir)
     ? 'The tokens are kept in dataDir, so the next command need not.'
     : `Once podiod's user has ${dataDir}, tokens are kept there for the next command.`;
   cli.note(`Logging in: Podio limits logins, so they are spread; about ${showDuration(takeMs)}. ${next}`);

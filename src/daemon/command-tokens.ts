@@ -1,5 +1,4 @@
 /** Tokens that commands keep between them where no daemon has any for them: 200 apps take minutes to log in to. */
-import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { coerceError } from '../core/errors.ts';
@@ -7,7 +6,7 @@ import type { Log } from '../core/log.ts';
 import { isRecord } from '../core/values.ts';
 import { TOKEN_PREFIX } from '../podio/token-keep.ts';
 import type { Settings } from '../store/contract.ts';
-import { makeDataDir, replaceFile, requirePrivate } from '../store/files.ts';
+import { isDataDirOurs, makeDataDir, replaceDataFile, requirePrivate } from '../store/files.ts';
 
 /** In dataDir, 0600. */
 const FILE = 'command-tokens.json';
@@ -20,9 +19,6 @@ export interface CommandTokens {
   /** One that can't be kept only costs the next command a login. */
   keep(key: string, token: unknown): Promise<void>;
 }
-
-/** Root makes no dataDir for this: the daemon's own user could not use it. */
-export const keepsTokens = (dataDir: string): boolean => existsSync(dataDir) || process.getuid?.() !== 0;
 
 export const isTokenKey = (key: string): boolean => key.startsWith(TOKEN_PREFIX);
 
@@ -70,10 +66,10 @@ export function makeCommandTokens(dataDir: string, log: Log, now: () => number):
 
   const write = async (key: string, token: unknown): Promise<void> => {
     try {
-      if (!keepsTokens(dataDir)) return;
+      if (!isDataDirOurs(dataDir)) return;
       makeDataDir(dataDir);
       const all = { ...(await read()), [key]: withoutRefresh(token) };
-      await replaceFile(file, `${JSON.stringify(all)}\n`, 0o600);
+      await replaceDataFile(file, `${JSON.stringify(all)}\n`);
     } catch (thrown) {
       log.debug('token not kept for the next command', { file, error: coerceError(thrown) });
     }

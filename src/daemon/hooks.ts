@@ -21,7 +21,13 @@ import { readPreviousSecrets, readSecretFile } from '../store/files.ts';
 import { openReader } from '../store/index.ts';
 import { type BaseOptions, openBase, openFront } from './base.ts';
 import { Closing } from './closing.ts';
-import { type CommandTokens, isTokenKey, makeCommandTokens, withoutRefresh } from './command-tokens.ts';
+import {
+  type CommandTokens,
+  isTokenKey,
+  makeCommandTokens,
+  withoutRefresh,
+  withTokensOfCommands,
+} from './command-tokens.ts';
 import { type Connection, connect, loginsAheadMs } from './connect.ts';
 
 export interface OfflineHooks extends AsyncDisposable {
@@ -51,13 +57,17 @@ export async function openHooks(config: Config, options: BaseOptions): Promise<L
   await beginNewLanes(base.store.lanes, config.rules);
   const { reconciler, ingress, handshake } = await openFront(base, starting);
   const running = starting.move();
-  const { fields, podio, identities } = base;
+  const { fields, podio, identities, log, clock } = base;
+  const settings = withTokensOfCommands(
+    base.store.settings,
+    makeCommandTokens(config.dataDir, log, clock.now),
+  );
   return {
     reconciler,
     fields,
     podio,
     identities,
-    loginsTakeMs: await loginsAheadMs(config, { ...base, settings: base.store.settings }),
+    loginsTakeMs: await loginsAheadMs(config, { identities, settings, clock, log }),
     handshake,
     ingress: ingress.address,
     [Symbol.asyncDispose]: () => running[Symbol.asyncDispose](),

@@ -1,6 +1,6 @@
 /** Small files in dataDir that must be whole at any time, whatever happens to the process or the machine. */
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { chownSync, existsSync, fchownSync, mkdirSync, statSync } from 'node:fs';
 import { open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { coerceError, StoreError } from '../core/errors.ts';
@@ -17,10 +17,31 @@ export function makeDataDir(dataDir: string): void {
   if (!existsSync(parent)) makeDataDir(parent);
   try {
     mkdirSync(dataDir, 0o700);
+    giveToOwner(dataDir);
   } catch (error) {
     if (!isFolder(dataDir)) throw error;
   }
 }
+
+/**
+ * What root makes, in a command, is of no use to a daemon that runs as somebody else: it goes to whoever has the folder that
+ * it is in. Where it can't (a file system of another machine, a container without the right) it stays root's.
+ * @param made by its path or its descriptor
+ */
+export function giveToOwner(path: string, made: string | number = path): void {
+  if (process.getuid?.() !== 0) return;
+  try {
+    const { uid, gid } = statSync(dirname(path));
+    if (uid === 0) return;
+    if (typeof made === 'number') fchownSync(made, uid, gid);
+    else chownSync(made, uid, gid);
+  } catch {
+    // As it was before.
+  }
+}
+
+/** Whether to put something there by the way: root makes no dataDir for that, since the daemon's own user could not use it. */
+export const isDataDirOurs = (dataDir: string): boolean => existsSync(dataDir) || process.getuid?.() !== 0;
 
 const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 
@@ -44,11 +65,24 @@ export function requirePrivate(path: string): void {
 }
 
 /** Puts `text` in place of the file's content, or makes the file. Readers see the old or the new content, never half. */
-export async function replaceFile(path: string, text: string, mode: number): Promise<void> {
+export const replaceFile = (path: string, text: string, mode: number): Promise<void> =>
+  replace(path, text, mode, () => {});
+
+/** Of a file in dataDir: for the owner only, and that is whose the folder is. */
+export const replaceDataFile = (path: string, text: string): Promise<void> =>
+  replace(path, text, 0o600, made => giveToOwner(path, made));
+
+async function replace(
+  path: string,
+  text: string,
+  mode: number,
+  settle: (made: number) => void,
+): Promise<void> {
   const temporary = `${path}.${process.pid}.${randomBytes(4).toString('hex')}`;
   try {
     const file = await open(temporary, 'wx', mode);
     try {
+      settle(file.fd);
       await file.writeFile(text);
       await file.sync();
     } finally {
@@ -149,7 +183,7 @@ export const newSecret = (): string => randomBytes(SECRET_BYTES).toString('base6
 
 export async function writeSecretFile(dataDir: string, name: SecretName, secret: string): Promise<void> {
   makeDataDir(dataDir);
-  await replaceFile(join(dataDir, name), `${toLine(secret)}\n`, 0o600);
+  await replaceDataFile(join(dataDir, name), `${toLine(secret)}\n`);
 }
 
 /**
@@ -176,7 +210,7 @@ export async function readPreviousSecrets(dataDir: string): Promise<readonly str
 export async function writePreviousSecrets(dataDir: string, secrets: readonly string[]): Promise<void> {
   const path = join(dataDir, PREVIOUS);
   if (secrets.length === 0) await rm(path, { force: true });
-  else await replaceFile(path, [...new Set(secrets.map(toLine)), ''].join('\n'), 0o600);
+  else await replaceDataFile(path, [...new Set(secrets.map(toLine)), ''].join('\n'));
 }
 
 /**

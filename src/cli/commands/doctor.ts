@@ -95,8 +95,20 @@ async function openAs(
   log: RootLog,
   { listen, tell }: { listen: boolean; tell: Tell },
 ): Promise<OfflineHooks | ListeningHooks> {
-  const { openHooks, openHooksForReading } = await import('../../daemon/index.ts');
-  if (listen) {
+  const [{ openHooks, openHooksForReading }, { isDataDirOurs }] = await Promise.all([
+    import('../../daemon/index.ts'),
+    import('../../store/files.ts'),
+  ]);
+  const { dataDir } = config;
+  if (listen && !isDataDirOurs(dataDir)) {
+    tell(
+      warn(
+        'ingress',
+        `podiod does not listen: ${dataDir} is not there yet, and made by root it would be of no use to another user`,
+        'Start podiod first, or say this as the user that it runs as.',
+      ),
+    );
+  } else if (listen) {
     try {
       return await openHooks(config, { log });
     } catch (thrown) {

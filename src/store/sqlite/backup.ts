@@ -2,7 +2,6 @@
 import { randomBytes } from 'node:crypto';
 import {
   chmodSync,
-  chownSync,
   closeSync,
   constants,
   copyFileSync,
@@ -18,7 +17,7 @@ import {
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { isPodiodError, StoreError } from '../../core/errors.ts';
-import { replaceFile } from '../files.ts';
+import { giveToOwner, replaceDataFile } from '../files.ts';
 import { errorOf, failureOf } from './failure.ts';
 import { databaseFile, makePrivateFile } from './files.ts';
 import { lockDataDir } from './lock.ts';
@@ -121,12 +120,12 @@ export async function restore(file: string, dataDir: string, now: number): Promi
     const { facts, kept } = inTerms(() => {
       makePrivateFile(part);
       copyFileSync(file, part);
-      // It takes over the mode, too.
+      // It takes over owner and mode, too.
+      giveToOwner(part);
       chmodSync(part, 0o600);
       const found = checkBackup(part, file);
       return { facts: found, kept: takeFiles(part) };
     });
-    giveToOwner(part, dataDir);
     flush(part);
     const keptAs = inTerms(() => setAside(target, now));
     renameSync(part, target);
@@ -136,8 +135,7 @@ export async function restore(file: string, dataDir: string, now: number): Promi
       const path = join(dataDir, name);
       // One that is there may be younger than the backup, and what hooks are made with now.
       if (existsSync(path)) continue;
-      await replaceFile(path, text, 0o600);
-      giveToOwner(path, dataDir);
+      await replaceDataFile(path, text);
       files.push(name);
     }
     return { ...facts, keptAs, files };
@@ -145,13 +143,6 @@ export async function restore(file: string, dataDir: string, now: number): Promi
     rmSync(part, { force: true });
     lock.release();
   }
-}
-
-/** What root has made is of no use to a daemon that runs as somebody else: it goes to whoever has the folder. */
-function giveToOwner(path: string, dataDir: string): void {
-  if (process.getuid?.() !== 0) return;
-  const { uid, gid } = statSync(dataDir);
-  chownSync(path, uid, gid);
 }
 
 /** Says of the file that was given what is wrong, not of the copy of it that was looked at. */

@@ -1,5 +1,6 @@
 import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
+import { giveToOwner } from '../files.ts';
 
 export const databaseFile = (dataDir: string): string => join(dataDir, 'podiod.db');
 
@@ -8,9 +9,16 @@ export const databaseFile = (dataDir: string): string => join(dataDir, 'podiod.d
  * database's mode). One that is there is not even opened: closing any descriptor of a file drops all of the process's
  * POSIX locks on it, and with them the lock on dataDir.
  */
-export function makePrivateFile(path: string): void {
+export const makePrivateFile = (path: string): void => make(path, () => {});
+
+/** In dataDir, where it is whose the folder is, also where root makes it. */
+export const makeDataFile = (path: string): void => make(path, made => giveToOwner(path, made));
+
+function make(path: string, settle: (made: number) => void): void {
   try {
-    closeSync(openSync(path, 'wx', 0o600));
+    const made = openSync(path, 'wx', 0o600);
+    settle(made);
+    closeSync(made);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }

@@ -4,7 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { StoreError } from '../../core/errors.ts';
 import { makeDataDir } from '../files.ts';
 import { errorOf, failureOf } from './failure.ts';
-import { makePrivateFile } from './files.ts';
+import { makeDataFile } from './files.ts';
 
 /** Held by one process at a time; the system frees it when the process ends, however it ends. */
 export interface DataLock {
@@ -20,7 +20,7 @@ export function lockDataDir(dataDir: string): DataLock {
   try {
     makeDataDir(dataDir);
     const path = join(dataDir, 'lock.db');
-    makePrivateFile(path);
+    makeDataFile(path);
     db = new DatabaseSync(path, { timeout: 0 });
     // Nothing is ever written to it, so it needs no journal beside it.
     db.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');

@@ -8,7 +8,7 @@ import type { Pulse, Store } from '../contract.ts';
 import { makeDataDir, requirePrivate } from '../files.ts';
 import { Leases } from '../leases.ts';
 import { storeClock } from '../time.ts';
-import { databaseFile, makePrivateFile } from './files.ts';
+import { databaseFile, makeDataFile } from './files.ts';
 import { makeGaps } from './gaps.ts';
 import { makeJournal } from './journal.ts';
 import { makeLanes } from './lanes.ts';
@@ -47,7 +47,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   const ownLock = options.lock ? undefined : lockDataDir(dataDir);
   try {
     makeDataDir(dataDir);
-    makePrivateFile(path);
+    makeDataFile(path);
     const writer = new Thread<Writes>('writer', { path }, log, onLost);
     const reader = new Thread<Reads>('reader', { path }, log, onLost);
     try {

@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { StoreError } from '../../core/errors.ts';
 import { showSize } from '../../core/units.ts';
-import { makePrivateFile } from './files.ts';
+import { makeDataFile } from './files.ts';
 import { pragma } from './schema.ts';
 
 /** That the database was brought to a newer form. */
@@ -52,7 +52,7 @@ export function keepCopy(
   try {
     // What a copy that was cut off has left.
     rmSync(part, { force: true });
-    makePrivateFile(part);
+    makeDataFile(part);
     db.prepare('VACUUM INTO ?').run(part);
     flush(part);
     renameSync(part, copy);

@@ -3,9 +3,12 @@ import { chmodSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { noteLogins } from '../../../src/cli/setup.ts';
+import { loadConfig } from '../../../src/config/load.ts';
 import { systemClock } from '../../../src/core/clock.ts';
 import { silentLog } from '../../../src/core/log.ts';
 import { loginsAheadMs } from '../../../src/daemon/connect.ts';
+import { openHooks } from '../../../src/daemon/index.ts';
+import { makePluginLoader } from '../../../src/plugin/load.ts';
 import { makeIdentities } from '../../../src/podio/index.ts';
 import { openStore } from '../../../src/store/index.ts';
 import { until } from '../../support/wait.ts';
@@ -104,6 +107,28 @@ describe('tokens of commands', function () {
     site.configure({ podio: { apiUrl: site.podioUrl, clientId: 'other', clientSecret: 'client-secret' } });
     expect((await site.podiod(['plan'])).code).to.equal(0);
     expect(grants(site)).to.equal(4);
+  });
+
+  it('count where a command listens itself: it tells of no wait that there is not', async () => {
+    const ids = Array.from({ length: 25 }, (_, n) => 200 + n);
+    const apps = Object.fromEntries(ids.map(id => [`app-${id}`, { id, token: 'no-such-token' }]));
+    await using site = await siteWithData({
+      apps,
+      rules: { all: { on: { app: 'app-200', events: 'item.*' }, steps: ['audit'] } },
+    });
+    const { builtIns, inspect } = makePluginLoader({ configDir: site.folder });
+    const file = join(site.folder, '.podiorc.yml');
+    const { config } = await loadConfig({ cwd: site.folder, file, env: {}, loadPlugin: inspect, builtIns });
+    const takesMs = async (): Promise<number | undefined> => {
+      await using hooks = config && (await openHooks(config, { log: silentLog }));
+      return hooks?.loginsTakeMs;
+    };
+    expect(await takesMs()).to.equal(10_000);
+    const good = { apiUrl: site.podioUrl, clientId: 'podiod', renewAt: 8.64e15, expiresAt: 8.64e15 };
+    const tokens = ids.map(id => [`token/app/${id}`, { ...good, access: 'x' }]);
+    site.write('data/command-tokens.json', Object.fromEntries(tokens));
+    chmodSync(fileOf(site), 0o600);
+    expect(await takesMs()).to.equal(0);
   });
 
   it('say before a long wait how long it takes, and nothing once they are kept', async () => {
