@@ -4,7 +4,8 @@ import type { Wait } from '../admin/events.ts';
 import type { PodioEvent } from '../core/event.ts';
 import type { WhyAnswer } from '../daemon/index.ts';
 import { sentenceOf } from '../dispatch/why.ts';
-import type { EventWithRuns, LaneStatus, StoreReader, TracedRun } from '../store/contract.ts';
+import type { EventQuery, EventWithRuns, LaneStatus, StoreReader, TracedRun } from '../store/contract.ts';
+import { pages } from './follow.ts';
 
 /** How old what is known of the lanes may be. */
 const FRESH_MS = 250;
@@ -46,7 +47,7 @@ export function makeWaits(
     }
   };
 
-  return async ({ event, runs }) => {
+  const look: Waits = async ({ event, runs }) => {
     if (performance.now() - readAt > FRESH_MS) {
       lanes = await reader.lanes.status();
       readAt = performance.now();
@@ -63,6 +64,66 @@ export function makeWaits(
     const told = await inDaemon(event.seq);
     return [...known, ...told.filter(({ rule }) => unknown.some(lane => lane.rule === rule))];
   };
+  const looked = new WeakMap<EventWithRuns, Promise<readonly Wait[]>>();
+  return entry => {
+    const found = looked.get(entry) ?? look(entry);
+    looked.set(entry, found);
+    return found;
+  };
+}
+
+/**
+ * The journal; of one rule the events that it has runs of and those that wait for it, in the order of the journal. Which wait and
+ * have not begun only a running daemon knows, of {@link MOST_ASKED}.
+ */
+export async function* withWaiting(
+  reader: Pick<StoreReader, 'journal' | 'lanes'>,
+  query: EventQuery,
+  waits: Waits,
+): AsyncGenerator<EventWithRuns> {
+  const { rule, last, ...filter } = query;
+  const lane = (await reader.lanes.status()).find(one => one.rule === rule);
+  const ran = pages(reader, query);
+  if (lane === undefined || (lane.lag === 0 && lane.gathered === undefined)) return yield* ran;
+  const [next] = await reader.journal.list({ after: lane.cursor, limit: 1 });
+  const came = next === undefined ? Number.POSITIVE_INFINITY : Date.parse(next.event.receivedAt);
+  const since = Math.max(filter.since ?? 0, Math.min(came, lane.gatheredSince ?? came));
+  const waiting = waitingFor(lane.rule, pages(reader, { ...filter, since }), waits);
+  const all = inOrder(ran, waiting);
+  if (last === undefined) return yield* all;
+  const newest: EventWithRuns[] = [];
+  for await (const entry of all) if (newest.push(entry) > last) newest.shift();
+  yield* newest;
+}
+
+async function* waitingFor(
+  rule: string,
+  entries: AsyncIterable<EventWithRuns>,
+  waits: Waits,
+): AsyncGenerator<EventWithRuns> {
+  for await (const entry of entries) {
+    if (entry.runs.some(run => run.rule === rule)) continue;
+    if ((await waits(entry)).some(wait => wait.rule === rule)) yield entry;
+  }
+}
+
+/** Both are by seq. What is in both has ended while it was looked at. */
+async function* inOrder(
+  some: AsyncGenerator<EventWithRuns>,
+  others: AsyncGenerator<EventWithRuns>,
+): AsyncGenerator<EventWithRuns> {
+  let [one, other] = await Promise.all([some.next(), others.next()]);
+  while (!one.done || !other.done) {
+    if (other.done || (!one.done && one.value.event.seq <= other.value.event.seq)) {
+      if (!other.done && !one.done && one.value.event.seq === other.value.event.seq)
+        other = await others.next();
+      if (!one.done) yield one.value;
+      one = await some.next();
+    } else {
+      yield other.value;
+      other = await others.next();
+    }
+  }
 }
 
 function waitOf(run: TracedRun): Wait {

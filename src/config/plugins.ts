@@ -261,7 +261,7 @@ function writesOf(plugin: PluginInfo, options: unknown): readonly StepWrite[] {
 
 function readsOf(plugin: PluginInfo, options: unknown): readonly StepRead[] {
   try {
-    return plugin.reads?.(options) ?? [];
+    return (plugin.reads?.(options) ?? []).filter(read => Array.isArray(read?.at));
   } catch {
     return [];
   }

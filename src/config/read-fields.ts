@@ -57,11 +57,20 @@ function misfitOf(
 ): string | undefined {
   const pairs = from.flatMap(one => to.map(other => [one, other] as const));
   const whys = pairs.map(([one, other]) => {
-    const why = misfit(typeOf(one), typeOf(other));
+    const why = heard(() => misfit(typeOf(one), typeOf(other)));
     const where = app === undefined ? '' : ` of \`${app}\``;
     return why && `(${one.type}) can’t be copied to \`${field}\`${where} (${other.type}), ${why}`;
   });
   return whys.includes(undefined) ? undefined : whys[0];
+}
+
+/** A plugin of somebody else, too: where it throws it has said nothing, and the check goes on. */
+function heard(ask: () => string | undefined): string | undefined {
+  try {
+    return ask();
+  } catch {
+    return undefined;
+  }
 }
 
 /** What a calculation results in is what counts. */

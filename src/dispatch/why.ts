@@ -312,13 +312,18 @@ const MAX_IDS = 10;
 const times = (attempts: number): string => (attempts === 1 ? '1 try' : `${attempts} tries`);
 
 function whyNot(world: RulesWorld, rule: Rule, events: readonly PodioEvent[]): Ranked {
-  const answer = (verdict: WhyVerdict, why: string, next?: string): Ranked => ({
-    answer: { rule: rule.name, verdict, why, ...(next !== undefined && { next }), trigger: [], runs: [] },
-    rank: RANKS[verdict],
-    misses: 0,
-  });
   const { match } = makeMatcher(rule, world.known);
   const wanted = events.filter(event => match(event) !== 'no');
+  const isOpen = wanted.every(event => match(event) === 'ask');
+  const answer = (verdict: WhyVerdict, told: string, next?: string): Ranked => {
+    const why =
+      isOpen && verdict === 'waiting' ? `${told}; whether its fields changed is looked at then` : told;
+    return {
+      answer: { rule: rule.name, verdict, why, ...(next !== undefined && { next }), trigger: [], runs: [] },
+      rank: RANKS[verdict],
+      misses: 0,
+    };
+  };
   const [first] = wanted;
   if (first === undefined) return unmatched(world, rule, events);
 

@@ -70,9 +70,20 @@ export function addFilters(engine: liquidjs.Liquid): void {
   for (const name of OF_LISTS) {
     const own = engine.filters[name] as typeof strftime;
     engine.registerFilter(name, function (value: unknown, ...rest: unknown[]) {
-      return own.call(this, value instanceof FieldView ? value.each() : value, ...rest);
+      return own.call(this, eachOf(value), ...rest);
     });
   }
+  // What is the same at Podio is, though each mention of a field makes values of its own.
+  engine.registerFilter('uniq', (value: unknown) => {
+    const list = eachOf(value ?? []);
+    const all: readonly unknown[] = Array.isArray(list) ? list : [list];
+    const keyOf = (one: unknown) => (one instanceof FieldView ? JSON.stringify(one.values) : one);
+    return [...new Map(all.toReversed().map(one => [keyOf(one), one])).values()].reverse();
+  });
+  const concat = engine.filters.concat as typeof strftime;
+  engine.registerFilter('concat', function (value: unknown, other: unknown) {
+    return concat.call(this, value, eachOf(other));
+  });
   for (const name of BY_PARTS) {
     const own = engine.filters[name] as typeof strftime;
     engine.registerFilter(name, function* (value: unknown, ...rest: unknown[]): Generator<unknown> {
@@ -90,9 +101,10 @@ export function addFilters(engine: liquidjs.Liquid): void {
 
 /** A field is the list of its values to them. */
 const OF_LISTS = [
-  ...['join', 'map', 'first', 'last', 'reverse', 'sort', 'sort_natural', 'uniq', 'compact', 'concat'],
-  ...['sum', 'array_to_sentence_string'],
+  ...['join', 'map', 'first', 'last', 'reverse', 'sort', 'sort_natural', 'compact', 'concat'],
+  ...['sum', 'array_to_sentence_string', 'push', 'pop', 'unshift', 'shift'],
 ] as const;
+const eachOf = (value: unknown): unknown => (value instanceof FieldView ? value.each() : value);
 /** These look at parts of each: they find them in plain maps only. */
 const BY_PARTS = ['where', 'reject', 'find', 'group_by'] as const;
 

@@ -5,7 +5,7 @@ import { type CommandContext, withCommonOptions, withExamples } from '../command
 import { follow, pages } from '../follow.ts';
 import type { Cli, CommonOptions } from '../io.ts';
 import type { Known } from '../known.ts';
-import type { Waits } from '../waits.ts';
+import { type Waits, withWaiting } from '../waits.ts';
 
 interface EventsOptions extends CommonOptions {
   readonly limit?: string;
@@ -27,7 +27,7 @@ export function defineEvents({ program, cli }: CommandContext): void {
     )
     .option('-n, --limit <n>', 'the last N events')
     .option('-f, --follow', 'go on with events as they arrive, until Ctrl-C')
-    .option('--rule <name>', 'events that this rule has run for')
+    .option('--rule <name>', 'events that this rule has run for, or that wait for it')
     .option('--item <item>', 'of this item: its item_id, app/app_item_id, or the link in Podio')
     .option('--app <name>', 'of this app')
     .option('--type <type>', 'of this type, such as item.update')
@@ -49,7 +49,7 @@ export function defineEvents({ program, cli }: CommandContext): void {
       const waits = makeWaits(reader, client);
       try {
         await (options.json && !options.follow
-          ? printDocument(cli, reader, query, waits)
+          ? printDocument(cli, withWaiting(reader, query, waits), waits)
           : printLines(cli, reader, query, { waits, known: makeKnown(reader, client) }, options));
       } finally {
         await reader.close();
@@ -85,10 +85,10 @@ async function itemOf(cli: Cli, options: EventsOptions): Promise<Pick<EventQuery
 const numberHint = (item = ''): string =>
   /^\d{1,6}$/.test(item) ? ` For the item's number in its app, give that too: --item APP/${item}.` : '';
 
-async function printDocument(cli: Cli, reader: StoreReader, query: EventQuery, waits: Waits): Promise<void> {
+async function printDocument(cli: Cli, entries: AsyncIterable<EventWithRuns>, waits: Waits): Promise<void> {
   // Nothing is written before the first is read: what fails until then is told in a document of its own.
   let before = '{"events": [';
-  for await (const entry of pages(reader, query)) {
+  for await (const entry of entries) {
     cli.io.stdout.write(`${before}\n  ${JSON.stringify(eventToJson(entry, await waits(entry)))}`);
     before = ',';
   }
@@ -116,7 +116,9 @@ async function printLines(
   };
   let last = query.after ?? 0;
   let any = false;
-  for await (const chunk of chunksOf(pages(reader, query), CHUNK)) {
+  // What waits now is told when its run has ended, by those who follow.
+  const entries = options.follow ? pages(reader, query) : withWaiting(reader, query, waits);
+  for await (const chunk of chunksOf(entries, CHUNK)) {
     await look(chunk);
     for (const entry of chunk) await print(entry);
     last = chunk.at(-1)?.event.seq ?? last;

@@ -111,6 +111,43 @@ describe('podiod check', () => {
   });
 });
 
+describe('podiod check, of a plugin that fails to say what it does', () => {
+  it('checks the rest, whatever it throws or answers', async () => {
+    await using site = await makeSite();
+    await site.podiod(['pull']);
+    for (const reads of [
+      `() => [{ at: ['copy', 0], into: { app: 'deals', field: 'title', misfit() { throw new Error('boom'); } } }]`,
+      `() => { throw new Error('boom'); }`,
+      `() => [{}, { at: 'copy' }, null]`,
+      `() => 5`,
+    ]) {
+      site.write(
+        'copier.ts',
+        `import { definePlugin, z } from 'podiod/plugin';
+export default definePlugin({
+  name: 'copier',
+  options: z.object({ copy: z.array(z.string()) }),
+  reads: ${reads},
+  setup: () => ({ operator: messages$ => messages$ }),
+});
+`,
+      );
+      site.configure({
+        plugins: { copier: { use: './copier.ts' } },
+        rules: {
+          a: { on: { app: 'leads', events: 'item.update' }, steps: [{ copier: { copy: ['title'] } }] },
+          b: { on: { app: 'leads', fields: ['nope'] }, steps: [{ copier: { copy: [] } }] },
+        },
+      });
+      const { code, stdout, stderr } = await site.podiod(['check']);
+      expect(code, reads).to.equal(78);
+      expect(stdout + stderr, reads)
+        .to.include('`nope` is no field of the app `leads`')
+        .and.not.include('boom');
+    }
+  });
+});
+
 describe('podiod check --graph', () => {
   const PLUGIN = `import { definePlugin, z } from 'podiod/plugin';
 export default definePlugin({

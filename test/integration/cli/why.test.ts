@@ -328,6 +328,16 @@ describe('events that wait', function () {
     expect(hours('digest')).to.be.within(2, 2.02);
     expect(hours('failing')).to.be.within(2, 4.02);
 
+    const ofRule = async (...argv: readonly string[]) => {
+      const { events } = JSON.parse((await site.podiod(['events', '--json', '--rule', ...argv])).stdout);
+      return (events as readonly { seq: number }[]).map(({ seq }) => seq);
+    };
+    const both = await ofRule('edits');
+    expect(both).to.have.length(2);
+    for (const rule of ['digest', 'slow', 'failing']) expect(await ofRule(rule), rule).to.deep.equal(both);
+    expect(await ofRule('slow', '--limit', '1')).to.deep.equal(both.slice(1));
+    expect(await ofRule('edits', '--type', 'item.update')).to.deep.equal([]);
+
     const { stdout } = await site.podiod(['events']);
     expect(stdout).to.match(
       /… edits: it waits for the edits of its item to stop: .*; until \d{4}-\d\d-.*Z\n/,
@@ -340,5 +350,8 @@ describe('events that wait', function () {
     expect(await daemon.ended).to.equal(0);
     const [first, second] = await waits();
     expect([rules(first), rules(second)]).to.deep.equal(Array(2).fill(['digest', 'edits', 'failing']));
+    expect(await ofRule('edits')).to.deep.equal(both);
+    // What has not begun in it only the daemon knew.
+    expect(await ofRule('slow')).to.have.length(1);
   });
 });

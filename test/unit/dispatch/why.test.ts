@@ -297,6 +297,12 @@ describe('why a rule did not run', () => {
     expect(behind.verdict).to.equal('waiting');
     expect(behind.why).to.equal('the rule has settled everything up to 3, this is 7');
     expect(why({}, alone(), live({})).why).to.match(/1 are in hand, 2 wait/);
+    // Of a field that is compared only when its turn comes nobody knows yet whether the rule is meant.
+    const status = onFields({ field: 'status', to: ['Won'] });
+    const missed = event({ source: 'recovered' });
+    expect(why({ triggers: [status] }, alone(missed), lane({ cursor: 3 })).why).to.equal(
+      'the rule has settled everything up to 3, this is 7; whether its fields changed is looked at then',
+    );
     const slow = { mode: { kind: 'throttle', max: 3, perMs: 90_000 } } as const;
     const throttled = { runs: 2, nextAt: '2026-06-02T12:01:00.000Z' };
     expect(why(slow, alone(), live({ inHand: 0, throttled })).why).to.equal(

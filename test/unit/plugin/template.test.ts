@@ -88,6 +88,16 @@ describe('template', () => {
     ['{{ fields.team.mail }} {{ fields.team.size }} {{ fields.team.first.name }}', 'ann@x.dk, bo@x.dk 2 Ann'],
     ['{% for m in fields.team %}<{{ m.mail }}>{% endfor %}', '<ann@x.dk><bo@x.dk>'],
     ['{{ fields.team | map: "mail" | join: ";" }} {{ fields.team | join: "+" }}', 'ann@x.dk;bo@x.dk Ann+Bo'],
+    [
+      '{{ fields.team | push: "Cy" | join: "+" }} {{ fields.team | unshift: fields.status | join: "+" }}',
+      'Ann+Bo+Cy Won+Ann+Bo',
+    ],
+    [
+      '{{ fields.team | concat: fields.team | uniq | join: "+" }} {{ item.tags | concat: fields.team | last }}',
+      'Ann+Bo Bo',
+    ],
+    ['{{ fields.team | pop | join: "+" }} {{ fields.team | shift | join: "+" }}', 'Ann Bo'],
+    ['{{ fields.nothing | push: "x" | concat: fields.team | join: "+" }}', 'x+Ann+Bo'],
     ['{{ fields.team | size }} {{ fields.status | size }} {{ fields.note | size }}', '2 1 5'],
     ['{{ fields.status | first }} {{ fields.status | join: "+" }} {{ fields.team | last }}', 'Won Won Bo'],
     [
