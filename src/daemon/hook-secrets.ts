@@ -62,7 +62,10 @@ export async function makeHookSecrets({
   if (started.secret !== undefined) await exchangeSecretFile(dataDir, started.secret);
   let server = started;
   let current = started.secret ?? (await ensureSecretFile(dataDir, 'secret'));
-  let kept = (await readPreviousSecrets(dataDir)).filter(secret => secret !== current);
+  const found = await readPreviousSecrets(dataDir);
+  let kept = found.filter(secret => secret !== current);
+  // A reload that was killed before it held has left the current one among those before it.
+  if (kept.length < found.length) await writePreviousSecrets(dataDir, kept).catch(() => {});
   let all: Secrets;
   const settle = (): void => {
     all = allOf(current, [...server.previousSecrets, ...kept]);

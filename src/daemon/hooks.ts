@@ -17,7 +17,7 @@ import {
   type Reconciler,
 } from '../reconcile/index.ts';
 import type { Settings } from '../store/contract.ts';
-import { readPreviousSecrets, readSecretFile } from '../store/files.ts';
+import { readGoodSecretFile, readPreviousSecrets, readSecretFile } from '../store/files.ts';
 import { openReader } from '../store/index.ts';
 import { type BaseOptions, openBase, openFront } from './base.ts';
 import { Closing } from './closing.ts';
@@ -89,7 +89,11 @@ export async function openHooksForReading(
   });
   const verifier = makeVerifier({ podio, identities, clock, log });
   // Without a secret there can be no hooks of ours yet: any secret tells the same.
-  const inUse = (await readSecretFile(config.dataDir, 'secret')) ?? 'not-made-yet';
+  const read =
+    config.server.secret === undefined
+      ? readSecretFile(config.dataDir, 'secret')
+      : readGoodSecretFile(config.dataDir);
+  const inUse = (await read) ?? 'not-made-yet';
   const kept = await readPreviousSecrets(config.dataDir);
   const { secret = inUse, previousSecrets } = config.server;
   const secrets: Secrets = [secret, ...previousSecrets, inUse, ...kept];

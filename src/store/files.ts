@@ -145,6 +145,13 @@ export async function readSecretFile(dataDir: string, name: SecretName): Promise
   throw new StoreError('STORE_SECRET', `${path} ${fault}`, { hint: SECRET_HINTS[name], retry: 'never' });
 }
 
+/** Where the config has one: what is in a damaged file is lost, and nobody misses it. */
+export const readGoodSecretFile = (dataDir: string): Promise<string | undefined> =>
+  readSecretFile(dataDir, 'secret').catch(error => {
+    if (error instanceof StoreError && error.code === 'STORE_SECRET') return undefined;
+    throw error;
+  });
+
 /** A secret of the config may hold anything, line breaks too; a line of a file may not. */
 const toLine = (secret: string): string =>
   /^[\x21-\x7e]+$/.test(secret) && !secret.startsWith('"') ? secret : JSON.stringify(secret);
@@ -220,10 +227,7 @@ export async function writePreviousSecrets(dataDir: string, secrets: readonly st
  */
 export async function exchangeSecretFile(dataDir: string, secret: string): Promise<void> {
   requirePrivate(join(dataDir, 'secret'));
-  const before = await readSecretFile(dataDir, 'secret').catch(error => {
-    if (error instanceof StoreError && error.code === 'STORE_SECRET') return undefined;
-    throw error;
-  });
+  const before = await readGoodSecretFile(dataDir);
   if (before === secret) return;
   if (before !== undefined) {
     await writePreviousSecrets(dataDir, [before, ...(await readPreviousSecrets(dataDir))]);

@@ -4,7 +4,9 @@ import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AdminClient } from '../../admin/client.ts';
 import type { Readiness } from '../../admin/status.ts';
+import { showDuration } from '../../core/duration.ts';
 import { coerceError, isPodiodError } from '../../core/errors.ts';
+import { readGoodSecretFile, readPreviousSecrets } from '../../store/files.ts';
 import { faultsOf } from '../../store/index.ts';
 import { fail, ok, type Tell, warn } from './findings.ts';
 
@@ -37,6 +39,8 @@ export async function lookAtData(dataDir: string, tell: Tell): Promise<void> {
     tell(fail('files', `others on this machine can read ${names}`, `chmod 600 ${names}`));
   }
 
+  await lookAtOldSecrets(dataDir, tell);
+
   const { bavail, bsize } = await statfs(dataDir);
   const free = bavail * bsize;
   const room = `${(free / GB).toFixed(1)} GB are free where dataDir is`;
@@ -52,6 +56,27 @@ export async function lookAtData(dataDir: string, tell: Tell): Promise<void> {
     const message = `it is damaged: ${faults.slice(0, 3).join('; ')}`;
     tell(fail('database', message, 'Stop podiod, keep a copy of dataDir, and put back a backup.'));
   }
+}
+
+/** After so long the exchange of a secret has ended, where it can. */
+const EXCHANGED_MS = 60 * 60 * 1000;
+
+/** Who exchanges a secret because somebody has seen it wants to know for how long it is good. */
+async function lookAtOldSecrets(dataDir: string, tell: Tell): Promise<void> {
+  const since = statSync(join(dataDir, 'previous-secrets'), { throwIfNoEntry: false })?.mtimeMs;
+  if (since === undefined || Date.now() - since < EXCHANGED_MS) return;
+  try {
+    const current = await readGoodSecretFile(dataDir);
+    if ((await readPreviousSecrets(dataDir)).every(secret => secret === current)) return;
+  } catch {
+    // Who may not read it, or finds it open to others, is told so elsewhere.
+    return;
+  }
+  const hint =
+    'podiod plan shows which hooks are to be replaced, podiod status which apps can not be looked at. docs/operations.md (Keys) says how to refuse it at once.';
+  tell(
+    warn('old secret', `deliveries with one are accepted, since ${showDuration(Date.now() - since)}`, hint),
+  );
 }
 
 const isOpen = (path: string): boolean =>

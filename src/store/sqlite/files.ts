@@ -1,6 +1,12 @@
-import { closeSync, openSync } from 'node:fs';
-import { join } from 'node:path';
+import { closeSync, openSync, statfsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { giveToOwner } from '../files.ts';
+
+/** What is free for this user where the file lies, bytes. */
+export const freeBeside = (path: string): number => {
+  const { bavail, bsize } = statfsSync(dirname(path));
+  return bavail * bsize;
+};
 
 export const databaseFile = (dataDir: string): string => join(dataDir, 'podiod.db');
 

@@ -2,8 +2,10 @@
  * The database's form. A new version is a new entry at the end of MIGRATIONS; one that was released is never edited.
  * Additive first: an older daemon may have to read what a newer one wrote.
  */
+import { statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { StoreError } from '../../core/errors.ts';
+import { freeBeside } from './files.ts';
 
 /** "Podi", in the file's header: tells podiod's databases from others. */
 const APPLICATION_ID = 0x506f6469;
@@ -331,7 +333,25 @@ export const MIGRATIONS: readonly string[] = [
  * How much log gathers before it is moved into the database. Nothing is written meanwhile, so that at 2,000 deliveries a second more
  * than one in a hundred waited for it with a third of this. 48 MB on the disk, of pages that mostly change again and again.
  */
-const CHECKPOINT_PAGES = 12_000;
+const CHECKPOINT_PAGES = { least: 1000, most: 12_000 };
+const PAGE_BYTES = 4096;
+/** A full disk moves nothing any more, so on a small one the log must not be what fills it: its part of the room there is. */
+const LOG_SHARE = 1 / 10;
+
+export function checkpointPages(room: number): number {
+  const { least, most } = CHECKPOINT_PAGES;
+  return Math.max(least, Math.min(most, Math.floor((room * LOG_SHARE) / PAGE_BYTES)));
+}
+
+/** The log's own bytes are room for it, too. A file system that does not tell is no reason not to start. */
+function roomForLog(path: string): number {
+  try {
+    return freeBeside(path) + (statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0);
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
+}
+
 /** A log that a long read has made larger than this is cut once it was moved; bytes. */
 const MAX_IDLE_LOG = 64 * 1024 * 1024;
 /** The system's own cache holds the rest. */
@@ -348,6 +368,7 @@ export function openForWriting(
   path: string,
   /** Called before a database with something in it is changed: the form it has, and the one that it will have. */
   beforeUpgrade: (db: DatabaseSync, from: number, to: number) => void = () => {},
+  room: (path: string) => number = roomForLog,
 ): DatabaseSync {
   const db = new DatabaseSync(path, { timeout: 5000 });
   try {
@@ -357,7 +378,7 @@ export function openForWriting(
     db.exec(`
       PRAGMA journal_mode = WAL;
       PRAGMA synchronous = FULL;
-      PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES};
+      PRAGMA wal_autocheckpoint = ${checkpointPages(room(path))};
       PRAGMA journal_size_limit = ${MAX_IDLE_LOG};
       PRAGMA cache_size = -${CACHE_KIB};
     `);

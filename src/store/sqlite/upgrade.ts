@@ -1,10 +1,10 @@
 /** A copy of the database in the form that it had, made before a newer podiod changes it: the way back. */
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, statfsSync, statSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { StoreError } from '../../core/errors.ts';
 import { showSize } from '../../core/units.ts';
-import { makeDataFile } from './files.ts';
+import { freeBeside, makeDataFile } from './files.ts';
 import { pragma } from './schema.ts';
 
 /** That the database was brought to a newer form. */
@@ -20,12 +20,6 @@ export interface Upgrade {
 const MARGIN = 32 * 1024 * 1024;
 
 export const copyName = (path: string, form: number): string => `${path}.form-${form}`;
-
-/** What is free for this user where the file lies. */
-const freeBeside = (path: string): number => {
-  const { bavail, bsize } = statfsSync(dirname(path));
-  return bavail * bsize;
-};
 
 /**
  * Copies the database as it is into a file beside it, that is there when it is whole and on disk. One of the same form that

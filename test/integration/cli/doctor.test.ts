@@ -1,5 +1,5 @@
 // What the doctor says of apps and files, in this process and without a daemon.
-import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { madeItem } from '../../../src/core/own.ts';
@@ -96,6 +96,50 @@ describe('podiod doctor, without an answer of Podio', function () {
     expect((await findings(site, 'clock')).map(({ verdict }) => verdict)).to.deep.equal(['ok']);
     const [refused] = await findings(site, 'Podio, deals');
     expect(refused?.hint).to.not.include('apiUrl');
+  });
+});
+
+describe('podiod doctor, of secrets', function () {
+  this.timeout(30_000);
+
+  it('says for how long an old one is accepted, once that should be over', async () => {
+    await using site = await makeSite();
+    site.podio.setFaults({ down: true });
+    const write = (name: string, text: string): string => {
+      const path = site.write(`data/${name}`, text);
+      chmodSync(path, 0o600);
+      return path;
+    };
+    write('secret', 'the-secret-of-hooks\n');
+    const old = write('previous-secrets', 'the-secret-of-before\n');
+    expect(await findings(site, 'old secret')).to.deep.equal([]);
+    const before = new Date(Date.now() - 3 * 86_400_000);
+    utimesSync(old, before, before);
+    const [told] = await findings(site, 'old secret');
+    expect([told?.verdict, told?.message]).to.deep.equal([
+      'warn',
+      'deliveries with one are accepted, since 3d',
+    ]);
+    // What a reload that was killed has left is no other one.
+    write('previous-secrets', 'the-secret-of-hooks\n');
+    utimesSync(old, before, before);
+    expect(await findings(site, 'old secret')).to.deep.equal([]);
+  });
+
+  it('minds no damaged one where the config has another', async () => {
+    await using site = await makeSite();
+    chmodSync(site.write('data/secret', '\n'), 0o600);
+    const { code, stderr } = await site.podiod(['plan']);
+    expect([code, stderr]).to.satisfy(([c, text]: [number, string]) => c === 1 && text.includes('is empty'));
+    site.configure({
+      server: {
+        publicUrl: site.publicUrl,
+        port: Number(new URL(site.publicUrl).port),
+        allowNonPublicUrl: true,
+        secret: 'the-secret-of-the-config',
+      },
+    });
+    expect((await site.podiod(['plan'])).code).to.equal(0);
   });
 });
 

@@ -98,6 +98,7 @@ describe('secrets of hooks in another config', () => {
     await secrets.prepare(config('second-of-the-config'));
     const again = await open(dataDir, config('first-of-the-config'));
     expect([again.all(), again.isRotating()]).to.deep.equal([['first-of-the-config'], false]);
+    expect(readdirSync(dataDir)).to.deep.equal(['secret']);
   });
 
   it('take a rotation in that comes between', async () => {
