@@ -102,7 +102,9 @@ function dayOf(due: unknown, view: View): string {
   if (due === undefined || String(due).trim() === '') return '';
   const moment = momentOf(due, { now: view.now().getTime(), zone: view.timezone() });
   if (moment) return moment.day;
-  throw new PermanentError('`due` came to no date', { hint: 'Dates are written like 2026-01-31 or +1d.' });
+  throw new PermanentError('`due` did not come out as a date', {
+    hint: 'Write dates like 2026-01-31 or +1d.',
+  });
 }
 
 const itemOf = async ({ event, view }: Message, { on }: Options): Promise<number | undefined> =>

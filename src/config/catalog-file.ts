@@ -145,7 +145,7 @@ function unusable(file: string, why: string): Diagnostic {
     severity: 'warning',
     code,
     message: `the catalog can't be used, so fields are not checked: ${why}`,
-    hint: '`podiod pull` makes it anew',
+    hint: '`podiod pull` writes it again',
     place: { file, start: 0, end: 0 },
   };
 }

@@ -32,7 +32,8 @@ export async function fireByHand(
   }
   const event = firedByHand(keyOf(rule), app, itemId);
   const [stored] = await journal.append([event]);
-  if (stored?.seq === undefined) throw new StoreError('STORE_WRITE_FAILED', 'the event got no place');
+  if (stored?.seq === undefined)
+    throw new StoreError('STORE_WRITE_FAILED', 'the event was not put into the journal');
   return { rule: rule.name, app: app.name, item: itemId, seq: stored.seq, event: event.id };
 }
 

@@ -136,7 +136,7 @@ const allOf = (current: string, previous: readonly string[]): Secrets => [
 
 export const configured = (): PodiodError =>
   new PodiodError('USAGE', 'the secret stands in the config (server.secret), where only you can change it', {
-    hint: 'Put another one there, then podiod reload: the one before is accepted until every hook is replaced.',
+    hint: 'Change it there, then run podiod reload: the old one is accepted until every hook is replaced.',
     retry: 'never',
   });
 

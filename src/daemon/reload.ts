@@ -160,7 +160,7 @@ export function makeReloads(parts: ReloadParts): Reloads {
       log.warn('config', { warning: message, hint });
     const left = fresh.length - MAX_LOGGED;
     if (left > 0)
-      log.warn('config', { warning: `${left} more warnings`, hint: 'podiod check tells them all.' });
+      log.warn('config', { warning: `${left} more warnings`, hint: 'podiod check shows them all.' });
   };
 
   const exchange = async (
@@ -279,7 +279,7 @@ function logRefused(log: Log, error: Error): void {
   }
 }
 
-/** Problems of one file that are logged; podiod check tells them all. */
+/** Problems of one file that are logged; podiod check shows them all. */
 const MAX_LOGGED = 20;
 
 const isStopping = (): PodiodError =>

@@ -34,7 +34,7 @@ export async function carryOver(
       log.warn('rule not renamed: there are runs of one that was called so', {
         rule,
         was,
-        hint: `It goes on where the rule ${rule} was left. What is parked of ${was} stays so.`,
+        hint: `It continues where the rule ${rule} was left. Parked runs of ${was} stay parked.`,
       });
     }
   }

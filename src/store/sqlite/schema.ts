@@ -439,4 +439,4 @@ function knownVersion(db: DatabaseSync, path: string): number {
 }
 
 const notOurs = (path: string): StoreError =>
-  new StoreError('STORE_CORRUPT', `${path} is a database, but not one of podiod`);
+  new StoreError('STORE_CORRUPT', `${path} is a database, but not one of podiod’s`);

@@ -38,7 +38,7 @@ export function keepCopy(
     throw new StoreError(
       'STORE_WRITE_FAILED',
       `no room for a copy of ${path} before it is brought to a newer form: ${showSize(needed)} are needed, ${showSize(room)} are free`,
-      { hint: 'Make room where dataDir is and start again, or go on with the podiod of before.' },
+      { hint: 'Make room where dataDir is and start again, or stay with the previous version of podiod.' },
     );
   }
   const copy = copyName(path, form);
