@@ -19,7 +19,7 @@ import {
 import type { StoreReader } from '../../store/contract.ts';
 import { openReader } from '../../store/index.ts';
 import { makeMemoryStore } from '../../store/memory.ts';
-import { confirmed } from '../confirm.ts';
+import { confirmed, unasked } from '../confirm.ts';
 import type { Cli, CommonOptions } from '../io.ts';
 import { statusLine } from '../progress.ts';
 import { loadConfigOrFail } from '../setup.ts';
@@ -61,7 +61,7 @@ export async function backtest(cli: Cli, options: BacktestSettings): Promise<Bac
   const interactive = cli.terminal && Boolean(cli.io.stdin.isTTY) && !options.json;
   if (!options.yes && !interactive && !options.journal) {
     throw new UsageError(
-      'backtest asks before it reads from Podio, and there is no terminal to ask on',
+      `backtest asks before it reads from Podio, and ${unasked(options)}`,
       'Say --yes, or --journal to go by the journal alone.',
     );
   }

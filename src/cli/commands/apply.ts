@@ -1,6 +1,6 @@
 import { UsageError } from '../../core/errors.ts';
 import { type CommandContext, withCommonOptions, withExamples } from '../command.ts';
-import { confirmed } from '../confirm.ts';
+import { confirmed, unasked } from '../confirm.ts';
 import { EXIT } from '../exit.ts';
 import type { CommonOptions } from '../io.ts';
 
@@ -28,7 +28,7 @@ export function defineApply({ program, cli, exit }: CommandContext): void {
         const interactive = cli.terminal && Boolean(cli.io.stdin.isTTY) && !options.json;
         if (!yes && !interactive) {
           throw new UsageError(
-            'apply asks before it changes anything, and there is no terminal to ask on',
+            `apply asks before it changes anything, and ${unasked(options)}`,
             'Say --yes.',
           );
         }

@@ -1,7 +1,7 @@
 import { UsageError } from '../../core/errors.ts';
 import type { ReplayAnswer } from '../../dispatch/replay-desk.ts';
 import { type CommandContext, withCommonOptions, withExamples } from '../command.ts';
-import { confirmed } from '../confirm.ts';
+import { confirmed, unasked } from '../confirm.ts';
 import { EXIT } from '../exit.ts';
 import type { CommonOptions } from '../io.ts';
 import { parseTime } from '../values.ts';
@@ -31,7 +31,7 @@ export function defineReplay({ program, cli, exit }: CommandContext): void {
       const interactive = cli.terminal && Boolean(cli.io.stdin.isTTY) && !options.json;
       if (!dryRun && !yes && !interactive) {
         throw new UsageError(
-          'replay asks before it runs anything again, and there is no terminal to ask on',
+          `replay asks before it runs anything again, and ${unasked(options)}`,
           'Say --yes, or --dry-run to see how many it would be.',
         );
       }
