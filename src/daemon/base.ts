@@ -1,5 +1,6 @@
 import type { Config } from '../config/model.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
+import type { HookRef } from '../core/hook.ts';
 import type { Log } from '../core/log.ts';
 import type { Metrics } from '../core/metrics.ts';
 import { carryOver, withKeys } from '../dispatch/renames.ts';
@@ -160,6 +161,7 @@ export async function openFront(
   const ingress = await listen({ host: server.host, port: server.port, ...(fd !== undefined && { fd }) });
   closing.defer('the ingress', () => ingress.close(CLOSE_MS));
 
+  const doubt = (ref: HookRef): void => recovery.doubt(names.appOfRef(ref));
   const publicUrl = (): string => options.publicUrl?.(ingress.address) ?? live.config.server.publicUrl;
   const reconciler = makeReconciler({
     config: () => ({ ...live.config, publicUrl: publicUrl(), secrets: secrets.all() }),
@@ -171,7 +173,11 @@ export async function openFront(
     clock,
     log,
     random: Math.random,
-    ...(onMended && { onMended }),
+    onMending: doubt,
+    onMended(ref, since) {
+      doubt(ref);
+      onMended?.(ref, since);
+    },
   });
   closing.defer('the reconciler', () => reconciler.stop());
   closing.defer('the search for missed changes', () => recovery.stop());

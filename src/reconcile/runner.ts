@@ -35,6 +35,8 @@ export interface RunnerEffects {
   readonly random: () => number;
   /** How long a ping is waited for, milliseconds. Default: 15 s. */
   readonly pingWithinMs?: number;
+  /** Told before a declared hook that is not there, or not active, is made so: it may deliver at once. */
+  readonly onMending?: (ref: HookRef) => void;
   /**
    * A declared hook that was not there, or not active, is so again. @param since when it was last seen active, UTC
    * milliseconds; undefined: not by this process. What happened since then may not have been delivered.
@@ -79,6 +81,9 @@ export interface Runner {
 const fieldTrouble = (key: string): string => `field/${key}`;
 
 const hookKey = ({ ref, type }: Pick<ObservedHook, 'ref' | 'type'>): string => `${refKey(ref)}/${type}`;
+
+/** Whether a declared hook delivers by it that did not. */
+const mends = ({ action }: HookAction): boolean => action === 'create' || action === 'verify';
 
 const REMOVED_HINT =
   'Put it back into the config with its token or login for one `podiod apply`, or delete these hooks at Podio by hand.';
@@ -260,7 +265,9 @@ export function makeRunner(effects: RunnerEffects, signal: AbortSignal): Runner 
       const actions = planWorld(survey.config, declaration, world, fields, options).filter(isFresh);
       const isExpected = expect === undefined || expect === fingerprintOf(actions);
       const mayApply = apply || survey.config.reconcile.mode !== 'plan';
-      const results = mayApply && isExpected ? await carryOut(actions, survey, onProgress) : [];
+      const isCarriedOut = mayApply && isExpected;
+      if (isCarriedOut) for (const action of actions.filter(mends)) effects.onMending?.(action.ref);
+      const results = isCarriedOut ? await carryOut(actions, survey, onProgress) : [];
 
       const touched = distinctRefs(results.map(({ action }) => action.ref));
       const after = await observeHooks(touched, {
@@ -271,9 +278,8 @@ export function makeRunner(effects: RunnerEffects, signal: AbortSignal): Runner 
         priority: 'handshake',
       });
       for (const { action, outcome } of results) {
-        const { action: kind, ref } = action;
-        if (outcome === 'done' && (kind === 'create' || kind === 'verify'))
-          effects.onMended?.(ref, activeAt.get(hookKey(action)));
+        if (outcome === 'done' && mends(action))
+          effects.onMended?.(action.ref, activeAt.get(hookKey(action)));
       }
       see(after);
       const remaining = planWorld(survey.config, declaration, world, fields, {}).filter(({ ref }) =>

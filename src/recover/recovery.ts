@@ -54,6 +54,11 @@ export interface SweepStatus {
 export interface Recovery {
   /** What a delivery means to the ledger: for the ingress. */
   following(ref: HookRef, app: string | undefined): Pick<NewEvent, 'following' | 'baseline'>;
+  /**
+   * Deliveries of the app come again, or are about to, after some may not have come. Until a look that begins from now on is
+   * through, what is delivered of an item that nothing is known of is no baseline: what was missed before it is found by that.
+   */
+  doubt(app: string | undefined): void;
   /** Begins to look. To be called once hooks are as they should be, so that nothing is found twice without need. */
   start(): Promise<void>;
   /** The config is another one: looks after the apps that its rules want changes of. Rejects with a StoreError. */
@@ -78,8 +83,10 @@ interface Sweeping {
   lastSweepAt: string | undefined;
   lastError: string | undefined;
   watermark: Watermark | undefined;
-  /** What was changed while podiod was down may not have been found yet. */
+  /** What was changed while podiod was down, or its hooks were, may not have been found yet. */
   isBehind: boolean;
+  /** How often that has come up. */
+  doubts: number;
 }
 
 /** The same right, which also ends with `signal`. */
@@ -108,6 +115,7 @@ export async function makeRecovery(deps: RecoveryDeps): Promise<Recovery> {
       lastError: undefined,
       watermark,
       isBehind: config().catchUp.onStart && watermark !== undefined,
+      doubts: 0,
     };
   };
 
@@ -178,7 +186,7 @@ export async function makeRecovery(deps: RecoveryDeps): Promise<Recovery> {
   };
 
   const sweepOnce = async (state: Sweeping, lease: Singleton): Promise<number> => {
-    const { app } = state;
+    const { app, doubts } = state;
     const { everyMs, overlapMs } = config().catchUp;
     const finding = findingFor(app.name);
     const as = identities.forApp(app.name);
@@ -211,7 +219,7 @@ export async function makeRecovery(deps: RecoveryDeps): Promise<Recovery> {
       state.lastError = undefined;
       state.lastSweepAt = new Date(clock.now()).toISOString();
       if (!isSure) return Math.min(RETRY.fromMs, nextIn(state));
-      state.isBehind = false;
+      if (state.doubts === doubts) state.isBehind = false;
       return nextIn(state);
     } catch (thrown) {
       const error = coerceError(thrown);
@@ -264,6 +272,14 @@ export async function makeRecovery(deps: RecoveryDeps): Promise<Recovery> {
       if (!state) return {};
       const following = state.app.jumps ? (type === 'app' ? 'jumps' : 'beside') : 'loose';
       return { following, ...(state.isBehind && { baseline: false as const }) };
+    },
+
+    doubt(name) {
+      const state = name === undefined ? undefined : apps.get(name);
+      // Before the first look nothing is looked back to.
+      if (!state?.watermark) return;
+      state.isBehind = true;
+      state.doubts += 1;
     },
 
     async start() {

@@ -549,6 +549,19 @@ describe('missed changes', () => {
       expect(await scene.untilTold(item, 2)).to.deep.equal(['create 0', 'update 1*']);
     });
 
+    it('by a hook that was dead are found also of an item that delivers again before the next look', async () => {
+      await using scene = await Scene.make({ catchUp: { everyMs: 1500 } });
+      const item = scene.create();
+      await scene.boot();
+      scene.tick(10);
+      await scene.lose(item);
+      scene.recovery?.doubt('leads');
+      scene.edit(item);
+      await scene.untilTold(item, 1);
+      scene.tick(10);
+      expect(await scene.untilTold(item, 2)).to.have.members(['update 1*', 'update 2']);
+    });
+
     it('are looked for again after a look that failed', async () => {
       await using scene = await Scene.make({ catchUp: { everyMs: 300 } });
       await scene.boot();

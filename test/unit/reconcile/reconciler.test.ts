@@ -9,6 +9,7 @@ import {
   makeReconciler,
   makeVerifier,
   type ReconcileConfig,
+  type ReconcilerEffects,
 } from '../../../src/reconcile/index.ts';
 import { makeVirtualClock } from '../../support/virtual-clock.ts';
 import { ModelPodio, makeSettings, reconcileDefaults, revoked, unavailable } from './model/podio.ts';
@@ -38,8 +39,9 @@ function setUp(given: Partial<ReconcileConfig> = {}) {
   const setting = { config: { ...standard, ...given } };
   const verifier = makeVerifier({ podio: podio.client, identities: podio.identities, clock, log: silentLog });
   podio.onPing = ping => verifier.verified(ping.ref, ping.type, ping.hookId, ping.code);
-  const open = () =>
+  const open = (more: Partial<ReconcilerEffects> = {}) =>
     makeReconciler({
+      ...more,
       config: () => setting.config,
       podio: podio.client,
       identities: podio.identities,
@@ -69,6 +71,25 @@ describe('reconciler', () => {
     expect(podio.shown(deals)).to.deep.equal(['item.create active']);
     expect(report.results.map(({ outcome }) => outcome)).to.deep.equal(['done', 'done', 'done']);
     expect(report.remaining.every(({ action }) => action === 'keep')).to.equal(true);
+  });
+
+  it('says before and after of which refs hooks are mended: they may deliver in between', async () => {
+    const { clock, podio, open } = setUp({ rules: rulesFor('item.create') });
+    const told: (readonly [string, string, readonly string[]])[] = [];
+    const reconciler = open({
+      onMending: ref => void told.push(['mending', refKey(ref), podio.shown(leads)]),
+      onMended: ref => void told.push(['mended', refKey(ref), podio.shown(leads)]),
+    });
+    const active = ['item.create active'];
+    for (const before of [[], ['item.create inactive']]) {
+      await clock.until(reconciler.now());
+      await clock.until(reconciler.now());
+      expect(told.splice(0)).to.deep.equal([
+        ['mending', 'app/101', before],
+        ['mended', 'app/101', active],
+      ]);
+      for (const [id, hook] of podio.hooks) podio.hooks.set(id, { ...hook, status: 'inactive' });
+    }
   });
 
   it('costs one list call a ref and nothing else where all is well', async () => {
