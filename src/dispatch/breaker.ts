@@ -2,7 +2,7 @@ import type { Cancel, Clock } from '../core/clock.ts';
 import { coerceError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { DeliveryPolicy } from '../core/rule.ts';
-import { backoffMs, isPodioAway, verdictOf } from './failure.ts';
+import { backoffMs, isAway, verdictOf } from './failure.ts';
 import { Hold, type Holds } from './holds.ts';
 
 /** What `podiod status` tells of a plugin. Times are ISO 8601, UTC. */
@@ -133,8 +133,8 @@ export class Breaker {
     admission: Admission,
   ): void {
     const verdict = verdictOf(error);
-    // Neither a fault of the event nor Podio being away says that the plugin is broken, nor that it works.
-    if (verdict === 'never' || isPodioAway(error)) {
+    // Neither a fault of the event nor Podio or the store being away says that the plugin is broken, nor that it works.
+    if (verdict === 'never' || isAway(error)) {
       if (admission === 'probe') this.#schedule(0);
       return;
     }

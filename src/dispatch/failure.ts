@@ -36,7 +36,7 @@ export function afterFailure(
   isProbe = false,
 ): Decision {
   const verdict = verdictOf(error);
-  const free = verdict !== 'never' && (isProbe || typeof verdict === 'object' || isPodioAway(error));
+  const free = verdict !== 'never' && (isProbe || typeof verdict === 'object' || isAway(error));
   const attempts = free ? tried.attempts : tried.attempts + 1;
   const giveUp: Decision = { kind: onError === 'continue' ? 'continue' : delivery.whenExhausted, attempts };
 
@@ -76,17 +76,24 @@ export function backoffMs(
 /** Errors of anyone else know no verdict: they are tried again. */
 export function verdictOf(error: unknown): RetryVerdict {
   if (!isPodiodError(error)) return 'backoff';
-  const { retry } = error;
+  const { code, retry } = error;
+  // The store says of a damaged file that trying again is of no use, and it is right; but the run is not to be given up for it.
+  if (retry === 'never' && code !== 'PLUGIN_PERMANENT' && comesFrom(error, STORE_AWAY)) return 'backoff';
   // A plugin's own copy of podiod may be older or hand on what another API said.
   if (typeof retry === 'object' && !Number.isFinite(retry.afterMs)) return 'backoff';
   return retry;
 }
 
-/** The step could not do its work because Podio can't be called now: no fault of the event. Looks through wrapping. */
-export function isPodioAway(error: unknown): boolean {
+const STORE_AWAY: ReadonlySet<string> = new Set(['STORE_WRITE_FAILED', 'STORE_UNAVAILABLE', 'STORE_CORRUPT']);
+const AWAY: ReadonlySet<string> = new Set(['PODIO_RATE_LIMITED', 'PODIO_UNAVAILABLE', ...STORE_AWAY]);
+
+/** Podio can't be called now, or the store's disk fails: no fault of the event or the plugin. */
+export const isAway = (error: unknown): boolean => comesFrom(error, AWAY);
+
+/** Looks through wrapping. */
+function comesFrom(error: unknown, codes: ReadonlySet<string>): boolean {
   for (let at = error, depth = 0; at instanceof Object && depth < 8; depth++) {
-    if (isPodiodError(at) && (at.code === 'PODIO_RATE_LIMITED' || at.code === 'PODIO_UNAVAILABLE'))
-      return true;
+    if (isPodiodError(at) && codes.has(at.code)) return true;
     at = 'cause' in at ? at.cause : undefined;
   }
   return false;

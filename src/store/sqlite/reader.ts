@@ -15,25 +15,30 @@ serve(path => {
   const close = (): void => {
     const closing = current;
     current = undefined;
-    closing?.db.close();
+    try {
+      closing?.db.close();
+    } catch {
+      // Its file is closed at the latest when the process ends.
+    }
   };
 
-  const answer = (command: Command): Answer => {
+  const answer = (command: Command, mayRepeat: boolean): Answer => {
     try {
       current ??= open();
       const { db, reads } = current;
       return { value: inSnapshot(db, () => perform(reads, command)) };
     } catch (error) {
-      // What the connection remembers of the file is in doubt: opened anew for the next read.
-      if (isDoubtful(error)) close();
-      return { failure: failureOf(error) };
+      if (!isDoubtful(error)) return { failure: failureOf(error) };
+      // What the connection remembers of the file is in doubt: a disk that failed for a moment can show as a damaged file.
+      close();
+      return mayRepeat ? answer(command, false) : { failure: failureOf(error) };
     }
   };
   return {
     head: 0,
     // One by one: a short read must not wait for a long one that came in with it.
     answer: (commands, reply) => {
-      for (const command of commands) reply([answer(command)]);
+      for (const command of commands) reply([answer(command, true)]);
     },
     close,
   };

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { PermanentError, PluginError, PodioError, RetryAfter } from '../../../src/core/errors.ts';
 import { afterFailure } from '../../../src/dispatch/failure.ts';
+import { errorOf } from '../../../src/store/sqlite/failure.ts';
 import { POLICY } from './support.ts';
 
 const HOUR = 60 * 60 * 1000;
@@ -100,6 +101,22 @@ describe('afterFailure', () => {
       attempts: 0,
     });
     expect(afterFailure(step({ attempts: 1 }), fresh, wrapped, 0)).to.include({ kind: 'retry', attempts: 0 });
+  });
+
+  it('uses up no attempt and gives nothing up while the disk fails, also when it shows as a damaged file', () => {
+    for (const code of ['STORE_WRITE_FAILED', 'STORE_UNAVAILABLE', 'STORE_CORRUPT'] as const) {
+      const failed = errorOf({ code, message: 'disk I/O error' });
+      const { retry } = failed;
+      const at = { plugin: 'p', phase: 'deliver' } as const;
+      const wrapped = new PluginError('PLUGIN_DELIVER', 'no', at, { cause: failed, retry });
+      for (const error of [failed, wrapped])
+        expect(afterFailure(step({ attempts: 1 }), fresh, error, 0)).to.include({
+          kind: 'retry',
+          attempts: 0,
+        });
+      const meant = new PermanentError('no use', { cause: failed });
+      expect(afterFailure(step(), fresh, meant, 0)).to.include({ kind: 'park', attempts: 1 });
+    }
   });
 
   it('waits longer and longer for Podio to come back', () => {

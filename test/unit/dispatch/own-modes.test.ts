@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import type { OwnLookup } from '../../../src/core/own.ts';
 import { ownId } from '../../../src/core/own.ts';
 import type { Mode } from '../../../src/core/rule.ts';
+import { errorOf } from '../../../src/store/sqlite/failure.ts';
 import { itemUpdate, makeRule, World } from './support.ts';
 
 const MINUTE = 60_000;
@@ -46,4 +47,35 @@ describe('what podiod made itself, in a mode', () => {
       expect((await world.runs()).map(([, seq]) => seq).toSorted()).to.deep.equal([1, 2, 3, 4, 5]);
     });
   }
+});
+
+describe('what podiod made itself, on a disk that fails', () => {
+  it('is asked for again, and nothing is parked', async () => {
+    let fails = true;
+    const ran: number[] = [];
+    const world = await new World({
+      rules: [makeRule('r')],
+      own: {
+        maybe: () => true,
+        find: async () => {
+          // A read that fails can look to SQLite as if the file were damaged.
+          if (fails) throw errorOf({ code: 'STORE_CORRUPT', message: 'database disk image is malformed' });
+          return undefined;
+        },
+      },
+      work: {
+        async work({ event }) {
+          ran.push(event.seq);
+          return undefined;
+        },
+      },
+    }).start();
+    await world.append(itemUpdate(1, 1));
+    await world.clock.advance(MINUTE);
+    expect(ran).to.deep.equal([]);
+    fails = false;
+    await world.clock.advance(10 * MINUTE);
+    expect(ran).to.deep.equal([1]);
+    expect(await world.runs()).to.deep.include(['r', 1, 'settled']);
+  });
 });
