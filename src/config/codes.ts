@@ -6,7 +6,7 @@ export const DIAGNOSTIC_CODES = {
   CONFIG_NOT_FOUND: 'No config file was found, or the one that was asked for is not there.',
   CONFIG_UNREADABLE: 'A config file is there but could not be read, or is not UTF-8.',
   CONFIG_SYNTAX: 'The file is not valid YAML.',
-  CONFIG_YAML_TEMPLATE: 'A text that starts with {{ is a map to YAML; it has to be quoted.',
+  CONFIG_YAML_TEMPLATE: 'A text that starts with {{ or {% is a map to YAML; it has to be quoted.',
   CONFIG_YAML_ALIAS: 'A text that starts with * is an alias to YAML; it has to be quoted.',
   CONFIG_YAML_INTERPOLATION: `A \${...} between { } or [ ] is a map to YAML; it has to be quoted there.`,
   CONFIG_YAML_QUOTE: 'A text has characters that mean something to YAML; it has to be quoted.',

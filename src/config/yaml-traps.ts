@@ -2,7 +2,7 @@
  * What YAML does to the unwary. Each trap is told in words of its own and then filled with harmless letters of the same
  * length, so that the rest of the file can still be read and every later place stays true.
  */
-import { type Document, isAlias, isCollection, parseDocument, visit } from 'yaml';
+import { type Document, isAlias, isCollection, isScalar, parseDocument, visit } from 'yaml';
 import type { Diagnostic, Place } from '../core/diagnostic.ts';
 import type { DiagnosticCode } from './codes.ts';
 import { maskSecrets } from './mask.ts';
@@ -94,7 +94,20 @@ function silentTrap(text: string, document: Document.Parsed): Trap | undefined {
         found = template(text, start - 1);
         return visit.BREAK;
       }
-      return undefined;
+      if (!isScalar(pair.key) || (isScalar(pair.value) ? pair.value.value !== null : pair.value))
+        return undefined;
+      // Nothing but the remark: where the empty value stands says little.
+      const colon = text.indexOf(':', pair.key.range?.[1] ?? text.length) + 1;
+      found = colon > 0 ? remark(text, colon, colon) : undefined;
+      return found && visit.BREAK;
+    },
+    Scalar(key, node) {
+      const [start, behind] = node.range ?? [];
+      if (key === 'key' || start === undefined || behind === undefined) return undefined;
+      const trap = node.type === 'PLAIN' ? remark(text, start, behind) : undefined;
+      if (!trap) return undefined;
+      found = trap;
+      return visit.BREAK;
     },
     Alias(_, node) {
       if (!anchors.has(node.source) && !/^[A-Za-z_][\w-]*$/.test(node.source) && node.range) {
@@ -122,16 +135,29 @@ function tabs(text: string, at: number): Trap | undefined {
   };
 }
 
-/** `text: {{ x }} is won`: a map whose key is a map. `from`: where on the line to begin looking. */
+/** `text: {{ x }} is won`: a map whose key is a map, or `{% if x %}`. `from`: where on the line to begin looking. */
 function template(text: string, from: number): Trap | undefined {
-  const match = matchValue(text, from, /\{\{/);
+  const match = matchValue(text, from, /\{[{%]/);
   if (match === undefined) return undefined;
   const end = isInFlow(text, match) ? templateEnd(text, match) : valueEnd(text, match);
   return {
     code: 'CONFIG_YAML_TEMPLATE',
     start: match,
     end,
-    message: 'a text that starts with `{{` is a map to YAML',
+    message: `a text that starts with \`${text.slice(match, match + 2)}\` is a map to YAML`,
+  };
+}
+
+/** `text: Deal #{{ x }}`: nobody begins a remark like that. */
+function remark(text: string, start: number, behind: number): Trap | undefined {
+  const gap = /^[ \t]*(?<=[ \t])#\{[{%]/.exec(text.slice(behind, lineEnd(text, behind)));
+  if (!gap) return undefined;
+  const hash = behind + gap[0].length - 3;
+  return {
+    code: 'CONFIG_YAML_QUOTE',
+    start: start < behind ? start : hash,
+    end: isInFlow(text, start) ? templateEnd(text, hash) : lineEnd(text, hash),
+    message: 'what comes behind ` #` is a comment to YAML',
   };
 }
 
@@ -222,14 +248,14 @@ function flowEnd(text: string, start: number): number {
   return start + (/^[^,\]}]*/.exec(rest)?.[0].trimEnd().length ?? 0);
 }
 
-/** Like flowEnd, but for a text that starts with `{{` and may hold more of them. */
+/** Like flowEnd, but for a text that starts with `{{` or `{%` and may hold more of them. */
 function templateEnd(text: string, start: number): number {
   let end = start;
   do {
-    const close = text.slice(0, lineEnd(text, start)).indexOf('}}', end);
+    const close = text.slice(end, lineEnd(text, start)).search(/[}%]\}/);
     if (close < 0) return flowEnd(text, end);
-    end = close + 2;
-  } while (text.slice(end, flowEnd(text, end)).includes('{{'));
+    end += close + 2;
+  } while (/\{[{%]/.test(text.slice(end, flowEnd(text, end))));
   return flowEnd(text, end);
 }
 
@@ -243,7 +269,7 @@ function flowStart(text: string, at: number): number {
 function isInFlow(text: string, at: number): boolean {
   const lines = text.slice(0, at).split('\n');
   const section = lines.slice(lines.findLastIndex(line => /^\S/.test(line))).join('\n');
-  const code = section.replace(/"(?:[^"\\]|\\.)*"|'[^']*'|\s#.*$|\{\{.*?\}\}|\$\{[^}\n]*\}/gm, '');
+  const code = section.replace(/"(?:[^"\\]|\\.)*"|'[^']*'|\s#.*$|\{\{.*?\}\}|\{%.*?%\}|\$\{[^}\n]*\}/gm, '');
   let depth = 0;
   for (const char of code) {
     if (char === '{' || char === '[') depth++;
