@@ -3,7 +3,7 @@ import { setTimeout as after } from 'node:timers/promises';
 import { systemClock } from '../../core/clock.ts';
 import { coerceError } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
-import { version } from '../../daemon/package.ts';
+import { replacedBy, version } from '../../daemon/package.ts';
 import type { InheritedSockets, Manager } from '../../service/index.ts';
 import { type CommandContext, logFormatOption, withCommonOptions, withExamples } from '../command.ts';
 import { stampOf } from '../env-file.ts';
@@ -72,16 +72,22 @@ export async function runDaemon({ cli, exit }: CommandContext, options: CommonOp
   const { dataDir } = config;
   const { manager, sockets } = await serviceManager(cli, log);
   manager?.starting();
+  const running = version();
   const starting = startDaemon(config, {
     log,
-    version: version(),
+    version: running,
     attribution,
     ownsProcess: true,
-    load: async () => ({
-      ...(await loadConfigOrFail(cli, { ...options, json: true })),
-      ...(envFile !== undefined &&
-        variables !== stampOf(envFile) && { needsRestart: [`the variables of ${envFile}`] }),
-    }),
+    load: async () => {
+      const installed = replacedBy(running);
+      return {
+        ...(await loadConfigOrFail(cli, { ...options, json: true })),
+        needsRestart: [
+          ...(envFile !== undefined && variables !== stampOf(envFile) ? [`the variables of ${envFile}`] : []),
+          ...(installed === undefined ? [] : [`podiod itself (${installed} is installed)`]),
+        ],
+      };
+    },
     ...(manager && { onReload: ended => manager.reloading(ended) }),
     ...(sockets && { sockets }),
   });

@@ -6,6 +6,7 @@ import type { AdminClient } from '../../admin/client.ts';
 import type { Readiness } from '../../admin/status.ts';
 import { showDuration } from '../../core/duration.ts';
 import { coerceError, isPodiodError } from '../../core/errors.ts';
+import { replacedBy } from '../../daemon/package.ts';
 import { readGoodSecretFile, readPreviousSecrets } from '../../store/files.ts';
 import { faultsOf } from '../../store/index.ts';
 import { fail, ok, type Tell, warn } from './findings.ts';
@@ -99,7 +100,12 @@ export async function lookAtDaemon(client: AdminClient, tell: Tell): Promise<Rea
   for (const { ref, error, hint, since } of degraded) {
     tell(fail(`daemon, ${ref}`, `degraded since ${since}: ${error}`, hint ?? null));
   }
-  const { rules, paused, config } = await client.status();
+  const { rules, paused, config, version: running } = await client.status();
+  const installed = replacedBy(running);
+  if (installed !== undefined) {
+    const message = `it is podiod ${running}, and this command is ${installed}`;
+    tell(warn('daemon, version', message, 'Restart it: what it has not loaded yet is not of its version.'));
+  }
   if (config?.refused) {
     const message = `it did not take the file at ${config.refused.at}, and goes on with the one before: ${config.refused.error}`;
     tell(warn('daemon, config', message, 'podiod check, mend it, then podiod reload.'));
