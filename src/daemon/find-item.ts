@@ -84,11 +84,18 @@ async function findNumbered(
 
   /** A link names org, space and app by their URL labels; only the app itself knows its own. */
   const appOfLink = async (link: URL, label: string): Promise<AppConfig> => {
+    // One that can't be asked may be the one; and where it is not, it is no matter.
+    let failed: unknown;
     for (const found of apps.values()) {
       const { id } = found;
-      const app = (await podio.apps.get(identityOf(id), id)) as { url_label?: string; link?: string };
-      if (app.url_label === label && (app.link === undefined || liesUnder(link, app.link))) return found;
+      try {
+        const app = (await podio.apps.get(identityOf(id), id)) as { url_label?: string; link?: string };
+        if (app.url_label === label && (app.link === undefined || liesUnder(link, app.link))) return found;
+      } catch (error) {
+        failed ??= error;
+      }
     }
+    if (failed !== undefined) throw failed;
     throw new UsageError(`no app of the config has the link ${link.origin}${link.pathname}`, HINT);
   };
   const appNamed = (app: string): AppConfig => {

@@ -92,15 +92,16 @@ export function whyChange(world: RulesWorld, entries: readonly TracedEntry[], on
     const told = entries.filter(entry => entry.runs.some(run => run.rule === rule.name));
     const answer =
       ran.length > 0
-        ? whyRan(rule.name, ran, startedBy(world.known, rule, told))
+        ? whileHeld(world, whyRan(rule.name, ran, startedBy(world.known, rule, told)))
         : whyNot(world, rule, events);
     answers.set(rule.name, whilePaused(world, rule, answer));
   }
   for (const rule of world.disabled) {
     const ran = runs.get(rule) ?? [];
-    answers.set(rule, ran.length > 0 ? whyRan(rule, ran) : disabled(rule));
+    answers.set(rule, ran.length > 0 ? whileAway(whyRan(rule, ran), 'is disabled') : disabled(rule));
   }
-  for (const [rule, ran] of runs) if (!answers.has(rule)) answers.set(rule, whyRan(rule, ran));
+  for (const [rule, ran] of runs)
+    if (!answers.has(rule)) answers.set(rule, whileAway(whyRan(rule, ran), 'has left the config'));
   if (only !== undefined && !answers.has(only)) answers.set(only, gone(only));
   const rules = [...answers.values()]
     .filter(({ answer }) => only === undefined || answer.rule === only)
@@ -349,16 +350,11 @@ function whyNot(world: RulesWorld, rule: Rule, events: readonly PodioEvent[]): R
     const why = 'the rule passed it by: its triggers, or the names in them, were others then';
     return answer('passed', why, replay);
   }
-  const live = world.running.find(({ rule: name }) => name === rule.name);
+  const live = liveOf(world, rule.name);
   const behind = `the rule has settled everything up to ${lane.cursor}, this is ${first.seq}`;
-  if (live === undefined) return answer('waiting', behind, 'Is podiod running? podiod status tells.');
-  if (live.state === 'halted') {
-    const next = `When it is mended: podiod parked retry --rule ${rule.name}.`;
-    return answer('waiting', `the rule is halted: ${live.error ?? 'a step gave up'}`, next);
-  }
-  if (live.state === 'waiting for setup') {
-    return answer('waiting', `a step is not set up yet${live.error === undefined ? '' : `: ${live.error}`}`);
-  }
+  if (live === undefined) return answer('waiting', behind, NOBODY);
+  const holds = heldBy(live);
+  if (holds) return answer('waiting', holds.why, holds.next);
   const { inHand, throttled, waiting } = live;
   if (throttled === undefined || rule.mode?.kind !== 'throttle')
     return answer('waiting', `${behind}; ${inHand} are in hand, ${waiting} wait to try again`);
@@ -367,6 +363,38 @@ function whyNot(world: RulesWorld, rule: Rule, events: readonly PodioEvent[]): R
   const others = throttled.runs > 1 ? `, ${throttled.runs} wait` : '';
   const turn = `it ${inHand > 0 ? 'is in hand, or ' : ''}waits for its turn: ${most}${others}`;
   return answer('waiting', `${turn}, the next one at ${throttled.nextAt} (mode throttle)`);
+}
+
+const NOBODY = 'Is podiod running? podiod status tells.';
+
+const liveOf = ({ running }: RulesWorld, name: string): RuleStatus | undefined =>
+  running.find(({ rule }) => rule === name);
+
+/** Why the rule starts nothing at all. */
+function heldBy({ rule, state, error }: RuleStatus): Pick<RuleWhy, 'why' | 'next'> | undefined {
+  if (state === 'halted') {
+    const next = `When it is mended: podiod parked retry --rule ${rule}.`;
+    return { why: `the rule is halted: ${error ?? 'a step gave up'}`, next };
+  }
+  if (state !== 'waiting for setup') return undefined;
+  return { why: `a step is not set up yet${error === undefined ? '' : `: ${error}`}` };
+}
+
+/** What is under way gets no further where nothing runs. */
+function whileHeld(world: RulesWorld, ranked: Ranked): Ranked {
+  const { answer } = ranked;
+  if (answer.verdict !== 'open') return ranked;
+  const live = liveOf(world, answer.rule);
+  const held = live === undefined ? { next: NOBODY } : heldBy(live);
+  return { ...ranked, answer: { ...answer, ...held } };
+}
+
+/** Of a rule that nothing runs for: what is under way or parked waits for it to come back. */
+function whileAway(ranked: Ranked, how: string): Ranked {
+  const { next: _, ...answer } = ranked.answer;
+  if (answer.verdict !== 'open' && answer.verdict !== 'parked') return ranked;
+  const why = `${answer.why}; the rule ${how}, and it stays so until that is changed`;
+  return { ...ranked, answer: { ...answer, why } };
 }
 
 /** What of the rule is paused, if anything: itself, or a plugin that its steps use. */

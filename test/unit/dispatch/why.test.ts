@@ -100,6 +100,28 @@ describe('why a rule ran', () => {
     expect(waiting.why).to.equal('work waits, next try in 20s: no');
   });
 
+  it('open, where nothing goes on: no daemon, a halted rule, one without its plugins, one that is away', () => {
+    const tries = { step: 'work', branch: '', attempts: 3, sinceFirstMs: 9, waitMs: 0, error: 'no' };
+    const entries = alone(event(), run({ outcome: 'open', steps: [], tries: [tries] }));
+    const failing = 'work has failed 3 tries, next try now: no';
+    expect(why({}, entries)).to.include({ why: failing, next: 'Is podiod running? podiod status tells.' });
+    expect(why({}, entries, live({})))
+      .to.include({ why: failing })
+      .and.not.have.property('next');
+    const halted = why({}, entries, live({ state: 'halted', error: 'Slack said no' }));
+    expect(halted.why).to.equal('the rule is halted: Slack said no');
+    expect(halted.next).to.include('podiod parked retry --rule r');
+    const setup = why({}, entries, live({ state: 'waiting for setup', error: 'no key' }));
+    expect(setup.why).to.equal('a step is not set up yet: no key');
+    const away = (more: Partial<RulesWorld>) => whyChange(world([], more), entries).rules[0];
+    expect(away({ disabled: ['r'] })?.why).to.equal(
+      `${failing}; the rule is disabled, and it stays so until that is changed`,
+    );
+    const gone = away({});
+    expect(gone?.why).to.include('; the rule has left the config, and it stays so');
+    expect(gone).not.to.have.property('next');
+  });
+
   it('the last replay tells', () => {
     const answer = why({}, alone(event(), run({ outcome: 'filtered' }), run({ replay: 1 })));
     expect(answer).to.include({ verdict: 'settled', why: 'it ran (replay 1)' });
