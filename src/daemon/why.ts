@@ -72,7 +72,7 @@ export interface WhyAnswer {
   /** Oldest first. */
   readonly changes: readonly ChangeWhy[];
   readonly absent: readonly Absent[];
-  /** Of an item that was asked for. */
+  /** Of the item that was asked for, or that the event is about. */
   readonly armed: readonly Armed[];
   /** Where what was asked for could have come from; empty where it has come. */
   readonly apps: readonly AppSight[];
@@ -129,10 +129,15 @@ export async function why(world: WhyWorld, query: WhyQuery): Promise<WhyAnswer> 
   }
   const absent = await missingOf(world, query, revisions, changes.length > 0);
   const sights = changes.length > 0 ? [] : await sightsOf(world, query.app);
-  return { changes, absent, armed: await armedOf(world, query), apps: sights };
+  const itemId = query.itemId ?? (query.event === undefined ? undefined : changes[0]?.event.itemId);
+  return { changes, absent, armed: await armedOf(world, itemId, rule), apps: sights };
 }
 
-async function armedOf({ config, store }: WhyWorld, { itemId, rule }: WhyQuery): Promise<readonly Armed[]> {
+async function armedOf(
+  { config, store }: WhyWorld,
+  itemId: number | undefined,
+  rule: string | undefined,
+): Promise<readonly Armed[]> {
   if (itemId === undefined) return [];
   const keys = await store.rules.keys();
   const armed: Armed[] = [];

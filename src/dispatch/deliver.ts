@@ -97,6 +97,8 @@ export interface Task {
   readonly conditions: readonly RunCondition[];
   /** The branch of the run that is to go on; left out: all of it. */
   readonly only?: Only | undefined;
+  /** It may end the process in its first step: what has been decided before is put on disk first. */
+  readonly isSuspect?: boolean;
   /** Asked once the conditions hold and before the first step: undefined lets it go on, now and later. */
   readonly admit?: ((judged: readonly StepVerdict[]) => Promise<Pause | undefined>) | undefined;
   checkpoint(checkpoint: Checkpoint): Promise<boolean>;
@@ -217,6 +219,7 @@ export class Delivery {
       if (pause !== undefined) return pause;
       this.#isAdmitted = true;
     }
+    if (this.#task.isSuspect && !(await this.#keepConditions(this.#prepared(0).step.name))) return ABORTED;
     const { clock } = this.#context;
     // What a breaker has held back once in here it would hold back again.
     let barred: Set<Breaker> | undefined;

@@ -12,6 +12,7 @@ export class LaneTask implements Task {
   readonly conditions: readonly RunCondition[];
   readonly only: Only | undefined;
   readonly admit: Task['admit'];
+  readonly isSuspect: boolean;
   readonly #held: HeldLane | undefined;
   readonly #key: RunKey;
 
@@ -23,6 +24,7 @@ export class LaneTask implements Task {
     conditions: readonly RunCondition[],
     only: Only | undefined,
     admit: Task['admit'],
+    isSuspect: boolean,
   ) {
     this.event = event;
     this.bundle = bundle;
@@ -30,6 +32,7 @@ export class LaneTask implements Task {
     this.conditions = conditions;
     this.only = only;
     this.admit = admit;
+    this.isSuspect = isSuspect;
     this.#held = held;
     this.#key = key;
   }

@@ -563,7 +563,8 @@ export class Runner implements Taker {
     const gate = isGathered ? async (judged: readonly StepVerdict[]) => gatheredAs(judged) : undefined;
     const admit = this.#throttle ? () => this.#admit() : gate;
     const conditions = this.#conditions(run, event, bundle, isGathered);
-    const task = new LaneTask(this.#held, key, event, bundle, conditions, only, admit);
+    const isSuspect = this.isSuspect(key);
+    const task = new LaneTask(this.#held, key, event, bundle, conditions, only, admit, isSuspect);
     return new Delivery(this.#deps.context, task, resume);
   }
 

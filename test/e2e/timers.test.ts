@@ -44,6 +44,8 @@ describe('what time brings', function () {
       ['stuck', 1],
       ['due', undefined],
     ]);
+    const { stdout } = await site.podiod(['why', '--event', `item.update:${itemId}:1`, '--json']);
+    expect(JSON.parse(stdout).armed, 'by its event').to.deep.equal(armed);
     await first.end('SIGKILL');
     // Nobody hears of this one.
     await site.podio.updateItem(other.itemId, { fields: { status: 'Lost' } }, { hook: false });
@@ -70,6 +72,10 @@ describe('what time brings', function () {
       `item.lasted:stuck:${itemId}:1`,
       `item.lasted:stuck:${late}:1`,
     ]);
+    const why = await site.podiod(['why', '--event', `item.lasted:stuck:${itemId}:1`, '--rule', 'stuck']);
+    expect(why.stdout).to.match(
+      /stuck: it ran\n {6}✓ on\.fields status from Open to Won for 6s, is so since 20/,
+    );
     const told = (await site.journal()).filter(({ source }) => source === 'daemon').map(({ id }) => id);
     expect(new Set(told).size).to.equal(told.length);
     // Neither is told before its time.

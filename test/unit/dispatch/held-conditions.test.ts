@@ -162,6 +162,17 @@ describe('conditions that held stay on record', () => {
     expect(await recordOf(world, event)).to.deep.equal([['on.fields', 'done', STATUS]]);
   });
 
+  it('of an event that ends the process again and again, until it is parked for that', async () => {
+    const world = new World({ rules: [ruleOf()], work: { work: () => gate().promise } });
+    const event = itemUpdate(1, 8);
+    await world.store.journal.append([event]);
+    for (let life = 0; life < 5; life++) {
+      await world.crash();
+      await world.clock.advance(30_000);
+    }
+    expect(await recordOf(world, event)).to.deep.equal([WHERE(8), ['work', 'failed']]);
+  });
+
   it('of a replay', async () => {
     const world = await new World({ rules: [ruleOf()] }).start();
     const event = itemUpdate(1, 7);
