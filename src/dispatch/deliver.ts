@@ -448,10 +448,10 @@ export class Delivery {
   async #explained(
     prepared: PreparedStep,
     task: StepTask,
-    held: readonly Check[] = [],
+    held: readonly Check[] | undefined,
   ): Promise<readonly Check[] | undefined> {
     const checks = await prepared.explain?.(task);
-    return checks && [...held, ...this.#masked(checks)];
+    return checks ? [...(held ?? []), ...this.#masked(checks)] : held;
   }
 
   /** `holds`: the step is to be tried. Undefined: it was passed over. */

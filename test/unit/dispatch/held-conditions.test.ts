@@ -252,6 +252,17 @@ describe('conditions that held stay on record', () => {
     expect(await recordOf(world, one)).to.deep.equal([fields, WHERE(2), with2]);
   });
 
+  it('what `when` saw too, where its step lets nothing through and has nothing to say of that', async () => {
+    const judge = async () => ({ holds: true, checks: [seenIn(5)] });
+    const world = await new World({
+      rules: [makeRule('r', { steps: [makeStep('work', { when: { judge } })] })],
+      work: { work: () => [] },
+    }).start();
+    const event = itemUpdate(1, 5);
+    await world.append(event);
+    expect(await recordOf(world, event)).to.deep.equal([['work', 'filtered', seenIn(5)]]);
+  });
+
   it('of a run that waits for its turn, also over a crash', async () => {
     const mode: Mode = { kind: 'throttle', max: 1, perMs: MINUTE };
     const world = await new World({ rules: [ruleOf({ mode })] }).start();
