@@ -69,6 +69,8 @@ const noCounts = (): Counts => ({ delivered: 0, recovered: 0, own: 0, unprovable
 const copy = <T>(value: T): T => JSON.parse(JSON.stringify(value)) as T;
 const isMark = (what: NewEvent | Mark): what is Mark => 'mark' in what;
 
+export type MemoryRevisions = ReturnType<typeof makeMemoryRevisions>;
+
 /** Released events are put at the end of `entries`, where the one with seq n stands at n - 1. */
 export function makeMemoryRevisions(data: RevisionData, entries: Entry[], now: () => number) {
   const { standings, ledger, held, gaps } = data;

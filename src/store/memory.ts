@@ -9,7 +9,6 @@ import { type Clock, systemClock } from '../core/clock.ts';
 import { StoreError } from '../core/errors.ts';
 import type { NewEvent } from '../core/event.ts';
 import { keptSteps } from '../core/fingerprint.ts';
-import type { OwnChange } from '../core/own.ts';
 import { type Outcome, type ParkedRun, type RunRecord, withBranch } from '../core/run.ts';
 import {
   type AppendResult,
@@ -29,13 +28,9 @@ import {
   type OpenRun,
   type ParkedSelection,
   type ParkRequest,
-  type Paused,
   type Pulse,
   type ReadResult,
   type RecordedRun,
-  type Removal,
-  type Removed,
-  type Replay,
   type RequestedRun,
   type RunKey,
   type SeqRange,
@@ -45,116 +40,23 @@ import {
   type TracedEntry,
   type TracedRun,
   type Tries,
-  type Usage,
   verdictsIn,
 } from './contract.ts';
 import { Leases, laneKey, staleLease } from './leases.ts';
-import { emptyGroups, type GroupData, MemoryGroups } from './memory-groups.ts';
-import { MemoryPauses, type StoredTries } from './memory-pauses.ts';
-import { emptyRevisions, makeMemoryRevisions, type RevisionData } from './memory-revisions.ts';
+import { copy, emptyData, type MemoryData, pair, type StoredPark, type StoredRun } from './memory-data.ts';
+import { MemoryGroups } from './memory-groups.ts';
+import { MemoryPauses } from './memory-pauses.ts';
+import { memoryRetention } from './memory-retention.ts';
+import { makeMemoryRevisions } from './memory-revisions.ts';
 import { noteRule, renameRule, runId } from './memory-rules.ts';
-import { memoryTimers, type StoredTimer } from './memory-timers.ts';
+import { memoryTimers } from './memory-timers.ts';
+import { memorySettings, memoryValues } from './memory-values.ts';
 import { elapsed, storeClock } from './time.ts';
-
-interface StoredRun {
-  readonly rule: string;
-  readonly key: RunKey;
-  readonly fingerprint: string;
-  readonly checkpoints: Map<string, Checkpoint>;
-  readonly tries: Map<string, StoredTries>;
-  /** A message came out at its end. */
-  passed?: boolean;
-}
-
-interface StoredPark extends ParkRequest {
-  readonly id: number;
-  readonly rule: string;
-  readonly key: RunKey;
-  readonly at: number;
-  readonly requested: boolean;
-}
-
-interface StoredLane {
-  readonly lane: LaneId;
-  readonly epoch: number;
-  readonly cursor: number;
-  readonly loadedAt: number;
-  /** Runs of entries up to here may be in hand; 0 after a clean end. */
-  readonly reach: number;
-}
-
-interface StoredMark {
-  readonly rule: string;
-  readonly key: RunKey;
-  /** The lane's while the run is in hand, else 0. */
-  readonly epoch: number;
-  readonly alone: boolean;
-  readonly ends: number;
-}
-
-interface MemoryData {
-  /** The entry with seq n stands at n - 1. */
-  readonly entries: Entry[];
-  /** seqs of entries that retention has removed. */
-  readonly gone: Set<number>;
-  readonly revisions: RevisionData;
-  readonly lanes: Map<string, StoredLane>;
-  readonly marks: Map<string, StoredMark>;
-  readonly replays: Replay[];
-  readonly paused: Map<string, Paused>;
-  readonly own: Map<string, OwnChange & { readonly at: number }>;
-  /** By name. */
-  readonly ruleKeys: Map<string, string>;
-  /** By rule: how often its parked runs were asked for together. */
-  readonly retries: Map<string, number>;
-  readonly records: Map<string, RunRecord>;
-  readonly lastRuns: Map<string, RunRecord>;
-  readonly runs: Map<string, StoredRun>;
-  readonly parked: Map<number, StoredPark>;
-  readonly groups: GroupData;
-  readonly values: Map<string, string>;
-  readonly settings: Map<string, string>;
-  readonly timers: Map<string, StoredTimer>;
-  removedAt: number | undefined;
-  parkedIds: number;
-  epochs: number;
-  /** Shuts the handle that has the data now. */
-  fence: () => void;
-}
 
 export interface MemoryStore extends Store {
   /** As after a crash: this handle is shut, its leases are lost, and another one goes on with what was written. */
   reopen(): MemoryStore;
 }
-
-const emptyData = (): MemoryData => ({
-  entries: [],
-  gone: new Set(),
-  revisions: emptyRevisions(),
-  lanes: new Map(),
-  marks: new Map(),
-  replays: [],
-  paused: new Map(),
-  own: new Map(),
-  ruleKeys: new Map(),
-  retries: new Map(),
-  records: new Map(),
-  lastRuns: new Map(),
-  runs: new Map(),
-  parked: new Map(),
-  groups: emptyGroups(),
-  values: new Map(),
-  settings: new Map(),
-  timers: new Map(),
-  removedAt: undefined,
-  parkedIds: 0,
-  epochs: 0,
-  fence: () => {},
-});
-
-/** What a store on disk would give back: a copy, with what JSON can hold. */
-const copy = <T>(value: T): T => JSON.parse(JSON.stringify(value)) as T;
-const pair = (a: string, b: string): string => JSON.stringify([a, b]);
 
 export function makeMemoryStore(options: { clock?: Clock } = {}): MemoryStore {
   return openHandle(emptyData(), options.clock ?? systemClock);
@@ -757,69 +659,7 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
     });
   };
 
-  // ------------------------------------------------------------------------------------------ retention
-
-  const used = (): number => kept().reduce((sum, entry) => sum + JSON.stringify(entry).length, 0);
-
-  const removeEvents = ({ olderThanMs, rules, after }: Removal): Removed => {
-    const before = now() - olderThanMs;
-    const live = new Set(rules);
-    const isOld = ({ event }: Entry) => Date.parse(event.receivedAt) < before && event.seq < head();
-    const slowest = [...data.lanes.values()]
-      .filter(row => live.has(row.lane.rule))
-      .sort((a, b) => a.cursor - b.cursor)
-      .at(0);
-    const holds = (seq: number): boolean =>
-      (slowest !== undefined && seq > slowest.cursor) ||
-      [...data.parked.values()].some(({ key }) => key.seq === seq) ||
-      [...data.runs.values(), ...data.marks.values()].some(
-        ({ rule, key }) => live.has(rule) && key.seq === seq,
-      ) ||
-      [...groups.waiting()].some(one => one.seq === seq && (one.isParked || live.has(one.rule))) ||
-      data.replays.some(({ rule, cursor, to }) => live.has(rule) && cursor < seq && seq <= to);
-    const isFree = (entry: Entry): boolean => isOld(entry) && !holds(entry.event.seq);
-    const old = kept().filter(isOld);
-    const free = kept(after).filter(
-      entry =>
-        isFree(entry) &&
-        kept()
-          .filter(({ event }) => event.id === entry.event.id)
-          .every(isFree),
-    );
-    for (const { event } of free) {
-      data.gone.add(event.seq);
-      revisions.remove(event.seq, event.id);
-      groups.forget(event.seq);
-      for (const [id, record] of data.records) if (record.seq === event.seq) data.records.delete(id);
-      for (const [id, run] of data.runs) if (run.key.seq === event.seq) data.runs.delete(id);
-      for (const [id, found] of data.marks) if (found.key.seq === event.seq) data.marks.delete(id);
-    }
-    revisions.forgetDeletions(before);
-    for (const [id, { at }] of data.own) if (at < before) data.own.delete(id);
-    if (free.length > 0) data.removedAt = now();
-    const upTo = Math.max(after, old.at(-1)?.event.seq ?? 0);
-    const heldBy =
-      slowest && slowest.cursor < upTo ? { rule: slowest.lane.rule, cursor: slowest.cursor } : undefined;
-    return { events: free.length, upTo, more: false, used: used(), ...(heldBy && { heldBy }) };
-  };
-
-  const forgetSteps = (olderThanMs: number): boolean => {
-    for (const [id, { error: _, ...record }] of data.records) {
-      if (record.endedAt >= now() - olderThanMs || record.outcome === 'parked') continue;
-      data.records.set(id, { ...record, steps: [] });
-    }
-    return false;
-  };
-
-  const usage = (): Usage => {
-    const [oldest] = kept();
-    return {
-      used: used(),
-      free: 0,
-      oldest: oldest && { seq: oldest.event.seq, receivedAt: Date.parse(oldest.event.receivedAt) },
-      removed: { events: data.gone.size, lastAt: data.removedAt },
-    };
-  };
+  const retention = memoryRetention(data, { revisions, groups, kept, now });
 
   /** Of a singleton that is not lost. */
   const asSingleton = <T>(lease: Singleton, work: () => T): Promise<T> =>
@@ -827,14 +667,6 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
       leases.checkSingleton(lease);
       return work();
     });
-
-  // ------------------------------------------------------------------------------------------ values, settings
-
-  const parsed = (text: string | undefined): unknown => (text === undefined ? undefined : JSON.parse(text));
-  const put = (map: Map<string, string>, key: string, value: unknown): void => {
-    if (value === undefined) map.delete(key);
-    else map.set(key, JSON.stringify(value));
-  };
 
   return {
     session: randomUUID(),
@@ -969,36 +801,12 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
     },
     timers: memoryTimers(data.timers, call, now),
     retention: {
-      removeEvents: (lease, removal) => asSingleton(lease, () => removeEvents(removal)),
-      forgetSteps: (lease, olderThanMs) => asSingleton(lease, () => forgetSteps(olderThanMs)),
+      removeEvents: (lease, removal) => asSingleton(lease, () => retention.removeEvents(removal)),
+      forgetSteps: (lease, olderThanMs) => asSingleton(lease, () => retention.forgetSteps(olderThanMs)),
       giveBack: lease => asSingleton(lease, () => false),
-      usage: () => call(usage),
+      usage: () => call(retention.usage),
     },
-    values: {
-      get: (space, key) => call(() => parsed(data.values.get(pair(space, key)))),
-      set: (space, key, value) => call(() => put(data.values, pair(space, key), value)),
-      delete: (space, key) => call(() => put(data.values, pair(space, key), undefined)),
-      update: (space, key, fn) =>
-        call(() => {
-          const value = fn(parsed(data.values.get(pair(space, key))));
-          put(data.values, pair(space, key), value);
-          return parsed(data.values.get(pair(space, key)));
-        }),
-    },
-    settings: {
-      get: key => call(() => parsed(data.settings.get(key))),
-      set: (key, value) => call(() => put(data.settings, key, value)),
-      delete: key => call(() => put(data.settings, key, undefined)),
-      list: prefix =>
-        call(
-          () =>
-            new Map(
-              [...data.settings]
-                .filter(([key]) => key.startsWith(prefix))
-                .sort(([a], [b]) => (a < b ? -1 : 1))
-                .map(([key, text]): [string, unknown] => [key, JSON.parse(text)]),
-            ),
-        ),
-    },
+    values: memoryValues(data.values, call),
+    settings: memorySettings(data.settings, call),
   };
 }
