@@ -8,7 +8,9 @@ import type { NewField, PlannedApp } from '../../emulator/index.ts';
 /** For one test: where there is a catalog the app has what stands there and nothing else. */
 export function plannedApp(config: Config, app: AppConfig, test: RuleTest): PlannedApp {
   const known = definitionOf(config, app);
-  return known ? { ...headOf(app), definition: known } : spokenOf(config, app, [test]);
+  // What other tests speak of is there as well: a search for it finds nothing, and does not fail.
+  const others = (config.tests ?? []).filter(one => one !== test);
+  return known ? { ...headOf(app), definition: known } : spokenOf(config, app, [test, ...others]);
 }
 
 /**
@@ -67,22 +69,34 @@ const headOf = ({ name, id, token }: AppConfig) => ({ name, id, ...(token !== un
 function spokenOf(config: Config, app: AppConfig, tests: readonly RuleTest[]): PlannedApp {
   const fields = fieldsMentioned(config, app);
   const given = new Map<string, unknown[]>();
+  const references = new Set<string>();
   for (const test of tests) {
+    const items = namesOf(test);
+    const refers = (field: string, values: readonly unknown[]): void => {
+      const isOne = (value: unknown) => typeof value === 'string' && items.has(value);
+      if (field !== 'title' && values.length > 0 && values.every(isOne)) references.add(field);
+    };
     for (const item of itemsOf(app, test)) {
       for (const [written, value] of Object.entries(item.fields ?? {})) {
         const field = app.fields[written] ?? written;
         given.set(field, [...(given.get(field) ?? []), ...[value].flat()]);
+        refers(field, [value].flat());
       }
     }
     // What a test expects to be written there can be written there.
-    for (const [name, values] of expectedFields(test.expect))
+    for (const [name, values] of expectedFields(test.expect)) {
       given.set(name, [...(given.get(name) ?? []), ...values]);
+      refers(name, values);
+    }
   }
   for (const name of writtenBy(config, app)) given.set(name, given.get(name) ?? []);
   const definition: NewField[] = [];
   for (const [field, values] of given) {
     const isCompared = (fields[field]?.length ?? 0) > 0;
-    if (isCompared || looksUsual(field, values)) {
+    if (references.has(field) && !isCompared) {
+      delete fields[field];
+      definition.push({ externalId: field, type: 'app' });
+    } else if (isCompared || looksUsual(field, values)) {
       const seen = values.filter(value => typeof value === 'string' || typeof value === 'number');
       fields[field] = [...(fields[field] ?? []), ...seen];
     } else {
@@ -92,6 +106,13 @@ function spokenOf(config: Config, app: AppConfig, tests: readonly RuleTest[]): P
   }
   return { ...headOf(app), fields, ...(definition.length > 0 && { definition }) };
 }
+
+/** What the test calls its items by: a field that holds one refers to it. */
+const namesOf = ({ given, when }: RuleTest): ReadonlySet<string> =>
+  new Set([
+    ...Object.keys(given),
+    ...when.flatMap(deed => (deed.kind === 'create' && deed.as !== undefined ? [deed.as] : [])),
+  ]);
 
 /** Items of the app that the test speaks of. */
 export function* itemsOf(app: AppConfig, { given, when }: RuleTest): Generator<WrittenItem> {

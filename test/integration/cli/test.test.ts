@@ -55,6 +55,40 @@ const item = {
 describe('podiod test', function () {
   this.timeout(20_000);
 
+  it('takes a field for a reference where tests give it an item of theirs, with no catalog', async () => {
+    const order = { app: 'leads', fields: { title: 'Desk', status: 'Approved' } };
+    await passes(
+      {
+        on: { schedule: '0 3 * * *', items: { app: 'leads', where: { 'fields.status': 'Approved' } } },
+        steps: [
+          { 'podio-find': { app: 'deals', where: { 'fields.order': '{{ item.id }}' } }, id: 'found' },
+          {
+            'podio-item': { app: 'deals', set: { title: 'new', order: '{{ item.id }}' } },
+            when: { 'data.found.items': { exists: false } },
+          },
+        ],
+      },
+      [
+        // Only the other test says what a deal has.
+        {
+          given: { o: order },
+          when: { tick: 'r' },
+          expect: {
+            steps: {
+              found: { gives: { items: [] } },
+              'podio-item': { sends: { fields: { order: 'Desk' } } },
+            },
+          },
+        },
+        {
+          given: { o: order, d: { app: 'deals', fields: { title: 'Invoice', order: 'o' } } },
+          when: { tick: 'r' },
+          expect: { steps: { 'podio-item': 'skipped' } },
+        },
+      ],
+    );
+  });
+
   it('passes what is as expected, with no secrets, and touches nothing', async () => {
     await using site = await makeSite({
       plugins: { slack, audit },
