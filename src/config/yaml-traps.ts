@@ -150,7 +150,10 @@ function template(text: string, from: number): Trap | undefined {
 
 /** `text: Deal #{{ x }}`: nobody begins a remark like that. */
 function remark(text: string, start: number, behind: number): Trap | undefined {
-  const gap = /^[ \t]*(?<=[ \t])#\{[{%]/.exec(text.slice(behind, lineEnd(text, behind)));
+  // At the place itself: every value is looked at, and a line may be the whole file.
+  const pattern = /[ \t]+#\{[{%]/y;
+  pattern.lastIndex = behind;
+  const gap = pattern.exec(text);
   if (!gap) return undefined;
   const hash = behind + gap[0].length - 3;
   return {
