@@ -1,9 +1,11 @@
 // The log of a running daemon: what it tells, and what it never tells.
 import { spawn } from 'node:child_process';
-import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { closeSync, existsSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { openReader } from '../../src/store/index.ts';
+import { spawnPodiod } from '../support/processes.ts';
 import { until } from '../support/wait.ts';
 import { LEADS, makeSite, SALES, SECRET, type Site, STATUS_FIELD, startReceiver } from './site.ts';
 
@@ -161,6 +163,24 @@ describe('the log', function () {
     const lines = linesOf(daemon.log()).slice(before);
     expect(lines.length, daemon.log()).to.be.within(2, 6);
   });
+
+  it('is nothing that podiod would end for: whoever read it may be gone', async () => {
+    const site = await makeSite({
+      rules: { comments: { on: { app: 'leads', events: 'comment.create' }, steps: ['audit'] } },
+    });
+    const daemon = spawnPodiod(['run', '--config', site.configFile], ['ignore', 'ignore', 'pipe']);
+    const comment = (id: number) => site.deliver(LEADS, 'comment.create', { comment_id: id, item_id: 1 });
+    await until(async () => (await comment(1)) === 200, 'the first to be taken in');
+    daemon.stderr?.destroy();
+    // Each is a line.
+    for (const _ of [1, 2, 3]) expect((await fetch(`${site.publicUrl}/nowhere`)).status).to.equal(404);
+    expect(await comment(2)).to.equal(200);
+    await site.untilLines('events.ndjson', 2);
+    const ended = once(daemon, 'exit');
+    daemon.kill('SIGTERM');
+    expect(await ended).to.deep.equal([0, null]);
+    expect(existsSync(join(site.dataDir, 'run.json'))).to.equal(false);
+  }).timeout(30_000);
 
   it('changes its levels while podiod runs', async () => {
     const site = await makeSite({
