@@ -1,4 +1,4 @@
-import { PermanentError, type Templated, type View } from 'podiod/plugin';
+import { isLoopback, PermanentError, type Templated, type View } from 'podiod/plugin';
 import { headerKey, signed } from './sign.ts';
 
 /** What the options say of the request. */
@@ -25,11 +25,9 @@ export interface Request {
 
 const DOTS = /^[^?#]*[/\\](?:\.|%2e){1,2}(?:[/\\?#]|$)/i;
 
-const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
-
 /** Where a request may go: what it carries must not cross a network in the clear, unless that is wanted. */
 export const isAllowed = ({ protocol, hostname }: URL, plainHttp: boolean): boolean =>
-  protocol === 'https:' || (protocol === 'http:' && (plainHttp || LOOPBACK.has(hostname)));
+  protocol === 'https:' || (protocol === 'http:' && (plainHttp || isLoopback(hostname)));
 
 const BODILESS = new Set(['GET', 'HEAD']);
 

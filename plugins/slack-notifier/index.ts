@@ -1,15 +1,13 @@
-import { definePlugin, secretOption, templated, type View, z } from 'podiod/plugin';
+import { definePlugin, isLoopback, secretOption, templated, type View, z } from 'podiod/plugin';
 import { concatMap } from 'rxjs';
 import { makeSender } from './send.ts';
 import { escapeSlack } from './text.ts';
-
-const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
 
 /** The URL is all that is needed to post, so it must not cross a network in the clear. */
 const isSafe = (url: string): boolean => {
   if (!URL.canParse(url)) return false;
   const { protocol, hostname } = new URL(url);
-  return protocol === 'https:' || (protocol === 'http:' && LOOPBACK.has(hostname));
+  return protocol === 'https:' || (protocol === 'http:' && isLoopback(hostname));
 };
 
 const options = z

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { isPrivateAddress } from '../core/networks.ts';
+import { isLoopback as isLoopbackHost, isPrivateAddress } from '../core/networks.ts';
 
 const hostOf = (url: URL) => url.hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '');
 
@@ -12,8 +12,7 @@ function isPrivateHost(url: URL): boolean {
 
 /** This machine: where plain http can be listened in on by nobody else. */
 export function isLoopback(url: URL): boolean {
-  const host = hostOf(url);
-  return host === 'localhost' || host.endsWith('.localhost') || host === '::1' || /^127\./.test(host);
+  return isLoopbackHost(url.hostname) || hostOf(url).endsWith('.localhost');
 }
 
 export interface PublicUrlProblem {

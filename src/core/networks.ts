@@ -30,6 +30,13 @@ TUNNELS6.addSubnet('2001:db8::', 32, 'ipv6');
 TUNNELS6.addSubnet('2002::', 16, 'ipv6');
 TUNNELS6.addSubnet('3fff::', 20, 'ipv6');
 
+/** Whether a URL's host is this machine, so that what is sent in the clear crosses no network. */
+export function isLoopback(hostname: string): boolean {
+  const host = hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '');
+  // Not by how it begins: 127.0.0.1.example.com is anybody's.
+  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
+}
+
 /** Whether it is no address of the public internet. What embeds an IPv4 address (mapped, NAT64) counts as private. */
 export function isPrivateAddress(address: string): boolean {
   switch (isIP(address)) {

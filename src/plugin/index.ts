@@ -4,6 +4,7 @@ export type { CertainTest, Check } from '../core/condition.ts';
 export { PermanentError, RetryAfter } from '../core/errors.ts';
 export type { PodioEvent } from '../core/event.ts';
 export type { Log } from '../core/log.ts';
+export { isLoopback } from '../core/networks.ts';
 export type {
   App,
   Comment,
