@@ -9,7 +9,7 @@ import type { Store } from '../store/contract.ts';
  * How large V8's space for new objects may become, bytes. Its own limit is 128 MB on a machine with much memory, of which
  * a burst of deliveries takes all.
  */
-const YOUNG_BYTES = 8 * 1024 * 1024;
+const YOUNG_BYTES = 16 * 1024 * 1024;
 
 /** How much garbage may gather among old objects before V8 looks at them, in percent of what lives. Its own is 300. */
 const OLD_GARBAGE_PERCENT = 30;

@@ -325,7 +325,9 @@ function checkEffects(
   { bySeq, entries }: JournalBook,
   problems: Problems,
 ): Pick<Findings, 'effects' | 'repeatedInHand' | 'repeatedBeyond'> {
-  const lifeOf = new Map(lives.map(({ pid }, life) => [String(pid), life]));
+  const livesOf = Map.groupBy(lives.keys(), life => String(lives[life]?.pid));
+  // The system gives a pid again after hours. One process after the other has written, so it is the next that has it.
+  let current = 0;
   const seen = new Map<string, number>();
   const latest = new Map<string, number>();
   const inHand = new Map<string, Set<string>>();
@@ -349,10 +351,11 @@ function checkEffects(
     at = end + 1;
     effects += 1;
     const [pid = '', rule = '', step = '', seqText = '', item = '', key = ''] = line.split('\t');
-    const life = lifeOf.get(pid);
+    const life = livesOf.get(pid)?.find(one => one >= current);
     const seq = Number(seqText);
     if (life === undefined) problems.add('effects', `of an unknown process: ${line}`);
     if (life === undefined) continue;
+    current = life;
 
     const entry = bySeq.get(seq);
     const batch = rule === 'gathered' ? batchIn(key) : undefined;
