@@ -59,6 +59,8 @@ interface Lost {
   unsure: number;
 }
 
+const CHANGE = /^item\.(create|update|delete):/;
+
 export const changeId = (item: number, revision: number): string =>
   `${revision === 0 ? 'item.create' : 'item.update'}:${item}:${revision}`;
 
@@ -68,8 +70,10 @@ export function checkRevisions(
 ): RevisionCounts {
   const counts = { journaled: 0, own: 0, unprovable: 0, beforeBaseline: 0, ofDeleted: 0 };
   const apps = new Map<string, Lost>();
-  const changes = Map.groupBy(
-    events.filter(({ id }) => id.startsWith('item.create:') || id.startsWith('item.update:')),
+  const released = Map.groupBy(
+    events.filter(
+      ({ id, revision }) => CHANGE.test(id) && !(id.startsWith('item.delete:') && revision === undefined),
+    ),
     ({ item }) => item,
   );
   for (const [item, facts] of items) {
@@ -77,7 +81,8 @@ export function checkRevisions(
     const entry = ledger.get(item) ?? NOTHING_KNOWN;
     const lost = apps.get(app) ?? { unlisted: [], listed: 0, ofDeleted: 0, unsure: 0 };
     apps.set(app, lost);
-    const told = (changes.get(item) ?? []).filter(({ ref }) => ownRef === undefined || ref === ownRef);
+    // A deletion among them: it too is the baseline of an item that it is the first to tell of.
+    const told = (released.get(item) ?? []).filter(({ ref }) => ownRef === undefined || ref === ownRef);
     const ids = new Set(told.map(({ id }) => id));
     const baseline = baselineOf(told);
     lost.unsure += lateOf(told);

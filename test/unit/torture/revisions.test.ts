@@ -125,6 +125,20 @@ describe('the look at revisions', () => {
       'silent gap: item.update:7:1; Podio still lists it',
     ]);
   });
+
+  it('takes a deletion for the first that was delivered too', () => {
+    const deleted = { ...told(2), id: `item.delete:${ITEM}:2` };
+    const gone = worked(1, { isDeleted: true });
+    const ledger = new Map([[ITEM, upTo(2)]]);
+    const { counts, problems } = look({ item: gone, ledger, events: [told(0, 'app_field/5'), deleted] });
+    expect(problems).to.deep.equal([]);
+    expect(counts.beforeBaseline).to.equal(2);
+    // After one that was delivered it is none.
+    expect(look({ item: gone, ledger, events: [told(0), deleted] }).problems).to.deep.equal([
+      'silent gap: 1 more',
+    ]);
+    expect(look({ item: gone, ledger, events: [told(0), deleted], lost: 1 }).problems).to.deep.equal([]);
+  });
 });
 
 const range = (from: number, to: number): readonly ToldEvent[] =>
