@@ -26,8 +26,9 @@ export interface Candidate {
   readonly revision?: number;
   /**
    * What the revision means to the ledger. `jumps`: every change of the item is delivered under this ref, so that numbers
-   * left out are missed changes. `beside`: as before, but under another ref, whose deliveries alone are counted. `loose`:
-   * numbers are left out naturally. `found`: looked up at Podio; told once, and only if it is not accounted for.
+   * left out are missed changes. `beside`: as before, but under another ref, whose deliveries alone are counted; a creation
+   * proves all the same that all from it on is due there. `loose`: numbers are left out naturally. `found`: looked up at
+   * Podio; told once, and only if it is not accounted for.
    */
   readonly kind?: 'jumps' | 'beside' | 'loose' | 'found';
   /** False while changes from before may still be found: the first revision seen of an item is then no baseline. */
@@ -271,8 +272,8 @@ function nextOf(queue: readonly Waiting[], { upTo }: LedgerEntry): Waiting | und
 
 /** The ledger as the event finds it: the first that is delivered of an item is its baseline. */
 function begun(entry: LedgerEntry, { revision, kind, baseline = true }: Candidate): LedgerEntry {
-  if (entry.upTo !== undefined || revision === undefined || kind === undefined || kind === 'beside')
-    return entry;
+  if (entry.upTo !== undefined || revision === undefined || kind === undefined) return entry;
+  if (kind === 'beside') return revision === 0 ? settle(entry, -1) : entry;
   if (revision > 0 && (!baseline || kind === 'found')) return entry;
   // What lies between an earlier one, such as podiod's own, and this one was made since: it is missing and not from before.
   return settle(entry, Math.min(revision, ...entry.above));

@@ -6,7 +6,7 @@
 export type Range = readonly [first: number, last: number];
 
 export interface LedgerEntry {
-  /** Up to here every revision is accounted for, but for `missing`. Undefined: no baseline yet. */
+  /** Up to here every revision is accounted for, but for `missing`; -1: none, and all are due. Undefined: no baseline yet. */
   readonly upTo: number | undefined;
   /** Single revisions above that are accounted for all the same, ascending. */
   readonly above: readonly number[];

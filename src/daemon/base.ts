@@ -144,7 +144,7 @@ export async function openFront(
     resolve: (ref, params) => {
       const { app, space } = placeOf(ref, params, names);
       if (params.type === 'app.update' && app !== undefined) onAppUpdate(app);
-      const { following, baseline } = recovery.following(ref, app);
+      const { following, baseline } = recovery.following(ref, params.type ?? '', app);
       return { app, space, following, baseline };
     },
     maxBody: server.maxBody,

@@ -252,7 +252,7 @@ async function absentOf(
   }
   const ledger = (await gaps.ledger([itemId])).get(itemId);
   if (ledger === undefined) return absent;
-  if (seen.size === 0 && ledger.upTo !== undefined && !held) {
+  if (seen.size === 0 && ledger.upTo !== undefined && ledger.upTo >= 0 && !held) {
     // What podiod makes without hooks never has an event.
     const made = await own.find(ledger.upTo === 0 ? madeItem(itemId) : madeRevision(itemId, ledger.upTo));
     absent.push(

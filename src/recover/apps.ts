@@ -10,8 +10,8 @@ export interface FollowedApp {
   readonly id: number;
   /** What some rule wants; missed changes of another kind are nobody's loss. */
   readonly wants: ReadonlySet<Recoverable>;
-  /** The app's own hook tells of every update, so that a number left out is a missed change. */
-  readonly jumps: boolean;
+  /** What the app's own hooks tell of. Where that is every update, a number left out is a missed change. */
+  readonly own: ReadonlySet<Recoverable>;
   /** A rule wants to hear of deletions. */
   readonly deletions: boolean;
 }
@@ -23,7 +23,7 @@ export function followedApps(
   rules: readonly Rule[],
   apps: ReadonlyMap<string, AppConfig>,
 ): ReadonlyMap<string, FollowedApp> {
-  const followed = new Map<string, { wants: Set<Recoverable>; jumps: boolean }>();
+  const followed = new Map<string, { wants: Set<Recoverable>; own: Set<Recoverable> }>();
   const deletions = new Set<string>();
   for (const trigger of rules.flatMap(rule => rule.triggers)) {
     if (trigger.kind !== 'app') continue;
@@ -31,18 +31,20 @@ export function followedApps(
     const wanted = RECOVERABLE.filter(type => trigger.events.includes(type));
     if (wanted.length === 0) continue;
     for (const name of trigger.apps) {
-      const app = followed.get(name) ?? { wants: new Set<Recoverable>(), jumps: false };
-      for (const type of wanted) app.wants.add(type);
-      app.jumps ||= trigger.fields === undefined && wanted.includes('item.update');
+      const app = followed.get(name) ?? { wants: new Set(), own: new Set() };
+      for (const type of wanted) {
+        app.wants.add(type);
+        if (trigger.fields === undefined) app.own.add(type);
+      }
       followed.set(name, app);
     }
   }
   return new Map(
-    Array.from(followed).flatMap(([name, { wants, jumps }]) => {
+    Array.from(followed).flatMap(([name, { wants, own }]) => {
       const id = apps.get(name)?.id;
       return id === undefined
         ? []
-        : [[name, { name, id, wants, jumps, deletions: deletions.has(name) }] as const];
+        : [[name, { name, id, wants, own, deletions: deletions.has(name) }] as const];
     }),
   );
 }

@@ -52,8 +52,8 @@ export interface SweepStatus {
 }
 
 export interface Recovery {
-  /** What a delivery means to the ledger: for the ingress. */
-  following(ref: HookRef, app: string | undefined): Pick<NewEvent, 'following' | 'baseline'>;
+  /** What a delivery of this type means to the ledger: for the ingress. */
+  following(ref: HookRef, type: string, app: string | undefined): Pick<NewEvent, 'following' | 'baseline'>;
   /**
    * Deliveries of the app come again, or are about to, after some may not have come. Until a look that begins from now on is
    * through, what is delivered of an item that nothing is known of is no baseline: what was missed before it is found by that.
@@ -267,10 +267,13 @@ export async function makeRecovery(deps: RecoveryDeps): Promise<Recovery> {
   };
 
   return {
-    following({ type }, name) {
+    following(ref, type, name) {
       const state = name === undefined ? undefined : apps.get(name);
       if (!state) return {};
-      const following = state.app.jumps ? (type === 'app' ? 'jumps' : 'beside') : 'loose';
+      const { own } = state.app;
+      // A creation that nobody is told of by the app's own hook is not due there: it would be read for nothing.
+      const isOwn = ref.type === 'app' || (type === 'item.create' && !own.has(type));
+      const following = own.has('item.update') ? (isOwn ? 'jumps' : 'beside') : 'loose';
       return { following, ...(state.isBehind && { baseline: false as const }) };
     },
 

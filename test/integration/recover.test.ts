@@ -152,7 +152,7 @@ class Scene implements AsyncDisposable {
       secrets: () => [SECRET],
       journal,
       verify: () => {},
-      resolve: ref => ({ app: 'leads', ...recovery.following(ref, 'leads') }),
+      resolve: (ref, { type = '' }) => ({ app: 'leads', ...recovery.following(ref, type, 'leads') }),
       maxBody: 65_536,
       maxWaiting: 1000,
       log: silentLog,
@@ -317,6 +317,55 @@ describe('missed changes', () => {
       await scene.down();
       await scene.up();
       expect(await scene.untilTold(item, 3)).to.deep.equal(['create 0', 'update 1*', 'update 2']);
+    });
+
+    it('are found from the creation on, though only a field’s hook has told of that', async () => {
+      const hooks = [...APP_HOOKS, [STATUS, 'item.create']] as const;
+      await using scene = await Scene.make({ hooks });
+      await scene.boot();
+      const lost = scene.world.hooks().find(({ ref, type }) => ref.type === 'app' && type === 'item.create');
+      scene.world.suspendHook(lost?.hookId ?? 0);
+      const item = scene.create();
+      expect(await scene.untilTold(item, 1)).to.deep.equal(['create 0 (field)']);
+      await scene.lose(item);
+      scene.edit(item);
+      expect(await scene.untilTold(item, 4)).to.deep.equal([
+        'create 0 (field)',
+        'create 0*',
+        'update 1*',
+        'update 2',
+      ]);
+      // Nothing tells of what was lost before a deletion, but it is counted.
+      const other = scene.create();
+      await scene.untilTold(other, 1);
+      await scene.lose(other);
+      scene.tick();
+      scene.world.deleteItem(other);
+      expect(await scene.untilTold(other, 2)).to.deep.equal(['create 0 (field)', 'delete 2']);
+      const [status] = await scene.store.gaps.completeness();
+      expect(status?.unprovable[0]).to.include({ count: 2 });
+    });
+
+    it('cost no call for a creation that no rule wants under the app', async () => {
+      const { triggers } = ruleOn({ events: ['item.create'], fields: [{ field: 'status' }] });
+      const rule = ruleOn({ events: ['item.update'] });
+      await using scene = await Scene.make({
+        rule: { ...rule, triggers: [...rule.triggers, ...triggers] },
+        hooks: [
+          [APP, 'item.update'],
+          [STATUS, 'item.create'],
+        ],
+      });
+      await scene.boot();
+      scene.calls();
+      const item = scene.create();
+      await scene.untilTold(item, 1);
+      scene.edit(item);
+      expect(await scene.untilTold(item, 2)).to.deep.equal(['create 0 (field)', 'update 1']);
+      expect(scene.calls()).to.deep.equal([]);
+      await scene.lose(item);
+      scene.edit(item);
+      expect((await scene.untilTold(item, 4)).slice(2)).to.deep.equal(['update 2*', 'update 3']);
     });
 
     it('say what can no longer be told: Podio lists the newest thirty revisions', async () => {

@@ -82,9 +82,13 @@ export function checkRevisions(
     const lost = apps.get(app) ?? { unlisted: [], listed: 0, ofDeleted: 0, unsure: 0 };
     apps.set(app, lost);
     // A deletion among them: it too is the baseline of an item that it is the first to tell of.
-    const told = (released.get(item) ?? []).filter(({ ref }) => ownRef === undefined || ref === ownRef);
+    const all = released.get(item) ?? [];
+    const isOwn = ({ ref }: ToldEvent): boolean => ownRef === undefined || ref === ownRef;
+    const told = all.filter(isOwn);
     const ids = new Set(told.map(({ id }) => id));
-    const baseline = baselineOf(told);
+    const first = all.find(event => isOwn(event) || event.id === changeId(item, 0));
+    // Nothing comes before a creation, whoever tells of it.
+    const baseline = first && !isOwn(first) ? 0 : baselineOf(told);
     lost.unsure += lateOf(told);
     for (let revision = 0; revision <= last; revision++) {
       const id = changeId(item, revision);

@@ -146,8 +146,14 @@ export class DecideModel {
   #begin(event: NewEvent, item: Item): void {
     const revision = revisionOf(event);
     const isFound = event.source === 'recovered';
-    if (item.reached !== undefined || revision === undefined || (event.following === 'beside' && !isFound))
+    if (item.reached !== undefined || revision === undefined) return;
+    if (event.following === 'beside' && !isFound) {
+      // A creation: all from it on is due, though it is counted under another ref.
+      if (revision > 0) return;
+      item.reached = -1;
+      this.#reach(item);
       return;
+    }
     if (revision !== 0 && (event.baseline === false || isFound)) return;
     const first = Math.min(revision, ...item.accounted);
     for (let below = 0; below < first; below++) item.accounted.add(below);

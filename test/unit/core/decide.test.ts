@@ -227,6 +227,27 @@ describe('decide', () => {
       expect(book.ids).to.deep.equal(['1', '2 (field)', '2', '3', '4 (field)', '4']);
     });
 
+    it('knows from a creation that only a field’s hook told of that all from it on is due', () => {
+      const book = new Book();
+      const beside = (revision: number) =>
+        update(revision, { ref: 'field', kind: 'beside', baseline: false });
+      expect(statuses(book.apply(beside(0), update(2)))).to.deep.equal(['released', 'held']);
+      expect(missingOf(book.ledger.get(1) ?? NOTHING_KNOWN, book.held)).to.deep.equal([[0, 1]]);
+      book.apply(update(1), update(0));
+      expect(book.ids).to.deep.equal(['0 (field)', '0', '1', '2']);
+      // Where podiod has edited the item by then, that is due no more.
+      const other = { item: 2, id: 'other' };
+      book.apply(
+        { mark: 'own', item: 2, revision: 1 },
+        { ...beside(0), ...other },
+        { ...update(0), ...other },
+      );
+      expect(book.ledger.get(2)).to.deep.equal({ upTo: 1, above: [], missing: [] });
+      // An edit proves nothing of what came before it.
+      book.apply({ ...beside(3), item: 3, id: 'third' });
+      expect(book.ledger.has(3)).to.equal(false);
+    });
+
     it('lets nobody wait where numbers are left out naturally, and remembers which came', () => {
       const book = new Book();
       const loose = (revision: number) => update(revision, { kind: 'loose' });

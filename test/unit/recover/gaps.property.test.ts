@@ -258,7 +258,7 @@ class Scene {
       itemId,
       ...(revision !== undefined && { revision }),
       params: {},
-      ...this.#recovery.following(ref, 'leads'),
+      ...this.#recovery.following(ref, id.slice(0, id.indexOf(':')), 'leads'),
     };
     // In one go: a look at the app may make a baseline, too.
     const [before, , after] = await Promise.all([entryOf(), this.store.journal.append([event]), entryOf()]);

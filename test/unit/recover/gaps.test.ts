@@ -14,7 +14,7 @@ const FINDING: Finding = {
     name: 'leads',
     id: 101,
     wants: new Set(['item.create', 'item.update']),
-    jumps: true,
+    own: new Set(['item.create', 'item.update'] as const),
     deletions: true,
   },
   unhooked: 'run',

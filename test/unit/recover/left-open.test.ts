@@ -19,7 +19,7 @@ const FINDING: Finding = {
     name: 'leads',
     id: APP,
     wants: new Set(['item.create', 'item.update']),
-    jumps: true,
+    own: new Set(['item.create', 'item.update'] as const),
     deletions: true,
   },
   unhooked: 'run',

@@ -17,7 +17,7 @@ const finding = (
   more: Partial<Finding> = {},
   wants: Finding['app']['wants'] = new Set(['item.create', 'item.update']),
 ): Finding => ({
-  app: { name: 'leads', id: 101, wants, jumps: true, deletions: true },
+  app: { name: 'leads', id: 101, wants, own: wants, deletions: true },
   unhooked: 'run',
   localTime: ms => ms,
   ...more,
@@ -194,7 +194,7 @@ describe('followed apps', () => {
     fingerprint: '',
   });
 
-  it('are those of which a rule wants what can be found; an update hook of the app shows jumps', () => {
+  it('are those of which a rule wants what can be found; and of these the app’s own hooks tell of some', () => {
     const followed = followedApps(
       [
         rule('a', { kind: 'app', apps: ['leads', 'notes'], events: ['item.create', 'comment.create'] }),
@@ -205,11 +205,11 @@ describe('followed apps', () => {
       apps,
     );
     expect(
-      Array.from(followed.values(), ({ name, wants, jumps }) => [name, [...wants], jumps]),
+      Array.from(followed.values(), ({ name, wants, own }) => [name, [...wants], [...own]]),
     ).to.deep.equal([
-      ['leads', ['item.create', 'item.update'], false],
-      ['notes', ['item.create'], false],
-      ['deals', ['item.update'], true],
+      ['leads', ['item.create', 'item.update'], ['item.create']],
+      ['notes', ['item.create'], ['item.create']],
+      ['deals', ['item.update'], ['item.update']],
     ]);
   });
 });

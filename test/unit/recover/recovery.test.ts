@@ -128,8 +128,10 @@ describe('looking for missed changes in time', () => {
     await follow(1, 2);
     await clock.advance(0);
     expect(looks).to.deep.equal(['app-0 at 0', 'app-1 at 0', 'app-2 at 20']);
-    expect(recovery.following({ type: 'app', id: 1 }, 'app-0')).to.deep.equal({});
-    expect(recovery.following({ type: 'app', id: 3 }, 'app-2')).to.deep.equal({ following: 'jumps' });
+    expect(recovery.following({ type: 'app', id: 1 }, 'item.update', 'app-0')).to.deep.equal({});
+    expect(recovery.following({ type: 'app', id: 3 }, 'item.update', 'app-2')).to.deep.equal({
+      following: 'jumps',
+    });
     await clock.advance(HOUR);
     expect(looks.slice(3)).to.deep.equal(['app-1 at 60', 'app-2 at 80']);
     // How often is asked for each time.
@@ -144,6 +146,40 @@ describe('looking for missed changes in time', () => {
     await recovery.stop();
     await clock.advance(HOUR);
     expect(looks.at(-1)).to.equal('app-0 at 140');
+  });
+
+  it('takes a field’s deliveries for those of the app where the app has no hook of its own for them', async () => {
+    const { recovery, config } = await setUp(1, 75);
+    const app = { kind: 'app', apps: ['app-0'] } as const;
+    const ofField = {
+      ...app,
+      events: ['item.create', 'item.update'],
+      fields: [{ field: 'status' }],
+    } as const;
+    const meaning = async (...own: readonly string[]) => {
+      const triggers = own.length > 0 ? [ofField, { ...app, events: own }] : [ofField];
+      config.rules = config.rules.map(rule => ({ ...rule, triggers }));
+      await recovery.follow();
+      return (['app', 'app_field'] as const).map(type =>
+        (['item.create', 'item.update'] as const).map(
+          event => recovery.following({ type, id: 1 }, event, 'app-0').following,
+        ),
+      );
+    };
+    expect(await meaning('item.create', 'item.update')).to.deep.equal([
+      ['jumps', 'jumps'],
+      ['beside', 'beside'],
+    ]);
+    expect(await meaning('item.update')).to.deep.equal([
+      ['jumps', 'jumps'],
+      ['jumps', 'beside'],
+    ]);
+    const loose = ['loose', 'loose'];
+    expect([await meaning('item.create'), await meaning()]).to.deep.equal([
+      [loose, loose],
+      [loose, loose],
+    ]);
+    await recovery.stop();
   });
 
   it('waits for its budget without calling that a failure', async () => {

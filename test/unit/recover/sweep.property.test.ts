@@ -198,7 +198,7 @@ class Scene {
         name: 'leads',
         id: APP,
         wants: new Set(['item.create', 'item.update']),
-        jumps: this.#plan.jumps,
+        own: new Set(this.#plan.jumps ? (['item.create', 'item.update'] as const) : []),
         deletions: false,
       },
       unhooked: 'run',

@@ -126,13 +126,25 @@ describe('the look at revisions', () => {
     ]);
   });
 
+  it('asks for all from a creation on that only a field’s hook told of, where that came first', () => {
+    const field = told(0, 'app_field/5');
+    expect(look({ events: [field, told(1), told(2)] }).problems).to.deep.equal([
+      'silent gap: item.create:7:0; Podio still lists it',
+    ]);
+    expect(look({ events: [told(1), field, told(2)] }).counts.beforeBaseline).to.equal(1);
+  });
+
   it('takes a deletion for the first that was delivered too', () => {
     const deleted = { ...told(2), id: `item.delete:${ITEM}:2` };
     const gone = worked(1, { isDeleted: true });
     const ledger = new Map([[ITEM, upTo(2)]]);
-    const { counts, problems } = look({ item: gone, ledger, events: [told(0, 'app_field/5'), deleted] });
+    const { counts, problems } = look({ item: gone, ledger, events: [deleted] });
     expect(problems).to.deep.equal([]);
     expect(counts.beforeBaseline).to.equal(2);
+    // Below it a field’s hook told of the creation: from that on all is due.
+    const beside = [told(0, 'app_field/5'), deleted];
+    expect(look({ item: gone, ledger, events: beside }).problems).to.deep.equal(['silent gap: 2 more']);
+    expect(look({ item: gone, ledger, events: beside, lost: 2 }).problems).to.deep.equal([]);
     // After one that was delivered it is none.
     expect(look({ item: gone, ledger, events: [told(0), deleted] }).problems).to.deep.equal([
       'silent gap: 1 more',
