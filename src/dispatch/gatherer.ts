@@ -19,7 +19,7 @@ export interface GathererDeps {
   /** How many runs are in hand or wait that are of no group and from before. */
   readonly others: () => number;
   readonly add: (group: ClosedGroup) => void;
-  /** The rule gathers no more, and nothing is left to be handed out. */
+  /** What comes from now on needs to wait for nothing from before: of the same items all of that has its place, or has ended. */
   readonly onThrough: () => void;
 }
 
@@ -38,6 +38,7 @@ export class Gatherer {
   #held: HeldLane | undefined;
   #isOn = false;
   #isOver = false;
+  #isThrough = false;
   #inHand = 0;
   /** Of these. */
   #batches = 0;
@@ -136,7 +137,7 @@ export class Gatherer {
   }
 
   async #feed(): Promise<void> {
-    const { clock, add, mode, onThrough } = this.#deps;
+    const { clock, add } = this.#deps;
     while (this.#isOn && this.#held !== undefined) {
       const room = this.#room;
       this.#hasMore = room <= 0;
@@ -161,12 +162,24 @@ export class Gatherer {
         add(group);
       }
       if (page.length < room && this.#dueAt > clock.monotonic()) {
-        // What may be of its items comes after a batch from before.
-        this.#hasMore = mode === undefined && this.#batches > 0;
-        if (mode === undefined && !this.#hasMore) onThrough();
+        this.#goThrough();
         return;
       }
     }
+  }
+
+  /** All complete groups are handed out. */
+  #goThrough(): void {
+    if (this.#isThrough) return;
+    this.#isThrough = !this.#hasStrangers;
+    this.#hasMore = !this.#isThrough;
+    if (this.#isThrough) this.#deps.onThrough();
+  }
+
+  /** There are runs in hand from before that may be of the items of a batch, or batches, and no chain tells. */
+  get #hasStrangers(): boolean {
+    const { mode, others } = this.#deps;
+    return mode === 'batch' ? this.#inHand > this.#batches || others() > 0 : this.#batches > 0;
   }
 
   get #room(): number {

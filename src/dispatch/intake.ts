@@ -93,7 +93,8 @@ export class Intake {
   readonly #carried = new Map<number, { readonly key: RunKey; readonly resume: Resume }>();
   /** The journal is not read on before what is from before has its place. */
   #hasBefore = false;
-  /** Was asked for while that is so, or may be of the items of what was begun without being in a chain with it. */
+  /** What is asked for waits longer: it may be of the items of what is from before without being in a chain with it. */
+  #isPastBefore = true;
   readonly #afterBefore: (() => void)[] = [];
   /** The same for replays. */
   readonly #begunReplays = new Map<string, Resume | undefined>();
@@ -112,7 +113,7 @@ export class Intake {
     });
     this.#retries = new Retries({
       requested: async page => this.#held?.requested(page),
-      add: request => this.#addRequested(request),
+      add: async request => this.#addRequested(request, await this.#ordersOf(request)),
     });
     this.#replayer = new Replayer({
       journal: deps.journal,
@@ -132,6 +133,7 @@ export class Intake {
     this.#loadedAt = state.loadedAt;
     this.#done = new Set(state.done);
     this.#hasBefore = this.#isGathering || state.gathered === true;
+    this.#isPastBefore = !this.#hasBefore;
     for (const run of [...state.open].sort((a, b) => a.key.seq - b.key.seq)) {
       const resume = this.#resume(run, readAt);
       const { key } = run;
@@ -182,8 +184,14 @@ export class Intake {
   /** Reads the journal on. */
   begin(): void {
     this.#hasBefore = false;
-    this.#addWaiting();
     this.#walk();
+  }
+
+  /** Takes in what was asked for, too. */
+  pastBefore(): void {
+    this.#isPastBefore = true;
+    this.begin();
+    for (const add of this.#afterBefore.splice(0)) add();
   }
 
   /** There may be more in the journal. */
@@ -230,9 +238,12 @@ export class Intake {
   settle(slot: Slot<Run>): void {
     const run = slot.value;
     const { key, live, parkedId, together } = run;
-    (live ? this.#window : this.#deps.behind).settle(slot);
-    // What does not stand in the journal's order may yet have been in the way of its item.
+    const window = live ? this.#window : this.#deps.behind;
+    const others = window.othersOf(slot);
+    window.settle(slot);
+    // What does not stand in the journal's order may yet have been in the way of its items.
     this.#spill.settled(slot.order, live ? key.seq : 0, this.#window.chainLength(slot.order));
+    for (const order of others) this.#spill.settled(order, 0, this.#window.chainLength(order));
     if (parkedId !== undefined) this.#retries.settle(parkedId);
     else if (key.replay > 0) this.#replayer.settle(run);
     else if (!live && together === undefined) this.#carriedEnded(key.seq);
@@ -251,11 +262,6 @@ export class Intake {
     this.#carried.delete(seq);
     // The journal may not have been read so far.
     if (seq > this.#upTo) this.#done.add(seq);
-    if (this.#carried.size === 0) this.#addWaiting();
-  }
-
-  #addWaiting(): void {
-    for (const add of this.#afterBefore.splice(0)) add();
   }
 
   /**
@@ -390,19 +396,29 @@ export class Intake {
     if (asked.replays.length > 0) this.#replayer.look();
   }
 
-  #addRequested({ parkedId, entry: { event }, step, branch, run, together }: RequestedRun): void {
+  /** The items of a batch from before are in chains of their own now. */
+  async #ordersOf({ entry: { event }, run, together }: RequestedRun): Promise<readonly string[]> {
+    const { rule } = this.#deps;
+    if (together === undefined || rule.mode?.kind === 'batch') return [workOrder(rule, event)];
+    if (together.mode !== 'batch') return [together.group];
+    const members = (await this.#held?.members(run.key)) ?? [];
+    return [...new Set([together.group, ...members.map(({ event }) => orderKey(event))])];
+  }
+
+  #addRequested(
+    { parkedId, entry: { event }, step, branch, run, together }: RequestedRun,
+    orders: readonly string[],
+  ): void {
     const resume = this.#resume(run, this.#deps.clock.monotonic());
-    const order = together?.group ?? workOrder(this.#deps.rule, event);
     const only = branch === '' ? undefined : { branch, step };
-    this.#addBehind(order, { event, key: run.key, twin: false, resume, parkedId, only, together });
+    this.#addBehind(orders, { event, key: run.key, twin: false, resume, parkedId, only, together });
   }
 
   #addReplayed({ event, key, twin }: Replayed): void {
     const place = placeOf(key);
     const resume = this.#begunReplays.get(place);
     this.#begunReplays.delete(place);
-    const order = workOrder(this.#deps.rule, event);
-    this.#addBehind(order, {
+    this.#addBehind([workOrder(this.#deps.rule, event)], {
       event,
       key,
       twin,
@@ -413,14 +429,13 @@ export class Intake {
     });
   }
 
-  #addBehind(order: string, told: Told): void {
+  #addBehind([order = '', ...others]: readonly string[], told: Told): void {
     if (!this.#taking) return;
-    const mayOvertake = this.#carried.size > 0 && order !== orderKey(told.event);
-    if (this.#hasBefore || mayOvertake) {
-      this.#afterBefore.push(() => this.#addBehind(order, told));
+    if (!this.#isPastBefore) {
+      this.#afterBefore.push(() => this.#addBehind([order, ...others], told));
       return;
     }
-    this.#deps.behind.addBehind(order, this.#runOf(told));
+    this.#deps.behind.addBehind(order, this.#runOf(told), others);
     this.#deps.taker.start();
   }
 

@@ -148,7 +148,7 @@ export class Lane {
       isThrough: seq => this.#isGathered(seq),
       others: () => this.#intake.carried,
       add: group => this.#intake.addGroup(group),
-      onThrough: () => this.#intake.begin(),
+      onThrough: () => this.#intake.pastBefore(),
     });
     const parts = {
       ...deps,

@@ -7,7 +7,7 @@ export interface RetriesDeps {
     after?: string;
     limit: number;
   }) => Promise<readonly RequestedRun[] | undefined>;
-  readonly add: (request: RequestedRun) => void;
+  readonly add: (request: RequestedRun) => Promise<void>;
 }
 
 /** So many lie ready at most. */
@@ -45,7 +45,7 @@ export class Retries {
         const { parkedId } = request;
         if (this.#inHand.has(parkedId) || this.#justEnded.has(parkedId)) continue;
         this.#inHand.add(parkedId);
-        this.#deps.add(request);
+        await this.#deps.add(request);
       }
       if (page.length < PAGE) return;
       after = page.at(-1)?.parkedId;

@@ -39,6 +39,8 @@ export class Window<T> {
   readonly #runnable: Slot<T>[] = [];
   /** Work for when nothing live may run, by order key, the key that waits longest first. */
   readonly #behind = new Map<string, Slot<T>[]>();
+  /** Of work that has further order keys: what stands for it in their chains. */
+  readonly #standIns = new Map<Slot<T>, readonly Slot<T>[]>();
 
   constructor(limits: WindowLimits) {
     this.#limits = limits;
@@ -103,9 +105,15 @@ export class Window<T> {
   /**
    * Takes in work that comes after all live work. It joins its chain when it starts and not before, or a live event of
    * the same item would wait behind it.
+   * @param others further order keys of it: it starts when nothing is in hand of any of them, and holds them all
    */
-  addBehind(order: string, value: T): void {
+  addBehind(order: string, value: T, others: readonly string[] = []): void {
     const slot = outsideJournal(order, 0, false, value);
+    if (others.length > 0)
+      this.#standIns.set(
+        slot,
+        others.map(other => outsideJournal(other, 0, false, value)),
+      );
     const waiting = this.#behind.get(order);
     if (waiting) waiting.push(slot);
     else this.#behind.set(order, [slot]);
@@ -121,8 +129,18 @@ export class Window<T> {
     this.#runnable.push(slot);
   }
 
+  /** The further order keys of what was handed out. */
+  othersOf(slot: Slot<T>): readonly string[] {
+    return this.#standIns.size === 0 ? NONE : (this.#standIns.get(slot) ?? []).map(({ order }) => order);
+  }
+
   /** What was handed out is done with. */
   settle(slot: Slot<T>): void {
+    const standIns = this.#standIns.size > 0 ? this.#standIns.get(slot) : undefined;
+    if (standIns) {
+      this.#standIns.delete(slot);
+      for (const standIn of standIns) this.settle(standIn);
+    }
     const { before, after, follower, order } = slot;
     const chain = this.#chains.get(order);
     if (chain) chain.length--;
@@ -174,11 +192,14 @@ export class Window<T> {
 
   #nextBehind(): Slot<T> | undefined {
     for (const [order, waiting] of this.#behind) {
-      if (this.#chains.has(order)) continue;
-      const slot = waiting.shift();
+      const [slot] = waiting;
+      if (slot === undefined || this.#chains.has(order)) continue;
+      const standIns = this.#standIns.get(slot) ?? [];
+      if (standIns.some(({ order }) => this.#chains.has(order))) continue;
+      waiting.shift();
       this.#behind.delete(order);
       if (waiting.length > 0) this.#behind.set(order, waiting);
-      if (slot) this.#chains.set(order, { tail: slot, length: 1 });
+      for (const first of [slot, ...standIns]) this.#chains.set(first.order, { tail: first, length: 1 });
       return slot;
     }
     return undefined;
@@ -195,6 +216,8 @@ function forget<T>(slot: Slot<T>): void {
   slot.follower = undefined;
   (slot as { value: T | undefined }).value = undefined;
 }
+
+const NONE: readonly string[] = [];
 
 /** A slot that does not stand in the order of the journal. */
 const outsideJournal = <T>(order: string, bytes: number, counts: boolean, value: T): Slot<T> => ({

@@ -28,6 +28,8 @@ type Act =
   | { readonly kind: 'park'; readonly parks: boolean; readonly item: number }
   /** Someone wants what is parked run again, or given up, or one and then the other: all of it, or the oldest row. */
   | { readonly kind: 'ask'; readonly fors: readonly ('retry' | 'drop')[]; readonly all: boolean }
+  /** Someone wants all that came so far run again. */
+  | { readonly kind: 'replay' }
   /** The store refuses what the lane writes and reads: before it is done or, what nobody can tell from that, after. */
   | { readonly kind: 'store'; readonly fails: 'before' | 'after' | 'never' };
 
@@ -224,6 +226,9 @@ async function play(
         }
         break;
       }
+      case 'replay':
+        if (came.length > 0) await world.dispatcher.replay({ rule: 'r', from: { seq: 1 }, dryRun: false });
+        break;
       case 'store':
         store.fails = one.fails;
         // What waits for it is written.
@@ -310,6 +315,19 @@ const hardship: fc.Arbitrary<Act> = fc.oneof(
       fails: fc.constantFrom('before' as const, 'after' as const, 'never' as const),
     }),
   },
+);
+/** What people want run again: what was parked, or all that came. */
+const asking: fc.Arbitrary<Act> = fc.oneof(
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant('park' as const),
+      parks: fc.boolean(),
+      item: fc.constantFrom(...ITEMS),
+    }),
+  },
+  { weight: 3, arbitrary: fc.constant<Act>({ kind: 'ask', fors: ['retry'], all: true }) },
+  { weight: 2, arbitrary: fc.constant<Act>({ kind: 'replay' }) },
 );
 const changeMode: fc.Arbitrary<Act> = fc.record({
   kind: fc.constant('mode' as const),
@@ -432,10 +450,11 @@ describe('run modes, whatever happens', function () {
         ),
         fc.constantFrom(0, 3 * SECOND),
         async (mode, sequence, workMs) => {
-          const { came, runs, together, world, mayRepeat } = await play(mode, sequence, {
+          const { came, runs, together, world, mayRepeat, inHand } = await play(mode, sequence, {
             workMs,
             forks: true,
           });
+          expect(inHand.ofOneItem, 'two runs of one item at the same time').to.equal(false);
           await world.store.parking.retry({ all: true });
           for (let n = 0; n < 10; n++) await world.clock.advance(60 * SECOND);
           const records = (await world.runs()).map(([, seq, outcome]): [number, string] => [seq, outcome]);
@@ -466,6 +485,38 @@ describe('run modes, whatever happens', function () {
         },
       ),
       { numRuns: 500 },
+    ));
+
+  it('two runs of one item are never in hand, whatever people ask for and however the mode is changed', () =>
+    fc.assert(
+      fc.asyncProperty(
+        anyMode,
+        fc.array(
+          fc.oneof(
+            { weight: 8, arbitrary: act },
+            { weight: 4, arbitrary: edit },
+            { weight: 2, arbitrary: failOne },
+            { weight: 3, arbitrary: changeMode },
+            { weight: 6, arbitrary: asking },
+          ),
+          { minLength: 1, maxLength: 60, size: 'max' },
+        ),
+        async (mode, sequence) => {
+          const { world, inHand } = await play(mode, sequence, { workMs: 3 * SECOND });
+          await world.store.parking.retry({ all: true });
+          for (let n = 0; n < 10; n++) await world.clock.advance(60 * SECOND);
+          expect(inHand.ofOneItem, 'two runs of one item at the same time').to.equal(false);
+          expect(inHand.most).to.be.at.most(2);
+          // Nothing waits for something that never comes.
+          expect(await world.store.parking.list()).to.deep.equal([]);
+          expect(await world.store.replays.list()).to.deep.equal([]);
+          const [status] = await world.store.lanes.status();
+          expect(status).not.to.have.property('gathered');
+          expect(status?.cursor).to.equal(world.store.journal.head());
+          await world.dispatcher.stop(0);
+        },
+      ),
+      { numRuns: 300 },
     ));
 
   it('throttle: none is dropped, and within no stretch of time do more begin', () =>

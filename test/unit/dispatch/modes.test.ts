@@ -5,7 +5,17 @@ import type { AppTrigger, Mode, Rule, ScheduleTrigger } from '../../../src/core/
 import type { Changes, FieldChanged } from '../../../src/plugin/contract.ts';
 import type { StepTask } from '../../../src/plugin/host.ts';
 import { PermanentError } from '../../../src/plugin/index.ts';
-import { APP, forked, itemUpdate, makeRule, makeStep, POLICY, World, type WorldOptions } from './support.ts';
+import {
+  APP,
+  exchange,
+  forked,
+  itemUpdate,
+  makeRule,
+  makeStep,
+  POLICY,
+  World,
+  type WorldOptions,
+} from './support.ts';
 
 const MINUTE = 60_000;
 
@@ -722,6 +732,45 @@ describe('mode batch', () => {
     await world.clock.advance(0);
     expect(seen.seqs).to.deep.equal([[1, 2]]);
   });
+
+  for (const by of ['restart', 'reload'])
+    it(`a parked batch that is retried when the rule makes none any more holds back its items, and no others, after a ${by}`, async () => {
+      const seen = told();
+      let fails: 'for good' | 'for now' | 'no' = 'for good';
+      const world = await new World({
+        rules: [ruleOf(batchOf(2))],
+        limits: { entries: 100, bytes: 1_000_000, chain: 1 },
+        work: {
+          work(task) {
+            if (task.bundle !== undefined && fails === 'for good') throw new PermanentError('never');
+            if (task.bundle !== undefined && fails === 'for now') throw new Error('not now');
+            seen.note(task);
+            return undefined;
+          },
+        },
+      }).start();
+      await world.append(itemUpdate(1, 1), itemUpdate(2, 1));
+      await world.clock.advance(0);
+      expect(await world.store.parking.list()).to.have.length(1);
+      fails = 'for now';
+      const rules = [makeRule('r')];
+      world.options = { ...world.options, rules };
+      await (by === 'reload' ? exchange(world, rules) : world.crash());
+      await world.store.parking.retry({ all: true });
+      await world.clock.advance(0);
+      // All of them stay in the journal while something of their item is in hand.
+      const later = Array.from({ length: 10 }, (_, n) => itemUpdate(2, n + 2));
+      await world.append(...later, itemUpdate(3, 1), itemUpdate(1, 2));
+      await world.clock.advance(100);
+      expect(seen.seqs).to.deep.equal([[13]]);
+      fails = 'no';
+      await world.clock.advance(5 * MINUTE);
+      expect(seen.seqs.slice(1, 2)).to.deep.equal([[1, 2]]);
+      expect(seen.seqs.slice(2).toSorted(([a = 0], [b = 0]) => a - b)).to.deep.equal([
+        ...later.map((_, n) => [n + 3]),
+        [14],
+      ]);
+    });
 
   it('an event is replayed under another ref, also when its run from before the mode still waited', async () => {
     const triggers: AppTrigger[] = [APP, { ...APP, fields: [{ field: 'status' }] }];

@@ -79,6 +79,32 @@ describe('Window', () => {
     expect(window.cursor(50)).to.equal(19);
   });
 
+  it('hands out what has several order keys when none of them is in hand, and holds them all until it is settled', () => {
+    const window = new Window<string>(wide);
+    fill(window, 'a', 'b', 'c');
+    const [a, b, c] = [take(window), take(window), take(window)];
+    window.addBehind('batch', 'many', ['a', 'b']);
+    window.settle(c);
+    window.settle(a);
+    expect(window.next()).to.equal(undefined);
+    window.settle(b);
+    const many = take(window);
+    expect([many.value, window.othersOf(many)]).to.deep.equal(['many', ['a', 'b']]);
+    for (const [at, order] of ['b', 'c', 'a'].entries()) window.add(40 + at, order, 1, `${order} later`);
+    window.addBehind('batch', 'next');
+    expect(take(window).value).to.equal('c later');
+    window.again(many);
+    expect(take(window)).to.equal(many);
+    expect(window.next()).to.equal(undefined);
+    window.settle(many);
+    expect([take(window).value, take(window).value, take(window).value]).to.deep.equal([
+      'a later',
+      'b later',
+      'next',
+    ]);
+    expect(window.next()).to.equal(undefined);
+  });
+
   it('hands out every entry once, in order per chain, with the cursor below all that is open', () => {
     type Move =
       | { kind: 'add'; order: string }
