@@ -4,6 +4,7 @@ import type { Log } from '../core/log.ts';
 import type { DeliveryPolicy } from '../core/rule.ts';
 import { backoffMs, isAway, verdictOf } from './failure.ts';
 import { Hold, type Holds } from './holds.ts';
+import { Row } from './outages.ts';
 
 /** What `podiod status` tells of a plugin. Times are ISO 8601, UTC. */
 export interface BreakerStatus {
@@ -75,6 +76,8 @@ export class Breaker {
   #hasWorked = false;
   /** Of these events; more than are needed are not kept. */
   readonly #events = new Set<string>();
+  /** Since it last worked. */
+  #row: Row | undefined;
   #outage: Outage | undefined;
   #timer: Cancel | undefined;
 
@@ -114,6 +117,7 @@ export class Breaker {
     if (this.#failures === 0) return;
     this.#failures = 0;
     this.#events.clear();
+    this.#row = undefined;
     const outage = this.#outage;
     if (outage === undefined) return;
     this.#outage = undefined;
@@ -126,32 +130,36 @@ export class Breaker {
     this.#letAll();
   }
 
+  /** Answers the row of failures that this is one of, where it says something about the plugin. */
   failed(
     event: string,
     error: unknown,
     { backoff }: Pick<DeliveryPolicy, 'backoff'>,
     admission: Admission,
-  ): void {
+  ): Row | undefined {
     const verdict = verdictOf(error);
     // Neither a fault of the event nor Podio or the store being away says that the plugin is broken, nor that it works.
     if (verdict === 'never' || isAway(error)) {
       if (admission === 'probe') this.#schedule(0);
-      return;
+      return undefined;
     }
+    this.#row ??= new Row();
+    const row = this.#row;
     const outage = this.#outage;
     const atLeastMs = typeof verdict === 'object' ? Math.min(verdict.afterMs, LONGEST_WAIT_MS) : 0;
     if (outage !== undefined) {
       // Tries from before it opened have been counted.
-      if (admission !== 'probe') return;
+      if (admission !== 'probe') return row;
       outage.probes++;
       outage.error = coerceError(error).message;
       outage.backoff = backoff;
       this.#schedule(atLeastMs);
-      return;
+      return row;
     }
     this.#failures++;
     if (this.#events.size < EVENTS) this.#events.add(event);
-    if (this.#failures >= FAILURES && this.#events.size >= EVENTS) this.#open(error, backoff, atLeastMs);
+    if (this.#failures >= FAILURES && this.#events.size >= EVENTS) this.#open(row, error, backoff, atLeastMs);
+    return row;
   }
 
   /** Whoever uses the plugin is not what it was: what was known of it says nothing any more. */
@@ -159,6 +167,7 @@ export class Breaker {
     this.#failures = 0;
     this.#hasWorked = false;
     this.#events.clear();
+    this.#row = undefined;
     this.#outage = undefined;
     this.#timer?.();
     this.#letAll();
@@ -208,7 +217,7 @@ export class Breaker {
     for (const holder of [...this.#holders]) holder.letAll();
   }
 
-  #open(error: unknown, backoff: DeliveryPolicy['backoff'], atLeastMs: number): void {
+  #open(row: Row, error: unknown, backoff: DeliveryPolicy['backoff'], atLeastMs: number): void {
     const { clock, log } = this.#deps;
     this.#outage = {
       sinceWall: clock.now(),
@@ -220,8 +229,9 @@ export class Breaker {
       probing: false,
     };
     this.#schedule(atLeastMs);
-    // That the step fails was told as a warning by the rule it failed in.
-    log.info('plugin keeps failing, one event at a time tries it', {
+    row.isTakenOver = true;
+    // Most often the rule whose step failed first has told of it.
+    log[row.isNews('step failed') ? 'warn' : 'debug']('plugin keeps failing, one event at a time tries it', {
       plugin: this.plugin,
       failures: this.#failures,
       nextTryInMs: Math.round(this.waitMs),

@@ -14,6 +14,7 @@ import type { Checkpoint, ParkRequest, Tries } from '../store/contract.ts';
 import type { Breaker } from './breaker.ts';
 import { afterFailure, freeWaitMs } from './failure.ts';
 import type { StillTime } from './holds.ts';
+import type { Outages, Row } from './outages.ts';
 import { branchesOf, type Strand, Strands, strandAt, strandsAfter } from './strands.ts';
 import { deliveryKey, messageOf, Trying, verdictOf } from './trying.ts';
 
@@ -71,11 +72,7 @@ export interface DeliveryContext {
   maskError(text: string): string;
   /** Whether a try may be started: false when another owner may have the lane. */
   usable(): boolean;
-  readonly outages: {
-    failed(step: string, run: object, fields: Record<string, unknown>): void;
-    gaveUp(step: string, run: object, fields: Record<string, unknown>): void;
-    succeeded(step: string, run: object): void;
-  };
+  readonly outages: Pick<Outages, 'failed' | 'gaveUp' | 'succeeded'>;
 }
 
 /** Something that has to hold before the first step. */
@@ -425,9 +422,9 @@ export class Delivery {
         return ABORTED;
       }
       const ms = clock.monotonic() - startedAt;
-      breaker.failed(event.id, error, step.delivery, admission);
+      const row = breaker.failed(event.id, error, step.delivery, admission);
       const probe = admission === 'probe' ? breaker : undefined;
-      const decided = await this.#failed(step, trying, time, branch, error, ms, probe);
+      const decided = await this.#failed(step, trying, time, branch, error, ms, { row, probe });
       if (decided === 'aside') {
         this.#setAside(at, failedBy(this.#messageOf(error), step, branch, trying, ms));
         return undefined;
@@ -583,7 +580,7 @@ export class Delivery {
     branch: string,
     error: unknown,
     ms: number,
-    probe?: Breaker,
+    { row, probe }: { readonly row?: Row | undefined; readonly probe?: Breaker | undefined } = {},
   ): Promise<Pause | 'continue' | 'aside'> {
     const { outages, random } = this.#context;
     const sinceFirstMs = trying.since(time);
@@ -608,20 +605,20 @@ export class Delivery {
       case 'retry': {
         const { afterMs } = decision;
         const waitMs = probe?.waitMs ?? afterMs;
-        outages.failed(step.name, trying, { ...fields, retryInMs: Math.round(waitMs) });
+        outages.failed(step.name, trying, { ...fields, retryInMs: Math.round(waitMs) }, row);
         if (!(await this.#keepConditions(step.name)) || !(await record(waitMs))) return ABORTED;
         if (probe === undefined) return { kind: 'waiting', ms: afterMs };
         return { kind: 'held', breaker: probe, ms: freeWaitMs(step.delivery) - sinceFirstMs };
       }
       case 'halt':
-        outages.gaveUp(step.name, trying, { ...fields, next: 'halt' });
+        outages.gaveUp(step.name, trying, { ...fields, next: 'halt' }, row);
         if (!(await this.#keepConditions(step.name))) return ABORTED;
         return (await record(0)) ? { kind: 'halted', step: step.name, error: message } : ABORTED;
       case 'continue':
-        outages.gaveUp(step.name, trying, { ...fields, next: 'continue' });
+        outages.gaveUp(step.name, trying, { ...fields, next: 'continue' }, row);
         return 'continue';
       case 'park': {
-        outages.gaveUp(step.name, trying, { ...fields, next: 'park' });
+        outages.gaveUp(step.name, trying, { ...fields, next: 'park' }, row);
         const park = { step: step.name, branch, attempts, error: message };
         if (branch !== this.#own) {
           const isKept = this.#context.rule.shadow || (await this.#task.park(park));

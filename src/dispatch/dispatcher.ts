@@ -14,6 +14,7 @@ import { Holds, oneByOne } from './holds.ts';
 import { Lane, type RuleStatus } from './lane.ts';
 import { type Known, makeMatcher } from './match.ts';
 import { movement } from './movement.ts';
+import type { Away } from './outages.ts';
 import { makeReliably, type Reliably } from './reliably.ts';
 import { type ReplayAnswer, ReplayDesk, type ReplayWish } from './replay-desk.ts';
 import { makeTurn } from './turn.ts';
@@ -116,6 +117,7 @@ export function makeDispatcher(deps: DispatcherDeps): Dispatcher {
     if (read !== undefined) holds.apply(read.value);
   });
   const turn = makeTurn();
+  const away: Away = {};
 
   /** Sets its steps up; it reads nothing before it is opened. */
   const makeLane = (rule: Rule, { plugins, known }: RuleSet, once = false): Lane =>
@@ -134,6 +136,7 @@ export function makeDispatcher(deps: DispatcherDeps): Dispatcher {
       journal: store.journal,
       reliably,
       turn,
+      away,
       clock,
       log,
       metrics,

@@ -17,7 +17,7 @@ import { type Hold, StillTime } from './holds.ts';
 import { Intake, type Taker } from './intake.ts';
 import type { Matcher } from './match.ts';
 import type { Vitals } from './movement.ts';
-import { Outages } from './outages.ts';
+import { type Away, Outages } from './outages.ts';
 import type { Reliably } from './reliably.ts';
 import type { Run } from './run.ts';
 import { Runner } from './runner.ts';
@@ -45,6 +45,8 @@ export interface LaneDeps {
   readonly reliably: Reliably;
   /** What all lanes go by in trying what may have ended the process. */
   readonly turn: Turn;
+  /** What is told of Podio being away, one for all lanes. */
+  readonly away: Away;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
@@ -135,7 +137,7 @@ export class Lane {
       mask: deps.mask,
       maskError: deps.maskError,
       usable: () => this.#held?.usable() ?? false,
-      outages: new Outages(this.#log, clock),
+      outages: new Outages(this.#log, clock, deps.away),
     };
     const gathering = gatheringMode(rule);
     const behind = gathering ? new Window<Run>(limits) : window;

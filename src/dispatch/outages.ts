@@ -1,5 +1,25 @@
 import type { Clock } from '../core/clock.ts';
 import type { Log, LogFields } from '../core/log.ts';
+import { isAway } from './failure.ts';
+
+/** Failures in a row of what several rules may use, a plugin or Podio: told of once, whichever rules meet it. */
+export class Row {
+  readonly #told = new Set<string>();
+  /** Somebody else tells of its end. */
+  isTakenOver = false;
+
+  /** Whether this has not been told of it yet. Whoever asks tells it. */
+  isNews(message: string): boolean {
+    const isNews = !this.#told.has(message);
+    this.#told.add(message);
+    return isNews;
+  }
+}
+
+/** Podio or the store being away, which steps of all rules may meet. */
+export interface Away {
+  row?: Row | undefined;
+}
 
 interface Outage {
   readonly since: number;
@@ -7,36 +27,46 @@ interface Outage {
   readonly waiting: Set<object>;
   failures: number;
   parked: number;
+  /** What was going on when this was told of, or undefined where it is a fault of its own. */
+  toldIn?: { readonly row: Row | undefined };
+  hasMetAway?: boolean;
 }
 
 /**
  * Tells of the failures of one rule's steps: one line when a step begins to fail, one when the first run has to be given
- * up, one when it works again. What happens in between goes to debug. A step works again when it succeeds and no run
- * waits for it any more: a single event that keeps failing while others pass does not make a new outage each time.
+ * up, one when it works again. What happens in between goes to debug, and so does what another rule has told of already:
+ * what they both need fails. A step works again when it succeeds and no run waits for it any more: a single event that
+ * keeps failing while others pass does not make a new outage each time.
  */
 export class Outages {
   readonly #log: Log;
   readonly #clock: Clock;
+  readonly #away: Away;
   readonly #open = new Map<string, Outage>();
 
-  constructor(log: Log, clock: Clock) {
+  constructor(log: Log, clock: Clock, away: Away) {
     this.#log = log;
     this.#clock = clock;
+    this.#away = away;
   }
 
-  /** A try failed and another one will follow. */
-  failed(step: string, run: object, fields: LogFields): void {
+  /**
+   * A try failed and another one will follow.
+   * @param row of the plugin's failures, where this is one of them
+   */
+  failed(step: string, run: object, fields: LogFields, row?: Row): void {
     const outage = this.#outage(step);
     outage.waiting.add(run);
-    this.#tell(outage.failures++ === 0 ? 'warn' : 'debug', 'step failed', { step, ...fields });
+    outage.failures++;
+    this.#tell(outage, outage.toldIn === undefined, 'step failed', { step, ...fields }, row);
   }
 
   /** A try failed and no other one will follow. */
-  gaveUp(step: string, run: object, fields: LogFields): void {
+  gaveUp(step: string, run: object, fields: LogFields, row?: Row): void {
     const outage = this.#outage(step);
     outage.waiting.delete(run);
     outage.failures++;
-    this.#tell(outage.parked++ === 0 ? 'warn' : 'debug', 'step gave up', { step, ...fields });
+    this.#tell(outage, outage.parked++ === 0, 'step gave up', { step, ...fields }, row);
   }
 
   succeeded(step: string, run: object): void {
@@ -44,11 +74,14 @@ export class Outages {
     if (this.#open.size === 0) return;
     const outage = this.#open.get(step);
     if (outage === undefined) return;
+    if (outage.hasMetAway) this.#away.row = undefined;
     outage.waiting.delete(run);
     if (outage.waiting.size > 0) return;
     this.#open.delete(step);
-    const ms = Math.round(this.#clock.monotonic() - outage.since);
-    this.#log.info('step works again', { step, failures: outage.failures, parked: outage.parked, ms });
+    const { since, failures, parked, toldIn } = outage;
+    const isNews = toldIn !== undefined && !toldIn.row?.isTakenOver;
+    const ms = Math.round(this.#clock.monotonic() - since);
+    this.#log[isNews ? 'info' : 'debug']('step works again', { step, failures, parked, ms });
   }
 
   #outage(step: string): Outage {
@@ -60,7 +93,14 @@ export class Outages {
     return outage;
   }
 
-  #tell(level: 'warn' | 'debug', message: string, fields: LogFields): void {
-    this.#log[level](message, fields);
+  #tell(outage: Outage, isFirst: boolean, message: string, fields: LogFields, plugin: Row | undefined): void {
+    let row = plugin;
+    if (row === undefined && isAway(fields.error)) {
+      outage.hasMetAway = true;
+      row = this.#away.row ??= new Row();
+    }
+    const isNews = isFirst && (row?.isNews(message) ?? true);
+    if (isNews) outage.toldIn = { row };
+    this.#log[isNews ? 'warn' : 'debug'](message, fields);
   }
 }
