@@ -148,13 +148,14 @@ function checkFields(
     const { path: names, tests, at } = tested;
     const [root, name] = names;
     if ((root !== 'fields' && root !== 'changes') || name === undefined) continue;
-    const before = root === 'changes' && names[2] === 'from';
+    // What an item holds may be an option that is deleted by now, as what it held may be: nobody took it out.
+    const became = root === 'changes' && names[2] === 'to';
     const by = { rule: String(path[1]), values: comparedIn(nodeAt(context.root, [...path, ...at])) };
     const found = fields.anyField({ name, shown: name, atKey: true }, [...path, ...at], apps, by);
     // A part of a value, such as a mail, is no value of the field.
     if (found.length === 0 || names.length !== (root === 'fields' ? 2 : 3)) continue;
     checkCurrency(context, path, tested, found);
-    for (const test of tests) checkTest(context, path, test, found, before ? 'from' : 'to');
+    for (const test of tests) checkTest(context, path, test, found, became ? 'to' : 'from');
   }
 }
 

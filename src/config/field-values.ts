@@ -16,7 +16,7 @@ export interface ValueProblem {
   readonly code: 'CONFIG_UNKNOWN_OPTION' | 'CONFIG_FIELD_VALUE';
 }
 
-/** @param use `to`: what a field becomes. `from`: what it was, which may be an option that is deleted by now. */
+/** @param use `to`: what a field becomes. `from`: what it was or is, which may be an option that is deleted by now. */
 export function valueProblem(
   field: CatalogField,
   value: FieldValue,
