@@ -51,6 +51,9 @@ const SORTS: Readonly<Record<string, string>> = {
   number: 'app_item_id',
 };
 
+/** Of `-createdOn`. */
+const nameIn = (sort: string): string => sort.replace(/^-/, '');
+
 const KEPT_MS = 5 * 60_000;
 
 interface Found {
@@ -64,6 +67,14 @@ export default definePlugin({
   name: 'podio-find',
   options,
   effects: 'context',
+  reads({ app, fields = [], sort }) {
+    if (typeof app !== 'string') return [];
+    const by = typeof sort === 'string' ? nameIn(sort) : undefined;
+    return [
+      ...fields.map((_field, n) => ({ app, at: ['fields', n] })),
+      ...(by === undefined || Object.hasOwn(SORTS, by) ? [] : [{ app, at: ['sort'], name: by }]),
+    ];
+  },
   setup(given, context) {
     const podio = given.as === undefined ? context.podio : context.podio.as(given.as);
     const search = makeSearch(given, podio, context);
@@ -137,9 +148,9 @@ function makeSearch(given: Options, podio: PluginPodio, { aliases, log }: Plugin
       zone: view.timezone(),
     });
     const isAll = Object.keys(filters).length >= paths.length;
-    const [, minus, by = ''] = /^(-?)(.*)$/.exec(given.sort) ?? [];
+    const by = nameIn(given.sort);
     const sort = SORTS[by] ?? need(by)?.field_id;
-    const body = { filters, sort_by: String(sort), sort_desc: minus === '-', remember: false };
+    const body = { filters, sort_by: String(sort), sort_desc: by !== given.sort, remember: false };
     const needsTags = paths.some(([root, name]) => root === 'item' && name === 'tags');
 
     function need(name: string | undefined) {

@@ -9,6 +9,7 @@ import { certainTests } from '../language/condition/certain.ts';
 import { judge } from '../language/condition/judge.ts';
 import {
   type Condition,
+  fieldsFilledIn,
   fieldsIn,
   isMoney,
   namesIn,
@@ -23,6 +24,7 @@ import { type Context, complain } from './context.ts';
 import type { FieldCheck } from './field-check.ts';
 import { nameOf, orderProblem, typeOf, valueProblem } from './field-values.ts';
 import { type ConfigNode, child, nodeAt, type Path, toPlain } from './node.ts';
+import { checkTemplateFields } from './template-fields.ts';
 
 export interface ConditionContext extends Context {
   readonly fields: FieldCheck;
@@ -65,6 +67,22 @@ export function resolveItemWhere(
   };
 }
 
+/** The fields of a condition that a plugin has read, as {@link resolveItemWhere} looks them up; whatever else is wrong it has told. */
+export function checkItemCondition(
+  context: ConditionContext,
+  node: ConfigNode,
+  path: Path,
+  rule: string,
+  apps: readonly string[],
+): void {
+  checkFields(
+    context,
+    context,
+    readCondition(toPlain(node), () => {}),
+    { node, path, rule, apps },
+  );
+}
+
 const EVENT_TYPES: readonly string[] = [
   ...Object.values(HOOK_EVENTS).flatMap(events => Object.keys(events)),
   ...MADE_TYPES,
@@ -101,7 +119,10 @@ function compiled(
       complain(inner, 'CONFIG_CONDITION', [...path, ...tested.at], message, { hint, atKey: true }),
     );
   }
-  checkFields(context, inner, condition, path, apps);
+  const rule = String(path[1]);
+  checkFields(context, inner, condition, { node, path, rule, apps });
+  const filledIn = fieldsFilledIn(condition);
+  checkTemplateFields(context.fields, filledIn, node, apps, { rule, values: [] }, at => [...path, ...at]);
   return failed || hasUnknown(node) ? undefined : condition;
 }
 
@@ -140,8 +161,8 @@ function checkFields(
   { fields }: ConditionContext,
   context: Context,
   condition: Condition,
-  path: Path,
-  apps: readonly string[],
+  /** Where it stands, in whose rule, and the apps whose fields it is about. */
+  { node, path, rule, apps }: { node: ConfigNode; path: Path; rule: string; apps: readonly string[] },
 ): void {
   if (apps.length === 0) return;
   for (const tested of testsIn(condition)) {
@@ -150,7 +171,7 @@ function checkFields(
     if ((root !== 'fields' && root !== 'changes') || name === undefined) continue;
     // What an item holds may be an option that is deleted by now, as what it held may be: nobody took it out.
     const became = root === 'changes' && names[2] === 'to';
-    const by = { rule: String(path[1]), values: comparedIn(nodeAt(context.root, [...path, ...at])) };
+    const by = { rule, values: comparedIn(nodeAt(node, at)) };
     const found = fields.anyField({ name, shown: name, atKey: true }, [...path, ...at], apps, by);
     // A part of a value, such as a mail, is no value of the field.
     if (found.length === 0 || names.length !== (root === 'fields' ? 2 : 3)) continue;

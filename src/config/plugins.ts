@@ -6,6 +6,7 @@ import type { StepRead, StepWrite } from '../core/rule.ts';
 import { didYouMean, suggestion } from '../core/suggest.ts';
 import { within } from '../language/surroundings.ts';
 import { check } from './check.ts';
+import { checkItemCondition } from './conditions.ts';
 import { type Context, complain, namesOf } from './context.ts';
 import { showGiven } from './explain.ts';
 import { type FieldCheck, fieldNameOf } from './field-check.ts';
@@ -208,6 +209,7 @@ export async function checkOptions(
   );
   const by = { rule: String(path[1]), apps };
   checkFields(context, plugin.options, options, by, key => [...(paths.get(key) ?? path), key]);
+  checkConditions(context, plugin.options, options, by.rule, key => [...(paths.get(key) ?? path), key]);
   const placed = ([key = '', ...rest]: Path): Path => [...(paths.get(String(key)) ?? path), key, ...rest];
   checkTemplateFields(context.fields, mentioned, options, apps, { rule: by.rule, values: [] }, placed);
   if (result.failed || !named || hasUnknown(options)) return undefined;
@@ -369,6 +371,25 @@ function checkFields(
   }
 }
 
+/** Conditions on items, whose fields are those of the app that another option names. */
+function checkConditions(
+  context: PluginContext,
+  schema: ZodType,
+  options: MapNode,
+  rule: string,
+  placed: (key: string) => Path,
+): void {
+  const configured = namesOf(context.root, 'apps') ?? [];
+  const apps = [...markedOptions(schema, 'app')].flatMap(key => {
+    const node = child(options, key);
+    return node?.kind === 'scalar' && configured.includes(String(node.value)) ? [String(node.value)] : [];
+  });
+  for (const key of markedOptions(schema, 'itemCondition')) {
+    const node = child(options, key);
+    if (node) checkItemCondition(context, node, placed(key), rule, apps);
+  }
+}
+
 /** Options that name something else in the config: what they name has to be there. */
 const NAMING = [
   { mark: 'app', section: 'apps', code: 'CONFIG_UNKNOWN_APP' },
@@ -406,6 +427,7 @@ const MARKS = {
   field: (meta: Readonly<Record<string, unknown>> | undefined) => meta?.format === 'field',
   from: (meta: Readonly<Record<string, unknown>> | undefined) => meta?.format === 'values-before',
   to: (meta: Readonly<Record<string, unknown>> | undefined) => meta?.format === 'values-after',
+  itemCondition: (meta: Readonly<Record<string, unknown>> | undefined) => meta?.format === 'item-condition',
 } as const;
 
 /** The options of a plugin that are marked so. */

@@ -16,14 +16,15 @@ export function checkRead(
   const configured = new Set(namesOf(context.root, 'apps'));
   const appsOf = (app: string | undefined): readonly string[] =>
     app === undefined ? by.apps : [app].filter(name => configured.has(name));
-  for (const { app, at, compared = false, unfit, into } of reads) {
+  for (const { app, at, name: said, compared = false, unfit, into } of reads) {
     const apps = appsOf(app);
     const node = nodeAt(options, at);
     const last = at.at(-1);
     if (apps.length === 0 || node === undefined || last === undefined) continue;
     const atKey = nodeAt(options, at.slice(0, -1))?.kind === 'map';
-    const name = atKey ? { name: String(last), shown: String(last), atKey } : fieldNameOf(node);
-    if (name === undefined) continue;
+    const written = atKey ? { name: String(last), shown: String(last), atKey } : fieldNameOf(node);
+    if (written === undefined) continue;
+    const name = said === undefined ? written : { ...written, name: said, shown: said };
     const path = placed([...at]);
     const isOpen = hasTemplate(node);
     const found = fields.anyField(name, path, apps, {

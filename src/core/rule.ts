@@ -147,6 +147,8 @@ export interface StepRead {
   readonly app?: string | undefined;
   /** Where it is named in the options: a key of a map (`['match', 'status']`), or an element of a list (`['copy', 0]`). */
   readonly at: readonly (string | number)[];
+  /** The field, where what stands there is not its name alone: `value` of `-value`. */
+  readonly name?: string | undefined;
   /** What stands under that key is a value of the field. */
   readonly compared?: boolean | undefined;
   /** Types of fields that won't do, and why: `can't be copied`. */

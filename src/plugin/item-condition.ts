@@ -5,7 +5,13 @@ import type { PodioEvent } from '../core/event.ts';
 import type { Item } from '../core/podio.ts';
 import { certainTests } from '../language/condition/certain.ts';
 import { judge } from '../language/condition/judge.ts';
-import { type Condition, type Operand, parseCondition, testsIn } from '../language/condition/parse.ts';
+import {
+  type Condition,
+  fieldsFilledIn,
+  type Operand,
+  parseCondition,
+  testsIn,
+} from '../language/condition/parse.ts';
 import type { View } from '../language/names.ts';
 import { surroundings, within } from '../language/surroundings.ts';
 import { makeView, type ViewWorld } from './view.ts';
@@ -26,27 +32,33 @@ export interface ItemTest {
   holds(item: Item): Promise<boolean>;
 }
 
-/** An option that is a condition. What is wrong with it is a problem of the config with its place. */
+/**
+ * An option that is a condition. What is wrong with it is a problem of the config with its place; its fields are looked up in
+ * the catalog, in the app that the plugin's `appOption()` names.
+ */
 export const itemConditionOption = (): ZodType<ItemCondition> =>
-  z.unknown().transform((written, context): ItemCondition => {
-    const complain = (path: readonly (string | number)[], message: string) =>
-      context.issues.push({ code: 'custom', message, path: [...path], input: written });
-    // These items are of an app of their own: what is known of the rule's says nothing of them.
-    const known = { ...surroundings(), fieldProblem: () => undefined };
-    const condition = within(known, () =>
-      parseCondition(written, ({ path, message, hint }) =>
-        complain(path, hint === undefined ? message : `${message}. ${hint}`),
-      ),
-    );
-    for (const { path } of condition ? testsIn(condition) : []) {
-      if (path[0] !== 'item' && path[0] !== 'fields')
-        complain(
-          [path.join('.')],
-          `only \`item\` and \`fields\` can be asked of an item, not \`${path[0]}\``,
-        );
-    }
-    return { bind: (view, aliases = {}) => bind(condition ?? NOTHING, view, aliases) };
-  });
+  z.unknown().transform(readItemCondition).meta({ format: 'item-condition' });
+
+function readItemCondition(written: unknown, context: z.RefinementCtx): ItemCondition {
+  const complain = (path: readonly (string | number)[], message: string) =>
+    context.issues.push({ code: 'custom', message, path: [...path], input: written });
+  // These items are of an app of their own: what is known of the rule's says nothing of them, and all of its templates.
+  const known = { ...surroundings(), fieldProblem: () => undefined };
+  const condition = within(known, () =>
+    parseCondition(written, ({ path, message, hint }) =>
+      complain(path, hint === undefined ? message : `${message}. ${hint}`),
+    ),
+  );
+  for (const field of condition ? fieldsFilledIn(condition) : []) {
+    const problem = surroundings().fieldProblem(field);
+    if (problem) complain([], problem.message);
+  }
+  for (const { path } of condition ? testsIn(condition) : []) {
+    if (path[0] !== 'item' && path[0] !== 'fields')
+      complain([path.join('.')], `only \`item\` and \`fields\` can be asked of an item, not \`${path[0]}\``);
+  }
+  return { bind: (view, aliases = {}) => bind(condition ?? NOTHING, view, aliases) };
+}
 
 const NOTHING: Condition = { kind: 'all', of: [] };
 

@@ -479,14 +479,21 @@ export function namesIn(condition: Condition): ReadonlySet<string> {
 
 /** Every field that a condition names, also in the templates of what is compared with. */
 export function fieldsIn(condition: Condition): readonly string[] {
-  const fields = new Set<string>();
-  for (const { path, tests } of testsIn(condition)) {
+  const fields = new Set(fieldsFilledIn(condition));
+  for (const { path } of testsIn(condition)) {
     const [root, name] = path;
     if ((root === 'fields' || root === 'changes') && name !== undefined) fields.add(name);
-    for (const { operand } of tests)
-      for (const template of templatesIn(operand)) for (const field of template.fields) fields.add(field);
   }
   return [...fields];
+}
+
+/** Fields that the templates of what is compared with name. */
+export function fieldsFilledIn(condition: Condition): ReadonlySet<string> {
+  const fields = new Set<string>();
+  for (const { tests } of testsIn(condition))
+    for (const { operand } of tests)
+      for (const template of templatesIn(operand)) for (const field of template.fields) fields.add(field);
+  return fields;
 }
 
 function* templatesIn({ template, parts = [] }: Operand): Generator<Template> {

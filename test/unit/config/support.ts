@@ -2,6 +2,7 @@ import { definePlugin, z } from 'podiod/plugin';
 import fieldChangeFilter from '../../../plugins/field-change-filter/index.ts';
 import fileLogger from '../../../plugins/file-logger/index.ts';
 import httpRequest from '../../../plugins/http-request/index.ts';
+import podioFind from '../../../plugins/podio-find/index.ts';
 import podioItem from '../../../plugins/podio-item/index.ts';
 import slackNotifier from '../../../plugins/slack-notifier/index.ts';
 import split from '../../../plugins/split/index.ts';
@@ -38,6 +39,7 @@ const known = new Map<string, PluginInfo>([
   ['field-change-filter', fieldChangeFilter],
   ['file-logger', fileLogger],
   ['slack-notifier', slackNotifier],
+  ['podio-find', podioFind],
   ['podio-item', podioItem],
   ['http-request', httpRequest],
   ['split', split],
