@@ -20,6 +20,7 @@ import {
   testsIn,
 } from '../language/condition/parse.ts';
 import { isRelative } from '../language/moment.ts';
+import { hasTemplate } from '../language/template.ts';
 import { type Context, complain } from './context.ts';
 import type { FieldCheck } from './field-check.ts';
 import { nameOf, orderProblem, typeOf, valueProblem } from './field-values.ts';
@@ -254,8 +255,8 @@ const ORDERED = new Set(['number', 'money', 'progress', 'duration', 'date', 'cal
 const hasNoOrder = ({ type, returnType }: CatalogField): boolean =>
   type === 'calculation' ? returnType === 'text' : !ORDERED.has(type);
 
-/** What a template comes to is not known yet. */
-const isFixed = ({ value, template, parts }: Operand): boolean =>
-  template === undefined &&
+/** What a template comes to is not known yet, nor what a wrong one is to be. */
+const isFixed = ({ value, parts }: Operand): boolean =>
   parts === undefined &&
+  !(typeof value === 'string' && hasTemplate(value)) &&
   (typeof value !== 'object' || value === null || isMoney(value));

@@ -4,7 +4,7 @@ import type { ZodType } from 'zod';
 import type * as core from 'zod/v4/core';
 import type { StepRead, StepWrite } from '../core/rule.ts';
 import { didYouMean, suggestion } from '../core/suggest.ts';
-import { within } from '../language/surroundings.ts';
+import { type Surroundings, within } from '../language/surroundings.ts';
 import { check } from './check.ts';
 import { checkItemCondition } from './conditions.ts';
 import { type Context, complain, namesOf } from './context.ts';
@@ -23,7 +23,7 @@ import {
 } from './node.ts';
 import { checkRead, hasOptions, hasTemplate } from './read-fields.ts';
 import { PluginUseSchema } from './schema.ts';
-import { checkTemplateFields } from './template-fields.ts';
+import { checkTemplateData, checkTemplateFields } from './template-fields.ts';
 
 /** A plugin as the config needs to know it. */
 export interface PluginInfo {
@@ -162,6 +162,8 @@ export async function checkOptions(
   apps: readonly string[] = [],
   /** What templates may name beside the usual: what a step before calls its elements. */
   names: ReadonlySet<string> = NO_NAMES,
+  /** What is wrong with a name in `data`; left out: nothing is known of the steps before. */
+  dataProblem?: Surroundings['dataProblem'],
 ): Promise<CheckedOptions | undefined> {
   const paths = new Map<string, Path>();
   const merged = new Map<string, MapEntry>();
@@ -184,11 +186,16 @@ export async function checkOptions(
   };
   const result = { failed: false };
   const mentioned = new Set<string>();
+  const data = new Set<string>();
   const known = {
     names,
     // Looked up below, where its place can be told.
     fieldProblem: (name: string) => {
       mentioned.add(name);
+      return undefined;
+    },
+    dataProblem: (name: string) => {
+      data.add(name);
       return undefined;
     },
   };
@@ -212,6 +219,8 @@ export async function checkOptions(
   checkConditions(context, plugin.options, options, by.rule, key => [...(paths.get(key) ?? path), key]);
   const placed = ([key = '', ...rest]: Path): Path => [...(paths.get(String(key)) ?? path), key, ...rest];
   checkTemplateFields(context.fields, mentioned, options, apps, { rule: by.rule, values: [] }, placed);
+  // What stands in `plugins` is for several rules, and may ask whether a step of this one was there.
+  if (own && dataProblem) checkTemplateData(context, data, own, dataProblem, placed);
   if (result.failed || !named || hasUnknown(options)) return undefined;
   const writes = writesOf(plugin, toPlain(options));
   const reads = readsOf(plugin, toPlain(options));

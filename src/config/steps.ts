@@ -159,7 +159,7 @@ async function resolveStep(
     const resolved = await plugins.find(node.value, path, node.text);
     const options =
       resolved &&
-      (await checkOptions(context, resolved, undefined, [...path, node.value], false, apps, known));
+      (await checkOptions(context, resolved, undefined, [...path, node.value], false, apps, known, adds));
     if (!options) return undefined;
     return {
       id: undefined,
@@ -216,7 +216,7 @@ async function resolveStep(
     );
     return undefined;
   }
-  const options = await checkOptions(context, resolved, own, [...path, plugin], false, apps, known);
+  const options = await checkOptions(context, resolved, own, [...path, plugin], false, apps, known, adds);
   if (!options || !head || (whenNode && !when)) return undefined;
   return {
     id: head.id,

@@ -1,5 +1,7 @@
-/** Fields that the templates of a step name: looked up like those that stand by themselves, each at its place in the text. */
+/** What the templates of a step name, each at its place in the text: fields are looked up like those that stand by themselves. */
 import type { Place } from '../core/diagnostic.ts';
+import type { Surroundings } from '../language/surroundings.ts';
+import { type Context, complain } from './context.ts';
 import type { FieldCheck, UsedBy } from './field-check.ts';
 import type { ConfigNode, Path, ScalarNode } from './node.ts';
 
@@ -13,18 +15,36 @@ export function checkTemplateFields(
   placed: (path: Path) => Path,
 ): void {
   if (apps.length === 0) return;
-  const texts = [...textsIn(options, [])];
   for (const name of names) {
-    const named = texts.flatMap(({ node, path }) => {
-      const at = findField(node.text, name);
-      return at === undefined ? [] : [{ path, place: placeIn(node, at, name.length) }];
-    });
+    const named = namedIn(options, ['fields', 'changes'], name);
     // Named in a way of its own: any of the texts will do.
-    const found =
-      named.length > 0 ? named : texts.slice(0, 1).map(({ path }) => ({ path, place: undefined }));
-    for (const { path, place } of found)
+    const texts = [...textsIn(options, [])].slice(0, 1).map(({ path }) => ({ path, place: undefined }));
+    for (const { path, place } of named.length > 0 ? named : texts)
       fields.anyField({ name, shown: name, place }, placed(path), apps, by);
   }
+}
+
+/** Each of `names` in `data` that no step before has added, in each text that names it. */
+export function checkTemplateData(
+  context: Context,
+  names: ReadonlySet<string>,
+  options: ConfigNode,
+  dataProblem: NonNullable<Surroundings['dataProblem']>,
+  placed: (path: Path) => Path,
+): void {
+  for (const name of names) {
+    const problem = dataProblem(name);
+    for (const { path, place } of problem ? namedIn(options, ['data'], name) : [])
+      complain(context, 'CONFIG_VALUE', placed(path), problem?.message ?? '', { hint: problem?.hint, place });
+  }
+}
+
+/** The texts under a node that name `root.name`, and where in them it stands. */
+function namedIn(node: ConfigNode, roots: readonly string[], name: string) {
+  return [...textsIn(node, [])].flatMap(({ node: text, path }) => {
+    const at = findName(text.text, roots, name);
+    return at === undefined ? [] : [{ path, place: placeIn(text, at, name.length) }];
+  });
 }
 
 function* textsIn(node: ConfigNode, path: Path): Generator<{ node: ScalarNode; path: Path }> {
@@ -34,11 +54,11 @@ function* textsIn(node: ConfigNode, path: Path): Generator<{ node: ScalarNode; p
   if (node.kind === 'map') for (const [key, { value }] of node.entries) yield* textsIn(value, [...path, key]);
 }
 
-/** Where the name begins in `fields.NAME`, `changes.NAME` or `fields["NAME"]`. */
-function findField(text: string, name: string): number | undefined {
+/** Where the name begins in `fields.NAME` or `fields["NAME"]`, whatever the root. */
+function findName(text: string, roots: readonly string[], name: string): number | undefined {
   const literal = name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-  const found = new RegExp(`\\b(?:fields|changes)(?:\\.|\\[["'])(${literal})(?![\\w-])`, 'd').exec(text);
-  return found?.indices?.[1]?.[0];
+  const pattern = `(?<![\\w.])(?:${roots.join('|')})(?:\\.|\\[["'])(${literal})(?![\\w-])`;
+  return new RegExp(pattern, 'd').exec(text)?.indices?.[1]?.[0];
 }
 
 /** Undefined where the text is written otherwise in the file than it reads: then all of it is the place. */

@@ -44,7 +44,7 @@ const wrong = (message: string, hint?: string, cause?: unknown) =>
 
 /**
  * Compiles a Liquid template. Throws a PodiodError PLUGIN_OPTIONS that says where, for wrong syntax, an unknown filter, an
- * unknown variable, and a field that is known not to be there. Where nothing is known of the fields, one that an item does
+ * unknown variable, and a field or a step's data that is known not to be there. Where nothing is known of the fields, one that an item does
  * not have renders empty, since Podio leaves out the empty ones.
  */
 export function compileTemplate(text: string, options: TemplateOptions = {}): Template {
@@ -67,8 +67,8 @@ export function compileTemplate(text: string, options: TemplateOptions = {}): Te
 
   const parsed = parse(engine, text);
   const segments = engine.globalVariableSegmentsSync(parsed, { partials: false });
-  const { names, others, fields } = mentioned(segments);
-  const { names: known, fieldProblem } = surroundings();
+  const { names, others, fields, data } = mentioned(segments);
+  const { names: known, fieldProblem, dataProblem } = surroundings();
   const stranger = others.find(name => !known.has(name));
   if (stranger !== undefined) {
     throw wrong(
@@ -78,6 +78,10 @@ export function compileTemplate(text: string, options: TemplateOptions = {}): Te
   }
   for (const field of fields) {
     const problem = fieldProblem(field);
+    if (problem !== undefined) throw wrong(problem.message, problem.hint);
+  }
+  for (const name of data) {
+    const problem = dataProblem?.(name);
     if (problem !== undefined) throw wrong(problem.message, problem.hint);
   }
   const expression = soleExpression(parsed, text);
@@ -169,6 +173,7 @@ function mentioned(segments: readonly (readonly unknown[])[]) {
   const names = new Set<Name>();
   const others = new Set<string>();
   const fields = new Set<string>();
+  const data = new Set<string>();
   for (const [root, second] of segments) {
     const name = String(root);
     if (!isName(name)) others.add(name);
@@ -176,9 +181,10 @@ function mentioned(segments: readonly (readonly unknown[])[]) {
       names.add(name);
       const isField = (name === 'fields' || name === 'changes') && typeof second === 'string';
       if (isField && !OF_LIQUID.has(second)) fields.add(second);
+      if (name === 'data' && typeof second === 'string' && !OF_LIQUID.has(second)) data.add(second);
     }
   }
-  return { names: [...names], others: [...others], fields: [...fields] };
+  return { names: [...names], others: [...others], fields: [...fields], data: [...data] };
 }
 
 /** What Liquid reads of anything. */

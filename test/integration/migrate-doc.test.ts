@@ -39,7 +39,9 @@ describe('docs/migrate.md', () => {
     it(`says ${piece.slice(0, 60)} for ${there}`, async () => {
       const written = parse(piece) as object;
       const rule = { on: { app: 'leads', events: 'item.update' }, steps: ['audit'] };
-      if (Array.isArray(written)) Object.assign(rule, { steps: written });
+      // What one row finds the other splits.
+      if (Array.isArray(written))
+        Object.assign(rule, { steps: [{ 'podio-find': { app: 'deals' } }, ...written] });
       else if ('when' in written) Object.assign(rule, { steps: [{ audit: {}, ...written }] });
       else Object.assign(rule, written);
       expect(await problemsOf(rule)).to.deep.equal([]);
