@@ -519,7 +519,8 @@ describe('missed changes', () => {
       await scene.untilTold(item, 1);
       await scene.recovery?.start();
       await scene.swept();
-      expect((await scene.told(item)).toSorted()).to.deep.equal(['update 1*', 'update 2*', 'update 3']);
+      // What is delivered meanwhile is let through: only the look tells that it jumps.
+      expect(await scene.told(item)).to.deep.equal(['update 3', 'update 1*', 'update 2*']);
     });
 
     it('cost one call for each page, whatever their times, and however they change meanwhile', async () => {
@@ -608,7 +609,7 @@ describe('missed changes', () => {
       scene.edit(item);
       await scene.untilTold(item, 1);
       scene.tick(10);
-      expect(await scene.untilTold(item, 2)).to.have.members(['update 1*', 'update 2']);
+      expect(await scene.untilTold(item, 2)).to.deep.equal(['update 2', 'update 1*']);
     });
 
     it('are looked for again after a look that failed', async () => {
@@ -692,7 +693,7 @@ describe('missed changes', () => {
     for (const item of items) {
       const told = (await scene.told(item)).map(line => Number.parseInt(line.split(' ')[1] ?? '', 10));
       const all = Array.from({ length: scene.world.show(item).revision + 1 }, (_, n) => n);
-      expect(told.toSorted((a, b) => a - b)).to.deep.equal(all);
+      expect(told).to.deep.equal(all);
     }
     const [status] = await scene.store.gaps.completeness();
     expect(status?.open).to.equal(0);
