@@ -202,6 +202,44 @@ if (process.platform === 'linux') {
   });
 }
 
+// The shim comes by LD_PRELOAD.
+if (process.platform === 'linux') {
+  describe('a daemon whose disk hangs', () => {
+    it('answers no delivery before it is on disk, everything else at once, and what has waited together', async () => {
+      using folder = temporaryFolder();
+      const site = await makeSite({ rules: RULES });
+      const faults = makeFaults(compileFaults(folder.path), folder.path, site.dataDir);
+      const daemon = site.run({ env: faults.env });
+      await daemon.ready();
+      expect(await comment(site, 1)).to.equal(200);
+      await site.untilRun(1, 'everything');
+
+      const before = faults.flushes();
+      faults.hold(true);
+      const answers: number[] = [];
+      const sent = Array.from({ length: 40 }, async (_, n) => answers.push(await comment(site, n + 2)));
+      await until(() => faults.flushes() > before, 'a flush to begin');
+      const { admin } = await daemon.runFile();
+      expect((await fetch(`http://${admin.host}:${admin.port}/healthz`)).status).to.equal(200);
+      for (const path of ['/api/status', '/api/rules', '/api/hooks', '/metrics']) {
+        expect((await daemon.admin(path)).status, path).to.equal(200);
+      }
+      expect((await site.journal()).map(({ id }) => id)).to.deep.equal(['comment.create:1']);
+      expect(answers).to.deep.equal([]);
+
+      const held = faults.flushes();
+      faults.hold(false);
+      await Promise.all(sent);
+      const flushed = faults.flushes() - held;
+      expect(answers).to.deep.equal(Array<number>(40).fill(200));
+      expect(flushed).to.be.lessThan(20);
+      await site.untilRun(41, 'everything');
+      expect(await daemon.end('SIGTERM')).to.equal(0);
+      faults.close();
+    }).timeout(60_000);
+  });
+}
+
 describe('a damaged database', () => {
   /** Overwrites everything but the header. */
   const damage = (path: string): Buffer => {

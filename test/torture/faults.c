@@ -33,6 +33,8 @@ struct control {
   int64_t die_in;            /* the so-manieth write or flush of the database or its log is the last; 0: none */
   int64_t failed;            /* calls that were made to fail */
   int64_t died;              /* deaths in a write or flush */
+  volatile int64_t hold;     /* flushes of the database or its log do not end while this is not 0 */
+  int64_t flushes;           /* of the database or its log, begun */
 };
 
 static struct control *control;
@@ -169,14 +171,20 @@ int ftruncate(int fd, off_t size) { CHECKED_TRUNCATE(real_ftruncate(fd, size)) }
 
 int ftruncate64(int fd, off64_t size) { CHECKED_TRUNCATE(real_ftruncate64(fd, size)) }
 
+static void wait_ms(int64_t ms) {
+  struct timespec time = {ms / 1000, (ms % 1000) * 1000000L};
+  nanosleep(&time, NULL);
+}
+
 static int flush(int fd, int (*real)(int)) {
-  if (!control || (control->flush_ms == 0 && !is_armed(FLUSHES))) return real(fd);
+  if (!control) return real(fd);
   char buffer[4096];
   const char *path = sick(fd, buffer, sizeof buffer);
-  if (path && control->flush_ms > 0) {
-    struct timespec more = {control->flush_ms / 1000, (control->flush_ms % 1000) * 1000000L};
-    nanosleep(&more, NULL);
+  if (path && is_database(path)) {
+    __atomic_add_fetch(&control->flushes, 1, __ATOMIC_RELAXED);
+    while (control->hold != 0) wait_ms(1);
   }
+  if (path && control->flush_ms > 0) wait_ms(control->flush_ms);
   if (is_last(path)) die();
   if (fails(path, FLUSHES)) return -1;
   return real(fd);

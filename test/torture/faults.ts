@@ -22,6 +22,10 @@ export interface Faults {
   disk(sickness: Sickness | undefined): void;
   /** Flushes take so much longer. */
   flush(ms: number): void;
+  /** Flushes of the database begin and do not end, until this is taken back. */
+  hold(on: boolean): void;
+  /** Flushes of the database that were begun so far. */
+  flushes(): number;
   /** The wall clock is off by so much. */
   clock(ms: number): void;
   /** The process dies in the so-manieth write or flush of its database from now on; 0: it does not. */
@@ -34,7 +38,18 @@ export interface Faults {
 }
 
 /** Places in struct control, in 64-bit numbers. */
-const AT = { error: 0, calls: 1, permille: 2, flush: 3, clock: 4, dieIn: 5, failed: 6, died: 7 } as const;
+const AT = {
+  error: 0,
+  calls: 1,
+  permille: 2,
+  flush: 3,
+  clock: 4,
+  dieIn: 5,
+  failed: 6,
+  died: 7,
+  hold: 8,
+  flushes: 9,
+} as const;
 const BYTES = 8;
 
 /** Compiles the shim. Throws what to install where there is no compiler. */
@@ -86,6 +101,8 @@ export function makeFaults(shim: string, folder: string, sickFolder: string): Fa
       put('error', ERRNO[sickness.error]);
     },
     flush: ms => put('flush', ms),
+    hold: on => put('hold', on ? 1 : 0),
+    flushes: () => get('flushes'),
     clock: ms => put('clock', ms),
     dieIn: calls => put('dieIn', calls),
     failed: () => get('failed'),
