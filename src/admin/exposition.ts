@@ -27,6 +27,7 @@ export function makeExposition({ tallies, times }: Counted): (facts: StatusFacts
     [],
   );
 
+  const waiting = gauge('podiod_events_waiting', 'Events that have come in and are not on disk yet.', []);
   const ready = gauge('podiod_ready', '1 when /readyz says so, else 0.', []);
   const running = gauge(
     'podiod_rule_running',
@@ -112,6 +113,7 @@ export function makeExposition({ tallies, times }: Counted): (facts: StatusFacts
     for (const budget of facts.budgets) setRemaining(budget);
     for (const [status, count] of Object.entries(statusOf(facts).hooks)) hooks.set({ status }, count);
     degraded.set(facts.readiness.degraded.length);
+    waiting.set(facts.waiting);
     ready.set(facts.readiness.ready ? 1 : 0);
     for (const { plugin, state, pausedSince } of facts.breakers) {
       open.set({ plugin }, state === 'open' ? 1 : 0);

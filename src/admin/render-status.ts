@@ -71,14 +71,15 @@ export function renderStatus(
 }
 
 function head(status: Status, width: number, paint: Paint): string[] {
-  const { ingress, admin } = status;
+  const { ingress, admin, journal } = status;
   const state = status.ready ? paint('green', 'ready') : paint('yellow', 'not ready');
   return [
     `podiod ${status.version}, process ${status.pid}, up ${showDuration(status.uptimeMs)}, ${state}`,
     ...status.reasons.map(reason => indented(reason, width, text => paint('yellow', text))),
     `${paint('dim', 'public ')} ${clip(plain(status.publicUrl), width - 8)}`,
     `${paint('dim', 'ingress')} ${ingress.host}:${ingress.port}   ${paint('dim', 'admin')} ${admin.host}:${admin.port}   ` +
-      `${paint('dim', 'journal')} ${status.journal.head} events`,
+      `${paint('dim', 'journal')} ${journal.head} events`,
+    ...(journal.waiting > 0 ? [paint('yellow', `  ${journal.waiting} more wait for the disk`)] : []),
   ];
 }
 

@@ -138,7 +138,8 @@ export interface Status {
   readonly publicUrl: string;
   readonly ingress: Address;
   readonly admin: Address;
-  readonly journal: { readonly head: number };
+  /** `waiting`: events that have come in and are not on disk yet. */
+  readonly journal: { readonly head: number; readonly waiting: number };
   readonly retention: KeptStatus;
   readonly rules: readonly RuleStatus[];
   /** Every plugin that a rule uses, and whether it is held back since it keeps failing. */
@@ -201,6 +202,8 @@ export interface StatusFacts {
   readonly ingress: Address;
   readonly admin: Address;
   readonly head: number;
+  /** Events that have come in and are not on disk yet. */
+  readonly waiting: number;
   /** Bytes left where dataDir is; undefined where the system does not tell. */
   readonly diskFree: number | undefined;
   readonly retention: RetentionStatus;
@@ -242,7 +245,7 @@ export function statusOf(facts: StatusFacts): Status {
     publicUrl: facts.publicUrl,
     ingress: facts.ingress,
     admin: facts.admin,
-    journal: { head: facts.head },
+    journal: { head: facts.head, waiting: facts.waiting },
     retention: keptOf(facts.retention),
     rules: rulesOf(facts),
     plugins: facts.breakers,

@@ -142,6 +142,7 @@ async function factsOf(
     ingress: front.ingress.address,
     admin,
     head: store.journal.head(),
+    waiting: front.waiting(),
     diskFree: await freeBytes(live.config.dataDir),
     retention: await retention.status(),
     lanes: await store.lanes.status(),

@@ -102,6 +102,8 @@ export interface Front {
   readonly ingress: HttpServer;
   /** Why events can't be taken in now; undefined while they can. */
   readonly outage: () => string | undefined;
+  /** Events that have come in and are not on disk yet. */
+  readonly waiting: () => number;
   readonly reconciler: Reconciler;
   readonly recovery: Recovery;
   readonly publicUrl: () => string;
@@ -136,7 +138,7 @@ export async function openFront(
     random: Math.random,
     podioAheadMs: podio.clock.aheadMs,
   });
-  const { listen, outage } = makeIngress({
+  const { listen, outage, waiting } = makeIngress({
     path: server.path,
     secrets: secrets.all,
     journal: store.journal,
@@ -182,5 +184,5 @@ export async function openFront(
   closing.defer('the reconciler', () => reconciler.stop());
   closing.defer('the search for missed changes', () => recovery.stop());
   const handshake = (hook: HookPlace) => shakeHands({ podio, identities, verifier, clock }, hook);
-  return { ingress, outage, reconciler, recovery, publicUrl, handshake };
+  return { ingress, outage, waiting, reconciler, recovery, publicUrl, handshake };
 }

@@ -44,6 +44,8 @@ export interface IngressOptions
 export interface Ingress {
   /** Why events are answered 503 now; undefined while they are taken in. */
   outage(): string | undefined;
+  /** Events that are not on disk yet; `maxWaiting` at most. */
+  waiting(): number;
   /** Rejects with INGRESS_PORT when the address can't be had. */
   listen(at: ListenAt): Promise<HttpServer>;
 }
@@ -68,7 +70,8 @@ export function makeIngress(options: IngressOptions): Ingress {
     trustProxy: options.trustProxy ?? false,
     now: clock.monotonic,
   });
-  const take = makeIntake({ ...options, maxInHand: options.maxInHand ?? MAX_IN_HAND, makeId, outage, log });
+  const maxInHand = options.maxInHand ?? MAX_IN_HAND;
+  const { take, waiting } = makeIntake({ ...options, maxInHand, makeId, outage, log });
 
   /** A key that was seen before costs nothing: whoever has one is no stranger, however busy his address is. */
   const hookAt = (path: string, request: Caller): HookPath | undefined =>
@@ -135,6 +138,7 @@ export function makeIngress(options: IngressOptions): Ingress {
 
   return {
     outage: outage.reason,
+    waiting,
     async listen(at) {
       const server = await listen(handle, at, {
         name: 'server',

@@ -72,7 +72,10 @@ const unavailable = (cause?: unknown): IngressError =>
     cause,
   });
 
-export function makeIntake(options: IntakeOptions): Intake {
+export function makeIntake(options: IntakeOptions): {
+  readonly take: Intake;
+  readonly waiting: () => number;
+} {
   const { journal, maxBody, maxWaiting, maxInHand, makeId, outage, log, metrics, clock } = options;
   let waiting = 0;
   /** Bytes of bodies that are being read or written. */
@@ -195,5 +198,5 @@ export function makeIntake(options: IntakeOptions): Intake {
     answer(error);
   };
 
-  return take;
+  return { take, waiting: () => waiting };
 }

@@ -79,7 +79,7 @@ describe('ingress', () => {
     const counted: string[] = [];
     const verified: unknown[] = [];
     let secrets: Secrets = [SECRET];
-    const server = await makeIngress({
+    const ingress = makeIngress({
       path: '/podio',
       secrets: () => secrets,
       journal: memory.journal,
@@ -96,12 +96,14 @@ describe('ingress', () => {
         apiCalled: () => {},
       },
       ...options,
-    }).listen({ host: '127.0.0.1', port: 0 });
+    });
+    const server = await ingress.listen({ host: '127.0.0.1', port: 0 });
     running.push(server);
     const { port } = server.address;
     return {
       ...memory,
       server,
+      waiting: ingress.waiting,
       port,
       lines,
       counted,
@@ -550,7 +552,8 @@ describe('ingress', () => {
     });
 
     it('too much is waiting, and what waits is still answered', async () => {
-      const { port, deliver, hold, asked, lines } = await start({ maxWaiting: 2 });
+      const { port, deliver, hold, asked, lines, waiting: count } = await start({ maxWaiting: 2 });
+      expect(count()).to.equal(0);
       const release = hold();
       const waiting = [await rawConnection(port), await rawConnection(port)];
       waiting.forEach((connection, n) => {
@@ -558,12 +561,14 @@ describe('ingress', () => {
       });
       await until(() => asked() === 2, 'two to be waiting');
       expect((await deliver(update(9))).status).to.equal(503);
+      expect(count()).to.equal(2);
       release();
       for (const connection of waiting) {
         expect((await connection.answer()).status).to.equal(200);
         connection.socket.destroy();
       }
       expect((await deliver(update(9))).status).to.equal(200);
+      expect(count()).to.equal(0);
       expect(lines.filter(({ level }) => level === 'error')).to.have.length(1);
     });
   });

@@ -13,6 +13,7 @@ export function makeFacts(but: Partial<StatusFacts> = {}): StatusFacts {
     ingress: { host: '127.0.0.1', port: 8080 },
     admin: { host: '127.0.0.1', port: 8081 },
     head: 1234,
+    waiting: 0,
     diskFree: 5_000_000_000,
     retention: {
       eventsMs: 90 * 86_400_000,

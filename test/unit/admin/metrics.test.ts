@@ -19,7 +19,7 @@ describe('makeMetrics', () => {
     metrics.delivered('won-leads', 'dropped', true);
     metrics.apiCalled('items.get', 200);
     metrics.apiCalled('items.get', 0);
-    const text = await metrics.text(makeFacts());
+    const text = await metrics.text(makeFacts({ waiting: 7 }));
     expect(linesOf(text)).to.include.members([
       'podiod_events_received_total{type="item.update"} 2',
       'podiod_events_received_total{type="item.create"} 1',
@@ -44,6 +44,7 @@ describe('makeMetrics', () => {
       'podiod_hooks{status="inactive"} 1',
       'podiod_hooks{status="missing"} 1',
       'podiod_refs_degraded 0',
+      'podiod_events_waiting 7',
       'podiod_ready 1',
       'podiod_rule_running{rule="won-leads"} 1',
       'podiod_rule_running{rule="morning"} 0',

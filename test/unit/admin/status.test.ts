@@ -81,6 +81,12 @@ describe('renderStatus', () => {
   const render = (width: number, colours = false, facts = troubled) =>
     renderStatus(statusOf(facts), { width, colours, now: facts.now });
 
+  it('says what waits for the disk, while something does', () => {
+    expect(render(80, false, makeFacts({ waiting: 9000 })).split('\n')[3]).to.equal(
+      '  9000 more wait for the disk',
+    );
+  });
+
   it('reads well at 80 columns', () => {
     expect(render(80, false, makeFacts()).split('\n')).to.deep.equal([
       'podiod 1.2.3, process 4711, up 1d 1h, ready',
