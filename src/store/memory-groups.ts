@@ -50,10 +50,17 @@ export class MemoryGroups {
 
   /** The rule's lane has another owner now. */
   takenOver(rule: string): void {
+    const { admitted } = this.#data;
+    const now = this.#world.now();
+    // Begun by a clock that was ahead: else it would count until that time has come.
+    admitted.set(
+      rule,
+      (admitted.get(rule) ?? []).map(at => Math.min(at, now)),
+    );
     for (const stored of this.#all(rule)) {
       if (stored.place !== undefined) continue;
       this.#data.groups.delete(stored);
-      this.#data.groups.add({ ...stored, group: takenOver(stored.group, this.#world.now()) });
+      this.#data.groups.add({ ...stored, group: takenOver(stored.group, now) });
     }
   }
 
@@ -146,7 +153,7 @@ export class MemoryGroups {
   admit(rule: string, { max, perMs }: { max: number; perMs: number }): number {
     const now = this.#world.now();
     const recent = (this.#data.admitted.get(rule) ?? []).filter(at => at > now - perMs);
-    if (recent.length >= max) return Math.min(Math.max((recent[0] ?? now) + perMs - now, 1), perMs);
+    if (recent.length >= max) return Math.max((recent[0] ?? now) + perMs - now, 1);
     this.#data.admitted.set(rule, [...recent, now]);
     return 0;
   }

@@ -450,5 +450,22 @@ for (const { name, make } of WORLDS) {
       expect([await ask(again, taken), await ask(again, taken)]).to.deep.equal([0, 0]);
       expect(await ask(again, taken)).to.equal(1000);
     });
+
+    it('runs that began while the clock was a year ahead hold others back no longer than any', async () => {
+      const YEAR = 365 * 86_400_000;
+      await using world = make();
+      const store = await world.open();
+      const throttle = { max: 2, perMs: 1000 };
+      world.clock.jump(YEAR);
+      const lease = await take(store);
+      await store.lanes.admit(lease, throttle);
+      await store.lanes.admit(lease, throttle);
+      world.clock.jump(-YEAR);
+      const again = await reopen(world, store);
+      const taken = await take(again);
+      expect(await again.lanes.admit(taken, throttle)).to.equal(1000);
+      await world.clock.advance(1000);
+      expect(await again.lanes.admit(taken, throttle)).to.equal(0);
+    });
   });
 }

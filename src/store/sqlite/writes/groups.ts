@@ -67,6 +67,7 @@ export function makeGroupWrites(db: DatabaseSync): GroupWrites {
   const deleteGroup = db.prepare('DELETE FROM gathering WHERE id = ?');
   const deleteOld = db.prepare('DELETE FROM admitted WHERE rule = ? AND at <= ?');
   const countAdmitted = db.prepare('SELECT count(*) AS n, min(at) AS first FROM admitted WHERE rule = ?');
+  const bringBack = db.prepare('UPDATE admitted SET at = ?2 WHERE rule = ?1 AND at > ?2');
   const insertAdmitted = db.prepare('INSERT INTO admitted (rule, at) VALUES (?, ?)');
   const present = makePresence(db, 'gathering');
 
@@ -94,6 +95,8 @@ export function makeGroupWrites(db: DatabaseSync): GroupWrites {
   return {
     takenOver(rule, at) {
       for (const row of selectAhead.all(rule, at)) update(Number(row.id), takenOver(groupOf(row), at));
+      // Begun by a clock that was ahead: else it would count until that time has come.
+      bringBack.run(rule, at);
     },
 
     add(rule, seq, gathering, judged, at) {
@@ -144,10 +147,7 @@ export function makeGroupWrites(db: DatabaseSync): GroupWrites {
     admit(rule, { max, perMs }, at) {
       deleteOld.run(rule, at - perMs);
       const row = countAdmitted.get(rule);
-      if (Number(row?.n) >= max) {
-        // Of a clock that was ahead before: it is never waited for longer than anyone asked.
-        return Math.min(Math.max(Number(row?.first) + perMs - at, 1), perMs);
-      }
+      if (Number(row?.n) >= max) return Math.max(Number(row?.first) + perMs - at, 1);
       insertAdmitted.run(rule, at);
       return 0;
     },
