@@ -53,6 +53,9 @@ export interface Revision {
   readonly created_via?: { readonly id: number; readonly name?: string; readonly [key: string]: unknown };
 }
 
+/** Podio's own pages are the client with this id; every API key has another one. */
+export const PODIO_ITSELF = 1;
+
 /** Section 13. */
 export interface App {
   readonly app_id: number;

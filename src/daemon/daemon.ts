@@ -344,6 +344,7 @@ function makeRuleWorld(
     own: new OwnWrites({
       gaps: store.gaps,
       own: store.own,
+      head: store.journal.head(),
       names,
       isFollowed: app => live.config.rules.some(({ triggers }) => appsOf(triggers).includes(app)),
       wrote,

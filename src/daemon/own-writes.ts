@@ -20,6 +20,8 @@ import type { Gaps, OwnChanges } from '../store/contract.ts';
 export interface OwnWritesDeps {
   readonly gaps: Pick<Gaps, 'own' | 'ledger'>;
   readonly own: OwnChanges;
+  /** The journal's head at the start. */
+  readonly head: number;
   readonly names: Pick<Names, 'app'>;
   /** Whether any rule hears of this app's items, by its name in the config. */
   readonly isFollowed: (app: string) => boolean;
@@ -51,6 +53,8 @@ export class OwnWrites implements OwnLookup, WriteWatch {
   /** False: it may be any item. */
   #isRead = false;
   readonly #writing = new Map<string, Set<Promise<void>>>();
+  /** What was sent without an answer, in this process. */
+  readonly #unanswered = makeRecent<string, true>(KEPT);
   readonly #depths = new WeakMap<readonly PodioEvent[], Promise<number>>();
 
   constructor(deps: OwnWritesDeps) {
@@ -106,6 +110,18 @@ export class OwnWrites implements OwnLookup, WriteWatch {
     const ledger = await this.#deps.gaps.ledger([itemId]).catch(() => undefined);
     const { upTo, above = [] } = ledger?.get(itemId) ?? {};
     return above.at(-1) ?? upTo;
+  }
+
+  unanswered(itemId: number, by: PluginCallScope | undefined): void {
+    this.#unanswered.set(writeOf(itemId, by), true);
+  }
+
+  /** What was in hand at the end before, and whether it had written, nobody knows: any event from then may be it. */
+  mayRepeat(itemId: number, by: PluginCallScope | undefined): boolean {
+    const { seq } = by?.event ?? {};
+    return (
+      (seq !== undefined && seq <= this.#deps.head) || this.#unanswered.get(writeOf(itemId, by)) === true
+    );
   }
 
   revised(
@@ -178,3 +194,7 @@ export class OwnWrites implements OwnLookup, WriteWatch {
     return (await reliably(() => this.#lookUp(id), signal))?.value?.depth ?? 0;
   }
 }
+
+/** The same for each try of a run. */
+const writeOf = (itemId: number, { event, rule }: PluginCallScope = {}): string =>
+  `${rule}/${event?.id}/${itemId}`;

@@ -100,6 +100,7 @@ export interface PodioClient {
       options?: CallOptions,
     ): Promise<readonly FieldDifference[]>;
     revisions(as: Identity, itemId: number, options?: CallOptions): Promise<readonly Revision[]>;
+    revision(as: Identity, itemId: number, revision: number, options?: CallOptions): Promise<Revision>;
     filter(as: Identity, appId: number, body: object, options?: FilterOptions): Promise<FilterResult>;
   };
   readonly apps: { get(as: Identity, appId: number, options?: CallOptions): Promise<App> };

@@ -48,6 +48,10 @@ export const isGone = (error: unknown): boolean =>
 export const isDeleted = (error: unknown): boolean =>
   error instanceof PodioError && error.code === 'PODIO_NOT_FOUND';
 
+/** Whether a write that failed so may have been done all the same: its answer was lost, or is not one. */
+export const mayBeDone = (error: unknown): boolean =>
+  !(error instanceof PodioError) || error.code === 'PODIO_UNAVAILABLE';
+
 interface Meaning {
   readonly code: ErrorCode;
   readonly retry: RetryVerdict;

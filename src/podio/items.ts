@@ -37,6 +37,17 @@ export function makeItems(request: PodioClient['request']): PodioClient['items']
       return answer.toSorted((a, b) => a.revision - b.revision);
     },
 
+    async revision(as, itemId, revision, options) {
+      const call = {
+        method: 'GET',
+        path: `/item/${itemId}/revision/${revision}`,
+        operation: 'items.revision',
+      } as const;
+      const answer = await request(as, { ...options, ...call });
+      if (!isRevision(answer)) throw unexpectedAnswer(call, 'a revision');
+      return answer;
+    },
+
     async filter(as, appId, body, { view, whole, ...options } = {}) {
       const call = {
         method: 'POST',

@@ -1,5 +1,6 @@
 import { PodioError } from '../core/errors.ts';
 import { isHookRefType, type PodioEvent } from '../core/event.ts';
+import { PODIO_ITSELF, type Revision } from '../core/podio.ts';
 import type { PluginPodio, WriteOptions } from '../plugin/contract.ts';
 import {
   type Call,
@@ -9,7 +10,7 @@ import {
   type PodioClient,
   STEP_PATIENCE_MS,
 } from './contract.ts';
-import { isDeleted, unexpectedAnswer } from './errors.ts';
+import { isDeleted, mayBeDone, unexpectedAnswer } from './errors.ts';
 import { isRecord } from './json.ts';
 import { parseRequest } from './plugin-request.ts';
 import { makeRecent, type Recent } from './recent.ts';
@@ -50,6 +51,10 @@ export interface WriteWatch {
   begun(itemId: number | undefined): () => void;
   /** The newest revision of the item that anybody has told of. */
   newest(itemId: number): Promise<number | undefined>;
+  /** It is not known whether a write to the item was done. */
+  unanswered(itemId: number, by: PluginCallScope | undefined): void;
+  /** Whether this may be done for the second time, its answer having been lost at the first. */
+  mayRepeat(itemId: number, by: PluginCallScope | undefined): boolean;
   /** A revision of an item, 0 for its creation; its app where that is known. */
   revised(itemId: number, revision: number, appId: number | undefined, by: PluginCallScope | undefined): void;
   deleted(itemId: number, by: PluginCallScope | undefined): void;
@@ -61,6 +66,8 @@ export interface WriteWatch {
 const NOBODY: WriteWatch = {
   begun: () => () => {},
   newest: async () => undefined,
+  unanswered: () => {},
+  mayRepeat: () => false,
   revised: () => {},
   deleted: () => {},
   commented: () => {},
@@ -143,6 +150,28 @@ function makeCalls(
     return Math.max(inHand ?? NONE, (await watch.newest(itemId)) ?? NONE);
   };
 
+  /**
+   * A repeat of a write changes nothing, and is answered with the newest revision there is: a person may have made that, and nobody
+   * have told of it yet. Where Podio can't say, it counts as somebody else's: a rule that runs once too often is better than one
+   * that does not.
+   */
+  const isOwn = async (as: Identity, itemId: number | undefined, revision: number, body: unknown) => {
+    if (itemId === undefined || holdsNumber(body, 'revision') || !watch.mayRepeat(itemId, current()))
+      return true;
+    const made = await client.items.revision(as, itemId, revision, scope()).catch(() => undefined);
+    return made !== undefined && mayBeBy(as, made);
+  };
+
+  /** What may have been done without an answer is remembered. */
+  const sent = async <T>(itemId: number | undefined, write: () => Promise<T>): Promise<T> => {
+    try {
+      return await write();
+    } catch (error) {
+      if (itemId !== undefined && mayBeDone(error)) watch.unanswered(itemId, current());
+      throw error;
+    }
+  };
+
   /** Sends a write; its answer has to hold a number under `proof`. */
   const write = async <Proof extends string>(
     as: Identity,
@@ -156,9 +185,12 @@ function makeCalls(
     const over = watch.begun(itemId);
     try {
       const known = await before(itemId, call.body);
-      const answer = await client.request(as, { ...call, query: switches(options), ...scope() });
-      if (!holdsNumber(answer, proof)) throw unexpectedAnswer(call, proof);
-      if (answer[proof] > known) made(answer[proof]);
+      const answer = await sent(itemId, async () => {
+        const answer = await client.request(as, { ...call, query: switches(options), ...scope() });
+        if (!holdsNumber(answer, proof)) throw unexpectedAnswer(call, proof);
+        return answer;
+      });
+      if (answer[proof] > known && (await isOwn(as, itemId, answer[proof], call.body))) made(answer[proof]);
       return answer;
     } finally {
       over();
@@ -282,8 +314,11 @@ function makeCalls(
       let answer: unknown;
       try {
         const known = await before(itemId, call.body);
-        answer = await client.request(as, { ...call, ...scope() });
-        noteWrite(method, call.path, answer, known);
+        answer = await sent(itemId, () => client.request(as, { ...call, ...scope() }));
+        const revised =
+          holdsNumber(answer, 'revision') && answer.revision > known ? answer.revision : undefined;
+        if (revised === undefined || (await isOwn(as, itemId, revised, call.body)))
+          noteWrite(method, call.path, answer, known);
       } finally {
         over();
       }
@@ -301,6 +336,10 @@ const switches = (options: WriteOptions | undefined): Record<string, boolean> =>
   hook: options?.hook === true,
   ...(options?.silent === true && { silent: true }),
 });
+
+/** An app token's changes are made by its app. Whom else a person's key serves nobody tells: Podio's own pages have none. */
+const mayBeBy = (as: Identity, { created_by, created_via }: Revision): boolean =>
+  created_via?.id !== PODIO_ITSELF && !(as.kind === 'app' && created_by?.type === 'user');
 
 const onlyOne = (logins: readonly Identity[]): Identity | undefined =>
   logins.length === 1 ? logins[0] : undefined;

@@ -4,7 +4,7 @@
  */
 import type { NewEvent } from '../core/event.ts';
 import { isIn, type LedgerEntry, type Range, sizeOf, unaccounted, without } from '../core/ledger.ts';
-import type { Item, Revision } from '../core/podio.ts';
+import { type Item, PODIO_ITSELF, type Revision } from '../core/podio.ts';
 import { msOf } from '../core/podio-time.ts';
 import type { Recovery } from '../store/contract.ts';
 import type { FollowedApp, Recoverable } from './apps.ts';
@@ -35,9 +35,6 @@ export const WHY = {
   refused: 'Podio refuses the item’s history: it was deleted, or may not be seen',
   unconfigured: 'nothing in the config reaches the app any more',
 } as const;
-
-/** Podio's own pages are the client with this id; every API key has another one. */
-const PODIO_ITSELF = 1;
 
 const isByClient = (via: Revision['created_via']): boolean => via !== undefined && via.id !== PODIO_ITSELF;
 

@@ -17,6 +17,70 @@ const rules = (more: object) => ({
   },
 });
 
+const NOTE = `import { definePlugin, z } from 'podiod/plugin';
+import { concatMap } from 'rxjs';
+
+export default definePlugin({
+  name: 'note',
+  options: z.strictObject({}),
+  setup: (_, { podio }) => ({
+    operator: messages$ =>
+      messages$.pipe(
+        concatMap(async message => {
+          await podio.items.update(message.event.itemId, { fields: { title: 'noted' } });
+          return message;
+        }),
+      ),
+  }),
+});
+`;
+
+describe('a write whose answer is lost', function () {
+  this.timeout(90_000);
+
+  for (const [what, kill] of [
+    ['tried again', false],
+    ['done again after kill -9', true],
+  ] as const)
+    it(`${what}, it is not taken for what a person has changed meanwhile`, async () => {
+      const site = await makeSite({
+        defaults: { delivery: { backoff: '2s..2s' } },
+        // A look at the app would be faster than the delivery.
+        catchUp: { onStart: false },
+        plugins: { note: { use: './note.ts' } },
+        rules: {
+          notes: { on: { app: 'leads', events: 'item.update' }, steps: ['note'] },
+          hears: {
+            on: { app: 'leads', events: 'item.update' },
+            steps: [{ 'file-logger': { path: './heard.ndjson' } }],
+          },
+        },
+      });
+      site.write('note.ts', NOTE);
+      const { itemId } = await site.podio.createItem(LEADS.id, { fields: { title: 'Acme', status: 'Open' } });
+      let daemon = await site.boot();
+      const revision = async () => (await site.podio.show(itemId)).revision;
+      await site.podio.setFaults({
+        operations: ['items.update'],
+        errorRate: 1,
+        errorStatus: 502,
+        errorAfterEffect: true,
+      });
+      await site.podio.updateItem(itemId, { fields: { status: 'Won' } });
+      await until(async () => (await revision()) === 2, 'the write without an answer');
+      if (kill) await daemon.end('SIGKILL');
+      await site.podio.clearFaults();
+      await site.podio.setFaults({ deliveryDelayMs: 6000 });
+      await site.podio.updateItem(itemId, { fields: { status: 'Open' } });
+      if (kill) daemon = await site.boot();
+      const events = await site.untilRun(2, 'hears');
+      expect(await revision()).to.equal(3);
+      const persons = events.find(event => event.revision === 3);
+      expect(persons?.runs.find(({ rule }) => rule === 'hears')?.outcome).to.equal('settled');
+      await daemon.end('SIGTERM');
+    });
+});
+
 describe('rules that write what they watch, with hooks', function () {
   this.timeout(90_000);
 

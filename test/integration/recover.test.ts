@@ -414,6 +414,8 @@ describe('missed changes', () => {
         watch: {
           begun: () => () => {},
           newest: async () => undefined,
+          unanswered: () => {},
+          mayRepeat: () => false,
           revised: (itemId, revision) => {
             own.push(revision);
             void scene.store.gaps.own(itemId, revision, 'leads');

@@ -93,6 +93,7 @@ export function checkRevisions(
     for (let revision = 0; revision <= last; revision++) {
       const id = changeId(item, revision);
       const place = `${id} of ${last}, of which ${baseline} was the first to be delivered, and the ledger has ${JSON.stringify(entry)}`;
+      if (byPeople.has(revision) && own.has(id)) problem('taken for own', place);
       if (ids.has(id)) counts.journaled += 1;
       else if (isIn(entry.missing, revision)) problem('left open', place);
       else if (!isAccounted(entry, revision)) {

@@ -28,11 +28,6 @@ export interface Findings {
    * lost, the revision is no gap, and the rule has not heard of it.
    */
   readonly fieldCallsLost: number;
-  /**
-   * Changes of people that podiod took for its own: the answer to a write was lost, its repeat changed nothing, and what
-   * Podio answered it is a change that nobody had told of by then (docs/loops.md).
-   */
-  readonly takenForOwn: number;
   /** Outages that were told of, each once when it began and once when it was over. */
   readonly alarms: number;
   readonly effects: number;
@@ -86,8 +81,8 @@ export async function verify({ site, lives, people, storm, before }: Given): Pro
   const sent = await storm.end();
   const journal = await readJournal(site, problems);
   const accepted = checkAnswered(site, sent, journal, problems);
-  const { revisions, takenForOwn } = await checkLedger(site, journal, people, problems);
-  const runs = checkRuns(site, journal, people, takenForOwn, problems);
+  const revisions = await checkLedger(site, journal, people, problems);
+  const runs = checkRuns(site, journal, people, problems);
   const effects = checkEffects(site, lives, journal, problems);
   checkHooks(site, problems);
   const alarms = checkAlarms(journal, problems);
@@ -106,7 +101,6 @@ export async function verify({ site, lives, people, storm, before }: Given): Pro
     recovered: journal.entries.filter(({ recovered }) => recovered).length,
     lost: accepted.lost,
     ...runs,
-    takenForOwn: takenForOwn.size,
     alarms,
     ...effects,
     revisions,
@@ -212,7 +206,6 @@ function checkRuns(
   { podio }: Site,
   { byId }: JournalBook,
   people: ReadonlyMap<number, Truth>,
-  takenForOwn: ReadonlySet<string>,
   problems: Problems,
 ): Pick<Findings, 'settled' | 'filtered' | 'fieldCallsLost'> {
   const counts = { settled: 0, filtered: 0, fieldCallsLost: 0 };
@@ -233,8 +226,7 @@ function checkRuns(
       const [outcome = 'none'] = outcomes;
       if (outcome === 'settled' || outcome === 'filtered') counts[outcome] += 1;
       const isRight = wanted === 'either' ? ['settled', 'filtered'].includes(outcome) : outcome === wanted;
-      if (!isRight && !(outcome === 'filtered' && takenForOwn.has(id)))
-        problems.add('not settled', `${rule} ${id}: ${outcome}, and ${wanted} is right`);
+      if (!isRight) problems.add('not settled', `${rule} ${id}: ${outcome}, and ${wanted} is right`);
     }
     const [{ item, revision }] = entries as [Entry];
     const isWon = people.get(item)?.moves.get(revision ?? -1)?.to === 'Won';
@@ -420,12 +412,11 @@ async function checkLedger(
   { entries }: JournalBook,
   people: ReadonlyMap<number, Truth>,
   problems: Problems,
-): Promise<{ readonly revisions: RevisionCounts; readonly takenForOwn: ReadonlySet<string> }> {
+): Promise<RevisionCounts> {
   const store = await openStore({ dataDir });
   try {
     const items = new Map<number, WorkedItem>();
     const own = new Set<string>();
-    const takenForOwn = new Set<string>();
     for (const [item, { appId, revisions: byPeople, isDeleted }] of people) {
       const last = world.show(item).revision;
       items.set(item, {
@@ -435,17 +426,9 @@ async function checkLedger(
         last,
         listedFrom: Math.max(0, last - KEPT + 1),
       });
-      let withoutAnswer = 0;
       for (let revision = 0; revision <= last; revision++) {
         const id = changeId(item, revision);
-        const isOwn = (await store.own.find(id)) !== undefined;
-        if (!byPeople.has(revision)) {
-          if (isOwn) own.add(id);
-          else withoutAnswer += 1;
-        } else if (isOwn && withoutAnswer > 0) {
-          withoutAnswer -= 1;
-          takenForOwn.add(id);
-        }
+        if ((await store.own.find(id)) !== undefined) own.add(id);
       }
     }
     const completeness = await store.gaps.completeness();
@@ -456,10 +439,9 @@ async function checkLedger(
     const ledger = await store.gaps.ledger([...people.keys()]);
     for (const { itemId, missing } of await store.gaps.held())
       problems.add('held', `item ${itemId} waits for ${JSON.stringify(missing)}`);
-    const revisions = checkRevisions({ items, events: entries, ledger, own, lost }, (kind, text) =>
+    return checkRevisions({ items, events: entries, ledger, own, lost }, (kind, text) =>
       problems.add(kind, text),
     );
-    return { revisions, takenForOwn };
   } finally {
     await store.close();
   }

@@ -27,6 +27,7 @@ function scene({ log = silentLog, works = true, of }: { log?: Log; works?: boole
   const own = new OwnWrites({
     gaps,
     own: store.own,
+    head: store.journal.head(),
     names: { app: id => (id === 101 ? 'leads' : id === 102 ? 'deals' : undefined) },
     isFollowed: app => app === 'leads',
     reliably: makeReliably({ clock, log: silentLog }),
@@ -44,6 +45,19 @@ const event = (itemId: number, revision: number): PodioEvent => ({
 const by = (of: PodioEvent, rule = 'r') => ({ event: of, rule });
 
 describe('own writes', () => {
+  it('may be repeats where nobody answered them, and where their event is from before the start', async () => {
+    const { store, own } = scene();
+    await store.journal.append([itemUpdate(1, 1)]);
+    const before = scene({ of: store }).own;
+    const made = by({ ...event(1, 2), seq: 2 });
+    expect([before.mayRepeat(1, by(event(1, 1))), before.mayRepeat(1, made)]).to.deep.equal([true, false]);
+    expect(own.mayRepeat(1, made)).to.equal(false);
+    own.unanswered(1, made);
+    expect([own.mayRepeat(1, made), own.mayRepeat(2, made)]).to.deep.equal([true, false]);
+    expect(own.mayRepeat(1, by({ ...event(1, 2), seq: 2 }, 'other'))).to.equal(false);
+    expect(own.mayRepeat(1, by({ ...event(1, 3), seq: 3 }))).to.equal(false);
+  });
+
   it('are in the ledger also when the store failed meanwhile, so that they make no gap', async () => {
     const { clock, store, disk, own } = scene({ works: false });
     const jumps = (revision: number) => ({ ...itemUpdate(1, revision), following: 'jumps' as const });

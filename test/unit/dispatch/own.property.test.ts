@@ -49,6 +49,7 @@ function circle(writers: readonly Writer[], more: { maxDepth?: number; log?: typ
     new OwnWrites({
       gaps: world.store.gaps,
       own: world.store.own,
+      head: world.store.journal.head(),
       names: { app: () => 'leads' },
       isFollowed: () => true,
       reliably: makeReliably({ clock: world.clock, log: silentLog }),

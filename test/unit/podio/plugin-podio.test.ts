@@ -22,10 +22,15 @@ interface SetUp {
   readonly logins?: readonly Identity[];
   /** What deliveries have told of every item. */
   readonly newest?: number;
+  /** What Podio tells of each revision. */
+  readonly made?: object;
+  /** Who reaches the app `deals`. */
+  readonly caller?: Identity;
 }
 
 function setUp(options: SetUp = {}) {
   const own: string[] = [];
+  const unanswered = new Set<number>();
   const sent: string[] = [];
   const signals: (AbortSignal | undefined)[] = [];
   let answer: unknown = { item_id: 55, revision: 2, comment_id: 3, task_id: 4, app_id: 101, items: [] };
@@ -43,9 +48,14 @@ function setUp(options: SetUp = {}) {
     request(as, { method, path: `${path}${id}`, operation: 'x' });
   const list = (path: string) => (as: Identity, type: string, id: number) =>
     request(as, { method: 'GET', path: `${path}${type}/${id}`, operation: 'x' });
+  const revision = async (as: Identity, itemId: number, revision: number) => {
+    sent.push(`${identityKey(as)}: GET /item/${itemId}/revision/${revision}`);
+    if (options.made === undefined) throw new PodioError('PODIO_UNAVAILABLE', 'down');
+    return options.made;
+  };
   const client = {
     request,
-    items: { get: read('GET', '/item/'), filter: read('POST', '/filter/') },
+    items: { get: read('GET', '/item/'), filter: read('POST', '/filter/'), revision },
     apps: { get: read('GET', '/app/') },
     comments: { get: read('GET', '/comment/'), list: list('/comment/') },
     tasks: { get: read('GET', '/task/'), list: list('/task/') },
@@ -54,7 +64,8 @@ function setUp(options: SetUp = {}) {
   const podio = makePluginPodio({
     client,
     identities: {
-      forApp: app => ({ leads: identity('leads'), 101: identity('leads'), 102: identity('deals') })[app],
+      forApp: app =>
+        ({ leads: identity('leads'), 101: identity('leads'), 102: options.caller ?? identity('deals') })[app],
       forRef: ref => (ref.type === 'space' && ref.id === 7 ? identity('space-bot') : undefined),
     },
     names: { appId: name => ({ leads: 101, deals: 102 })[name] },
@@ -64,6 +75,8 @@ function setUp(options: SetUp = {}) {
     watch: {
       begun: () => () => {},
       newest: async () => options.newest,
+      unanswered: itemId => void unanswered.add(itemId),
+      mayRepeat: itemId => unanswered.has(itemId),
       revised: (itemId, revision) => void own.push(`${itemId}:${revision}`),
       deleted: () => {},
       commented: () => {},
@@ -125,6 +138,67 @@ describe('podio for plugins', () => {
         expect(own, JSON.stringify([body, options])).to.deep.equal(wanted);
       }
     }
+  });
+
+  describe('a write whose answer was lost', () => {
+    const byPodio = { created_via: { id: 1, name: 'Podio' }, created_by: { type: 'user', id: 5 } };
+    const byKey = { created_via: { id: 77, name: 'podiod' }, created_by: { type: 'user', id: 5 } };
+    const lost = new PodioError('PODIO_UNAVAILABLE', 'no answer');
+    const revision = 'login/deals: GET /item/9/revision/4';
+
+    for (const [whose, made, own] of [
+      ['own, as far as anybody can tell', byKey, ['9:4']],
+      ['made in Podio’s own pages', byPodio, []],
+      ['not to be read', undefined, []],
+    ] as const)
+      it(`is answered at its repeat with a revision that is ${whose}`, async () => {
+        for (const write of ['items', 'request'] as const) {
+          const scene = setUp({ newest: 3, ...(made && { made }) });
+          const update = () =>
+            write === 'items'
+              ? scene.podio.items.update(9, { fields: {} })
+              : scene.podio.request('PUT', '/item/9/value/title', { body: { value: 'x' } });
+          scene.reply(lost);
+          expect(await codeOf(update())).to.equal('PODIO_UNAVAILABLE');
+          scene.reply({ revision: 4 });
+          await update();
+          expect(scene.own).to.deep.equal(own);
+          expect(scene.sent.filter(call => call === revision)).to.have.length(1);
+        }
+      });
+
+    it('is a person’s by an app token only where an app has made it', async () => {
+      for (const [type, own] of [
+        ['app', ['9:4']],
+        ['user', []],
+      ] as const) {
+        const scene = setUp({
+          made: { created_by: { type, id: 101 }, created_via: { id: 77 } },
+          caller: { kind: 'app', appId: 102, token: 't' },
+        });
+        scene.reply(lost);
+        await codeOf(scene.podio.items.update(9, { fields: {} }));
+        scene.reply({ revision: 4 });
+        await scene.podio.items.update(9, { fields: {} });
+        expect(scene.own).to.deep.equal(own);
+      }
+    });
+
+    it('needs no look where it was refused, or says on which revision it is made, or changes nothing', async () => {
+      const scene = setUp({ newest: 3, made: byPodio });
+      scene.reply(new PodioError('PODIO_CONFLICT', 'somebody was faster'));
+      await codeOf(scene.podio.items.update(9, { fields: {} }));
+      scene.reply({ revision: 4 });
+      await scene.podio.items.update(9, { fields: {} });
+      scene.reply(lost);
+      await codeOf(scene.podio.items.update(9, { fields: {} }));
+      scene.reply({ revision: 5 });
+      await scene.podio.items.update(9, { fields: {}, revision: 4 });
+      scene.reply({ revision: 3 });
+      await scene.podio.items.update(9, { fields: {} });
+      expect(scene.own).to.deep.equal(['9:4', '9:5']);
+      expect(scene.sent.filter(call => call.includes('/revision/'))).to.deep.equal([]);
+    });
   });
 
   it('reads', async () => {

@@ -63,6 +63,13 @@ describe('the look at revisions', () => {
     expect(counts).to.deep.equal({ journaled: 35, own: 1, unprovable: 5, beforeBaseline: 0, ofDeleted: 0 });
   });
 
+  it('finds what a person has changed among podiod’s own', () => {
+    const events = [told(0), told(1), told(2)];
+    expect(look({ events, own: [changeId(ITEM, 1)] }).problems).to.deep.equal([
+      'taken for own: item.update:7:1',
+    ]);
+  });
+
   it('takes no change for told of which only a field’s hook has told, where the app has one of its own', () => {
     const events = [told(0), told(1, 'app_field/5'), told(2)];
     expect(look({ events, lost: 1 }).problems).to.deep.equal([
