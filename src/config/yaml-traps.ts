@@ -56,8 +56,11 @@ export function repairTraps(file: string, original: string): Repaired {
       hint: trap.hint ?? quotingHint(original, trap),
     });
     if (trap.fill === undefined) filled.push(place);
-    const length = trap.end - trap.start;
-    text = text.slice(0, trap.start) + (trap.fill ?? 'x').repeat(length) + text.slice(trap.end);
+    const trapped = text.slice(trap.start, trap.end);
+    text =
+      text.slice(0, trap.start) +
+      trapped.replace(trap.fill ? /./g : /\S/g, trap.fill ?? 'x') +
+      text.slice(trap.end);
   }
   return { text, problems, filled };
 }
@@ -139,7 +142,7 @@ function tabs(text: string, at: number): Trap | undefined {
 function template(text: string, from: number): Trap | undefined {
   const match = matchValue(text, from, /\{[{%]/);
   if (match === undefined) return undefined;
-  const end = isInFlow(text, match) ? templateEnd(text, match) : valueEnd(text, match);
+  const end = isInFlow(text, match) ? templateEnd(text, match) : textEnd(text, match);
   return {
     code: 'CONFIG_YAML_TEMPLATE',
     start: match,
@@ -156,10 +159,11 @@ function remark(text: string, start: number, behind: number): Trap | undefined {
   const gap = pattern.exec(text);
   if (!gap) return undefined;
   const hash = behind + gap[0].length - 3;
+  const from = start < behind ? start : hash;
   return {
     code: 'CONFIG_YAML_QUOTE',
-    start: start < behind ? start : hash,
-    end: isInFlow(text, start) ? templateEnd(text, hash) : lineEnd(text, hash),
+    start: from,
+    end: isInFlow(text, start) ? templateEnd(text, hash) : linesEnd(text, from, lineEnd(text, hash)),
     message: 'what comes behind ` #` is a comment to YAML',
   };
 }
@@ -210,9 +214,9 @@ function reserved(text: string, start: number): Trap | undefined {
 
 /** `text: Won: {{ x }}` */
 function colon(text: string, start: number): Trap | undefined {
-  const end = valueEnd(text, start);
-  const value = text.slice(start, end);
+  const value = text.slice(start, valueEnd(text, start));
   if (!/^[^\s"'[{|>&*!-].*:\s/.test(value)) return undefined;
+  const end = textEnd(text, start);
   return {
     code: 'CONFIG_YAML_QUOTE',
     start,
@@ -234,15 +238,38 @@ function matchValue(text: string, from: number, what: RegExp): number | undefine
 }
 
 const lineStart = (text: string, at: number) => text.lastIndexOf('\n', at - 1) + 1;
+/** Before the line's end, as Windows writes it too. */
 const lineEnd = (text: string, at: number) => {
   const end = text.indexOf('\n', at);
-  return end < 0 ? text.length : end;
+  if (end < 0) return text.length;
+  return end > at && text[end - 1] === '\r' ? end - 1 : end;
 };
 
 /** Of a plain text in block style: to the end of the line or a comment. */
 function valueEnd(text: string, start: number): number {
   const rest = text.slice(start, lineEnd(text, start));
   return start + rest.replace(/[ \t]#.*$/, '').trimEnd().length;
+}
+
+/** The same where the text may go on in the lines below. */
+const textEnd = (text: string, start: number): number => linesEnd(text, start, valueEnd(text, start));
+
+/** With the lines below `end` that are indented further than what the text at `start` stands behind: they belong to it. */
+function linesEnd(text: string, start: number, end: number): number {
+  const before = text.slice(lineStart(text, start), start);
+  const [dashes = ''] = /^\s*(?:- +)*/.exec(before) ?? [];
+  const isItem = dashes.length === before.length;
+  const column = isItem ? Math.max(before.lastIndexOf('-'), before.search(/\S|$/) - 1) : dashes.length;
+  let last = end;
+  for (let at = text.indexOf('\n', end); at >= 0; at = text.indexOf('\n', at + 1)) {
+    const line = text.slice(at + 1, lineEnd(text, at + 1)).trimEnd();
+    const indent = line.search(/\S/);
+    // Of lines that are empty, or a remark, those below tell.
+    if (indent < 0 || line[indent] === '#') continue;
+    if (indent <= column) break;
+    last = at + 1 + line.length;
+  }
+  return last;
 }
 
 /** Of a plain text between brackets: to the next comma or closing bracket. */
@@ -254,12 +281,28 @@ function flowEnd(text: string, start: number): number {
 /** Like flowEnd, but for a text that starts with `{{` or `{%` and may hold more of them. */
 function templateEnd(text: string, start: number): number {
   let end = start;
-  do {
-    const close = text.slice(end, lineEnd(text, start)).search(/[}%]\}/);
-    if (close < 0) return flowEnd(text, end);
-    end += close + 2;
-  } while (/\{[{%]/.test(text.slice(end, flowEnd(text, end))));
-  return flowEnd(text, end);
+  for (;;) {
+    const next = text.slice(end, flowEnd(text, end)).search(/\{[{%]/);
+    const close = next < 0 ? undefined : tagsEnd(text, end + next);
+    if (close === undefined) return flowEnd(text, end);
+    end = close;
+  }
+}
+
+const OPENING = new Set(['if', 'unless', 'case', 'for', 'tablerow', 'capture', 'comment', 'raw']);
+
+/** Behind the tag at `start`, or behind the one that closes what it opens: an `{% if %}` may well go over several lines. */
+function tagsEnd(text: string, start: number): number | undefined {
+  let end: number | undefined;
+  let depth = 0;
+  for (const match of text.slice(start).matchAll(/\{%-?\s*(\w*).*?%\}|\{\{.*?\}\}/g)) {
+    const [tag, name = ''] = match;
+    if (OPENING.has(name)) depth++;
+    if (name.startsWith('end')) depth--;
+    end ??= start + match.index + tag.length;
+    if (depth <= 0) return start + match.index + tag.length;
+  }
+  return end;
 }
 
 /** The start of the plain text between brackets that `at` is in. */
@@ -287,6 +330,11 @@ const isQuoted = (before: string) => /["']/.test(before.replace(/"[^"]*"|'[^']*'
 function quotingHint(text: string, { start, end }: Trap): string {
   const masked = maskSecrets(text, new Set());
   const value = text.slice(start, end);
+  if (value.includes('\n')) {
+    return isInFlow(text, start)
+      ? 'put all of it in quotes, from the first line to the last'
+      : 'write `|-` in its place, and the text in the lines below, indented';
+  }
   if (masked.text.slice(masked.move(start), masked.move(end)) !== value) return 'put it in quotes';
   const short = value.length > 60 ? `${value.slice(0, 57)}...` : value;
   return `put it in quotes: ${short.includes('"') ? `'${short.replaceAll("'", "''")}'` : `"${short}"`}`;
