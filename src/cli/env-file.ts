@@ -11,7 +11,9 @@ type Env = Record<string, string | undefined>;
 
 /** Adds what the file has to `env`. What is set there already stays, as with Node. */
 export function loadEnvFile(file: string, env: Env): void {
-  for (const [name, value] of Object.entries(parseEnv(read(file)))) env[name] ??= value;
+  for (const [name, value] of Object.entries(parseEnv(read(file)))) {
+    if (!Object.hasOwn(env, name) || env[name] === undefined) env[name] = value;
+  }
 }
 
 /** Tells whether the file is as it was. */

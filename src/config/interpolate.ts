@@ -107,7 +107,7 @@ function isOfSecret(expression: string): boolean {
 
 /** A name is shown where it surely is one, and no password that begins like one. */
 function bare(at: ScalarNode, name: string, key: string, { env }: ValueSources): Diagnostic {
-  const isName = env[name] !== undefined || !isSecretKey(key);
+  const isName = ownOf(env, name) !== undefined || !isSecretKey(key);
   return {
     severity: 'warning',
     code: 'CONFIG_INTERPOLATION',
@@ -129,7 +129,7 @@ async function lookUp(expression: string, place: Place, sources: ValueSources): 
   const variable = VARIABLE.exec(expression);
   if (!variable) return malformed(`\${${expression}}`, 'this is none of the known forms');
   const [, name = '', fallback] = variable;
-  const value = sources.env[name];
+  const value = ownOf(sources.env, name);
   // As in a shell: `:-` also stands in for a variable that is set but empty.
   if (value !== undefined && (value !== '' || fallback === undefined)) return { text: value };
   if (fallback !== undefined) {
@@ -148,11 +148,15 @@ async function lookUp(expression: string, place: Place, sources: ValueSources): 
   };
 }
 
+/** What every object inherits (`constructor`) is no variable. */
+const ownOf = (values: Readonly<Record<string, string | undefined>>, name: string): string | undefined =>
+  Object.hasOwn(values, name) ? values[name] : undefined;
+
 /** `podiod init` puts an .env beside the config, and nothing reads that unasked. */
 async function besides(name: string, place: Place, { readFile }: ValueSources): Promise<string | undefined> {
   const file = resolve(dirname(place.file), '.env');
   const text = await readFile(file).catch(() => '');
-  return parseEnv(text)[name] === undefined ? undefined : `it is in ${file}: say --env-file ${file}`;
+  return ownOf(parseEnv(text), name) === undefined ? undefined : `it is in ${file}: say --env-file ${file}`;
 }
 
 async function readCredential(name: string, sources: ValueSources): Promise<Value> {

@@ -46,7 +46,14 @@ export function defineCheck({ program, cli, exit }: CommandContext): void {
       const warnings = problems.length - errors;
       if (text) cli.print();
       const also = warnings > 0 ? `, ${count(warnings, 'warning')}` : '';
-      if (!ok) return cli.print(cli.style('red', `${count(errors, 'problem')}${also}`));
+      if (!ok) {
+        cli.print(cli.style('red', `${count(errors, 'problem')}${also}`));
+        if (!options.withoutSecrets && problems.some(({ code }) => code === 'CONFIG_MISSING_VALUE'))
+          cli.print(
+            'where values are missing for a reason, as in CI: podiod check --without-secrets checks the rest',
+          );
+        return;
+      }
       const what = config
         ? `${count(config.apps.size, 'app')}, ${count(config.rules.length, 'rule')}`
         : 'as far as it goes without secrets';

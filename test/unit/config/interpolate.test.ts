@@ -46,6 +46,18 @@ describe('config: interpolate', () => {
     expect(value).to.deep.equal({ a: 'x', b: 'x', c: '', d: '' });
   });
 
+  it('takes nothing for a variable, or for one in an .env, that every object has', async () => {
+    const names = ['constructor', '__proto__', 'toString'];
+    const text = names.map((name, n) => `k${n}: "\${${name}}"\n`).join('');
+    const { problems } = await run(text, {}, { '/etc/podiod/.env': 'OTHER=1\n' });
+    expect(problems.map(({ message }) => message)).to.deep.equal(
+      names.map(name => `the environment variable ${name} is not set`),
+    );
+    for (const { hint } of problems) expect(hint).to.match(/^set it/);
+    const { value } = await run(`a: "\${constructor}"\n`, { constructor: 'x' } as never);
+    expect(value).to.deep.equal({ a: 'x' });
+  });
+
   it('tells which values are secret by where they come from, whatever they are put into', async () => {
     const { secrets } = await run(
       `a: x\${HOOK_TOKEN}\nb: \${HOST}\nc: \${credential:key}\nd: \${file:./smtp-password.txt}\ne: \${file:/run/secrets/a}\nf: \${file:./text.md}\n`,
