@@ -94,10 +94,11 @@ async function lookAtState(
   deps: LookDeps,
   watch: Watch<LastedTrigger>,
   item: Item,
-  note: Note | undefined,
+  kept: Note | undefined,
 ): Promise<Outlook> {
   const { forMs } = watch.trigger;
   const { since, now } = deps;
+  const note = kept && (isAhead(kept, now) ? whatStays(kept) : kept);
   const states = knownStates(deps, watch, item, note) ?? (await readStates(deps, watch, item, note));
   const events = states
     .filter(state => state.at + forMs > since && hasLasted(state, forMs, now))
@@ -106,22 +107,32 @@ async function lookAtState(
   const seen = Math.max(note?.seen ?? 0, item.revision ?? 0);
   // What has not changed is left as it stands on disk.
   const looked = note?.seen === seen ? note.looked : now;
-  const kept = {
+  const next = {
     item: item.item_id,
     app: watch.app.name,
     seen,
     ...(looked !== undefined && { looked }),
   };
   const last = states.at(-1);
-  if (last === undefined || last.endedAt !== undefined) return { events, note: kept, due: undefined };
+  if (last === undefined || last.endedAt !== undefined) return { events, note: next, due: undefined };
   const due = last.at + forMs;
   const told = due <= now || due <= since;
   return {
     events,
-    note: { ...kept, began: last.began, at: last.at, ...(told && { told }) },
+    note: { ...next, began: last.began, at: last.at, ...(told && { told }) },
     due: told ? undefined : due,
   };
 }
+
+/** Times of Podio's are told to the second, and where its clock stands is known about so well. */
+const CLOCK_MARGIN_MS = 60_000;
+
+/** In what is now the future: the clock was ahead when it was written. */
+const isAhead = ({ at = 0, looked = 0 }: Note, now: number): boolean =>
+  Math.max(at, looked) > now + CLOCK_MARGIN_MS;
+
+/** Of what a clock that was ahead has told: when anything was is to be read anew. */
+const whatStays = ({ seen: _, at: __, looked: ___, ...rest }: Note): Note => rest;
 
 /** What can be told of its states without reading its history; undefined where that has to be read. */
 function knownStates(

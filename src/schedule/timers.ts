@@ -30,7 +30,7 @@ import { editedSince, firstFilters, type LookThroughDeps, lookThrough } from './
 import { readItems } from './read-items.ts';
 import { makeWaking } from './waking.ts';
 import { WatchList } from './watch-list.ts';
-import { lookKey, ruleKeyOf, timerKey, type Watch, watchesOf } from './watches.ts';
+import { LOOK_KEYS, lookKey, ruleKeyOf, timerKey, timerKeys, type Watch, watchesOf } from './watches.ts';
 
 export interface RuleTimersDeps {
   readonly rules: readonly Rule[];
@@ -110,6 +110,8 @@ const SOONEST_MS = 100;
 const STORE_RETRY = { fromMs: 500, toMs: 30_000 };
 /** Something made a moment ago may not be readable yet. */
 const TRIES_OF_GONE = 3;
+/** What can't be read now is put off by no more: no longer wait is taken from Podio. */
+const LONGEST_PUT_OFF_MS = 24 * 60 * 60_000;
 /** What became due so shortly before the start was not missed. */
 const LATE_MS = 60_000;
 
@@ -440,6 +442,13 @@ export function makeRuleTimers(deps: RuleTimersDeps): RuleTimers {
         );
         kept.set(rule, now);
         await settings.set(TIMERS_PREFIX + rule, now);
+      }
+      for (const [rule, own] of watches.byRule) {
+        await timers.bringBack(rule, LOOK_KEYS, LONGEST_PUT_OFF_MS);
+        for (const watch of own) {
+          const lastsMs = watch.trigger.kind === 'lasted' ? watch.trigger.forMs : 0;
+          await timers.bringBack(rule, timerKeys(watch), Math.max(lastsMs, LONGEST_PUT_OFF_MS));
+        }
       }
       const known = await settings.get(TIMERS_CURSOR);
       cursor.kept = typeof known === 'number' ? known : -1;

@@ -41,11 +41,17 @@ function idOf(app: number, field: string, trigger: DateTrigger | LastedTrigger):
   return createHash('sha256').update(text).digest('base64url').slice(0, 12);
 }
 
+/** How the keys of its timers begin. */
+export const timerKeys = ({ id }: Pick<Watch, 'id'>): string => `${id}/`;
+
 /** Under which a timer of it stands. */
-export const timerKey = ({ id }: Pick<Watch, 'id'>, itemId: number): string => `${id}/${itemId}`;
+export const timerKey = (watch: Pick<Watch, 'id'>, itemId: number): string => `${timerKeys(watch)}${itemId}`;
+
+/** How the keys begin of items that are to be looked at. */
+export const LOOK_KEYS = 'look/';
 
 /** Under which stands that an item of the rule is to be looked at. */
-export const lookKey = (itemId: number): string => `look/${itemId}`;
+export const lookKey = (itemId: number): string => `${LOOK_KEYS}${itemId}`;
 
 export const ruleKeyOf = ({ rule }: Pick<Watch, 'rule'>): string => keyOf(rule);
 

@@ -700,6 +700,11 @@ export interface Timers {
   next(rules: readonly string[]): Promise<number | undefined>;
   /** Those of these keys that there are. */
   get(rule: string, keys: readonly string[]): Promise<readonly Timer[]>;
+  /**
+   * Makes due now what stands under keys that begin so and is due only after `withinMs`: a clock that was ahead has set it. What
+   * is due when its value says, as `due`, stays.
+   */
+  bringBack(rule: string, keys: string, withinMs: number): Promise<void>;
   /** How many of each rule will be due, or are, and how long until the first is. */
   counts(): Promise<ReadonlyMap<string, TimerCount>>;
   /** Forgets everything of a rule. */

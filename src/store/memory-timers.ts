@@ -52,6 +52,14 @@ export function memoryTimers(
         return first && told(first).inMs;
       }),
     get: (rule, keys) => call(() => keys.flatMap(key => stored.get(idOf({ rule, key })) ?? []).map(told)),
+    bringBack: (rule, keys, withinMs) =>
+      call(() => {
+        for (const [id, timer] of stored) {
+          const { due = 0, value } = timer;
+          if (timer.rule !== rule || !timer.key.startsWith(keys) || due <= now() + withinMs) continue;
+          if (JSON.parse(value)?.due !== due) stored.set(id, { ...timer, due: now() });
+        }
+      }),
     counts: () =>
       call(() => {
         const counts = new Map<string, TimerCount>();

@@ -44,6 +44,7 @@ export function makeTimers(writer: Thread<Writes>, reader: Thread<Reads>, now: (
       }
       return found;
     },
+    bringBack: (rule, keys, withinMs) => writer.call('bringBackTimers', rule, keys, withinMs, now()),
     counts: () => reader.call('timerCounts', now()),
     drop: rule => writer.call('dropTimers', rule),
     rules: () => reader.call('timerRules'),

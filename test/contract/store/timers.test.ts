@@ -44,6 +44,25 @@ for (const { name, make } of WORLDS) {
       ]);
     });
 
+    it('are brought back where a clock that was ahead has set them, but for what is due when it says itself', async () => {
+      await using world = make();
+      const store = await world.open();
+      const YEAR = 365 * 86_400_000;
+      const own = { item: 1, due: store.now() + YEAR };
+      await store.timers.set([
+        timer('look/1', YEAR),
+        timer('look/2', 1000),
+        timer('look/3', YEAR, { value: own }),
+        timer('look/4', undefined),
+        timer('other/1', YEAR),
+        timer('look/1', YEAR, { rule: 'other' }),
+      ]);
+      await store.timers.bringBack('sla', 'look/', 2000);
+      expect(keys(await store.timers.due(['sla', 'other'], 10))).to.deep.equal(['look/1']);
+      await world.clock.advance(1000);
+      expect(keys(await store.timers.due(['sla', 'other'], 10))).to.deep.equal(['look/1', 'look/2']);
+    });
+
     it('are not cleared where they were set anew meanwhile', async () => {
       await using world = make();
       let store = await world.open();

@@ -216,11 +216,20 @@ export function makeTimedWorld(rule: Rule) {
     tellsRevision: true,
     /** Revisions that Podio remembers. */
     kept: 1000,
+    /** Podio's clock is never set: it is behind by as much as the machine's is ahead. */
+    podioAheadMs: 0,
+    setClock(aheadMs: number): void {
+      clock.jump(aheadMs + world.podioAheadMs);
+      world.podioAheadMs = -aheadMs;
+    },
     before: async (_id: number): Promise<void> => {},
     /** Changes an item (or makes it) now; a hook tells of it, if one does. */
     async edit(id: number, values: Values, isTold = true): Promise<void> {
       const past = pasts.get(id) ?? [];
-      pasts.set(id, [...past, { at: clock.now(), values: { ...past.at(-1)?.values, ...values } }]);
+      pasts.set(id, [
+        ...past,
+        { at: clock.now() + world.podioAheadMs, values: { ...past.at(-1)?.values, ...values } },
+      ]);
       if (!isTold || running === undefined) return;
       const revision = past.length;
       const type = revision === 0 ? 'item.create' : 'item.update';
@@ -272,7 +281,7 @@ export function makeTimedWorld(rule: Rule) {
           },
         },
         learn: ({ id }) => void learned.add(id),
-        podioAheadMs: () => 0,
+        podioAheadMs: () => world.podioAheadMs,
         late,
         clock,
         log: silentLog,

@@ -73,6 +73,47 @@ describe('a state that lasts', () => {
     await world.down();
   });
 
+  for (const ahead of [365 * DAY, -365 * DAY]) {
+    it(`tells in time what began while the clock was off by ${ahead / DAY} days, also after a restart`, async () => {
+      const world = makeTimedWorld(ruleOf(LASTED));
+      await world.up();
+      await world.clock.advance(HOUR);
+      world.setClock(ahead);
+      await world.edit(1, { status: 'Waiting' });
+      await world.clock.advance(HOUR);
+      await world.down();
+      world.setClock(0);
+      world.reopen();
+      await world.up();
+      await world.clock.advance(3 * DAY - 2 * HOUR);
+      expect(await world.told()).to.deep.equal([]);
+      await world.clock.advance(2 * HOUR);
+      expect((await world.told()).map(({ id }) => id)).to.deep.equal(['item.lasted:sla:1:0']);
+      await world.clock.advance(10 * DAY);
+      expect(await world.told()).to.have.length(1);
+      await world.down();
+    });
+  }
+
+  it('looks in time at what could not be read while the clock was a year ahead', async () => {
+    const world = makeTimedWorld(ruleOf(LASTED));
+    await world.up();
+    world.setClock(365 * DAY);
+    world.before = async () => {
+      throw new PodioError('PODIO_UNAVAILABLE', 'the certificate has expired');
+    };
+    await world.edit(1, { status: 'Waiting' });
+    await world.clock.advance(HOUR);
+    await world.down();
+    world.setClock(0);
+    world.before = async () => {};
+    world.reopen();
+    await world.up();
+    await world.clock.advance(3 * DAY);
+    expect((await world.told()).map(({ id }) => id)).to.deep.equal(['item.lasted:sla:1:0']);
+    await world.down();
+  });
+
   it('begins anew with every change away and back', async () => {
     const world = makeTimedWorld(ruleOf(LASTED));
     await world.up();
@@ -341,6 +382,28 @@ describe('a date that comes', () => {
       'item.date:sla:1:2026-06-08T09:00:00Z',
       'item.date:sla:1:2026-06-18T09:00:00Z',
     ]);
+    await world.down();
+  });
+
+  it('is told in its time also where a clock that was a year ahead had it put off', async () => {
+    const world = makeTimedWorld(ruleOf(DATED));
+    await world.up();
+    await world.edit(1, { due: '2026-06-10' });
+    await world.clock.advance(HOUR);
+    world.setClock(365 * DAY);
+    world.before = async () => {
+      throw new PodioError('PODIO_UNAVAILABLE', 'the certificate has expired');
+    };
+    await world.clock.advance(HOUR);
+    await world.down();
+    world.setClock(0);
+    world.before = async () => {};
+    world.reopen();
+    await world.up();
+    await world.clock.advance(at('2026-06-08T08:59:59Z') - 2 * HOUR);
+    expect(await world.told()).to.deep.equal([]);
+    await world.clock.advance(1000);
+    expect((await world.told()).map(({ id }) => id)).to.deep.equal(['item.date:sla:1:2026-06-08T09:00:00Z']);
     await world.down();
   });
 
