@@ -186,7 +186,8 @@ const date: Write = (given, field, clock) => {
       if (required) throw misfit(field, given, 'a date');
       return {};
     }
-    const moment = momentOf(one, clock, key);
+    // A date that has no end may be one.
+    const moment = momentOf(one, clock, key) ?? momentOf(one, clock);
     if (!moment) throw misfit(field, one, 'a date such as 2026-01-31, 2026-01-31 12:00 or +1d');
     return stamp(moment, key, moment.instant !== undefined && moment.time !== undefined);
   };

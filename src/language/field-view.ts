@@ -117,6 +117,13 @@ export class FieldView implements Typed {
     return returns === undefined ? typeof this.values[0]?.value === 'number' : returns === 'number';
   }
 
+  /** One side of a date, a date itself: Podio's text says no zone, and what else it has tells which moment that is. */
+  #sideOf(value: FieldValueJson, side: 'start' | 'end'): FieldView {
+    const keys = Object.entries(value).filter(([key]) => key === side || key.startsWith(`${side}_`));
+    const moved = keys.map(([key, part]) => [key.replace(side, 'start'), part]);
+    return new FieldView(this.type, [Object.fromEntries(moved)], this.config);
+  }
+
   #natural(): unknown {
     const { number } = this;
     if (number === undefined) return this.toString();
@@ -138,6 +145,8 @@ export class FieldView implements Typed {
       parts.value = number;
       parts.amount ??= number;
     }
+    for (const side of ['start', 'end'] as const)
+      if (typeof parts[side] === 'string') parts[side] = this.#sideOf(value, side);
     parts.html = this.type === 'text' ? held.value : undefined;
     parts.url ??= parts.original_url;
     parts.id = IDS.map(key => parts[key]).find(id => id !== undefined && id !== null) ?? idOf(value.value);

@@ -23,7 +23,12 @@ const view: View = {
     cost: field('money', { value: '2.4000', currency: 'USD' }),
     status: won,
     due: field('date', { start: '2026-01-31 00:00:00', start_date: '2026-01-31', start_time: null }),
-    meeting: field('date', { start: '2026-01-31 13:00:00', start_utc: '2026-01-31 12:00:00' }),
+    meeting: field('date', {
+      start: '2026-01-31 13:00:00',
+      start_utc: '2026-01-31 12:00:00',
+      end: '2026-01-31 14:30:00',
+      end_utc: '2026-01-31 13:30:00',
+    }),
     note: field('text', { value: '<p>a &lt; b</p>' }),
     manager: field('contact', { value: { profile_id: 9, name: 'Ann', mail: ['ann@x.dk', 'a@y.dk'] } }),
     team: field(
@@ -121,6 +126,12 @@ describe('template', () => {
     ['{% if changes.note.from == blank %}{{ changes.note.from }}was empty{% endif %}', 'was empty'],
     ['{{ fields.due | date: "%d.%m.%Y" }} {{ fields.due | date }}', '31.01.2026 2026-01-31'],
     ['{{ fields.meeting | date: "%H:%M" }} {{ fields.meeting | date: "%H:%M", "UTC" }}', '13:00 12:00'],
+    ['{{ fields.meeting.end | date: "%H:%M" }} {{ fields.meeting.end | date: "%R", "UTC" }}', '14:30 13:30'],
+    [
+      '{{ fields.meeting.start }} {{ fields.due.start }} {{ fields.due.end }}.',
+      '2026-01-31 13:00 2026-01-31 .',
+    ],
+    ['{% if fields.meeting.end > now %}later{% endif %}', 'later'],
     ['{{ now | date }} {{ now | date: "%F %T" }}', '2026-01-31 13:00 2026-01-31 13:00:00'],
     ['{{ run.previous | date: "%FT%TZ" }} {{ run.previous | date: "%R" }}', '2026-06-01T10:00:00Z 12:00'],
     ['{{ "2026-06-01 10:00:00" | date: "%H" }} {{ "soon" | date: "%H" }}', '12 soon'],

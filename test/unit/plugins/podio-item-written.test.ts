@@ -91,6 +91,23 @@ describe('podio-item: what a copy writes', () => {
     expect(copied(viewOf('member'), 'contact')).to.deep.equal([{ type: 'user', id: 8 }]);
   });
 
+  it('takes the sides of a date apart and puts others together', () => {
+    const value = { ...VALUES.date, end: '2026-02-01 14:00:00', end_utc: '2026-02-01 13:00:00' };
+    const [from, day] = [
+      viewOf('date', value),
+      viewOf('date', { start_date: '2026-02-03', start_time: null }),
+    ];
+    const write = (given: unknown) =>
+      written(fieldOf('date'), given, { now: Date.UTC(2026, 0, 1), zone: 'UTC' });
+    expect(write(from.part('end'))).to.deep.equal([
+      { start_date_utc: '2026-02-01', start_time_utc: '13:00:00' },
+    ]);
+    expect(write({ start: from.part('start'), end: from.part('end') })).to.deep.equal(write(from));
+    expect(write({ start: '2026-02-01', end: day })).to.deep.equal([
+      { start_date: '2026-02-01', end_date: '2026-02-03' },
+    ]);
+  });
+
   it('takes no markup and no kind along that the other type does not have', () => {
     expect(copied(viewOf('text'), 'location')).to.deep.equal(['Won']);
     expect(copied(viewOf('money'), 'location')).to.deep.equal(['$10.50']);

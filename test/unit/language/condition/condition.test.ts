@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { parse as parseYaml } from 'yaml';
 import { FAMILIES } from '../../../../src/language/compare.ts';
 import { FieldView } from '../../../../src/language/field-view.ts';
-import { holds, judged, problemsOf, view } from './world.ts';
+import { fields, holds, judged, problemsOf, view } from './world.ts';
 
 const page = readFileSync(new URL('../../../../docs/conditions.md', import.meta.url), 'utf8');
 
@@ -182,6 +182,18 @@ describe('condition', () => {
     expect(await holds({ 'item.createdOn': '2026-01-05' })).to.equal(true);
     const early = { item: async () => ({ createdOn: '2026-01-05 23:30:00' }) };
     expect(await holds({ 'item.createdOn': '2026-01-06' }, early)).to.equal(true);
+  });
+
+  it('knows which moment a date ends at, whatever zone its text is in', async () => {
+    const [value] = fields.meeting.values;
+    // 14:00 at a place where it is an hour later than in UTC; now it is 12:00 there.
+    const end = { end: '2026-01-31 14:00:00', end_utc: '2026-01-31 13:00:00' };
+    const meeting = new FieldView('date', [{ ...value, ...end }]);
+    const over = { fields: async () => ({ meeting }) };
+    expect(await holds({ 'fields.meeting.end': { gt: 'now', lt: '+90m' } }, over)).to.equal(true);
+    expect(await holds({ 'fields.meeting.end': '2026-01-31 14:00' }, over)).to.equal(true);
+    expect(await holds({ 'fields.meeting.end': { gt: '{{ fields.meeting.start }}' } }, over)).to.equal(true);
+    expect(await holds({ 'fields.due.end': null })).to.equal(true);
   });
 
   it('compares fields with fields by what they mean, also of other apps', async () => {
