@@ -128,7 +128,7 @@ function wantedOf(right: unknown): readonly FieldValue[] {
 // ------------------------------------------------------------------------------------------------ order
 
 /** Negative, 0 or positive for each value of `left` that has an order with `right`. */
-export function orders(left: unknown, right: unknown, now: Now = NO_ZONE): readonly number[] {
+function orders(left: unknown, right: unknown, now: Now = NO_ZONE): readonly number[] {
   if (Array.isArray(left)) return left.flatMap(one => orders(one, right, now));
   if (isTyped(left) && left.values.length > 1) return eachOf(left).flatMap(one => orders(one, right, now));
   const one = orderOfOne(left, right, now);

@@ -1,6 +1,6 @@
 /** Whether a condition holds for one message, and what was seen of it. */
 import type { Check, Judgement } from '../../core/condition.ts';
-import { contains, equal, isEmpty, isTyped, orders, textOf, textsOf } from '../compare.ts';
+import { contains, equal, isEmpty, isTyped, order, textOf, textsOf } from '../compare.ts';
 import { FieldView, reviveFields } from '../field-view.ts';
 import type { Now } from '../moment.ts';
 import { isName, type View } from '../names.ts';
@@ -68,10 +68,14 @@ class Judge {
     const seen = clip(textOf(all.length === 1 ? all[0] : all));
     const checks: Check[] = [];
     let doAll = true;
+    // Of several values it takes one that is above the one bound and below the other.
+    let between: readonly unknown[] = values.flatMap(eachIn);
     for (const test of tests) {
-      const holds = await this.#holds(test, values);
+      const { operator, operand } = test;
+      if (isBound(operator)) between = await this.#within(operator, operand, between);
+      const holds = isBound(operator) ? between.length > 0 : await this.#holds(operator, test, values);
       if (!holds) doAll = false;
-      const shown = [test.operator, test.operand.shown, test.operator === 'currency' ? undefined : currency];
+      const shown = [operator, operand.shown, operator === 'currency' ? undefined : currency];
       const text = [...(denied ? ['not'] : []), ...shown.filter(part => part !== undefined)].join(' ');
       checks.push({ path: path.join('.'), test: clip(text), seen, holds: holds !== denied });
     }
@@ -93,7 +97,20 @@ class Judge {
     return value;
   }
 
-  async #holds({ operator, operand, pattern }: Test, values: readonly unknown[]): Promise<boolean> {
+  /** Those that are above the bound, or below it. */
+  async #within(operator: Bound, operand: Operand, values: readonly unknown[]): Promise<readonly unknown[]> {
+    const right = await this.#value(operand);
+    return values.filter(one => {
+      const by = order(one, right, this.#now);
+      return by !== undefined && fits(operator, by);
+    });
+  }
+
+  async #holds(
+    operator: Exclude<Test['operator'], Bound>,
+    { operand, pattern }: Test,
+    values: readonly unknown[],
+  ): Promise<boolean> {
     const is = (right: unknown) =>
       values.length === 0
         ? equal(undefined, right, this.#now)
@@ -115,10 +132,6 @@ class Judge {
       }
       case 'matches':
         return values.some(one => textsOf(one).some(text => pattern?.matches(text) ?? false));
-      default: {
-        const right = await this.#value(operand);
-        return values.some(one => orders(one, right, this.#now).some(by => fits(operator, by)));
-      }
     }
   }
 
@@ -130,16 +143,26 @@ class Judge {
   }
 }
 
-const fits = (operator: 'gt' | 'gte' | 'lt' | 'lte', order: number): boolean => {
+type Bound = 'gt' | 'gte' | 'lt' | 'lte';
+const BOUNDS: readonly string[] = ['gt', 'gte', 'lt', 'lte'] satisfies Bound[];
+const isBound = (operator: Test['operator']): operator is Bound => BOUNDS.includes(operator);
+
+/** A list, and a field of several values, value by value. */
+const eachIn = (value: unknown): readonly unknown[] => {
+  if (Array.isArray(value)) return value.flatMap(eachIn);
+  return value instanceof FieldView ? value.each() : [value];
+};
+
+const fits = (operator: Bound, by: number): boolean => {
   switch (operator) {
     case 'gt':
-      return order > 0;
+      return by > 0;
     case 'gte':
-      return order >= 0;
+      return by >= 0;
     case 'lt':
-      return order < 0;
+      return by < 0;
     case 'lte':
-      return order <= 0;
+      return by <= 0;
   }
 };
 

@@ -196,6 +196,24 @@ describe('condition', () => {
     expect(await holds({ 'fields.due.end': null })).to.equal(true);
   });
 
+  it('takes one of several values that is within both bounds, and none that is within one of them each', async () => {
+    const total = (value: string) => ({
+      fields: { total: { podioField: 'money', values: [{ value, currency: 'EUR' }] } },
+    });
+    const over = { data: () => ({ sizes: [3, 12], found: { items: [total('3.0000'), total('12.0000')] } }) };
+    for (const path of ['data.sizes', 'data.found.items.fields.total']) {
+      expect(await holds({ [path]: { gt: 5, lt: 10 } }, over), path).to.equal(false);
+      expect(await holds({ [path]: { lt: 10, gt: 5 } }, over), path).to.equal(false);
+      expect(await holds({ [path]: { gte: 12, lt: 13, eq: 3 } }, over), path).to.equal(true);
+      expect(await holds({ not: { [path]: { gt: 5, lt: 10 } } }, over), path).to.equal(true);
+    }
+    const { checks } = await judged({ 'data.sizes': { gt: 5, lt: 10 } }, over);
+    expect(checks.map(({ test, holds }) => [test, holds])).to.deep.equal([
+      ['gt 5', true],
+      ['lt 10', false],
+    ]);
+  });
+
   it('compares fields with fields by what they mean, also of other apps', async () => {
     expect(await holds({ 'fields.status': '{{ changes.status.to }}' })).to.equal(true);
     expect(await holds({ 'fields.status': '{{ changes.status.from }}' })).to.equal(false);
