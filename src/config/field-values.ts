@@ -29,8 +29,9 @@ export function valueProblem(
     case 'question':
       return optionProblem(field, value, use);
     case 'number':
-    case 'duration':
       return isNumeric(value) ? undefined : wrong(field, 'write a number');
+    case 'duration':
+      return isNumeric(value) ? undefined : wrong(field, 'write seconds, or 2h');
     case 'progress':
       return isNumeric(value) && !isOutside(value) ? undefined : wrong(field, 'write a number from 0 to 100');
     case 'money':

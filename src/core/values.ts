@@ -1,6 +1,7 @@
 /** Podio's field values as people write and read them: comparing for rules and filters, showing for templates and logs. */
 import type { FieldValueJson } from './podio.ts';
 import type { FieldValue } from './rule.ts';
+import { parseDuration } from './units.ts';
 
 export interface ValueOptions {
   /** The field's `config` from Podio, where it is known: number of decimals, format of texts, type of a calculation. */
@@ -318,7 +319,9 @@ const KINDS: Readonly<Record<string, Kind>> = {
   },
   duration: {
     show: value => showDuration(value.value),
-    is: (value, wanted) => sameNumber(value.value, amountOf(wanted)),
+    is: (value, wanted) =>
+      sameNumber(value.value, amountOf(wanted)) ||
+      (typeof wanted === 'string' && toNumber(value.value) === parseDuration(wanted.trim()) / 1000),
   },
   category,
   question: category,

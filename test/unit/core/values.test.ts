@@ -113,7 +113,13 @@ const cases: Case[] = [
     yes: [0],
     no: [null],
   },
-  { type: 'duration', value: { value: 5400 }, shown: '1h 30m', yes: [5400, '5400', '1h 30m'], no: [90] },
+  {
+    type: 'duration',
+    value: { value: 5400 },
+    shown: '1h 30m',
+    yes: [5400, '5400', '1h 30m', '90m'],
+    no: [90, '90s', '5400ms'],
+  },
   { type: 'duration', value: { value: 0 }, shown: '0s', yes: [0], no: [null] },
   { type: 'category', value: { value: won }, shown: 'Won', yes: ['Won', 3], no: ['won', 'Wo', 4, '3'] },
   {
