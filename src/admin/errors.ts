@@ -36,7 +36,7 @@ export function answerTo(thrown: unknown): { status: number; body: ErrorBody; fa
     const body: ErrorBody = {
       error: { code: 'ADMIN_REQUEST', message: `the body can't be read: ${thrown.message}` },
     };
-    return { status: thrown.status, body, fault: false };
+    return { status: thrown.status ?? 400, body, fault: false };
   }
   const body: ErrorBody = {
     error: { code: 'INTERNAL', message: 'a fault in podiod itself', hint: 'See the log.' },
@@ -68,10 +68,9 @@ const problemsOf = (error: PodiodError): Pick<ErrorBody['error'], 'problems' | '
     ? { problems: error.problems, summary: String(error.summary) }
     : {};
 
-/** What koa-body throws for a body that is too large or no JSON. */
-const isRequestError = (thrown: unknown): thrown is Error & { status: number } =>
-  thrown instanceof Error &&
-  'status' in thrown &&
-  typeof thrown.status === 'number' &&
-  thrown.status >= 400 &&
-  thrown.status < 500;
+/** What koa-body throws for a body that is too large or no JSON, or zlib for one that is not packed as it says. */
+const isRequestError = (thrown: unknown): thrown is Error & { status?: number } => {
+  if (!(thrown instanceof Error)) return false;
+  const { status, code } = thrown as Error & { status?: unknown; code?: unknown };
+  return typeof status === 'number' ? status >= 400 && status < 500 : String(code).startsWith('Z_');
+};

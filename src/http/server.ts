@@ -107,11 +107,9 @@ export async function listen(
     end(socket, unknownMethod(request.url ?? '', request));
   });
   server.on('clientError', (error: ClientError, socket) => {
-    const answer = connections.get(socket);
-    const inHand = answer !== undefined && !answer.writableEnded;
-    // What is written now would be taken for the answer in hand, unless that very request is what came too slowly.
-    if (!socket.writable || (inHand && (error.code !== TIMED_OUT || answer.headersSent))) socket.destroy();
-    else end(socket, answerTo(error, socket as Socket, unknownMethod));
+    if (socket.writable && isNext(connections.get(socket), socket))
+      end(socket, answerTo(error, socket as Socket, unknownMethod));
+    else socket.destroy();
   });
 
   await new Promise<void>((resolve, reject) => {
@@ -155,6 +153,18 @@ export async function listen(
       });
     },
   };
+}
+
+/**
+ * Whether what is written now is taken for the answer to what could not be read, and not to a request before it.
+ * @param latest the answer of the last request whose headers were read
+ */
+function isNext(latest: ServerResponse | undefined, socket: Duplex): boolean {
+  if (latest === undefined) return true;
+  // A queued answer has no socket yet, and a sent one none any more.
+  const isFirst = latest.socket === socket || latest.writableFinished;
+  // Its body could not be read, or else what came behind it.
+  return isFirst && (latest.req.complete ? latest.writableEnded : !latest.headersSent);
 }
 
 /** What Node tells of a request it could not read. */

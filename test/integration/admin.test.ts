@@ -370,6 +370,12 @@ describe('admin API', () => {
     });
     expect(form.status).to.equal(400);
     expect(form.body).to.include('application/json');
+    const packed = await call('/api/parked/drop', {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json', 'Content-Encoding': 'gzip' },
+      body: '{"all":true}',
+    });
+    expect([packed.status, JSON.parse(packed.body).error.code]).to.deep.equal([400, 'ADMIN_REQUEST']);
     for (const query of ['limit=x', 'limit=-1', 'unknown=1', 'since=2026', 'itemId=1&itemId=2']) {
       const wanted = query === 'since=2026' ? 200 : 400;
       expect((await call(`/api/events?${query}`)).status, query).to.equal(wanted);

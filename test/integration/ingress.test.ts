@@ -731,6 +731,19 @@ describe('ingress', () => {
       expect(huge.status).to.equal(431);
     });
 
+    it('that send a body in chunks which are none are told so', async () => {
+      const { request, stored } = await start();
+      const head = `POST ${pathOf()} HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n`;
+      const statusOf = async (encoding: string, body: string) =>
+        (await request(`${head}Transfer-Encoding: ${encoding}\r\n\r\n${body}`)).status;
+      expect(await statusOf('chunked', '-5\r\ntype=\r\n'), 'size').to.equal(400);
+      expect(await statusOf('chunked', '5\ntype=\n0\n\n'), 'ends of lines').to.equal(400);
+      expect(await statusOf('identity', update(1)), 'encoding').to.equal(400);
+      expect(await statusOf('chunked', `5;${'x'.repeat(20_000)}\r\n`), 'extension').to.equal(413);
+      expect(await statusOf('chunked', `0\r\nX: ${'x'.repeat(20_000)}\r\n`), 'trailer').to.equal(431);
+      expect(stored).to.deep.equal([]);
+    });
+
     it('cannot take the answer of a request in hand by a wrong one behind it', async () => {
       const { port, hold, asked, stored } = await start();
       const release = hold();
@@ -741,6 +754,24 @@ describe('ingress', () => {
       await connection.closed;
       release();
       await until(() => stored.length === 1, 'the event to be stored all the same');
+    });
+
+    it('nor by one that is wrong behind another, whose answer waits', async () => {
+      for (const wrong of ['UNHEARDOF / HTTP/1.1', 'POST / HTTP/1.1\r\nTransfer-Encoding: x']) {
+        const { port, hold, asked, stored, counted } = await start();
+        const release = hold();
+        const connection = await rawConnection(port);
+        connection.send(delivery(update(1)));
+        await until(() => asked() === 1, 'the event to be on its way');
+        connection.send('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+        await until(() => counted.includes('INGRESS_NOT_FOUND'), 'the next one to be refused');
+        for (let turns = 0; turns < 5; turns++) await new Promise(setImmediate);
+        connection.send(`${wrong}\r\nHost: x\r\n\r\n`);
+        await connection.closed;
+        expect(connection.socket.bytesRead, wrong).to.equal(0);
+        release();
+        await until(() => stored.length === 1, 'the event to be stored all the same');
+      }
     });
   });
 
