@@ -1,13 +1,15 @@
 // The proxies of config/, as they are shipped but for names, ports and certificate: Podio's way in goes through them.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { openSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { request } from 'node:https';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { temporaryFolder } from '../support/folder.ts';
 import { until } from '../support/wait.ts';
-import { freePort, LEADS, makeSite, type Site } from './site.ts';
+import { freePort, LEADS, makeSite } from './site.ts';
 
 const shipped = (name: string): string =>
   readFileSync(join(import.meta.dirname, '../../config', name), 'utf8');
@@ -25,7 +27,7 @@ afterEach(async () => {
 });
 
 interface Place {
-  readonly site: Site;
+  /** Has the certificate, and all that the proxy needs and writes. */
   readonly folder: string;
   /** Of the proxy, and of podiod behind it. */
   readonly port: number;
@@ -34,36 +36,43 @@ interface Place {
 
 /** Each starts its proxy with its shipped config. */
 const PROXIES: Readonly<Record<string, (place: Place) => ChildProcess>> = {
-  nginx({ site, folder, port, behind }) {
+  nginx({ folder, port, behind }) {
     const text = shipped('nginx.conf')
       .replaceAll('127.0.0.1:8080', `127.0.0.1:${behind}`)
       .replace('listen 443 ssl;', `listen 127.0.0.1:${port} ssl;`)
       .replace('listen [::]:443 ssl;', '')
       .replaceAll('hooks.example.com', 'localhost')
       .replaceAll('/etc/letsencrypt/live/localhost/', `${folder}/`);
-    site.write('podiod.conf', text);
+    writeFileSync(join(folder, 'podiod.conf'), text);
     const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
       name => `${name}_temp_path ${folder}/tmp_${name};`,
     );
-    const config = site.write(
-      'nginx.conf',
-      `pid ${folder}/nginx.pid; error_log stderr; daemon off; events {} http { access_log off; ${temporary.join(' ')} include ${site.folder}/podiod.conf; }`,
+    writeFileSync(
+      join(folder, 'nginx.conf'),
+      `pid ${folder}/nginx.pid; error_log stderr; daemon off; events {} http { access_log ${folder}/log; ${temporary.join(' ')} include ${folder}/podiod.conf; }`,
     );
-    return spawn('nginx', ['-p', folder, '-c', config], { stdio: 'ignore' });
+    return spawn('nginx', ['-p', folder, '-c', `${folder}/nginx.conf`], { stdio: logTo(folder) });
   },
-  caddy({ site, folder, port, behind }) {
+  caddy({ folder, port, behind }) {
     const text = shipped('Caddyfile')
       .replaceAll('127.0.0.1:8080', `127.0.0.1:${behind}`)
       .replace(
         'hooks.example.com {',
         `localhost:${port} {\n\ttls ${folder}/fullchain.pem ${folder}/privkey.pem`,
       );
-    const config = site.write('Caddyfile', `{\n\tadmin off\n\tauto_https disable_redirects\n}\n${text}`);
+    const config = join(folder, 'Caddyfile');
+    writeFileSync(config, `{\n\tadmin off\n\tauto_https disable_redirects\n}\n${text}`);
     return spawn('caddy', ['run', '--config', config, '--adapter', 'caddyfile'], {
       env: { PATH: process.env.PATH, HOME: folder },
-      stdio: 'ignore',
+      stdio: logTo(folder),
     });
   },
+};
+
+/** All that a proxy says goes to the file `log`. */
+const logTo = (folder: string): ['ignore', number, number] => {
+  const log = openSync(join(folder, 'log'), 'a');
+  return ['ignore', log, log];
 };
 
 /** For localhost, trusted by the processes that are started from now on. */
@@ -76,6 +85,18 @@ function makeCertificate(folder: string): void {
   });
   process.env.NODE_EXTRA_CA_CERTS = cert;
 }
+
+/** What a stranger gets who says that he comes from somewhere else. */
+const post = (port: number, folder: string, path: string): Promise<{ status?: number; body: string }> =>
+  new Promise((resolve, reject) => {
+    const ca = readFileSync(join(folder, 'fullchain.pem'));
+    const headers = { 'X-Forwarded-For': '192.0.2.1' };
+    const asked = request({ method: 'POST', host: 'localhost', port, path, ca, headers }, async answer => {
+      const { statusCode: status } = answer;
+      resolve({ ...(status ? { status } : {}), body: Buffer.concat(await answer.toArray()).toString() });
+    });
+    asked.on('error', reject).end('type=item.update');
+  });
 
 const listens = (port: number): Promise<boolean> =>
   new Promise(resolve => {
@@ -100,7 +121,7 @@ describe('behind a proxy', function () {
       site.configure({
         server: { publicUrl, port: behind, secret: 'a-secret-for-the-tests', allowNonPublicUrl: true },
       });
-      proxies.push(start({ site, folder: certificates.path, port, behind }));
+      proxies.push(start({ folder: certificates.path, port, behind }));
       await until(() => listens(port), name, 20_000);
 
       // The handshake goes through it, and what happens in Podio does.
@@ -127,6 +148,29 @@ describe('behind a proxy', function () {
       const of = (check: string) => findings.find(one => one.check.startsWith(check));
       expect(of('public address'), doctor.stdout).to.include({ verdict: 'ok' });
       expect(of('handshake'), doctor.stdout).to.include({ verdict: 'ok' });
+    });
+
+    it(`${name} says whom a request is from, and logs no key of a hook, also when podiod is down`, async () => {
+      using folder = temporaryFolder();
+      makeCertificate(folder.path);
+      const [port, behind] = [await freePort(), await freePort()];
+      proxies.push(start({ folder: folder.path, port, behind }));
+      await until(() => listens(port), name, 20_000);
+      const path = '/podio/the-key-of-a-hook/app/101/item.update';
+      expect((await post(port, folder.path, path)).status).to.equal(502);
+
+      const podiod = createServer((request, response) => {
+        response.end(String(request.headers['x-forwarded-for']).split(', ').at(-1));
+      }).listen(behind, '127.0.0.1');
+      await once(podiod, 'listening');
+      try {
+        expect(await post(port, folder.path, path)).to.deep.equal({ status: 200, body: '127.0.0.1' });
+        expect((await post(port, folder.path, '/elsewhere')).status).to.equal(404);
+      } finally {
+        podiod.close();
+        podiod.closeAllConnections();
+      }
+      expect(readFileSync(join(folder.path, 'log'), 'utf8')).to.not.include('the-key-of-a-hook');
     });
   }
 });
