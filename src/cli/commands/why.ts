@@ -75,8 +75,8 @@ async function ask(cli: Cli, options: WhyOptions, request: WhyRequest): Promise<
   const name = item === undefined ? undefined : parseItemName(item);
   const { resolveItem } = await import('../item.ts');
   const itemId = item === undefined ? undefined : await resolveItem(cli, options, item);
-  // Its rules only: nothing is asked of anybody.
-  const { config } = await loadConfigOrFail(cli, { ...options, withoutSecrets: true });
+  // Its rules only: nothing is asked of anybody, so secrets that this shell lacks are made up.
+  const { config } = await loadConfigOrFail(cli, { ...options, placeholders: true });
   const reader = openReader(partial.dataDir);
   try {
     return await whyOffline(config, reader, {

@@ -1,9 +1,11 @@
 // `podiod why` beside a daemon in this process, and afterwards without one.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import type { StepVerdict } from '../../../src/core/run.ts';
 import type { WhyAnswer } from '../../../src/daemon/index.ts';
 import { until } from '../../support/wait.ts';
-import { makeSite, type Site } from './site.ts';
+import { fromEnv, makeSite, type Site } from './site.ts';
 
 /** The third of the options that the emulator gives the field: Open, Contacted, Won, Lost. */
 const WON = 3;
@@ -190,6 +192,16 @@ describe('podiod why', function () {
     it('nobody knows of hooks', async () => {
       const { apps } = await asked(site, '--item', '999999');
       expect(apps.map(({ hooks }) => hooks)).to.deep.equal([null, null]);
+    });
+
+    it('secrets that the shell lacks are not needed', async () => {
+      const file = join(site.folder, '.podiorc.yml');
+      const text = readFileSync(file, 'utf8');
+      writeFileSync(file, text.replaceAll(/client-secret|leads-token/g, fromEnv('NOT_HERE')));
+      const { code, stdout, stderr } = await site.podiod(['why', '--item', String(alder)]);
+      expect(code, stderr).to.equal(0);
+      expect(stdout).to.include('won: its `where` does not hold');
+      writeFileSync(file, text);
     });
   });
 });
