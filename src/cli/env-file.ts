@@ -16,6 +16,15 @@ export function loadEnvFile(file: string, env: Env): void {
   }
 }
 
+/** What the file has: nothing where it is not there; undefined where it is not for us to read. */
+export function readVariables(file: string): Env | undefined {
+  try {
+    return parseEnv(readFileSync(file, 'utf8'));
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT' ? {} : undefined;
+  }
+}
+
 /** Tells whether the file is as it was. */
 export const stampOf = (file: string): string => {
   try {

@@ -196,7 +196,7 @@ const openToAll = (path: string, place: Place): Diagnostic => ({
   severity: 'warning',
   code: 'CONFIG_OPEN_FILE',
   message: `everybody on this machine can read ${path}`,
-  hint: `if what is in it is secret: chmod o= ${path}`,
+  hint: `if what is in it is secret, and the user that podiod runs as can read it then: chmod o= ${path}`,
   place,
 });
 

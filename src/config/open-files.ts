@@ -24,7 +24,7 @@ export async function openFiles(
       severity: 'warning',
       code: 'CONFIG_OPEN_FILE',
       message: `everybody on this machine can read ${file}, and there are secrets in it`,
-      hint: `chmod o= ${file}, or take them from elsewhere: \${NAME}, \${file:PATH}, \${credential:NAME}`,
+      hint: `take them from elsewhere: \${NAME}, \${file:PATH} or \${credential:NAME}; or, if the user that podiod runs as can read it then, chmod o= ${file}`,
       place,
       path: pathAt(root, place),
     });

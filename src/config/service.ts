@@ -15,6 +15,8 @@ export interface ServiceFacts {
   readonly dataDir: string | undefined;
   /** Names in `${credential:NAME}`. */
   readonly credentials: readonly string[];
+  /** Names in `${NAME}` that have no default. */
+  readonly variables: readonly string[];
 }
 
 /** Undefined where there is no config. */
@@ -34,6 +36,7 @@ export async function readServiceFacts(options: FindOptions): Promise<ServiceFac
     port: typeof port === 'number' ? port : shape.port.parse(undefined),
     dataDir: typeof dir === 'string' ? resolve(dirname(dataDir?.place.file ?? found.file), dir) : undefined,
     credentials: credentialsIn([...texts.values()].join('\n')),
+    variables: [...new Set(variablesIn(root))],
   };
 }
 
@@ -43,3 +46,10 @@ const plain = (node: ConfigNode | undefined): unknown =>
 const credentialsIn = (text: string): readonly string[] => [
   ...new Set([...text.matchAll(/(?<!\$)\$\{credential:([^}:]+)\}/g)].flatMap(([, name]) => name ?? [])),
 ];
+
+function* variablesIn(node: ConfigNode): Generator<string> {
+  if (node.kind === 'list') for (const item of node.items) yield* variablesIn(item);
+  else if (node.kind === 'map') for (const { value } of node.entries.values()) yield* variablesIn(value);
+  else if (node.kind === 'scalar')
+    for (const [, name] of String(node.value).matchAll(/(?<!\$)\$\{([A-Za-z_]\w*)\}/g)) yield name ?? '';
+}

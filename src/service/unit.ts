@@ -28,8 +28,12 @@ export interface UnitOptions {
 /** The folder that everything of podiod's is in. */
 const HOME = '/etc/podiod';
 
+/** The folder of one instance, or of the only one. */
+export const homeOf = (instance: string | undefined): string =>
+  instance === undefined ? HOME : `${HOME}/${instance}`;
+
 /** Where the config of the instance called `%i` is. */
-export const instanceConfig = (name: string): string => `${HOME}/${name}/podiorc.yml`;
+export const instanceConfig = (name: string): string => `${homeOf(name)}/podiorc.yml`;
 
 export function unitsOf(options: UnitOptions): readonly Unit[] {
   const { instance, config, node, script, credentials, listen, user = false } = options;

@@ -118,7 +118,9 @@ async function unitsHere(
 ): Promise<readonly Unit[]> {
   const [
     { readServiceFacts },
-    { unitsOf, instanceConfig },
+    { unitsOf, instanceConfig, homeOf },
+    { closedToOthers },
+    { readVariables },
     { packageFile },
     { readFileSync, realpathSync },
     { resolve },
@@ -126,6 +128,8 @@ async function unitsHere(
   ] = await Promise.all([
     import('../../config/service.ts'),
     import('../../service/unit.ts'),
+    import('../../service/reach.ts'),
+    import('../env-file.ts'),
     import('../../daemon/package.ts'),
     import('node:fs'),
     import('node:path'),
@@ -156,11 +160,12 @@ async function unitsHere(
     );
   }
   const script = realpathSync(packageFile('bin/podiod.js'));
-  for (const path of [process.execPath, script, place]) {
-    if (path.startsWith('/root/') && !user) {
-      cli.note(`The service runs as a user of its own, who can't read ${path}: put it where all can.`);
-    }
-  }
+  if (!user) noteWhatIsClosed(cli, closedToOthers, [process.execPath, script, place]);
+  const variables = user ? `${configHome(env)}/podiod/podiod.env` : `${homeOf(instance)}/podiod.env`;
+  const given = readVariables(variables);
+  const missing = given && facts?.variables.filter(name => given[name] === undefined);
+  if (missing?.length)
+    cli.note(`The service takes variables from ${variables}, which lacks ${missing.join(', ')}.`);
   return unitsOf({
     service: readFileSync(packageFile('config/podiod.service'), 'utf8'),
     socket: readFileSync(packageFile('config/podiod.socket'), 'utf8'),
@@ -173,6 +178,20 @@ async function unitsHere(
     user,
     ...(instance !== undefined && { instance }),
   });
+}
+
+function noteWhatIsClosed(
+  cli: Cli,
+  closedToOthers: (path: string) => string | undefined,
+  paths: readonly string[],
+): void {
+  for (const path of paths) {
+    const closed = closedToOthers(path);
+    if (closed === undefined) continue;
+    const remedy =
+      closed === path ? `chmod o+r ${path}` : `${closed} is closed to others. Put it where all can`;
+    cli.note(`The service runs as a user of its own, who can't read ${path}: ${remedy}.`);
+  }
 }
 
 /** What `systemctl enable` is told. */

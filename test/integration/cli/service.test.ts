@@ -1,6 +1,6 @@
 // `podiod service`: units for this machine, which systemd itself has to understand.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect } from 'chai';
 import { podiodHere } from '../../support/cli.ts';
@@ -29,6 +29,10 @@ function systemd(folder: string, ...names: string[]): { complaints: string; expo
     exposure: Number(/level for \S+ ([\d.]+)/.exec(security)?.[1]),
   };
 }
+
+/** The notes that are about what the test made, and not about where this machine has its Node. */
+const about = (folder: string, stderr: string): readonly string[] =>
+  stderr.split('\n').filter(line => line.includes(folder));
 
 describe('podiod service', function () {
   this.timeout(20_000);
@@ -161,7 +165,8 @@ describe('podiod service', function () {
     const print = ['service', 'print', '--config', config];
     expect((await podiodHere(print)).stderr).to.include('Write dataDir: /var/lib/podiod into');
     writeFileSync(config, CONFIG);
-    expect((await podiodHere(print)).stderr).to.equal('');
+    chmodSync(folder.path, 0o755);
+    expect(about(folder.path, (await podiodHere(print)).stderr)).to.deep.equal([]);
     const none = await podiodHere(['service', 'print', '--config', join(folder.path, 'none.yml'), '--json']);
     expect(none.stderr).to.include('There is no config at');
     for (const dir of ['/proc/podiod/units', join(config, 'units')]) {
@@ -170,5 +175,36 @@ describe('podiod service', function () {
       expect(stderr).to.match(/can't be (written|read): (ENOENT|ENOTDIR)/);
     }
     expect(JSON.parse(none.stdout).units).to.have.length(2);
+  });
+
+  it("says what the service's own user can't read, and which variables it would not have", async () => {
+    using folder = temporaryFolder();
+    const config = join(folder.path, 'podiorc.yml');
+    // One has a default, one is a text, one is in a comment.
+    writeFileSync(
+      config,
+      `${CONFIG}defaults: { timezone: ["\${LEADS_TOKEN}", "\${B:-c}", "$\${D}"] } # \${E}\n`,
+    );
+    const notes = async (...more: string[]) =>
+      (await podiodHere(['service', 'print', '--config', config, ...more], { env: { HOME: folder.path } }))
+        .stderr;
+    const closed = `who can't read ${config}: ${folder.path} is closed to others. Put it where all can.`;
+    expect(await notes())
+      .to.include(closed)
+      .and.to.include('/etc/podiod/podiod.env, which lacks LEADS_TOKEN.');
+    expect(await notes('--instance', 'acme')).to.include(
+      '/etc/podiod/acme/podiod.env, which lacks LEADS_TOKEN.',
+    );
+    chmodSync(folder.path, 0o755);
+    chmodSync(config, 0o640);
+    expect(await notes()).to.include(`can't read ${config}: chmod o+r ${config}.`);
+
+    const variables = join(folder.path, '.config/podiod/podiod.env');
+    expect(await notes('--user')).to.equal(
+      `The service takes variables from ${variables}, which lacks LEADS_TOKEN.\n`,
+    );
+    mkdirSync(dirname(variables), { recursive: true });
+    writeFileSync(variables, 'LEADS_TOKEN=x\n');
+    expect(await notes('--user')).to.equal('');
   });
 });
