@@ -324,7 +324,7 @@ async function nothing(store: WhyWorld['store'], why: string, hint = ''): Promis
 function numberHint(itemId: number, apps: Iterable<string>): string {
   const names = [...apps].slice(0, 3).map(app => `${app}/${itemId}`);
   return itemId < 1_000_000 && names.length > 0
-    ? `; as an item's number in its app it is given with that: ${names.join(', ')}`
+    ? `; if it is the item's number in its app, write ${names.join(' or ')}`
     : '';
 }
 

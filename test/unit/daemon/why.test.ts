@@ -34,7 +34,7 @@ describe('why there is no event', () => {
     expect(absent[0]?.why).to.match(/^no event of item 42 has arrived; the journal goes back to 2026[^;]*$/);
     // Asked for by its item_id alone, which has many digits at Podio: perhaps it is the number in an app.
     const bare = await ask({ itemId: ITEM });
-    expect(bare.absent[0]?.why).to.match(/; as an item's number in its app it is given with that: leads\/42/);
+    expect(bare.absent[0]?.why).to.match(/; if it is the item's number in its app, write leads\/42/);
     expect((await ask({ itemId: 5_300_000_042 })).absent[0]?.why).not.to.include('number');
     expect(apps.map(({ app, lastEvent, hooks }) => [app, lastEvent?.seq, hooks])).to.deep.equal([
       ['leads', 1, null],
