@@ -5,39 +5,45 @@ import { builtIns, type JsonSchema, toJsonSchema } from './json-schema.ts';
 
 const INTRO = `# Config reference
 
-This page is generated from the schema that a config is checked with; \`podiod check\` says where one does not fit it.
-\`.podiorc.example.yml\` shows a whole one.
+This page is generated from the schema that podiod checks a config with. \`podiod check\` names every place where a config does not
+fit it. \`.podiorc.example.yml\` is a complete example.
 
-## Where it is looked for
+## Where podiod looks for it
 
-The first that is there: \`--config FILE\`; \`$PODIOD_CONFIG\`; from the current directory up \`.podiorc\`, \`.podiorc.yml\`,
-\`.podiorc.yaml\`, \`.podiorc.json\`, the same four without their first dot in \`.config/\`, and the key \`podio\` of
-\`package.json\`; \`/etc/podiod/podiorc.yml\`. It is YAML 1.2 (or JSON), never code.
+podiod takes the first of these:
+
+1. \`--config FILE\`
+2. \`$PODIOD_CONFIG\`
+3. in the current directory, then in each one above it: \`.podiorc\`, \`.podiorc.yml\`, \`.podiorc.yaml\`, \`.podiorc.json\`, the same four
+   without the first dot in \`.config/\`, and the key \`podio\` of \`package.json\`
+4. \`/etc/podiod/podiorc.yml\`
+
+The file is YAML 1.2 (or JSON), never code.
 
 ## Values
 
 | form | meaning |
 | --- | --- |
-| \`\${NAME}\` | the environment variable; missing is a problem |
-| \`\${NAME:-default}\` | the environment variable, or the default where it is missing or empty |
+| \`\${NAME}\` | the environment variable; it is a problem if it is missing |
+| \`\${NAME:-default}\` | the environment variable, or the default if it is missing or empty |
 | \`\${file:PATH}\` | what the file holds, without one final newline |
 | \`\${credential:NAME}\` | the systemd credential (\`LoadCredential=\`), without one final newline |
 | \`$\${\` | a literal \`\${\` |
 
-Variables that the environment lacks are read from \`--env-file FILE\`, \`NAME=value\` lines. (Node looks at that option before podiod
-does: a file that is not there ends the command with \`node: FILE: not found\` and exit code 9.) An \`.env\` beside the config is not
-read unasked; where it has a variable that is missing, the problem says so.
+They can be part of any value, but not of a key. They are replaced after parsing, so the text of a secret never changes the config's
+structure. Where a number, \`true\` or \`false\` is wanted, the text is converted. Between \`{ }\` and \`[ ]\` they need quotes. A \`$NAME\`
+without braces is plain text; \`check\` warns of it.
 
-They stand in any value, not in keys, and are replaced after parsing: what a secret holds never changes the structure.
-Where a number, \`true\` or \`false\` is wanted, the text is converted. A \`$NAME\` without
-braces is text; \`check\` warns of it. Between \`{ }\` and \`[ ]\` they need quotes.
+Variables that the environment lacks are taken from \`--env-file FILE\`, which has \`NAME=value\` lines. (If there is no such file, Node
+ends the command before podiod starts, with \`node: FILE: not found\` and exit code 9.) An \`.env\` beside the config is not read unless
+\`--env-file\` names it; if it has a variable that is missing, the problem says so.
 
 A **duration** has a unit: \`250ms\`, \`30s\`, \`10m\`, \`1h\`, \`7d\`. A **size** has one too: \`512b\`, \`64kb\`, \`10mb\`, \`2gb\` (1 kb
-is 1024 bytes). A **share** is a percentage: \`30%\`. Relative paths are relative to the file they stand in. A **name** has
-small letters, digits, \`-\` and \`_\`, and starts with a letter or digit. \`yes\`, \`no\`, \`on\` and \`off\` are text, not booleans.
+is 1024 bytes). A **share** is a percentage: \`30%\`. A **name** has small letters, digits, \`-\` and \`_\`, and starts with a letter or
+digit. Relative paths are relative to the file that they stand in. \`yes\`, \`no\`, \`on\` and \`off\` are text, not booleans.
 
-Files under \`include\` merge into the config, map by map; the same name or setting twice is a problem. A pattern leaves out
-files of tests (\`*.test.yml\`), which \`podiod test\` finds where they are. Top-level keys that start with \`x-\` are free for YAML
+Files under \`include\` are merged into the config, map by map; it is a problem if a name or setting is given twice. Patterns leave out
+files of tests (\`*.test.yml\`), which \`podiod test\` finds by itself. Top-level keys that start with \`x-\` are free for YAML
 anchors, and merge keys (\`<<: *anchor\`) work.
 `;
 
@@ -67,7 +73,9 @@ const sections = (): readonly Section[] => {
         rules: 'rules',
         reconcile: 'reconcile',
         catchUp: 'catchup',
+        outbound: 'outbound',
         retention: 'retention',
+        alarms: 'alarms',
       },
     },
     { title: 'server', schema: of(config.ServerSchema) },
@@ -83,15 +91,16 @@ const sections = (): readonly Section[] => {
     {
       title: 'plugins',
       text:
-        'Each key is a name for steps. Besides `use` it holds options of the plugin; those of a step are merged over them ' +
-        '(shallow). Built-in plugins need no entry. This is the only door for plugins of others.',
+        'Each key is a name that steps use. Besides `use` it holds options of the plugin; an option of a step replaces the one ' +
+        'given here. Built-in plugins need no entry; all others must have one.',
       schema: { properties: { use: of(config.PluginUseSchema) }, required: ['use'] },
     },
     { title: 'defaults', schema: of(config.DefaultsSchema), links: { delivery: 'delivery' } },
     {
       title: 'delivery',
       text:
-        'In `defaults`, in a rule and (without `concurrency`) in a step; the innermost that says something counts. By default ' +
+        'Stands in `defaults`, in a rule and (without `concurrency`) in a step. A key of the step counts before that of the rule, ' +
+        'and that of the rule before that of `defaults`. By default ' +
         `${Object.entries(config.DELIVERY_DEFAULTS)
           .map(([key, value]) => `\`${key}: ${value}\``)
           .join(', ')}.`,
@@ -101,38 +110,60 @@ const sections = (): readonly Section[] => {
       title: 'rules',
       text: 'Each key is the name of a rule, with:',
       schema: of(config.RuleSchema),
-      links: { on: 'triggers', steps: 'steps', delivery: 'delivery' },
+      links: { on: 'triggers', steps: 'steps', mode: 'mode', expect: 'expect', delivery: 'delivery' },
     },
     {
       title: 'Triggers',
-      text: 'What stands under `on`, one or a list of them. Changes in apps:',
+      text: '`on` has one trigger or a list of them. For changes in apps:',
       schema: of(config.AppTriggerSchema),
     },
     {
       title: '',
-      text: 'Under `fields`, a map has for each field:',
+      text: 'If `fields` is a map, each field in it has:',
       schema: of(config.FieldConditionSchema),
     },
-    { title: '', text: 'A date of items in apps:', schema: of(config.DateTriggerSchema) },
-    { title: '', text: 'Changes in spaces:', schema: of(config.SpaceTriggerSchema) },
-    { title: '', text: 'The clock:', schema: of(config.ScheduleTriggerSchema) },
+    { title: '', text: 'For a date that items have:', schema: of(config.DateTriggerSchema) },
+    { title: '', text: 'For changes in spaces:', schema: of(config.SpaceTriggerSchema) },
+    { title: '', text: 'For a schedule:', schema: of(config.ScheduleTriggerSchema) },
     { title: '', text: '`items` of a schedule:', schema: of(config.ItemSelectionSchema) },
+    { title: '', text: 'For trouble with podiod itself:', schema: of(config.PodiodTriggerSchema) },
+    {
+      title: 'mode',
+      text: '`mode` is `each`, `latest` or one of three maps. The first gathers the edits of an item:',
+      schema: of(config.SettleSchema),
+    },
+    {
+      title: '',
+      text: 'The second, `batch`, gathers events of many items. It holds a map:',
+      schema: within(of(config.BatchSchema), 'batch'),
+    },
+    {
+      title: '',
+      text: 'The third, `throttle`, also holds a map:',
+      schema: within(of(config.ThrottleSchema), 'throttle'),
+    },
+    { title: 'expect', schema: within(of(config.RuleHeadSchema), 'expect') },
     {
       title: 'Steps',
-      text: "A step is a plugin's name, or a map with the plugin's name as a key (its value: options) and any of these beside it:",
+      text: "A step is a plugin's name, or a map with the plugin's name as a key, whose value has the options, and any of these beside it:",
       schema: of(config.StepHeadSchema),
       links: { delivery: 'delivery' },
     },
     { title: 'reconcile', schema: of(config.ReconcileSchema) },
     { title: 'catchUp', schema: of(config.CatchUpSchema) },
+    { title: 'outbound', schema: of(config.OutboundSchema) },
     { title: 'retention', schema: of(config.RetentionSchema) },
+    { title: 'alarms', schema: of(config.AlarmsSchema) },
     ...builtIns.map(({ name, options }) => ({
       title: `Built in: ${name}`,
-      text: `More on it in [its README](../plugins/${name}/README.md).`,
+      text: `Explained in [its README](../plugins/${name}/README.md).`,
       schema: options,
     })),
   ];
 };
+
+/** Of one key, which is a map itself. */
+const within = (schema: JsonSchema, key: string): JsonSchema => schema.properties?.[key] ?? {};
 
 export const configReference = (): string => `${INTRO}\n${sections().map(renderSection).join('\n')}`;
 
@@ -143,7 +174,8 @@ function renderSection({ title, text, schema, links = {} }: Section): string {
     const cells = [shown, typeOf(value), defaultOf(value, isRequired), value.description ?? ''];
     return `| ${cells.map(cell => cell.replaceAll('|', '\\|')).join(' | ')} |`;
   });
-  const table = ['| key | type | default | meaning |', '| --- | --- | --- | --- |', ...rows];
+  const head = ['| key | type | default | meaning |', '| --- | --- | --- | --- |'];
+  const table = rows.length === 0 ? ['No options.'] : [...head, ...rows];
   return [...(title ? [`## ${title}`, ''] : []), ...(text ? [text, ''] : []), ...table, ''].join('\n');
 }
 
@@ -169,13 +201,16 @@ const FORMATS = new Map([
   ['path', 'path'],
 ]);
 
+const ANY_VALUE = 'value | list of values';
+
 function typeOf(schema: JsonSchema): string {
   if (schema.enum) return schema.enum.map(value => `\`${String(value)}\``).join(' | ');
   if (schema.const !== undefined) return `\`${String(schema.const)}\``;
   if (schema.anyOf) {
     const types = [...new Set(schema.anyOf.map(typeOf))];
     // What a field can be compared with is about anything.
-    return types.length > 4 ? 'value | list of values' : types.join(' | ');
+    if (types.length > 4 || types.includes(ANY_VALUE)) return ANY_VALUE;
+    return types.join(' | ');
   }
   switch (schema.type) {
     case 'string':

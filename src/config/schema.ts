@@ -75,23 +75,27 @@ const oneOrMore = <T extends z.ZodType>(schema: T, words: string) =>
 
 export const ServerSchema = z.strictObject({
   publicUrl: httpUrl().describe(
-    'What Podio calls. Podio only calls port 443 (https) or 80 (http) of a host that the internet can reach.',
+    'The address that Podio calls: https on port 443 or http on port 80, and a host that the internet can reach.',
   ),
-  host: text().default('127.0.0.1').describe('Where podiod listens, usually behind a proxy.'),
-  port: port().default(8080).describe('0: any free port, told in the log and in `podiod status`.'),
+  host: text().default('127.0.0.1').describe('The address that podiod listens on, usually behind a proxy.'),
+  port: port().default(8080).describe('0: any free port; the log and `podiod status` say which.'),
   path: z
     .string()
     .startsWith('/', 'must start with /')
     .optional()
-    .describe('The path seen here, when the proxy strips some. Default: the path of `publicUrl`.'),
+    .describe(
+      'The path that requests have when they reach podiod, if the proxy changes it. Default: the path of `publicUrl`.',
+    ),
   secret: secret()
     .optional()
-    .describe('Keys the hook URLs; 16 characters or more. Left out: made once and kept in `dataDir`.'),
+    .describe(
+      'The secret that the keys in hook URLs are made with; 16 characters or more. Left out: made once and kept in `dataDir`.',
+    ),
   previousSecrets: z
     .array(secret())
     .default([])
     .describe(
-      'Still accepted while hooks are being replaced. Only for what `dataDir` does not know: it keeps the one before.',
+      'Older secrets that are accepted until their hooks are replaced. Needed only for those that `dataDir` does not know: podiod keeps the previous one there.',
     ),
   maxBody: size().prefault('64kb').describe('Larger deliveries are answered with 413. A size.'),
   maxWaiting: z
@@ -99,43 +103,41 @@ export const ServerSchema = z.strictObject({
     .min(1)
     .default(10_000)
     .describe(
-      'How many events may wait for the disk; more are answered with 503, and Podio sends them again.',
+      'How many events may wait to be written to disk; more are answered with 503, and Podio sends them again.',
     ),
   maxConnections: z
     .int()
     .min(1)
     .default(2000)
-    .describe('How many connections there may be at once; more are closed as they come.'),
+    .describe('How many connections may be open at once; more are closed as they come.'),
   rateLimit: z
     .int()
     .min(0)
     .default(50)
     .describe(
-      'Requests with a wrong path or key, a second and address (IPv6: network of 64 bits), ten seconds of them at once; more are answered with 429. Deliveries with a valid key never count. 0: no limit. A proxy on this machine is not limited, unless `trustProxy` tells its clients apart.',
+      'How many requests a second with a wrong path or key one address may make (IPv6: one /64 network), up to ten seconds’ worth at once; more are answered with 429. Deliveries with a valid key never count. 0: no limit. A proxy on this machine is not limited, unless `trustProxy` tells its clients apart.',
     ),
   trustProxy: z
     .boolean()
     .default(false)
     .describe(
-      'true: every connection comes from your proxy, and the last address of its `X-Forwarded-For` is the client.',
+      'true: every connection comes from your proxy, and the last address in `X-Forwarded-For` is taken for the client’s.',
     ),
   confirm: z
     .boolean()
     .default(false)
     .describe(
-      'true: what a delivery says is read back from Podio before any rule runs, by the built-in `confirm` before the steps of each rule. One call an event and rule; what Podio does not bear out, or can not, is not run.',
+      'true: every rule first checks with Podio that the event is true, by the built-in `confirm`. This takes one call per event and rule. Events that Podio does not confirm, or can’t, are not run.',
     ),
   allowNonPublicUrl: z
     .boolean()
     .default(false)
-    .describe('true: a `publicUrl` with another port or a private host is allowed, with a warning.'),
+    .describe('true: a `publicUrl` with another port or a private host is only warned about. For tests.'),
 });
 
 export const AdminSchema = z.strictObject({
-  host: text()
-    .default('127.0.0.1')
-    .describe('Where health, metrics and the API for the commands are served.'),
-  port: port().default(8081).describe('0: any free port, written to `dataDir` for the commands.'),
+  host: text().default('127.0.0.1').describe('The address for health checks, metrics and the commands.'),
+  port: port().default(8081).describe('0: any free port; the commands find it in `dataDir`.'),
   token: secret()
     .optional()
     .describe('16 characters or more. Left out: made once and kept in `dataDir`, mode 0600.'),
@@ -143,43 +145,43 @@ export const AdminSchema = z.strictObject({
     .boolean()
     .default(false)
     .describe(
-      'true: `host` may be reachable from other machines, though the token then crosses the network in the clear. Better: a proxy with TLS, or an SSH tunnel.',
+      'true: `host` may be an address that other machines reach. The token then crosses the network unencrypted; better use a proxy with TLS, or an SSH tunnel.',
     ),
 });
 
 export const PodioSchema = z.strictObject({
   apiUrl: httpUrl()
     .default('https://api.podio.com')
-    .describe("Podio's API. Plain http is for this machine only."),
-  clientId: text().describe('From Podio: account settings, API keys.'),
-  clientSecret: text().describe('Belongs to `clientId`.'),
+    .describe("The address of Podio's API. Plain http is allowed to this machine only."),
+  clientId: text().describe('The id of an API key: in Podio under account settings, API keys.'),
+  clientSecret: text().describe('The secret of that API key.'),
   tokenEndpoint: z
     .enum(['v1', 'v2'])
     .default('v2')
-    .describe('Which way tokens are asked for: `v2` (JSON) or `v1` (form).'),
+    .describe('Which of Podio’s two ways to get tokens is used: `v2` (JSON) or `v1` (form).'),
   backgroundShare: share()
     .prefault('30%')
-    .describe('How much of each hourly API budget reconcile and catch-up may use together.'),
+    .describe('How much of each hourly API budget `reconcile` and `catchUp` may use together.'),
 });
 
 export const LoginSchema = z.strictObject({
-  username: text().describe('The mail address of a Podio user.'),
-  password: text().describe('Of that user.'),
+  username: text().describe('The mail address that the user logs in with.'),
+  password: text().describe('The user’s password.'),
 });
 
 export const AppSchema = z.strictObject({
-  id: podioId().describe("Podio's app id: app menu, Developer."),
-  token: text().optional().describe("The app's token, from the same place as its id."),
-  login: text().optional().describe('A key of `logins`, for an app whose token nobody has.'),
+  id: podioId().describe("The app's id: in Podio in the app's menu, under Developer."),
+  token: text().optional().describe("The app's token, found in the same place."),
+  login: text().optional().describe('A key of `logins`, in place of `token` where you don’t have one.'),
   fields: z
     .record(z.string(), text())
     .prefault({})
-    .describe('Names of your own for fields: alias to external id.'),
+    .describe('Your own names for fields: from each name to the field’s external id.'),
 });
 
 export const SpaceSchema = z.strictObject({
-  id: podioId().describe("Podio's space id."),
-  login: text().describe('A key of `logins`; app tokens cannot see spaces.'),
+  id: podioId().describe("The space's id."),
+  login: text().describe('A key of `logins`; app tokens don’t give access to spaces.'),
 });
 
 export const PluginUseSchema = z
@@ -193,17 +195,23 @@ const DELIVERY_SHAPE = {
     .min(1)
     .optional()
     .describe(
-      'Tries of one step, the first included, counted across restarts. Left out: no limit but `retryFor`.',
+      'How many times one step is tried, the first time included, counted across restarts. Left out: only `retryFor` limits it.',
     ),
-  retryFor: duration().optional().describe("From a step's first try until it is parked. A duration."),
+  retryFor: duration()
+    .optional()
+    .describe('How long a step is tried, from its first try on, before it is parked. A duration.'),
   backoff: backoff()
     .optional()
-    .describe('First and longest wait between tries. Each doubles, and is random between half and whole.'),
+    .describe(
+      'The first and the longest wait between tries. The wait doubles each time; a random part of up to half is taken off.',
+    ),
   deadline: duration('1ms').optional().describe('How long one try may take. A duration.'),
   whenExhausted: z
     .enum(['park', 'halt'])
     .optional()
-    .describe('`park`: keep the run aside and go on. `halt`: stop the rule there.'),
+    .describe(
+      'What happens when a step gives up. `park`: the run is set aside, and the rule goes on. `halt`: the rule stops there.',
+    ),
 } as const;
 
 /** `delivery` of a step: what only makes sense for a whole rule is left out. */
@@ -215,7 +223,7 @@ export const DeliverySchema = z.strictObject({
     .min(1)
     .max(1000)
     .optional()
-    .describe('How many items a rule handles at the same time.'),
+    .describe('How many items the rule works on at the same time.'),
 });
 
 /** Where neither `defaults` nor the rule nor the step says otherwise. */
@@ -234,14 +242,14 @@ export const DefaultsSchema = z.strictObject({
   timezone: timezone("the machine's"),
   delivery: DeliverySchema.prefault({})
     .meta({ default: DELIVERY_DEFAULTS })
-    .describe('How steps are tried, for every rule that does not say otherwise.'),
+    .describe('How steps are tried, unless a rule or step says otherwise.'),
   maxDepth: z
     .int()
     .min(1)
     .max(1000)
     .optional()
     .describe(
-      'How many runs of rules with `includeOwn` may follow one from the other by what they write. Default: 8. See docs/loops.md.',
+      'How many runs of rules with `includeOwn` may set each other off in a chain. Default: 8. See docs/loops.md.',
     ),
 });
 
@@ -262,14 +270,14 @@ const fieldValues = () => oneOrMore(FieldValueSchema, 'must be a value or a list
 export const FieldConditionSchema = z.strictObject({
   from: fieldValues()
     .optional()
-    .describe('The value before: one, or a list of which any will do; null is empty.'),
+    .describe('The value before: one value, or a list of alternatives; null is empty.'),
   to: fieldValues()
     .optional()
-    .describe('The value after: one, or a list of which any will do; null is empty.'),
+    .describe('The value after: one value, or a list of alternatives; null is empty.'),
   for: duration('1s')
     .optional()
     .describe(
-      'The field has been at `to` for so long: the rule runs then, and not for the change. A duration. See docs/triggers.md.',
+      'The rule runs when the field has stayed at `to` for so long, and not at the change. A duration. See docs/triggers.md.',
     ),
 });
 
@@ -281,7 +289,9 @@ export const AppTriggerSchema = z.strictObject({
   ),
   events: names('an event')
     .optional()
-    .describe('`item.update`, `item.*`, `"*"` or a list. With `fields`: item.create and item.update.'),
+    .describe(
+      '`item.update`, `item.*`, `"*"` or a list. Default with `fields`: item.create and item.update.',
+    ),
   fields: z
     .union(
       [
@@ -294,7 +304,7 @@ export const AppTriggerSchema = z.strictObject({
     )
     .optional()
     .describe(
-      'Fields of which one must have changed, by alias, external id or field id; with `from` and `to` in a map.',
+      'One of these fields must have changed. A list of aliases, external ids or field ids, or a map of them with `from` and `to`.',
     ),
 });
 
@@ -314,13 +324,15 @@ export const DateTriggerSchema = z.strictObject({
     .optional()
     .meta({ pattern: DATE_OFFSET.source })
     .describe(
-      'How long before (`-`) or after the date, in days, weeks or hours, and for days and weeks at what time of the day. Left out: the date itself.',
+      'How long before (`-`) or after the date, in days, weeks or hours; with days and weeks also the time of day. Left out: at the date itself.',
     ),
   timezone: timezone("the rule's"),
   missed: z
     .enum(['skip', 'run'])
     .default('run')
-    .describe('`skip`: what became due while podiod was down does not fire at its start.'),
+    .describe(
+      'What happens at the start with items that became due while podiod was down. `run`: the rule runs for them. `skip`: it does not.',
+    ),
 });
 
 export const SpaceTriggerSchema = z.strictObject({
@@ -362,7 +374,7 @@ export const ItemSelectionSchema = z.strictObject({
   where: condition().describe(
     'A condition on `item` and `fields`; left out: every item. See docs/conditions.md.',
   ),
-  view: podioId().optional().describe('The id of a view of the app, whose filters pick the items.'),
+  view: podioId().optional().describe('The id of a view of the app; its filters select the items.'),
 });
 
 export const ScheduleTriggerSchema = z.strictObject({
@@ -373,9 +385,11 @@ export const ScheduleTriggerSchema = z.strictObject({
   missed: z
     .enum(['skip', 'run'])
     .default('skip')
-    .describe('`run`: the latest tick that was missed while podiod was down fires once at its start.'),
+    .describe(
+      '`run`: at the start, the latest time that was missed while podiod was down is made up for, once.',
+    ),
   items: ItemSelectionSchema.optional().describe(
-    'One run for each of these items at every tick, and none for the tick itself. See docs/triggers.md.',
+    'The rule runs once for each of these items, in place of once for each time. See docs/triggers.md.',
   ),
 });
 
@@ -399,13 +413,17 @@ const TriggerSchema = z.union([
 
 /** What a step says beside its plugin and the plugin's options. */
 export const StepHeadSchema = z.strictObject({
-  id: name().optional().describe("The step's name. Default: its plugin's, with -2 ... among equals."),
+  id: name()
+    .optional()
+    .describe("The step's name. Default: the name of its plugin, with -2, -3 ... where it is used again."),
   onError: z
     .enum(['park', 'continue'])
     .default('park')
-    .describe('`continue`: when this step gives up, the steps after it run all the same.'),
+    .describe(
+      'What happens when this step gives up. `park`: the run is parked. `continue`: the steps after it run anyway.',
+    ),
   when: condition().describe(
-    'A condition. Where it does not hold, the step is passed over and the next one runs. See docs/conditions.md.',
+    'A condition. When it does not hold, this step is skipped and the next one runs. See docs/conditions.md.',
   ),
   delivery: StepDeliverySchema.optional().describe("How this step is tried, over the rule's and `defaults`."),
 });
@@ -425,24 +443,29 @@ const timeOfDay = () => z.string(TIME_WORDS).regex(/^([01]\d|2[0-3]):[0-5]\d$/, 
 
 export const SettleSchema = z.strictObject({
   settle: duration('1s').describe(
-    'One run when an item has had no event for so long; edits that cancel out give none. A duration.',
+    'An item’s edits become one run, once it had no event for so long; edits that cancel out give none. A duration.',
   ),
   atMost: duration('1s')
     .optional()
-    .describe('How long edits that do not stop are waited for in all. Default: 30 times `settle`.'),
+    .describe('The longest wait when edits don’t stop. Default: 30 times `settle`.'),
 });
 export const BatchSchema = z.strictObject({
   batch: z
     .strictObject({
-      max: z.int().min(1).max(MAX_TOGETHER).default(500).describe('A batch of so many is run at once.'),
+      max: z
+        .int()
+        .min(1)
+        .max(MAX_TOGETHER)
+        .default(500)
+        .describe('A batch of so many events runs without waiting longer.'),
       within: duration('1s')
         .optional()
-        .describe('How long the first one of a batch waits at most. A duration.'),
+        .describe('How long the first event of a batch waits at most. A duration.'),
       at: z
         .union([z.literal('run'), timeOfDay(), z.array(timeOfDay()).min(1)], TIME_WORDS)
         .optional()
         .describe(
-          "When it is run: at a time of the day in the rule's time zone, a list of them, or `run`: when the run of a schedule with `items` is through.",
+          "When the batch runs: at a time of day in the rule's time zone, at several, or (`run`) when all items of a schedule with `items` have come.",
         ),
     })
     .describe('One run for many events, with all of them as `message.events` and `batch`.'),
@@ -450,10 +473,10 @@ export const BatchSchema = z.strictObject({
 export const ThrottleSchema = z.strictObject({
   throttle: z
     .strictObject({
-      max: z.int().min(1).max(MAX_TOGETHER).describe('So many runs begin ...'),
+      max: z.int().min(1).max(MAX_TOGETHER).describe('How many runs may begin ...'),
       per: duration('1s').describe('... within any stretch of time of this length. A duration.'),
     })
-    .describe('Runs of their own that begin no faster than this; the others wait, in order.'),
+    .describe('Every event is a run, but no more than so many begin in a time; the others wait, in order.'),
 });
 const ModeSchema = z.union([z.enum(['each', 'latest']), SettleSchema, BatchSchema, ThrottleSchema]);
 
@@ -463,19 +486,21 @@ export const RuleHeadSchema = z.strictObject({
     .union([z.boolean(), z.literal('shadow')], 'must be true, false or shadow')
     .default(true)
     .describe(
-      'false: the rule is checked, and otherwise as if it were not there. `shadow`: it runs, and what it would do outside is shown and not done. See docs/testing.md.',
+      'false: the rule is checked, but never runs. `shadow`: it runs, but what it would do to the outside is only shown. See docs/testing.md.',
     ),
   startAt: z
     .enum(['head', 'earliest'])
     .default('head')
-    .describe('Where a new rule starts: with events from now on, or with the oldest in the journal.'),
-  where: condition().describe(
-    'A condition that an event must fulfil, decided before the first step. See docs/conditions.md.',
-  ),
+    .describe(
+      'Where a new rule starts. `head`: with events from now on. `earliest`: with the oldest event in the journal.',
+    ),
+  where: condition().describe('A condition that must hold for the rule to run. See docs/conditions.md.'),
   timezone: timezone('`defaults.timezone`'),
   expect: z
     .strictObject({
-      every: duration('1s').describe('How long it may be quiet. A duration, no longer than events are kept.'),
+      every: duration('1s').describe(
+        'How long there may be no event for the rule. A duration, no longer than events are kept.',
+      ),
       days: oneOrMore(
         z.string(WEEKDAY_WORDS).regex(WEEKDAYS, WEEKDAY_WORDS),
         'must be days of the week, such as `mon-fri`, or a list of them',
@@ -487,34 +512,36 @@ export const RuleHeadSchema = z.strictObject({
         ),
     })
     .optional()
-    .describe('An alarm when nothing came for the rule for so long. See docs/alarms.md.'),
+    .describe('Raises an alarm when no event has come for the rule for some time. See docs/alarms.md.'),
   was: z
     .string()
     .regex(NAME, 'must be the name of a rule')
     .optional()
     .describe(
-      'What the rule was called before: it goes on where that one was, with its runs, what is parked of it, and its schedules.',
+      'The rule’s name before it was renamed: it continues where it was, with its runs, parked runs and schedules.',
     ),
   includeOwn: z
     .boolean()
     .optional()
     .describe(
-      'Whether the rule hears of what podiod made itself, by a step with `hook: true`. Default: not. See docs/loops.md.',
+      'true: changes that podiod itself made, by a step with `hook: true`, start the rule, too. Default: false. See docs/loops.md.',
     ),
   loop: z
     .literal('allowed', 'must be allowed, or left out')
     .optional()
     .describe(
-      '`allowed`: the rule may set itself off, by way of other rules too, since it comes to an end by itself.',
+      '`allowed`: the rule may set itself off, directly or by way of other rules. For rules whose chain ends by itself.',
     ),
-  delivery: DeliverySchema.optional().describe('How the steps are tried, over `defaults`.'),
+  delivery: DeliverySchema.optional().describe('How the steps are tried; goes before `defaults`.'),
   recovered: z
     .union(
       [z.enum(['run', 'skip']), z.strictObject({ maxAge: duration() })],
       'must be run, skip or { maxAge: 1d }',
     )
     .prefault('run')
-    .describe('Whether changes found later (missed while podiod was down) run too, or how old they may be.'),
+    .describe(
+      'Whether the rule runs for changes that were missed and found later: always, never, or only up to an age (`{ maxAge: 1d }`).',
+    ),
 });
 
 const RULE_TESTS = 'Tests of the rule, for `podiod test`. See docs/testing.md.';
@@ -523,9 +550,12 @@ export const RuleSchema = z.strictObject({
   on: z
     .union([TriggerSchema, z.array(TriggerSchema).min(1)])
     .describe('What starts the rule: one trigger or a list of them.'),
-  steps: z.array(StepSchema).min(1).describe('Plugins, in order. What one lets through goes on to the next.'),
+  steps: z
+    .array(StepSchema)
+    .min(1)
+    .describe('What to do, in order: plugins. What one lets through goes on to the next.'),
   mode: ModeSchema.optional().describe(
-    'How events come together into runs. `each` (the default): each is a run. `latest`: of those of an item that wait, only the newest. See docs/modes.md.',
+    'How events become runs. `each` (the default): every event is a run. `latest`: of an item’s waiting events, only the newest is. See docs/modes.md.',
   ),
   ...RuleHeadSchema.shape,
   tests: z.array(RuleTestSchema).optional().describe(RULE_TESTS),
@@ -536,29 +566,33 @@ export const RuleSchema = z.strictObject({
 export const ReconcileSchema = z.strictObject({
   every: duration('1s')
     .prefault('15m')
-    .describe("How often the hooks at Podio are compared with the rules' needs."),
+    .describe('How often the hooks at Podio are compared with what the rules need.'),
   mode: z
     .enum(['apply', 'repair', 'plan'])
     .default('apply')
-    .describe('`repair`: only verify and make anew, never delete. `plan`: only tell.'),
+    .describe(
+      '`apply`: hooks are created, verified and deleted as needed. `repair`: never deleted. `plan`: only shown, nothing is changed.',
+    ),
   delete: z
     .enum(['owned', 'never'])
     .default('owned')
-    .describe('Which hooks may be deleted: those podiod made, or none.'),
+    .describe('Which hooks may be deleted: only those that podiod made (`owned`), or none.'),
   maxDelete: share()
     .prefault('20%')
-    .describe('More deletions at once (and more than three) wait for `podiod apply --allow-deletes`.'),
+    .describe(
+      'The largest share of podiod’s hooks that is deleted at once. More (and more than three) wait for `podiod apply --allow-deletes`.',
+    ),
 });
 
 export const CatchUpSchema = z.strictObject({
   every: duration('1s').prefault('1h').describe('How often missed changes are looked for.'),
-  overlap: duration().prefault('5m').describe('How far before the last look each look begins.'),
-  onStart: z.boolean().default(true).describe('Whether to look at start.'),
+  overlap: duration().prefault('5m').describe('How far each look goes back before the previous one.'),
+  onStart: z.boolean().default(true).describe('Whether to look when podiod starts.'),
   unhooked: z
     .enum(['run', 'skip'])
     .default('run')
     .describe(
-      'Missed changes made through an API client: `skip` takes them for writes that wanted no hooks.',
+      'Missed changes that were made through an API client. `run`: rules run for them. `skip`: they don’t, since such clients can write without telling hooks.',
     ),
 });
 
@@ -566,12 +600,14 @@ export const OutboundSchema = z.strictObject({
   hosts: z
     .array(text())
     .optional()
-    .describe('The only hosts that plugins may call; `*.example.com` is all below it. Left out: any.'),
+    .describe(
+      'The only hosts that plugins may call; `*.example.com` stands for all hosts below it. Left out: any.',
+    ),
   private: z
     .boolean()
     .default(true)
     .describe(
-      'false: plugins may not call this machine, private networks or metadata services, not by a name or a redirect either.',
+      'false: plugins may not call this machine, private networks or metadata services, neither directly nor by a name or redirect that leads there.',
     ),
 });
 
@@ -579,28 +615,30 @@ export const RetentionSchema = z.strictObject({
   events: duration('30d')
     .prefault('90d')
     .describe(
-      'How long events are kept, and repeats of them known: `30d` or longer. What a rule has not settled, what is parked and what is being replayed stays.',
+      'How long events are kept, and repeated deliveries recognised: `30d` or longer. Events that a rule has not finished with, that are parked or being replayed stay longer.',
     ),
   runs: duration('1s')
     .prefault('30d')
     .describe(
-      'How long is kept how the steps of finished runs went. That they ran, and how they ended, is kept as long as their event.',
+      'How long the details of finished runs are kept: how each step went. That a run happened, and how it ended, is kept as long as its event.',
     ),
   size: size()
     .prefault('2gb')
     .describe(
-      'How large the database may grow before the oldest events go earlier, though not before 30 days.',
+      'How large the database may grow. Beyond that, the oldest events are removed earlier, but never before 30 days.',
     ),
 });
 
 export const AlarmsSchema = z.strictObject({
   after: duration()
     .prefault('5m')
-    .describe('How long what may mend by itself has to last before it is an alarm. A duration.'),
-  disk: size().prefault('1gb').describe('Less room than this where `dataDir` is, is an alarm.'),
+    .describe('How long a trouble that may pass by itself must last before it is an alarm. A duration.'),
+  disk: size()
+    .prefault('1gb')
+    .describe('An alarm is raised when the disk of `dataDir` has less room than this.'),
   budget: share()
     .prefault('2%')
-    .describe("When no more than this is left of an identity's calls in the hour, it is an alarm."),
+    .describe('An alarm is raised when an app or login has no more than this left of its calls in the hour.'),
 });
 
 const map = <T extends z.ZodType>(schema: T) => z.record(name(), schema).prefault({});
@@ -608,35 +646,37 @@ const map = <T extends z.ZodType>(schema: T) => z.record(name(), schema).prefaul
 const PluginSchema = z.object({ use: PluginUseSchema }).catchall(z.unknown());
 
 export const ConfigSchema = z.strictObject({
-  $schema: z.string().optional().describe('Where an editor finds the schema of a JSON config.'),
+  $schema: z.string().optional().describe('For editors: where the schema of a JSON config is.'),
   include: z
     .array(text())
     .optional()
-    .describe('More files or patterns. Maps merge; a name given twice is a problem.'),
-  server: ServerSchema.describe('Where Podio delivers.'),
-  admin: AdminSchema.prefault({}).describe('Health, metrics, and what the commands talk to.'),
-  podio: PodioSchema.describe("Podio's API, and the key that you got for it."),
+    .describe('More files, or patterns of them. Their maps are merged; a name given twice is a problem.'),
+  server: ServerSchema.describe('Where Podio’s webhooks come in.'),
+  admin: AdminSchema.prefault({}).describe('Health checks, metrics, and what the commands talk to.'),
+  podio: PodioSchema.describe("Podio's API, and your key for it."),
   dataDir: text()
     .optional()
-    .describe('The folder for all that podiod keeps. Default: `$STATE_DIRECTORY`, else `./data`.'),
-  logins: map(LoginSchema).describe('Podio users, by name: for spaces, and for apps whose token nobody has.'),
-  apps: map(AppSchema).describe('Podio apps, by the name that rules use.'),
-  spaces: map(SpaceSchema).describe('Podio spaces, by the name that rules use.'),
+    .describe('The folder for everything that podiod keeps. Default: `$STATE_DIRECTORY`, else `./data`.'),
+  logins: map(LoginSchema).describe('Podio users: for spaces, and for apps whose token you don’t have.'),
+  apps: map(AppSchema).describe('Podio apps, under the names that rules use.'),
+  spaces: map(SpaceSchema).describe('Podio spaces, under the names that rules use.'),
   plugins: map(PluginSchema).describe(
-    'Plugins with a name and options of their own. Other keys than `use` are options; those of a step go over them.',
+    'Plugins under names of your own, with options that hold wherever they are used. All keys but `use` are options; those of a step go before them.',
   ),
-  defaults: DefaultsSchema.prefault({}).describe('For all rules.'),
-  rules: map(RuleSchema).describe('What to do when: by name.'),
+  defaults: DefaultsSchema.prefault({}).describe('What holds for every rule, unless it says otherwise.'),
+  rules: map(RuleSchema).describe('The rules: what to do when, under names of your own.'),
   tests: z
     .array(TestSchema)
     .optional()
     .describe('Tests of all rules, for `podiod test`. See docs/testing.md.'),
-  reconcile: ReconcileSchema.prefault({}).describe('How hooks at Podio are kept as they should be.'),
-  catchUp: CatchUpSchema.prefault({}).describe('How changes are found that no delivery told of.'),
-  outbound: OutboundSchema.prefault({}).describe('Where plugins may call.'),
-  retention: RetentionSchema.prefault({}).describe('How long things are kept.'),
+  reconcile: ReconcileSchema.prefault({}).describe(
+    'How podiod keeps the hooks at Podio as the rules need them.',
+  ),
+  catchUp: CatchUpSchema.prefault({}).describe('How podiod finds changes whose delivery it missed.'),
+  outbound: OutboundSchema.prefault({}).describe('Which hosts plugins may call.'),
+  retention: RetentionSchema.prefault({}).describe('How long events and runs are kept.'),
   alarms: AlarmsSchema.prefault({}).describe(
-    'When something is wrong enough to tell of it. See docs/alarms.md.',
+    'When trouble with podiod itself becomes an alarm. See docs/alarms.md.',
   ),
   stopTimeout: duration().prefault('30s').describe('How long a stop may take. A duration.'),
 });
