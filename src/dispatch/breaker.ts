@@ -111,14 +111,16 @@ export class Breaker {
     return this.#outage ? Math.max(0, this.#outage.nextAt - this.#deps.clock.monotonic()) : 0;
   }
 
-  succeeded(): void {
+  /** @param begunAt by the clock's monotonic time */
+  succeeded(begunAt: number): void {
     this.#hasWorked = true;
     // The way nearly every call goes.
-    if (this.#failures === 0) return;
+    if (this.#failures === 0 && this.#row === undefined) return;
     this.#failures = 0;
     this.#events.clear();
-    this.#row = undefined;
     const outage = this.#outage;
+    // What had begun before the first one failed is no end of what has been told of.
+    if (outage !== undefined || begunAt >= (this.#row?.since ?? 0)) this.#row = undefined;
     if (outage === undefined) return;
     this.#outage = undefined;
     this.#timer?.();
@@ -143,7 +145,7 @@ export class Breaker {
       if (admission === 'probe') this.#schedule(0);
       return undefined;
     }
-    this.#row ??= new Row();
+    this.#row ??= new Row(this.#deps.clock.monotonic());
     const row = this.#row;
     const outage = this.#outage;
     const atLeastMs = typeof verdict === 'object' ? Math.min(verdict.afterMs, LONGEST_WAIT_MS) : 0;

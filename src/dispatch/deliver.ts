@@ -414,7 +414,7 @@ export class Delivery {
       });
       if (would) verdict = { ...verdict, would: kept(would, this.#context.mask) };
       this.#context.outages.succeeded(step.name, trying);
-      breaker.succeeded();
+      breaker.succeeded(startedAt);
     } catch (error) {
       // A try that was cut off from outside says nothing about the step.
       if (signal.aborted) {

@@ -4,9 +4,15 @@ import { isAway } from './failure.ts';
 
 /** Failures in a row of what several rules may use, a plugin or Podio: told of once, whichever rules meet it. */
 export class Row {
+  /** By the clock's monotonic time. */
+  readonly since: number;
   readonly #told = new Set<string>();
   /** Somebody else tells of its end. */
   isTakenOver = false;
+
+  constructor(since: number) {
+    this.since = since;
+  }
 
   /** Whether this has not been told of it yet. Whoever asks tells it. */
   isNews(message: string): boolean {
@@ -74,8 +80,9 @@ export class Outages {
     if (this.#open.size === 0) return;
     const outage = this.#open.get(step);
     if (outage === undefined) return;
-    if (outage.hasMetAway) this.#away.row = undefined;
-    outage.waiting.delete(run);
+    const isFree = outage.waiting.delete(run);
+    // One that has met it: others may have got through just before.
+    if (isFree && outage.hasMetAway) this.#away.row = undefined;
     if (outage.waiting.size > 0) return;
     this.#open.delete(step);
     const { since, failures, parked, toldIn } = outage;
@@ -97,7 +104,7 @@ export class Outages {
     let row = plugin;
     if (row === undefined && isAway(fields.error)) {
       outage.hasMetAway = true;
-      row = this.#away.row ??= new Row();
+      row = this.#away.row ??= new Row(this.#clock.monotonic());
     }
     const isNews = isFirst && (row?.isNews(message) ?? true);
     if (isNews) outage.toldIn = { row };

@@ -39,9 +39,9 @@ describe('Breaker', () => {
   });
 
   it('counts failures in a row only, and none that says nothing of the plugin', () => {
-    const { breaker, fail } = makeBreaker();
+    const { breaker, clock, fail } = makeBreaker();
     for (const event of ['a', 'b', 'c', 'd']) fail(event);
-    breaker.succeeded();
+    breaker.succeeded(clock.monotonic());
     for (const event of ['a', 'b', 'c', 'd']) fail(event);
     fail('e', new PermanentError('never'));
     fail('f', new PodioError('PODIO_UNAVAILABLE', 'away'));
@@ -49,6 +49,19 @@ describe('Breaker', () => {
     expect(breaker.admit()).to.equal('pass');
     fail('h', new RetryAfter(1));
     expect(breaker.admit()).to.equal('hold');
+  });
+
+  it('begins no other row of failures for a try that had begun before the first one failed', async () => {
+    const { breaker, clock, fail } = makeBreaker();
+    const begunAt = clock.monotonic();
+    await clock.advance(10);
+    const row = fail('a');
+    breaker.succeeded(begunAt);
+    expect(fail('b')).to.equal(row);
+    breaker.succeeded(clock.monotonic());
+    expect(fail('c')).to.not.equal(row);
+    fail('d', new PermanentError('never'));
+    expect(fail('e', new PermanentError('never'))).to.equal(undefined);
   });
 
   it('asks for a try also when its timer is a moment early', async () => {
@@ -85,7 +98,7 @@ describe('Breaker', () => {
     asked.length = 0;
     expect(breaker.admit()).to.equal('probe');
     expect(breaker.status()).to.not.have.property('nextTryAt');
-    breaker.succeeded();
+    breaker.succeeded(clock.monotonic());
     expect(asked).to.deep.equal(['all']);
     expect(breaker.status()).to.deep.equal({ plugin: 'slack', state: 'closed', hasWorked: true });
     expect(breaker.admit()).to.equal('pass');

@@ -51,7 +51,7 @@ describe('Outages', () => {
 
   it('has one line for a plugin that several rules use, and one for all that give up', () => {
     const { one, other, said } = makeTwo();
-    const row = new Row();
+    const row = new Row(0);
     one.failed('step', a, {}, row);
     other.failed('step', b, {}, row);
     expect(said()).to.deep.equal(['step failed']);
@@ -65,7 +65,7 @@ describe('Outages', () => {
 
   it('leaves the end to the breaker where that has opened', () => {
     const { one, said } = makeTwo();
-    const row = new Row();
+    const row = new Row(0);
     one.failed('step', a, {}, row);
     row.isTakenOver = true;
     one.succeeded('step', a);
@@ -74,13 +74,13 @@ describe('Outages', () => {
 
   it('tells of a step that goes on failing once the plugin has worked for others', () => {
     const { one, other, said } = makeTwo();
-    const row = new Row();
+    const row = new Row(0);
     one.failed('step', a, {}, row);
     other.failed('step', b, {}, row);
     one.succeeded('step', a);
     expect(said()).to.deep.equal(['step failed', 'step works again']);
-    other.failed('step', b, {}, new Row());
-    other.failed('step', b, {}, new Row());
+    other.failed('step', b, {}, new Row(0));
+    other.failed('step', b, {}, new Row(0));
     other.succeeded('step', b);
     expect(said()).to.deep.equal(['step failed', 'step works again']);
   });
@@ -90,13 +90,15 @@ describe('Outages', () => {
     const error = new PodioError('PODIO_UNAVAILABLE', 'Podio answered 503');
     for (const _ of [1, 2]) {
       one.failed('step', a, { error });
+      // It had got through before.
+      one.succeeded('step', {});
       other.failed('step', b, { error });
       expect(said()).to.deep.equal(['step failed']);
       one.succeeded('step', a);
       other.succeeded('step', b);
       expect(said()).to.deep.equal(['step works again']);
     }
-    // What is no outage of something shared is each rule's own.
+
     one.failed('step', a, { error: new Error('no') });
     other.failed('step', b, { error: new Error('no') });
     expect(said()).to.deep.equal(['step failed', 'step failed']);
