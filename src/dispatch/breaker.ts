@@ -116,11 +116,13 @@ export class Breaker {
     this.#hasWorked = true;
     // The way nearly every call goes.
     if (this.#failures === 0 && this.#row === undefined) return;
+    const outage = this.#outage;
+    // What had begun before the first one failed says nothing of whether the next one would.
+    const isOld = begunAt < (this.#row?.since ?? 0);
+    if (outage !== undefined && isOld) return;
     this.#failures = 0;
     this.#events.clear();
-    const outage = this.#outage;
-    // What had begun before the first one failed is no end of what has been told of.
-    if (outage !== undefined || begunAt >= (this.#row?.since ?? 0)) this.#row = undefined;
+    if (!isOld) this.#row = undefined;
     if (outage === undefined) return;
     this.#outage = undefined;
     this.#timer?.();

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { sleep } from '../../../src/core/clock.ts';
 import { PermanentError, PodioError, RetryAfter } from '../../../src/core/errors.ts';
 import { silentLog } from '../../../src/core/log.ts';
 import { type Admission, Breaker, type Holder } from '../../../src/dispatch/breaker.ts';
@@ -62,6 +63,18 @@ describe('Breaker', () => {
     expect(fail('c')).to.not.equal(row);
     fail('d', new PermanentError('never'));
     expect(fail('e', new PermanentError('never'))).to.equal(undefined);
+  });
+
+  it('stays open when what had begun before it failed ends well', async () => {
+    const { breaker, clock, open, asked } = makeBreaker();
+    const begunAt = clock.monotonic();
+    await clock.advance(10);
+    open();
+    breaker.succeeded(begunAt);
+    expect(breaker.admit()).to.equal('hold');
+    expect(asked).to.deep.equal([]);
+    breaker.succeeded(clock.monotonic());
+    expect(breaker.admit()).to.equal('pass');
   });
 
   it('asks for a try also when its timer is a moment early', async () => {
@@ -182,6 +195,38 @@ describe('Lanes and an outage of a plugin', () => {
     expect(world.dispatcher.breakers()).to.deep.equal([
       { plugin: 'slack', state: 'closed', hasWorked: true },
     ]);
+    expect(lines.map(({ level, message }) => `${level} ${message}`)).to.deep.equal([
+      'warn step failed',
+      'info plugin works again',
+    ]);
+  });
+
+  it('has one line, and one for its end, also where it begins under load in ten rules', async () => {
+    const { log, lines } = listeningLog();
+    let isDown = false;
+    let tries = 0;
+    // Those that are in hand when it begins end well, some of them when others have failed.
+    const work: Work = async () => {
+      const fails = isDown;
+      tries += 1;
+      await sleep(world.clock, 20 + ((tries * 37) % 200), new AbortController().signal);
+      if (fails) throw new Error('Slack is away');
+      return undefined;
+    };
+    const steps = [makeStep('tell', { plugin: 'slack' })];
+    const world = new World({
+      rules: Array.from({ length: 10 }, (_, n) => makeRule(`r${n}`, { steps, concurrency: 4 })),
+      work: { tell: work },
+      log,
+    });
+    await world.start();
+    await world.append(...items(400));
+    await world.clock.advance(500);
+    isDown = true;
+    await world.clock.advance(600_000);
+    isDown = false;
+    await world.clock.advance(600_000);
+    expect(await world.runs()).to.have.length(4000);
     expect(lines.map(({ level, message }) => `${level} ${message}`)).to.deep.equal([
       'warn step failed',
       'info plugin works again',
