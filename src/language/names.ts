@@ -1,5 +1,6 @@
 /** What conditions and templates may name at their start. One list for both. */
 import type { PodioEvent } from '../core/event.ts';
+import { suggestion } from '../core/suggest.ts';
 import type { FieldView } from './field-view.ts';
 
 /** What earlier steps added, under their names. Plain JSON. */
@@ -78,3 +79,42 @@ export const NAMES = [
 export type Name = (typeof NAMES)[number];
 
 export const isName = (name: string): name is Name => (NAMES as readonly string[]).includes(name);
+
+const CHANGE_PARTS = ['from', 'to'];
+
+/** What some names have, and nothing else. Of the others it depends on Podio. */
+const KNOWN_PARTS: Partial<Readonly<Record<Name, readonly string[]>>> = {
+  event: [
+    'seq',
+    'id',
+    'type',
+    'source',
+    'ref',
+    'app',
+    'space',
+    'itemId',
+    'revision',
+    'externalId',
+    'params',
+    'receivedAt',
+  ],
+  actor: ['type', 'id', 'name', 'mail', 'link'],
+  run: ['rule', 'previous', 'replay'],
+  app: ['name', 'id'],
+  alarm: ['name', 'state', 'subject', 'rule', 'count', 'since', 'text'],
+};
+
+/** What is wrong with a part of a name, such as `actor.email`: told where it would be empty for ever. */
+export function partProblem(
+  path: readonly unknown[],
+): { message: string; hint?: string | undefined } | undefined {
+  const [root, ...rest] = path;
+  if (typeof root !== 'string' || !isName(root)) return undefined;
+  const parts = root === 'changes' ? CHANGE_PARTS : KNOWN_PARTS[root];
+  const part = rest[root === 'changes' ? 1 : 0];
+  if (parts === undefined || typeof part !== 'string' || parts.includes(part)) return undefined;
+  return {
+    message: `\`${root}\` has no \`${part}\`, so \`${path.join('.')}\` is always empty`,
+    hint: suggestion(part, parts, 'known are'),
+  };
+}

@@ -5,7 +5,7 @@ import { textOf } from './compare.ts';
 import { reviveFields } from './field-view.ts';
 import { addFilters, NOW, ZONE } from './filters.ts';
 import { liquid } from './liquid.ts';
-import { isName, NAMES, type Name, type View } from './names.ts';
+import { isName, NAMES, type Name, partProblem, type View } from './names.ts';
 import { surroundings } from './surroundings.ts';
 import { templateFault, unclosedOutput } from './template-fault.ts';
 
@@ -82,6 +82,10 @@ export function compileTemplate(text: string, options: TemplateOptions = {}): Te
   }
   for (const name of data) {
     const problem = dataProblem?.(name);
+    if (problem !== undefined) throw wrong(problem.message, problem.hint);
+  }
+  for (const path of segments) {
+    const problem = path.some(part => OF_LIQUID.has(String(part))) ? undefined : partProblem(path);
     if (problem !== undefined) throw wrong(problem.message, problem.hint);
   }
   const expression = soleExpression(parsed, text);

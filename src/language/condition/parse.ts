@@ -6,7 +6,7 @@ import { DURATION } from '../../core/units.ts';
 import { isRecord, toNumber } from '../../core/values.ts';
 import { isEmpty, textOf } from '../compare.ts';
 import { compareMoments, isNoDate, isRelative, looksLikeDate, writtenMoment } from '../moment.ts';
-import { isName, NAMES, type Name } from '../names.ts';
+import { isName, NAMES, partProblem } from '../names.ts';
 import { surroundings } from '../surroundings.ts';
 import { compileTemplate, hasTemplate, type Template } from '../template.ts';
 import { compilePattern, type Pattern } from './pattern.ts';
@@ -181,14 +181,8 @@ class Parser {
       const problem = dataProblem?.(second);
       if (problem) return wrong(problem.message, problem.hint);
     }
-    const parts = root === 'changes' ? CHANGE_PARTS : isName(root) ? KNOWN_PARTS[root] : undefined;
-    const part = path[root === 'changes' ? 2 : 1];
-    if (parts !== undefined && part !== undefined && !parts.includes(part)) {
-      return wrong(
-        `\`${root}\` has no \`${part}\`, so \`${key}\` is always empty`,
-        suggestion(part, parts, 'known are'),
-      );
-    }
+    const part = partProblem(path);
+    if (part) return wrong(part.message, part.hint);
     return path;
   }
 
@@ -376,30 +370,6 @@ class Parser {
 const isOperator = (key: string): key is Operator => (OPERATORS as readonly string[]).includes(key);
 
 const KNOWN_OPERATORS = `operators: ${OPERATORS.join(', ')}`;
-
-const CHANGE_PARTS = ['from', 'to'];
-
-/** What some names have, and nothing else. Of the others it depends on Podio. */
-const KNOWN_PARTS: Partial<Readonly<Record<Name, readonly string[]>>> = {
-  event: [
-    'seq',
-    'id',
-    'type',
-    'source',
-    'ref',
-    'app',
-    'space',
-    'itemId',
-    'revision',
-    'externalId',
-    'params',
-    'receivedAt',
-  ],
-  actor: ['type', 'id', 'name', 'mail', 'link'],
-  run: ['rule', 'previous', 'replay'],
-  app: ['name', 'id'],
-  alarm: ['name', 'state', 'subject', 'rule', 'count', 'since', 'text'],
-};
 
 const isTemplate = (value: unknown): value is string => typeof value === 'string' && hasTemplate(value);
 
