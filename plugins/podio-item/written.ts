@@ -32,7 +32,21 @@ const isEmpty = (given: unknown): boolean =>
   given === undefined ||
   given === null ||
   (typeof given === 'string' && given.trim() === '') ||
-  (given instanceof FieldView && given.toString() === '');
+  (given instanceof FieldView && given.toString() === '') ||
+  (isRecord(given) && [AMOUNT_PARTS, DATE_PARTS].some(parts => isNothing(given, parts)));
+
+/** What a map is of, and what says of it only more. A template that comes to nothing may leave out the one, and not the other. */
+interface Parts {
+  readonly of: readonly string[];
+  readonly besides: readonly string[];
+}
+const AMOUNT_PARTS: Parts = { of: ['value'], besides: ['currency', 'type'] };
+const DATE_PARTS: Parts = { of: ['start', 'end'], besides: [] };
+
+/** An amount without a number is no amount, nor is a date without either side. */
+const isNothing = (given: Readonly<Record<string, unknown>>, { of, besides }: Parts): boolean =>
+  Object.keys(given).every(key => of.includes(key) || besides.includes(key)) &&
+  of.every(key => isEmpty(given[key]));
 
 /** All values of a field, `[]` to empty it. Throws PermanentError for what the field can't hold. */
 export function written(field: Field, given: unknown, clock: Clock): readonly unknown[] {

@@ -91,6 +91,21 @@ describe('podio-item: what a copy writes', () => {
     expect(copied(viewOf('member'), 'contact')).to.deep.equal([{ type: 'user', id: 8 }]);
   });
 
+  it('takes an amount without a number and a date without either side for empty, and for no 0', () => {
+    const write = (type: string, given: unknown) =>
+      written(fieldOf(type), given, { now: Date.UTC(2026, 0, 1), zone: 'UTC' });
+    for (const value of ['', ' ', null, undefined]) {
+      expect(write('money', { value, currency: 'EUR' })).to.deep.equal([]);
+      expect(write('phone', { value, type: 'work' })).to.deep.equal([]);
+      expect(write('number', { value })).to.deep.equal([]);
+    }
+    expect(write('money', { currency: 'EUR' })).to.deep.equal([]);
+    expect(write('date', { start: null, end: '' })).to.deep.equal([]);
+    expect(write('money', { value: 0, currency: 'EUR' })).to.deep.equal([{ value: '0', currency: 'EUR' }]);
+    expect(() => write('date', { start: '', end: '2026-01-31' })).to.throw('takes a date');
+    expect(write('location', { street_address: 'Road 1' })).to.deep.equal([{ street_address: 'Road 1' }]);
+  });
+
   it('takes the sides of a date apart and puts others together', () => {
     const value = { ...VALUES.date, end: '2026-02-01 14:00:00', end_utc: '2026-02-01 13:00:00' };
     const [from, day] = [
