@@ -92,9 +92,13 @@ function* compareStep(
   }
   if (runs.length === 0) return void (yield { path, expected: 'runs', actual: 'does not run' });
   // One that fits is enough; else the nearest shows what is off.
-  const all = runs.map(run => [...compareRun(path, wanted, run)]);
-  const nearest = all.reduce((best, one) => (one.length < best.length ? one : best));
-  yield* nearest;
+  yield* nearest(runs.map(run => [...compareRun(path, wanted, run)]));
+}
+
+/** The one with the fewest differences; of equals that whose first lies deepest, since all around it is as expected. */
+function nearest(all: readonly (readonly Difference[])[]): readonly Difference[] {
+  const depth = ([first]: readonly Difference[]) => first?.path.length ?? 0;
+  return all.toSorted((a, b) => a.length - b.length || depth(b) - depth(a))[0] ?? [];
 }
 
 function* compareRun(path: readonly string[], wanted: StepExpectation, run: StepRun): Generator<Difference> {
@@ -126,10 +130,7 @@ function* compareRun(path: readonly string[], wanted: StepExpectation, run: Step
   if (run.would?.notRun) return yield notRun([...path, 'sends'], sends, run.would);
   if (isList(sends)) return yield* comparePart([...path, 'sends'], sends, sent);
   if (sent.length === 0) yield { path: [...path, 'sends'], expected: show(sends), actual: 'nothing' };
-  else {
-    const all = sent.map(one => [...comparePart([...path, 'sends'], sends, one)]);
-    yield* all.reduce((best, one) => (one.length < best.length ? one : best));
-  }
+  else yield* nearest(sent.map(one => [...comparePart([...path, 'sends'], sends, one)]));
 }
 
 const notRun = (path: readonly string[], expected: Part, would: Would): Difference => ({

@@ -101,6 +101,10 @@ describe('what was expected against what came', () => {
     expect(compared({ steps: { s: { sends: { http: 'POST', body: { a: 2 } } } } }, runs)).to.deep.equal([
       'r.s.sends.body.a: 2 / 1',
     ]);
+    // With as many differences the one that has at least what is asked about.
+    expect(compared({ steps: { s: { sends: { body: { a: 2 } } } } }, runs)).to.deep.equal([
+      'r.s.sends.body.a: 2 / 1',
+    ]);
     expect(compared({ steps: { s: { sends: [] } } }, runs)).to.have.length(1);
     expect(compared({ sends: [{ http: 'GET' }, {}] }, runs)).to.deep.equal([]);
     expect(compared({ steps: { s: { sends: { http: 'GET' } } } }, [step({})])).to.deep.equal([
