@@ -57,7 +57,7 @@ function* textsIn(node: ConfigNode, path: Path): Generator<{ node: ScalarNode; p
 /** Where the name begins in `fields.NAME` or `fields["NAME"]`, whatever the root. */
 function findName(text: string, roots: readonly string[], name: string): number | undefined {
   const literal = name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-  const pattern = `(?<![\\w.])(?:${roots.join('|')})(?:\\.|\\[["'])(${literal})(?![\\w-])`;
+  const pattern = `(?<!\\w)(?:${roots.join('|')})(?:\\.|\\[["'])(${literal})(?![\\w-])`;
   return new RegExp(pattern, 'd').exec(text)?.indices?.[1]?.[0];
 }
 

@@ -1,6 +1,6 @@
 import type * as liquidjs from 'liquidjs';
 import { PodiodError } from '../core/errors.ts';
-import { batchRoot, mentionedOfEach } from './batch.ts';
+import { batchRoot, fieldsOfEach, mentionedOfEach } from './batch.ts';
 import { textOf } from './compare.ts';
 import { reviveFields } from './field-view.ts';
 import { addFilters, NOW, ZONE } from './filters.ts';
@@ -67,7 +67,10 @@ export function compileTemplate(text: string, options: TemplateOptions = {}): Te
 
   const parsed = parse(engine, text);
   const segments = engine.globalVariableSegmentsSync(parsed, { partials: false });
-  const { names, others, fields, data } = mentioned(segments);
+  const { names, others, fields: own, data } = mentioned(segments);
+  const all = names.includes('batch') ? engine.variableSegmentsSync(parsed, { partials: false }) : [];
+  const ofMessages = fieldsOfEach(text, all).filter(field => !OF_LIQUID.has(field));
+  const fields = [...new Set([...own, ...ofMessages])];
   const { names: known, fieldProblem, dataProblem } = surroundings();
   const stranger = others.find(name => !known.has(name));
   if (stranger !== undefined) {
@@ -90,14 +93,13 @@ export function compileTemplate(text: string, options: TemplateOptions = {}): Te
   }
   const expression = soleExpression(parsed, text);
 
-  const ofEach = names.includes('batch')
-    ? mentionedOfEach(engine.variableSegmentsSync(parsed, { partials: false }))
-    : [];
+  const ofEach = mentionedOfEach(all);
   const behind = (view: View, name: Name): Promise<unknown> =>
     name === 'batch' ? batchRoot(view.batch(), ofEach, rootOf) : rootOf(view, name);
 
   const scope = async (view: View): Promise<object> => {
-    for (const field of fields) view.mentions?.(field);
+    for (const field of own) view.mentions?.(field);
+    for (const field of ofMessages) for (const one of view.batch()) one.mentions?.(field);
     const values = await Promise.all(names.map(async name => [name, await behind(view, name)] as const));
     const data = others.length > 0 ? dataOf(view) : {};
     return Object.fromEntries([...values, ...others.map(name => [name, data[name]] as const)]);
