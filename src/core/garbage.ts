@@ -5,21 +5,27 @@ type Collect = (how: { type: 'major'; execution: 'sync'; flavor: 'last-resort' }
 
 let collect: Collect | undefined;
 
-/** How many collections code may go unused before V8 drops it, to compile it again when it is called. 6 is its own. */
-const UNUSED = { now: 1, always: 6 };
+/**
+ * What becomes of code. V8 drops all that is not running at the moment, most of a start's, and that of the work in hand with
+ * it, which it then has to compile and optimise anew: to be dropped only where nothing goes on.
+ */
+export type Code = 'kept' | 'dropped';
+
+/** How many collections code may go unused before V8 drops it, to compile it again when it is called. */
+const UNUSED = { kept: 100, dropped: 1 } satisfies Record<Code, number>;
+const UNUSED_ALWAYS = 6;
 
 /**
- * Has V8 collect all garbage of this thread and give back what it keeps for later, the code of what is not being used
- * included: most of a start's. Takes tens of milliseconds in which nothing else goes on in the thread, so: only where
- * nothing does, and only in a process of podiod's own.
+ * Has V8 collect all garbage of this thread and give back what it keeps for later. Takes tens of milliseconds in which nothing
+ * else goes on in the thread, so: seldom, and only in a process of podiod's own.
  */
-export function giveBackMemory(): void {
+export function giveBackMemory(code: Code): void {
   if (collect === undefined) {
     // Contexts made from now on have it.
     setFlagsFromString('--expose-gc');
     collect = runInNewContext('gc') as Collect;
   }
-  setFlagsFromString(`--bytecode-old-age=${UNUSED.now}`);
+  setFlagsFromString(`--bytecode-old-age=${UNUSED[code]}`);
   collect({ type: 'major', execution: 'sync', flavor: 'last-resort' });
-  setFlagsFromString(`--bytecode-old-age=${UNUSED.always}`);
+  setFlagsFromString(`--bytecode-old-age=${UNUSED_ALWAYS}`);
 }

@@ -30,7 +30,7 @@ import { fieldAudit } from './field-audit.ts';
 import { makeGeneration, type Parts, type RuleWorld } from './generation.ts';
 import { makeGenerations } from './generations.ts';
 import { forgetWhenReplaced } from './hook-secrets.ts';
-import { boundHeap, restWhenQuiet } from './memory.ts';
+import { boundHeap, optimiseWasmLate, restWhenQuiet } from './memory.ts';
 import { OwnWrites } from './own-writes.ts';
 import { makePluginFiles } from './plugin-files.ts';
 import { makeReadiness } from './readiness.ts';
@@ -102,6 +102,8 @@ const REST_MS = 3000;
 export async function startDaemon(config: Config, options: DaemonOptions): Promise<Daemon> {
   // Whatever is deferred here ends in reverse: on stop, or when a later part can't start.
   await using starting = new Closing();
+  // Before anything calls Podio or anybody else.
+  if (options.ownsProcess) optimiseWasmLate();
   const metrics = makeMetrics();
   const base = await openBase(config, options, metrics, starting);
   const { store, live, log, clock } = base;

@@ -2,7 +2,7 @@
 import { PerformanceObserver } from 'node:perf_hooks';
 import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
 import { type Cancel, type Clock, sleep } from '../core/clock.ts';
-import { giveBackMemory } from '../core/garbage.ts';
+import { type Code, giveBackMemory } from '../core/garbage.ts';
 import type { Store } from '../store/contract.ts';
 
 /**
@@ -13,6 +13,18 @@ const YOUNG_BYTES = 16 * 1024 * 1024;
 
 /** How much garbage may gather among old objects before V8 looks at them, in percent of what lives. Its own is 300. */
 const OLD_GARBAGE_PERCENT = 30;
+
+/**
+ * How much a function of WebAssembly may run before V8 optimises it, roughly in bytes of its code: the most that V8 takes. Its
+ * own measure, 13 million, is full after some calls by Node's `fetch`, whose parser is one huge function of it. Optimising that
+ * takes 20 MB for a moment and 10 from then on, and makes no call quicker. What really computes gets there all the same.
+ */
+const WASM_BUDGET = 2 ** 31 - 1;
+
+/** V8 asks for it whenever a module is loaded, and `fetch` loads its own when it first calls somebody. */
+export function optimiseWasmLate(): void {
+  setFlagsFromString(`--wasm-tiering-budget=${WASM_BUDGET}`);
+}
 
 /** V8 takes limits only when it starts, but asks these flags each time. Answers how to end it. */
 export function boundHeap(): Cancel {
@@ -31,16 +43,17 @@ export function boundHeap(): Cancel {
   return () => observer.disconnect();
 }
 
-/** The garbage of the start, and of the first look at the hooks, is given back so soon after it, milliseconds. */
-const FIRST_MS = 2000;
+/** The garbage of the start is given back so soon after it, milliseconds: what a backlog makes would come on top of it. */
+const START_MS = 300;
 /** How long nothing has to come before memory is given back, milliseconds. */
 const QUIET_MS = 2000;
 /** And by how much it has to have grown since the last time. */
 const GROWTH = 1.2;
 
 /**
- * Gives memory back after the start, and in the quiet after every burst: it stops all that runs for some tens of
- * milliseconds, which a backlog being worked off would pay for again and again.
+ * Gives memory back after the start, when it is quiet for the first time (the first look at the hooks is done by then), and in
+ * the quiet after every burst: it stops all that runs for some tens of milliseconds, which a backlog being worked off would pay
+ * for again and again.
  */
 export function restWhenQuiet(
   store: Pick<Store, 'journal' | 'rest'>,
@@ -50,17 +63,20 @@ export function restWhenQuiet(
 ): Cancel {
   const stopping = new AbortController();
   const moves = () => store.journal.head() + lanes.done();
+  const giveBack = (code: Code) => {
+    giveBackMemory(code);
+    store.rest(code);
+  };
   const watch = async (): Promise<void> => {
-    await sleep(clock, FIRST_MS, stopping.signal);
-    for (;;) {
-      giveBackMemory();
-      store.rest();
-      const rested = rss();
+    await sleep(clock, START_MS, stopping.signal);
+    giveBack('kept');
+    for (let enough = 0; ; enough = rss() * GROWTH) {
       let before: number;
       do {
         before = moves();
         await sleep(clock, QUIET_MS, stopping.signal);
-      } while (before !== moves() || rss() < rested * GROWTH);
+      } while (before !== moves() || rss() < enough);
+      giveBack('dropped');
     }
   };
   // It ends by the signal, or with the store.

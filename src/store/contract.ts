@@ -9,6 +9,7 @@
 import type { Observable } from 'rxjs';
 import type { NewEvent, PodioEvent } from '../core/event.ts';
 import { CONDITIONS_HELD } from '../core/fingerprint.ts';
+import type { Code } from '../core/garbage.ts';
 import type { Gathering, GatherMode } from '../core/gather.ts';
 import type { LedgerEntry, Range } from '../core/ledger.ts';
 import type { OwnChange } from '../core/own.ts';
@@ -39,8 +40,8 @@ export interface Store {
   now(): number;
   /** Writes and flushes something, then reads it back: what a health check wants to know. */
   probe(): Promise<void>;
-  /** Gives back memory that it does not need now; for moments when nothing is asked of it. */
-  rest(): void;
+  /** Gives back memory that it does not need now; code as well in moments when nothing is asked of it. */
+  rest(code: Code): void;
   /** Finishes what waits, then closes. Calls after it reject with STORE_UNAVAILABLE. */
   close(): Promise<void>;
 }

@@ -2,6 +2,7 @@
  * What the store's threads say to each other. A message holds all commands that waited, answers come back in the same
  * order: one message for each flush, not one for each call.
  */
+import type { Code } from '../../core/garbage.ts';
 import type { Failure } from './failure.ts';
 import type { Upgrade } from './upgrade.ts';
 
@@ -22,10 +23,10 @@ export type Hello = Opened | { readonly failure: Failure };
 export const OPEN = 'open';
 /** Asks a thread to close the database and end. */
 export const CLOSE = 'close';
-/** Asks a thread to give back memory. Not answered. */
-export const REST = 'rest';
+/** Asks a thread to give back memory, by what becomes of its code. Not answered. */
+export const REST = { kept: 'rest', dropped: 'rest without code' } as const satisfies Record<Code, string>;
 
-export type Request = typeof OPEN | typeof CLOSE | typeof REST | readonly Command[];
+export type Request = typeof OPEN | typeof CLOSE | (typeof REST)[Code] | readonly Command[];
 
 export interface ThreadData {
   /** The database's file. */

@@ -33,7 +33,8 @@ export function serve(open: (path: string) => Served): void {
 
   port.on('message', (request: Request) => {
     if (request === OPEN) return port.postMessage(hello());
-    if (request === REST) return giveBackMemory();
+    if (request === REST.kept) return giveBackMemory('kept');
+    if (request === REST.dropped) return giveBackMemory('dropped');
     if (request === CLOSE) {
       served?.close();
       return port.close();

@@ -133,9 +133,9 @@ function makeStore({ writer, reader, head, clock, maxWaiting, release }: Parts):
         );
       }
     },
-    rest() {
-      writer.rest();
-      reader.rest();
+    rest(code) {
+      writer.rest(code);
+      reader.rest(code);
     },
     close() {
       closing ??= close();

@@ -2,6 +2,7 @@ import { getCompileCacheDir } from 'node:module';
 import { dirname, extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { coerceError, StoreError } from '../../core/errors.ts';
+import type { Code } from '../../core/garbage.ts';
 import type { Log } from '../../core/log.ts';
 import { errorOf } from './failure.ts';
 import {
@@ -118,8 +119,8 @@ export class Thread<Ops extends Operations> {
   }
 
   /** Gives back memory, in its own time. */
-  rest(): void {
-    if (!this.#closed) this.#worker.postMessage(REST satisfies Request);
+  rest(code: Code): void {
+    if (!this.#closed) this.#worker.postMessage(REST[code] satisfies Request);
   }
 
   /** Refuses further calls, finishes those that were made, and ends the thread. */

@@ -47,7 +47,7 @@ describe('abortWith', () => {
     })();
     // What was looked at in this turn is kept until the next.
     await new Promise(resolve => setImmediate(resolve));
-    giveBackMemory();
+    giveBackMemory('kept');
     expect(ended.deref()).to.equal(undefined);
     expect(first.signal.reason).to.be.an('error').with.property('message', 'somebody else has it now');
     expect(first.signal.reason.stack).to.include('abort.test.ts');
