@@ -12,7 +12,7 @@ import type { Store } from '../store/contract.ts';
 const YOUNG_BYTES = 16 * 1024 * 1024;
 
 /** How much garbage may gather among old objects before V8 looks at them, in percent of what lives. Its own is 300. */
-const OLD_GARBAGE_PERCENT = 30;
+const OLD_GARBAGE_PERCENT = 45;
 
 /**
  * How much a function of WebAssembly may run before V8 optimises it, roughly in bytes of its code: the most that V8 takes. Its
