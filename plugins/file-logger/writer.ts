@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { type FileHandle, mkdir, open, realpath, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
@@ -31,7 +32,7 @@ const files = new Map<string, SharedFile>();
 
 /** Creates folders and file where they are missing; rejects where the file can't be written. */
 export async function openWriter(path: string, limits: Limits): Promise<Writer> {
-  await mkdir(dirname(path), { recursive: true });
+  await makeFolder(dirname(path));
   // The path can't be resolved before it exists.
   const handle = await open(path, 'a+', OWNER_ONLY);
   try {
@@ -43,6 +44,18 @@ export async function openWriter(path: string, limits: Limits): Promise<Writer> 
   const file = files.get(key) ?? new SharedFile(key);
   files.set(key, file);
   return file.join(limits);
+}
+
+/** Not mkdir's `recursive`: under /proc, where nothing can be made, Node then tries without end. */
+async function makeFolder(path: string): Promise<void> {
+  if (existsSync(path)) return;
+  const parent = dirname(path);
+  // A drive that is not there is its own parent.
+  if (parent !== path) await makeFolder(parent);
+  await mkdir(path).catch((error: NodeJS.ErrnoException) => {
+    // Steps are set up at the same time.
+    if (error.code !== 'EEXIST') throw new Error(`the folder ${path} can't be made: ${error.message}`);
+  });
 }
 
 /** A process that died may have left half a line; the next one must not be glued to it. */

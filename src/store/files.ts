@@ -14,7 +14,8 @@ const SECRET_BYTES = 32;
  */
 export function makeDataDir(dataDir: string): void {
   const parent = dirname(dataDir);
-  if (!existsSync(parent)) makeDataDir(parent);
+  // A drive that is not there is its own parent.
+  if (parent !== dataDir && !existsSync(parent)) makeDataDir(parent);
   try {
     mkdirSync(dataDir, 0o700);
     giveToOwner(dataDir);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import type { BacktestReport } from '../../src/cli/backtest/command.ts';
 import { makeSite } from '../integration/cli/site.ts';
+import { podiod } from '../support/command.ts';
 import { spawnPodiod } from '../support/processes.ts';
 import { until } from '../support/wait.ts';
 
@@ -69,3 +70,19 @@ describe('a backtest that is killed', function () {
     expect(told(whole)).to.deep.equal(told(result));
   });
 });
+
+// Node's own recursive mkdir tries without end there.
+if (process.platform === 'linux')
+  describe('a backtest that can keep nothing', function () {
+    this.timeout(20_000);
+
+    it('says so at once', async () => {
+      await using site = await makeSite({
+        rules: { all: { on: { app: 'leads', events: 'item.create' }, steps: [{ 'file-logger': { path: './audit.ndjson' } }] } },
+      });
+      const argv = ['backtest', '--rule', 'all', '--since', '1h', '--yes', '--state', '/proc/podiod/x/state'];
+      const { code, stderr } = await podiod(argv, { cwd: site.folder });
+      expect(code).to.equal(2);
+      expect(stderr).to.include("/proc/podiod/x/state can't be written: ENOENT");
+    });
+  });

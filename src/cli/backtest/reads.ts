@@ -1,11 +1,12 @@
 /** How a backtest reads from Podio: with what is spare, no answer twice, and waiting as long as it is told to. */
-import { appendFileSync, closeSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, closeSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { AdminClient } from '../../admin/client.ts';
 import { backoffMs, statedWaitMs } from '../../core/backoff.ts';
 import { type Clock, sleep } from '../../core/clock.ts';
 import { coerceError, isPodiodError, PodioError, UsageError } from '../../core/errors.ts';
 import { type Call, type Identity, identityKey, type PodioClient } from '../../podio/contract.ts';
+import { makeDataDir } from '../../store/files.ts';
 
 export type Request = PodioClient['request'];
 
@@ -119,7 +120,7 @@ export function keepAnswers(file: string, head: object): KeptAnswers {
   }
   let fd: number;
   try {
-    mkdirSync(dirname(file), { recursive: true });
+    makeDataDir(dirname(file));
     // Items of Podio stand in it.
     fd = openSync(file, goesOn ? 'a' : 'w', 0o600);
     // A line that was cut off by a crash is ended.

@@ -220,6 +220,24 @@ describe('file-logger', () => {
     expect(await loading.catch(error => error.code)).to.equal('EISDIR');
   });
 
+  // Node's own recursive mkdir tries without end there.
+  if (process.platform === 'linux')
+    it('says at once that no folder can be made where none can', async () => {
+      const started = openWriter('/proc/podiod/x/log.jsonl', { maxFiles: 5 });
+      const error = await started.catch(error => error);
+      expect(error.message).to.match(/^the folder \/proc\/podiod can't be made: ENOENT/);
+    });
+
+  it('makes a folder for several steps that are set up at the same time', async () => {
+    using folder = temporaryFolder();
+    const names = ['a', 'b', 'c', 'd'];
+    const paths = names.map(name => join(folder.path, 'deep', 'er', `${name}.ndjson`));
+    const writers = await Promise.all(paths.map(path => openWriter(path, { maxFiles: 5 })));
+    await Promise.all(writers.map(writer => writer.append('x\n')));
+    await Promise.all(writers.map(writer => writer.close()));
+    expect(paths.map(linesOf)).to.deep.equal(names.map(() => ['x']));
+  });
+
   it('writes what waits before it is gone', async () => {
     using folder = temporaryFolder();
     const path = join(folder.path, 'e.ndjson');
