@@ -27,6 +27,9 @@ export interface DegradedRef {
   readonly rules: readonly string[];
 }
 
+/** A rule that has halted, or a plugin of which is not set up. */
+export type StandingRule = Pick<RuleStatus, 'rule' | 'state' | 'error'>;
+
 /** The answer of `/readyz`. */
 export interface Readiness {
   readonly ready: boolean;
@@ -34,6 +37,8 @@ export interface Readiness {
   readonly reasons: readonly string[];
   /** Told, but no reason not to be ready. */
   readonly degraded: readonly DegradedRef[];
+  /** Those that stand still, which is no reason either: others go on, and their events wait. */
+  readonly rules: readonly StandingRule[];
 }
 
 export interface RuleStatus {

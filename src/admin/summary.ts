@@ -8,6 +8,7 @@ export function summaryOf(
   const rules = rulesOf(facts);
   const running = rules.filter(({ state }) => state !== 'gone');
   const halted = running.filter(({ state }) => state === 'halted').length;
+  const unready = running.filter(({ state }) => state === 'waiting for setup').length;
   const paused = running.filter(({ pausedSince }) => pausedSince !== undefined).length;
   const hooks = countHooks(facts.reconcile);
   const parked = rules.reduce((sum, rule) => sum + rule.parked, 0);
@@ -16,6 +17,7 @@ export function summaryOf(
     count(running.length, 'rule'),
     ...(paused > 0 ? [`${paused} paused`] : []),
     ...(halted > 0 ? [`${halted} halted`] : []),
+    ...(unready > 0 ? [`${unready} without set-up`] : []),
     `${count(hooks.active, 'hook')} active`,
     ...(hooks.inactive > 0 ? [`${hooks.inactive} inactive`] : []),
     ...(hooks.missing > 0 ? [`${hooks.missing} missing`] : []),

@@ -195,9 +195,11 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
   });
   starting.defer('the alarms', () => alarms.stop());
   starting.defer('old secrets', forgetWhenReplaced(base.secrets, reconciler, clock, log));
-  const readiness = makeReadiness({ clock, reconciler, outage });
+  const readiness = makeReadiness({ clock, reconciler, rules: dispatcher, outage });
   starting.defer('readiness', readiness.waitForHooks());
   const lanesUp = readiness.wait('the lanes are starting');
+  // What fails then is tried again beside everything else, and named.
+  void dispatcher.tried().then(readiness.wait('plugins are being set up'));
 
   const begun = Promise.withResolvers<void>();
   const pluginFiles = makePluginFiles();

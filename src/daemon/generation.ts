@@ -68,9 +68,9 @@ export interface Parts {
 export interface RulePlugins {
   /** Disposes of those of one rule. Never rejects. */
   release(rule: string): Promise<void>;
-  /** In reverse, each with a deadline. Never rejects. */
+  /** Each with a deadline. Never rejects. */
   dispose(): Promise<void>;
-  /** Whose dispose() is under way; none or one. */
+  /** Whose dispose() is under way. */
   disposing(): readonly string[];
 }
 

@@ -39,17 +39,15 @@ export function makeGenerations(first: Generation): Generations {
       return before;
     },
     async settle(kept) {
-      for (const [rule, owner] of [...owners]) {
-        if (kept.has(rule)) continue;
-        owners.delete(rule);
-        await owner.release(rule);
-      }
+      const leaving = [...owners].filter(([rule]) => !kept.has(rule));
+      for (const [rule] of leaving) owners.delete(rule);
+      await Promise.all(leaving.map(([rule, owner]) => owner.release(rule)));
       for (const [rule, owner] of ownersIn(held.current)) if (!owners.has(rule)) owners.set(rule, owner);
       const used = new Set([held.current.plugins, ...owners.values()]);
       for (const plugins of [...all]) if (!used.has(plugins)) await drop(plugins);
     },
     async dispose() {
-      for (const plugins of [...all].reverse()) await drop(plugins);
+      await Promise.all([...all].reverse().map(drop));
     },
     disposing: () => [...all].flatMap(plugins => plugins.disposing()),
   };

@@ -1,5 +1,6 @@
 import type { Readiness } from '../admin/status.ts';
 import type { Clock } from '../core/clock.ts';
+import type { RuleStatus } from '../dispatch/lane.ts';
 import type { Reconciler, ReconcileStatus } from '../reconcile/index.ts';
 
 /** How long the first reconcile is waited for when Podio can't be reached. */
@@ -8,12 +9,13 @@ const WITHOUT_PODIO_MS = 30_000;
 export interface ReadinessSources {
   readonly clock: Clock;
   readonly reconciler: Pick<Reconciler, 'firstDone'> & { status(): Pick<ReconcileStatus, 'degraded'> };
+  readonly rules: { status(): readonly Pick<RuleStatus, 'rule' | 'state' | 'error'>[] };
   /** Why events can't be taken in now. */
   readonly outage: () => string | undefined;
 }
 
 /** What `/readyz` answers, from what is up so far and what has failed since. */
-export function makeReadiness({ clock, reconciler, outage }: ReadinessSources) {
+export function makeReadiness({ clock, reconciler, rules, outage }: ReadinessSources) {
   const unready = new Set<string>();
   const ready = Promise.withResolvers<void>();
 
@@ -57,7 +59,17 @@ export function makeReadiness({ clock, reconciler, outage }: ReadinessSources) {
         rules,
         ...(hint !== undefined && { hint }),
       }));
-      return { ready: reasons.length === 0, reasons, degraded };
+      return { ready: reasons.length === 0, reasons, degraded, rules: rules.status().flatMap(standing) };
     },
   };
 }
+
+/** What of a rule is told where it does nothing and was not asked to. */
+const standing = ({
+  rule,
+  state,
+  error,
+}: Pick<RuleStatus, 'rule' | 'state' | 'error'>): Readiness['rules'] =>
+  state === 'halted' || state === 'waiting for setup'
+    ? [{ rule, state, ...(error !== undefined && { error }) }]
+    : [];

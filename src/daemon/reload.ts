@@ -6,7 +6,7 @@
 import { setTimeout as after } from 'node:timers/promises';
 import type { ConfigStatus } from '../admin/status.ts';
 import type { Config } from '../config/model.ts';
-import { coerceError, isPodiodError, PodiodError, StoreError } from '../core/errors.ts';
+import { coerceError, isPodiodError, PluginError, PodiodError, StoreError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { Dispatcher } from '../dispatch/dispatcher.ts';
 import { makeReliably } from '../dispatch/reliably.ts';
@@ -289,9 +289,13 @@ const isStopping = (): PodiodError =>
 
 function rolledBack(error: Error): PodiodError {
   const hint = isPodiodError(error) ? error.hint : undefined;
+  const whose =
+    error instanceof PluginError && error.rule !== undefined
+      ? `plugin ${error.plugin} of rule ${error.rule}`
+      : 'a plugin of the new config';
   return new PodiodError(
     'RELOAD_ROLLED_BACK',
-    `a plugin of the new config could not be set up, so the old one goes on: ${error.message}`,
+    `${whose} could not be set up, so the config before goes on: ${error.message}`,
     {
       cause: error,
       retry: 'never',

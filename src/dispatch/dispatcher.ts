@@ -65,6 +65,8 @@ export interface Dispatcher {
    */
   stop(deadlineMs: number): Promise<number>;
   status(): readonly RuleStatus[];
+  /** Resolves when each plugin of these lanes has been set up, or has failed to be once: from then on `status` says how it is. */
+  tried(): Promise<void>;
   /** Resolves when no lane is behind with anything that podiod itself has to do. Does not come back where one is stuck. */
   probe(): Promise<void>;
   /** How much lanes have done so far: it stays the same only while none does anything. */
@@ -185,6 +187,7 @@ export function makeDispatcher(deps: DispatcherDeps): Dispatcher {
     },
 
     status: () => all().map(lane => lane.status()),
+    tried: async () => void (await Promise.all(all().map(lane => lane.tried()))),
     done: () => all().reduce((sum, lane) => sum + lane.vitals().done, 0),
     probe: async () => void (await Promise.all(all().map(lane => movement(lane, clock)))),
     breakers: () => breakers.status(),

@@ -256,6 +256,11 @@ export class Lane {
     await Promise.all(this.#deps.steps.map(step => step.ready(signal)));
   }
 
+  /** Resolves when the first set-up of each of its steps has ended, well or not. */
+  async tried(): Promise<void> {
+    await Promise.all(this.#deps.steps.map(step => step.tried));
+  }
+
   get matcher(): Matcher {
     return this.#deps.matcher;
   }
@@ -270,7 +275,7 @@ export class Lane {
     const halted = this.#halted;
     const unready = isSetUp ? undefined : this.#deps.steps.find(step => step.state.state !== 'ready');
     const lost = this.#isLost ? 'the lane was taken over by another owner' : undefined;
-    const error = lost ?? halted ?? unready?.state.error;
+    const error = lost ?? halted ?? (unready && whyUnready(unready));
     return {
       rule: this.#deps.rule.name,
       ...(this.#deps.rule.shadow && { shadow: true }),
@@ -374,6 +379,9 @@ export class Lane {
     return this.#runner.isSetUp ? 'running' : 'waiting for setup';
   }
 }
+
+const whyUnready = ({ step, state }: PreparedStep): string =>
+  `plugin ${step.plugin}: ${state.error ?? 'its setup() has not ended yet'}`;
 
 /** Whether events are decided on before they are gathered. */
 const isJudged = (rule: Rule): boolean => {

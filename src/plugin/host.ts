@@ -40,6 +40,8 @@ export interface PreparedStep {
   readonly state: StepState;
   /** Resolves once set up; rejects when `signal` aborts or it is disposed, and where it was to be tried once. */
   ready(signal?: AbortSignal): Promise<void>;
+  /** Resolves when its first set-up has ended, well or not, or was given up. Never rejects. */
+  readonly tried: Promise<void>;
   /**
    * One try. Resolves, when the operator completes, with what it emitted, in order; nothing means filtered out. Rejects with an error whose `retry` verdict counts, or with the reason of the task's signal.
    */
@@ -65,9 +67,12 @@ export interface PluginHost {
   view(rule: Rule, event: PodioEvent, data: Data, bundle?: Bundle, noField?: NoField): View;
   /** Disposes of the steps of this rule, as `dispose` does of all. */
   release(rule: Rule): Promise<void>;
-  /** In reverse order, each with a deadline. Set-ups in hand are given up. Never rejects. */
+  /**
+   * The steps of a rule in reverse order, each with a deadline; rules at the same time, or what hangs in many would take
+   * longer than a stop may. Set-ups in hand are given up. Never rejects.
+   */
   dispose(): Promise<void>;
-  /** Whose dispose() is under way; none or one. */
+  /** Whose dispose() is under way. */
   disposing(): readonly string[];
 }
 
@@ -115,16 +120,21 @@ export function makePluginHost(deps: HostDeps): PluginHost {
   let steps: SteppedPlugin[] = [];
   const fieldChecks = new Map<Rule, FieldCheck>();
   let disposed = false;
-  let disposing: SteppedPlugin | undefined;
+  const disposing = new Set<SteppedPlugin>();
 
   const disposeOf = async (these: readonly SteppedPlugin[]): Promise<void> => {
-    steps = steps.filter(step => !these.includes(step));
+    const leaving = new Set(these);
+    steps = steps.filter(step => !leaving.has(step));
     for (const step of these) step.end();
-    for (const step of these.toReversed()) {
-      disposing = step;
-      await step.dispose();
-    }
-    disposing = undefined;
+    const rules = Map.groupBy(these.toReversed(), ({ rule }) => rule);
+    const disposed = Array.from(rules.values(), async ofOne => {
+      for (const step of ofOne) {
+        disposing.add(step);
+        await step.dispose();
+        disposing.delete(step);
+      }
+    });
+    await Promise.all(disposed);
   };
 
   return {
@@ -150,7 +160,8 @@ export function makePluginHost(deps: HostDeps): PluginHost {
       disposed = true;
       return disposeOf(steps);
     },
-    disposing: () => (disposing ? [`dispose() of plugin ${disposing.step.plugin}, ${disposing.place}`] : []),
+    disposing: () =>
+      Array.from(disposing, ({ step, place }) => `dispose() of plugin ${step.plugin}, ${place}`),
   };
 }
 
@@ -167,6 +178,7 @@ class SteppedPlugin implements PreparedStep {
   readonly #log: Log;
   readonly #fields: FieldCheck;
   readonly #whenReady = Promise.withResolvers<void>();
+  readonly #whenTried = Promise.withResolvers<void>();
   #state: StepState = { state: 'setting-up' };
   #instance: PluginInstance | undefined;
   /** What messages read from where nobody is told of fields that the app does not have. */
@@ -204,6 +216,7 @@ class SteppedPlugin implements PreparedStep {
   end(): void {
     this.#ending.abort(isDisposed());
     this.#whenReady.reject(this.#lifetime.reason);
+    this.#whenTried.resolve();
   }
 
   get state(): StepState {
@@ -212,6 +225,10 @@ class SteppedPlugin implements PreparedStep {
 
   get explains(): boolean {
     return this.#explains;
+  }
+
+  get tried(): Promise<void> {
+    return this.#whenTried.promise;
   }
 
   async ready(signal?: AbortSignal): Promise<void> {
@@ -336,12 +353,14 @@ class SteppedPlugin implements PreparedStep {
         if (this.#lifetime.aborted) return await this.dispose();
         this.#state = { state: 'ready' };
         this.#whenReady.resolve();
+        this.#whenTried.resolve();
         if (failures > 0) this.#log.info('plugin is set up again', { failures });
         return;
       } catch (thrown) {
         if (this.#lifetime.aborted) return;
         const error = attributed(thrown, this.#at('setup'));
         this.#state = { state: 'failing', error: error.message };
+        this.#whenTried.resolve();
         if (this.#once) return this.#whenReady.reject(error);
         const waitMs = this.#backoffMs(failures, error);
         // One line per outage; what follows is in `state`.

@@ -78,7 +78,12 @@ if (process.platform === 'linux')
 
     it('says so at once', async () => {
       await using site = await makeSite({
-        rules: { all: { on: { app: 'leads', events: 'item.create' }, steps: [{ 'file-logger': { path: './audit.ndjson' } }] } },
+        rules: {
+          all: {
+            on: { app: 'leads', events: 'item.create' },
+            steps: [{ 'file-logger': { path: './audit.ndjson' } }],
+          },
+        },
       });
       const argv = ['backtest', '--rule', 'all', '--since', '1h', '--yes', '--state', '/proc/podiod/x/state'];
       const { code, stderr } = await podiod(argv, { cwd: site.folder });

@@ -51,7 +51,7 @@ export interface Site {
   /** Puts a file beside the config. Answers its path. */
   write(name: string, content: string): string;
   /** Puts one of the plugins beside this file there. */
-  copyPlugin(name: 'dawdle.ts' | 'faulty.ts' | 'fussy.ts' | 'gated.ts' | 'witness.ts'): void;
+  copyPlugin(name: 'dawdle.ts' | 'faulty.ts' | 'fussy.ts' | 'gated.ts' | 'sluggish.ts' | 'witness.ts'): void;
   /** A file beside the config. */
   read(name: string): string;
   /** Starts `podiod run`. */

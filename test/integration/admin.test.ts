@@ -172,7 +172,7 @@ describe('admin API', () => {
     const ready = await call('/readyz', withoutToken);
     expect([ready.status, JSON.parse(ready.body)]).to.deep.equal([
       200,
-      { ready: true, reasons: [], degraded: [] },
+      { ready: true, reasons: [], degraded: [], rules: [] },
     ]);
   });
 
@@ -185,13 +185,17 @@ describe('admin API', () => {
         rules: ['r'],
       },
     ];
-    const { call } = await start({ readiness: () => ({ ready: false, reasons: ['store'], degraded }) });
+    const rules = [{ rule: 'r', state: 'halted', error: 'a-known-secret is wrong' }] as const;
+    const { call } = await start({
+      readiness: () => ({ ready: false, reasons: ['store'], degraded, rules }),
+    });
     const { status, body } = await call('/readyz', withoutToken);
     expect(status).to.equal(503);
     expect(JSON.parse(body)).to.deep.equal({
       ready: false,
       reasons: ['store'],
       degraded: [{ ...degraded[0], error: '*** was refused by https://a.example/x?***' }],
+      rules: [{ rule: 'r', state: 'halted', error: '*** is wrong' }],
     });
   });
 
@@ -482,7 +486,9 @@ describe('admin API', () => {
 
     it("goes by the config's address and token where there is no run.json", async () => {
       using folder = temporaryFolder();
-      const { port } = await start({ readiness: () => ({ ready: false, reasons: ['x'], degraded: [] }) });
+      const { port } = await start({
+        readiness: () => ({ ready: false, reasons: ['x'], degraded: [], rules: [] }),
+      });
       const client = adminClient({ dataDir: folder.path, admin: admin(port, TOKEN) });
       expect((await client.readiness()).reasons).to.deep.equal(['x']);
     });

@@ -207,6 +207,7 @@ function watched(host: PluginHost, onStep: (step: StepRun) => void): Pick<Plugin
           return prepared.state;
         },
         ready: signal => prepared.ready(signal),
+        tried: prepared.tried,
         describe: task => prepared.describe(task),
         async run(task) {
           let would: Would | undefined;

@@ -8,7 +8,7 @@ export function makeFacts(but: Partial<StatusFacts> = {}): StatusFacts {
     pid: 4711,
     startedAt: now - 90_000_000,
     now,
-    readiness: { ready: true, reasons: [], degraded: [] },
+    readiness: { ready: true, reasons: [], degraded: [], rules: [] },
     publicUrl: 'https://hooks.example.com/podio',
     ingress: { host: '127.0.0.1', port: 8080 },
     admin: { host: '127.0.0.1', port: 8081 },

@@ -66,6 +66,7 @@ describe('renderStatus', () => {
     readiness: {
       ready: false,
       reasons: ['the first reconcile has not ended'],
+      rules: [],
       degraded: [
         {
           ref: 'app/102',

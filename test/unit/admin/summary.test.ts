@@ -5,10 +5,11 @@ import { makeFacts } from './facts.ts';
 describe('summaryOf', () => {
   it('says what there is, and of trouble only what there is', () => {
     expect(summaryOf(makeFacts())).to.equal(
-      '2 rules, 2 hooks active, 1 inactive, 1 missing, 3 parked, lag 3',
+      '2 rules, 1 without set-up, 2 hooks active, 1 inactive, 1 missing, 3 parked, lag 3',
     );
-    const { reconcile } = makeFacts();
+    const { reconcile, running } = makeFacts();
     const calm = makeFacts({
+      running: running.map(one => ({ ...one, state: 'running' })),
       parked: new Map(),
       lanes: [],
       reconcile: {
@@ -24,7 +25,7 @@ describe('summaryOf', () => {
     );
   });
 
-  it('names what is not ready, degraded or halted', () => {
+  it('names what is not ready, degraded, halted or not set up', () => {
     const [first, second] = makeFacts().running;
     const facts = makeFacts({
       parked: new Map(),
@@ -33,10 +34,11 @@ describe('summaryOf', () => {
         ready: false,
         reasons: ['stopping'],
         degraded: [{ ref: 'app/1', error: 'gone', since: '', rules: [] }],
+        rules: [],
       },
     });
     expect(summaryOf(facts)).to.equal(
-      'not ready (stopping): 2 rules, 1 halted, 2 hooks active, 1 inactive, 1 missing, 1 ref degraded, lag 3',
+      'not ready (stopping): 2 rules, 1 halted, 1 without set-up, 2 hooks active, 1 inactive, 1 missing, 1 ref degraded, lag 3',
     );
   });
 });

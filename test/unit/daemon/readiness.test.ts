@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { makeReadiness } from '../../../src/daemon/readiness.ts';
+import type { LaneState } from '../../../src/dispatch/lane.ts';
 import { makeVirtualClock } from '../../support/virtual-clock.ts';
 
 const setUp = () => {
@@ -16,8 +17,14 @@ const setUp = () => {
     },
   ];
   const reconciler = { firstDone: first.promise, status: () => ({ degraded }) };
-  const readiness = makeReadiness({ clock, reconciler, outage: () => world.trouble });
-  return { world, clock, readiness, firstDone: first.resolve };
+  const rules: { rule: string; state: LaneState; error?: string }[] = [];
+  const readiness = makeReadiness({
+    clock,
+    reconciler,
+    rules: { status: () => rules },
+    outage: () => world.trouble,
+  });
+  return { world, clock, readiness, rules, firstDone: first.resolve };
 };
 
 describe('readiness', () => {
@@ -39,6 +46,17 @@ describe('readiness', () => {
     expect(degraded).to.deep.equal([
       { ref: 'app/101', error: 'no such field', since: '2026-01-01T00:00:00.000Z', rules: ['won'] },
     ]);
+  });
+
+  it('names the rules that stand still without having been asked to, and is ready', () => {
+    const { readiness, rules } = setUp();
+    rules.push(
+      { rule: 'a', state: 'running' },
+      { rule: 'b', state: 'paused' },
+      { rule: 'c', state: 'halted', error: 'a step gave up' },
+      { rule: 'd', state: 'waiting for setup', error: 'plugin erp: no key' },
+    );
+    expect(readiness.status()).to.deep.include({ ready: true, rules: rules.slice(2) });
   });
 
   it('is lost while events can not be written, and found again', () => {

@@ -78,6 +78,7 @@ export function fakeStep(rule: string, step: Step, work: Work, ready?: Promise<v
       return state;
     },
     ready: () => ready ?? Promise.resolve(),
+    tried: ready ?? Promise.resolve(),
     async run(task) {
       task.signal.throwIfAborted();
       const cut = new Promise<never>((_, reject) => {
