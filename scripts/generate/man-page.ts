@@ -47,6 +47,7 @@ export function manPage(): string {
     onStop() {},
     onReload() {},
     onUncaught() {},
+    onForeignExit() {},
   };
   const program = makeProgram(makeCli(io), () => {});
   const commands = [...leaves(program)];

@@ -20,6 +20,8 @@ export interface Io {
   onReload(reload: () => void): void;
   /** Told of errors that nobody caught. True: whose they were is known, and they are dealt with. */
   onUncaught(deal: (thrown: unknown) => boolean): void;
+  /** Told, with its exit code, when something else than podiod ends the process: a plugin may. The code is 1 then. */
+  onForeignExit(tell: (code: number) => void): void;
 }
 
 /** What every command gets: where results go, and how they may look there. */

@@ -1,3 +1,4 @@
+import { Console } from 'node:console';
 import { resolve } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { coerceError, isPodiodError, UsageError } from '../core/errors.ts';
@@ -200,18 +201,20 @@ const capital = (word: string): string => word.charAt(0).toUpperCase() + word.sl
 /** Entry point of bin/podiod.js. Ends the process when the command has ended, whatever is still open. */
 export async function main(argv: readonly string[]): Promise<void> {
   const io = processIo();
+  // Results go to stdout, and a plugin may say something meanwhile.
+  globalThis.console = new Console({ stdout: process.stderr, stderr: process.stderr });
   let isClosed = false;
   io.stdout.on('error', ({ code }: NodeJS.ErrnoException) => {
     // The terminal was closed: whatever runs in it is told by a signal, and is to end in good order.
     isClosed ||= code === 'EIO';
     // `podiod events | head`: the reader has gone, which is no fault.
-    if (!isClosed) process.exit(code === 'EPIPE' ? EXIT.done : EXIT.failed);
+    if (!isClosed) io.end(code === 'EPIPE' ? EXIT.done : EXIT.failed);
   });
   // A log that nobody reads any more, or that its disk has no room for, is no reason to take no events in.
   io.stderr.on('error', () => {});
   const code = await run(argv, io);
   await Promise.all([io.stdout, io.stderr].map(stream => new Promise(done => stream.write('', done))));
-  process.exit(code);
+  io.end(code);
 }
 
 /** What, and what next; under --json as a document. Answers the exit code. */

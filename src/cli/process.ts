@@ -1,14 +1,36 @@
 import { closeSync, openSync } from 'node:fs';
 import { constants } from 'node:os';
+import { EXIT } from './exit.ts';
 import type { Io } from './io.ts';
+
+export interface ProcessIo extends Io {
+  /** Ends the process. */
+  end(code: number): never;
+}
 
 /** SIGHUP is what a terminal sends that is closed; who can read its config again does that on it where there is none. */
 const STOP = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
 
 /** This process as a command sees it. A second signal ends it at once, which is safe: all that counts is on disk. */
-export function processIo(): Io {
+export function processIo(): ProcessIo {
   const { stdin, stdout, stderr, env } = process;
   let reload: (() => void) | undefined;
+  let isOurs = false;
+  const end = (code: number): never => {
+    isOurs = true;
+    process.exit(code);
+  };
+  let tellForeign = (code: number): void => {
+    stderr.write(
+      `podiod: ended with exit code ${code}, not by podiod itself: does a plugin call process.exit()?\n`,
+    );
+  };
+  process.on('exit', code => {
+    if (isOurs) return;
+    // With 0 no service manager would start it again, with 78 neither.
+    process.exitCode = EXIT.failed;
+    tellForeign(code);
+  });
   return {
     stdin,
     stdout,
@@ -20,7 +42,7 @@ export function processIo(): Io {
       for (const signal of STOP) {
         process.on(signal, () => {
           if (signal === 'SIGHUP' && reload && !hasLostTerminal(stderr.isTTY)) return reload();
-          if (asked) process.exit(128 + constants.signals[signal]);
+          if (asked) end(128 + constants.signals[signal]);
           asked = true;
           stop(signal);
         });
@@ -33,9 +55,13 @@ export function processIo(): Io {
     onUncaught(deal) {
       // Rejections too: Node hands unhandled ones to this handler when there is none for them alone.
       process.on('uncaughtException', thrown => {
-        if (!deal(thrown)) process.exit(1);
+        if (!deal(thrown)) end(EXIT.failed);
       });
     },
+    onForeignExit(tell) {
+      tellForeign = tell;
+    },
+    end,
   };
 }
 

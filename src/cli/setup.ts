@@ -8,6 +8,7 @@ import { showDuration } from '../core/duration.ts';
 import type { LogLevel } from '../core/log.ts';
 import { configOrFail, readConfig as read } from '../daemon/config.ts';
 import { makeLog, type RootLog } from '../log/log.ts';
+import type { Attribution } from '../plugin/attribution.ts';
 import { isDataDirOurs } from '../store/files.ts';
 import { logFormatOf, logLevelOf } from './command.ts';
 import type { Cli, CommonOptions } from './io.ts';
@@ -22,14 +23,25 @@ interface ReadSettings extends CommonOptions {
   readonly withoutSecrets?: boolean;
   readonly withoutCatalog?: boolean;
   readonly placeholders?: boolean;
+  readonly attribution?: Attribution;
 }
 
 /** Reads and checks the whole config, plugins and their options included. */
 export const readConfig = (
   cli: Cli,
-  { withoutSecrets = false, withoutCatalog = false, placeholders = false, ...options }: ReadSettings,
+  {
+    withoutSecrets = false,
+    withoutCatalog = false,
+    placeholders = false,
+    attribution,
+    ...options
+  }: ReadSettings,
 ): Promise<LoadResult<Config>> =>
-  read({ ...findOptions(cli, options), withoutSecrets, withoutCatalog, placeholders });
+  read({
+    ...findOptions(cli, options),
+    ...{ withoutSecrets, withoutCatalog, placeholders },
+    ...(attribution && { attribution }),
+  });
 
 /** Problems are told on stderr, under `--json` inside of a document. */
 const orFail = <T>(cli: Cli, loaded: LoadResult<T>, { json }: CommonOptions): T =>

@@ -176,10 +176,18 @@ export class RetryAfter extends PodiodError {
   }
 }
 
-/** Anything can be thrown; everything that is caught goes through here before its message is read. */
+/** Anything can be thrown; everything that is caught goes through here before its message is read. Throws nothing itself. */
 export function coerceError(thrown: unknown): Error {
-  if (thrown instanceof Error) return thrown;
-  if (isPodiodError(thrown)) return thrown;
+  try {
+    return readAsError(thrown);
+  } catch {
+    // No text can be made of it, and it is nothing that could be shown as a cause.
+    return new Error(`thrown: ${typeof thrown === 'object' ? 'an object' : 'something'} that can't be read`);
+  }
+}
+
+function readAsError(thrown: unknown): Error {
+  if ((thrown instanceof Error || isPodiodError(thrown)) && typeof thrown.message === 'string') return thrown;
   if (typeof thrown === 'object' && thrown !== null && 'message' in thrown) {
     return new Error(String(thrown.message), { cause: thrown });
   }

@@ -8,6 +8,7 @@ import {
 } from '../config/render.ts';
 import type { Diagnostic } from '../core/diagnostic.ts';
 import { coerceError, isPodiodError, PodiodError } from '../core/errors.ts';
+import type { Attribution } from '../plugin/attribution.ts';
 import { makePluginLoader, type PluginLoader } from '../plugin/load.ts';
 
 /** The config has problems; the message shows each with its place. Exit code 78. */
@@ -39,13 +40,16 @@ export interface ReadOptions extends FindOptions {
   readonly withoutSecrets?: boolean;
   readonly withoutCatalog?: boolean;
   readonly placeholders?: boolean;
+  /** Where plugins are run as well: a module is loaded once, and what it does by itself is the plugin's from then on. */
+  readonly attribution?: Attribution;
 }
 
 /** Reads and checks the whole config, plugins and their options included. */
-export function readConfig(options: ReadOptions): Promise<LoadResult<Config>> {
+export function readConfig({ attribution, ...options }: ReadOptions): Promise<LoadResult<Config>> {
   const loaders = new Map<string, PluginLoader>();
   const loaderFor = (configDir: string) => {
-    const loader = loaders.get(configDir) ?? makePluginLoader({ configDir });
+    const loader =
+      loaders.get(configDir) ?? makePluginLoader({ configDir, ...(attribution && { attribution }) });
     loaders.set(configDir, loader);
     return loader;
   };

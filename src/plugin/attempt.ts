@@ -88,8 +88,8 @@ const isObservable = (value: unknown): value is Observable<unknown> =>
 
 /** What was given instead, for people. */
 const kindOf = (value: unknown): string => {
-  if (value === null || typeof value !== 'object')
-    return value === undefined ? 'nothing' : `a ${typeof value}`;
+  if (value === null) return 'null';
+  if (typeof value !== 'object') return value === undefined ? 'nothing' : `a ${typeof value}`;
   return value instanceof Promise ? 'a Promise' : 'an object';
 };
 

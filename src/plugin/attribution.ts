@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { type Clock, systemClock } from '../core/clock.ts';
 import { coerceError, type PluginPhase } from '../core/errors.ts';
 import type { PodioEvent } from '../core/event.ts';
 import type { Log } from '../core/log.ts';
@@ -30,8 +31,22 @@ export interface Attribution {
   attributeUncaught(thrown: unknown): boolean;
 }
 
-export function makeAttribution(log: Log): Attribution {
+/** What throws at each event has one line in so long, milliseconds; what comes between goes to debug. */
+const TOLD_FOR_MS = 60_000;
+
+export function makeAttribution(
+  log: Pick<Log, 'error' | 'debug'>,
+  clock: Pick<Clock, 'monotonic'> = systemClock,
+): Attribution {
   const scopes = new AsyncLocalStorage<PluginScope>();
+  const toldAt = new Map<string, number>();
+  const levelFor = ({ plugin, phase }: PluginScope): 'error' | 'debug' => {
+    const whose = `${plugin}\n${phase}`;
+    const now = clock.monotonic();
+    if (now - (toldAt.get(whose) ?? Number.NEGATIVE_INFINITY) < TOLD_FOR_MS) return 'debug';
+    toldAt.set(whose, now);
+    return 'error';
+  };
   return {
     run: (scope, fn) => scopes.run(scope, fn),
     current: () => scopes.getStore(),
@@ -40,7 +55,7 @@ export function makeAttribution(log: Log): Attribution {
       if (!scope) return false;
       const { plugin, phase, rule, step } = scope;
       const error = coerceError(thrown);
-      log.error('plugin threw outside its stream', { plugin, phase, rule, step, error });
+      log[levelFor(scope)]('plugin threw outside its stream', { plugin, phase, rule, step, error });
       scope.fail?.(error);
       return true;
     },

@@ -26,8 +26,8 @@ const DEFAULT_CODE: Readonly<Record<PluginPhase, ErrorCode>> = {
 
 /** Makes whatever a plugin threw an error that says whose it is. Code, hint and verdict of podiod's own errors stay. */
 export function attributed(thrown: unknown, at: At): PluginError {
-  if (thrown instanceof PluginError) return thrown;
   const cause = coerceError(thrown);
+  if (cause instanceof PluginError) return cause;
   if (!isPodiodError(cause)) return new PluginError(DEFAULT_CODE[at.phase], explain(cause), at, { cause });
   return new PluginError(cause.code, explain(cause), at, {
     cause,
@@ -44,6 +44,15 @@ const saneVerdict = (verdict: RetryVerdict): RetryVerdict =>
 
 /** The message with those of its causes: `fetch failed` alone helps nobody. */
 export function explain(error: Error): string {
+  try {
+    return joinCauses(error);
+  } catch {
+    // It has a message, and what else it has can't be read.
+    return error.message;
+  }
+}
+
+function joinCauses(error: Error): string {
   const parts: string[] = [];
   for (let at: unknown = error, depth = 0; at instanceof Error && depth < 4; at = at.cause, depth++) {
     const text = at.message || ('code' in at && typeof at.code === 'string' ? at.code : at.name);

@@ -1,4 +1,4 @@
-import { PodiodError } from '../core/errors.ts';
+import { coerceError, PodiodError } from '../core/errors.ts';
 
 /** What `message.with()` takes, in bytes of JSON. */
 const MAX_DATA = 64 * 1024;
@@ -59,7 +59,7 @@ export function plainJson(value: unknown): unknown {
   } catch (error) {
     if (error instanceof PodiodError) throw error;
     // Circles, and whatever a toJSON of the plugin's own throws.
-    throw bad(`data given to message.with() can't be written as JSON: ${(error as Error).message}`, hint);
+    throw bad(`data given to message.with() can't be written as JSON: ${coerceError(error).message}`, hint);
   }
   if (text === undefined) return complain('', 'undefined');
   const bytes = Buffer.byteLength(text);

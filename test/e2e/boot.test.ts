@@ -35,6 +35,7 @@ describe('podiod run', function () {
       ready: true,
       reasons: [],
       degraded: [],
+      rules: [],
     });
   });
 

@@ -114,3 +114,99 @@ describe('a plugin that throws beside its stream', function () {
     expect(daemon.log()).to.include('uncaught error, ending').and.to.include('out of the blue');
   });
 });
+
+describe('a plugin that ends the process', function () {
+  this.timeout(30_000);
+
+  const leaving = (body: string, top = '') =>
+    `import { definePlugin, z } from 'podiod/plugin';
+     import { map } from 'rxjs';
+     ${top}
+     export default definePlugin({
+       name: 'leaving',
+       options: z.strictObject({}),
+       setup: () => ({ operator: messages$ => messages$.pipe(map(message => { ${body} return message; })) }),
+     });`;
+  const siteOf = async (text: string) => {
+    const site = await makeSite({
+      plugins: { leaving: { use: './leaving.ts' } },
+      rules: { left: { on: { app: 'leads', events: 'item.create' }, steps: ['leaving'] } },
+    });
+    site.write('leaving.ts', text);
+    return site;
+  };
+
+  // With 0 or 78 systemd would not start it again.
+  for (const code of [0, 78])
+    it(`by process.exit(${code}) is named, and the code is 1`, async () => {
+      const site = await siteOf(leaving(`process.exit(${code});`));
+      const daemon = await site.boot();
+      await site.deliver(LEADS, 'item.create', { item_id: 1, item_revision_id: 0 });
+      expect(await daemon.ended).to.equal(1);
+      const told = daemon.log().trim().split('\n').at(-1);
+      expect(JSON.parse(told ?? '{}')).to.include({
+        level: 'error',
+        message: 'a plugin has ended the process: it must not call process.exit()',
+        plugin: 'leaving',
+        rule: 'left',
+        seq: 1,
+        exitCode: code,
+      });
+    });
+
+  it('while it is loaded lets no command seem to have done its work', async () => {
+    const site = await siteOf(leaving('', 'process.exit(0);'));
+    for (const command of ['check', 'run']) {
+      const { code, stderr } = await site.podiod([command]);
+      expect(code).to.equal(1);
+      expect(stderr).to.include('ended with exit code 0, not by podiod itself');
+    }
+  });
+
+  it('while it is loaded, by an error beside that, is no such plugin: it is told, and podiod starts', async () => {
+    const site = await siteOf(leaving('', "Promise.reject(new Error('as it is loaded'));"));
+    const daemon = await site.boot();
+    expect(daemon.log()).to.match(/plugin threw outside its stream \(.*leaving.ts\): as it is loaded/);
+    expect(await daemon.end('SIGTERM')).to.equal(0);
+  });
+
+  it('by what its module does later is no such plugin either', async () => {
+    const site = await siteOf(
+      leaving(
+        '',
+        `import { existsSync } from 'node:fs';
+         setInterval(() => {
+           if (existsSync(new URL('later', import.meta.url))) throw new Error('later on');
+         }, 10);`,
+      ),
+    );
+    const daemon = await site.boot();
+    site.write('later', '');
+    await until(() => daemon.log().includes('later on'), 'the error to be told');
+    await site.deliver(LEADS, 'item.create', { item_id: 1, item_revision_id: 0 });
+    await site.untilRun(1, 'left');
+    expect(await daemon.end('SIGTERM')).to.equal(0);
+  });
+});
+
+describe('what a plugin says on the console', () => {
+  it('is not taken for a result', async () => {
+    const site = await makeSite({
+      plugins: { chatty: { use: './chatty.ts' } },
+      rules: { said: { on: { app: 'leads', events: 'item.create' }, steps: ['chatty'] } },
+    });
+    site.write(
+      'chatty.ts',
+      `import { definePlugin, z } from 'podiod/plugin';
+       console.log('hello');
+       console.info('hello');
+       console.table(['hello']);
+       export default definePlugin({
+         name: 'chatty', options: z.strictObject({}), setup: () => ({ operator: messages$ => messages$ }),
+       });`,
+    );
+    const { stdout, stderr } = await site.podiod(['check', '--json']);
+    expect(JSON.parse(stdout).ok).to.equal(true);
+    expect(stderr).to.include('hello');
+  });
+});

@@ -57,6 +57,7 @@ export function startCommand(
     },
     onReload() {},
     onUncaught() {},
+    onForeignExit() {},
   };
   let hasEnded = false;
   // What was written last is read in a later turn.

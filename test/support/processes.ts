@@ -122,6 +122,7 @@ export interface ReadinessAnswer {
   readonly ready: boolean;
   readonly reasons: readonly string[];
   readonly degraded: readonly { readonly ref: string; readonly error: string; readonly since: string }[];
+  readonly rules: readonly { readonly rule: string; readonly state: string; readonly error?: string }[];
 }
 
 export interface RunFile {

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
 import { systemClock } from '../../core/clock.ts';
 import { coerceError } from '../../core/errors.ts';
-import type { Log } from '../../core/log.ts';
+import type { Log, LogFields } from '../../core/log.ts';
 import { replacedBy, version } from '../../daemon/package.ts';
 import type { InheritedSockets, Manager } from '../../service/index.ts';
 import { type CommandContext, logFormatOption, withCommonOptions, withExamples } from '../command.ts';
@@ -56,19 +56,33 @@ export async function runDaemon({ cli, exit }: CommandContext, options: CommonOp
     ]);
   const envFile = options.envFile && resolve(cli.io.cwd, options.envFile);
   const variables = envFile === undefined ? undefined : stampOf(envFile);
-  const { config, warnings, secrets } = await loadConfigOrFail(cli, options);
-  const log = makeCommandLog(cli, options, secrets);
-  tell = signal => log.info('stopping', { signal });
-  if (asked) return tell(asked);
-  for (const { message, hint } of warnings) log.warn('config', { warning: message, hint });
-
-  // Before the start: plugins are set up during it.
-  const attribution = makeAttribution(log);
+  // What the log may not show is known when the config is read, and plugins are loaded for that.
+  let told: Pick<Log, 'error' | 'debug'> = plainly(cli);
+  const attribution = makeAttribution({
+    error: (...line) => told.error(...line),
+    debug: (...line) => told.debug(...line),
+  });
   cli.io.onUncaught(thrown => {
     if (attribution.attributeUncaught(thrown)) return true;
-    log.error('uncaught error, ending', { error: coerceError(thrown) });
+    told.error('uncaught error, ending', { error: coerceError(thrown) });
     return false;
   });
+  const settings = { ...options, attribution };
+  // Nothing has begun yet that would have to end, and a plugin that is loaded may take its time.
+  const loaded = await Promise.race([loadConfigOrFail(cli, settings), stopping.promise]);
+  if (!loaded || asked) return;
+  const { config, warnings, secrets } = loaded;
+  const log = makeCommandLog(cli, options, secrets);
+  told = log;
+  tell = signal => log.info('stopping', { signal });
+  cli.io.onForeignExit(exitCode => {
+    const { plugin, rule, step, phase } = attribution.current() ?? {};
+    log.error('a plugin has ended the process: it must not call process.exit()', {
+      ...{ plugin, rule, step, phase, exitCode },
+    });
+  });
+  for (const { message, hint } of warnings) log.warn('config', { warning: message, hint });
+
   const { dataDir } = config;
   const { manager, sockets } = await serviceManager(cli, log);
   manager?.starting();
@@ -81,7 +95,7 @@ export async function runDaemon({ cli, exit }: CommandContext, options: CommonOp
     load: async () => {
       const installed = replacedBy(running);
       return {
-        ...(await loadConfigOrFail(cli, { ...options, json: true })),
+        ...(await loadConfigOrFail(cli, { ...settings, json: true })),
         needsRestart: [
           ...(envFile !== undefined && variables !== stampOf(envFile) ? [`the variables of ${envFile}`] : []),
           ...(installed === undefined ? [] : [`podiod itself (${installed} is installed)`]),
@@ -121,6 +135,15 @@ export async function runDaemon({ cli, exit }: CommandContext, options: CommonOp
   // reached. A file that names this process would mislead the commands.
   await removeOwnRunFile(dataDir);
   exit(EXIT.failed);
+}
+
+/** For as long as there is no log: what goes wrong by then is of plugins that are being loaded. */
+function plainly({ note }: Pick<CommandContext['cli'], 'note'>): Pick<Log, 'error' | 'debug'> {
+  const line = (message: string, { plugin, error }: LogFields = {}): void =>
+    note(
+      `podiod: ${message}${plugin === undefined ? '' : ` (${plugin})`}: ${error instanceof Error ? error.message : ''}`,
+    );
+  return { error: line, debug: () => {} };
 }
 
 /** What systemd has handed down and wants to be told; nothing where podiod was started by something else. */

@@ -6,7 +6,12 @@ import { makeCli } from '../../../src/cli/io.ts';
 /** What is made of an answer, and what was asked. */
 async function answered(text: string) {
   const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()];
-  const asks = { onStop: () => undefined, onReload: () => undefined, onUncaught: () => undefined };
+  const asks = {
+    onStop: () => undefined,
+    onReload: () => undefined,
+    onUncaught: () => undefined,
+    onForeignExit: () => undefined,
+  };
   const cli = makeCli({ stdin, stdout, stderr, env: {}, cwd: '/', ...asks });
   stdin.end(text);
   const isYes = await confirmed(cli, 'Carry this out?');

@@ -7,7 +7,7 @@ import { replacedBy, version } from '../../../src/daemon/package.ts';
 async function findings(running: string): Promise<readonly Finding[]> {
   const found: Finding[] = [];
   const client = {
-    readiness: async () => ({ ready: true, reasons: [], degraded: [] }),
+    readiness: async () => ({ ready: true, reasons: [], degraded: [], rules: [] }),
     status: async () => ({ version: running, rules: [], paused: [] }),
   };
   await lookAtDaemon(client as unknown as AdminClient, finding => found.push(finding));

@@ -12,6 +12,7 @@ const cliWith = (out: { isTTY?: boolean; columns?: number }, err: { isTTY?: bool
     onStop() {},
     onReload() {},
     onUncaught() {},
+    onForeignExit() {},
   });
 
 const TERMINAL = { isTTY: true, columns: 72 };

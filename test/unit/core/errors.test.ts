@@ -42,6 +42,32 @@ describe('errors', () => {
       const error = new Error('as it is');
       expect(coerceError(error)).to.equal(error);
       expect(coerceError(7).cause).to.equal(7);
+      expect(coerceError(Object.assign(new Error(), { message: { a: 1 } })).message).to.equal(
+        '[object Object]',
+      );
+    });
+
+    it('takes also what can not even be looked at', () => {
+      const traps = new Proxy(new Error('x'), {
+        get() {
+          throw new Error('get');
+        },
+        getPrototypeOf() {
+          throw new Error('getPrototypeOf');
+        },
+      });
+      const mute = Object.defineProperty(new Error('x'), 'message', {
+        get() {
+          throw new Error('message');
+        },
+      });
+      const textless = {
+        toString() {
+          throw new Error('toString');
+        },
+      };
+      for (const thrown of [Object.create(null), textless, traps, mute])
+        expect(coerceError(thrown).message).to.equal("thrown: an object that can't be read");
     });
   });
 });

@@ -156,6 +156,26 @@ describe('plugin host', () => {
       }
     });
 
+    it('survives what it throws, whatever that is', async () => {
+      for (const thrown of [undefined, null, Symbol('s'), Object.create(null), () => {}]) {
+        const clock = makeVirtualClock();
+        const { prepared, log } = prepare(
+          define({
+            setup: () => {
+              throw thrown;
+            },
+          }),
+          { clock },
+        );
+        await clock.advance(0);
+        expect(prepared.state.state).to.equal('failing');
+        expect(prepared.state.error).to.match(/^thrown: /);
+        expect(log.lines.map(({ message }) => message)).to.deep.equal([
+          'plugin set-up failed, events of its rule wait',
+        ]);
+      }
+    });
+
     it('counts a plugin that cannot be loaded any more as failing', async () => {
       const clock = makeVirtualClock();
       const { prepared } = prepare(new Error('file is gone'), { clock });
