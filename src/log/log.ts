@@ -54,11 +54,12 @@ export function makeLog({
   const colours = format === 'text' && hasColours(stream, env);
   let logger: Logger | undefined;
   const line = (info: winston.Logform.TransformableInfo): winston.Logform.TransformableInfo => {
+    const options = { mask, stacks: Boolean(info.stacks) };
     const entry = {
       time: new Date(now()),
       level: info.level as LogLevel,
-      message: mask(String(info.message)),
-      fields: describe(info.fields, { mask, stacks: Boolean(info.stacks) }) as Record<string, unknown>,
+      message: String(describe(info.message, options)),
+      fields: describe(info.fields, options) as Record<string, unknown>,
     };
     const text = format === 'json' ? jsonLine(entry) : textLine(entry, colours);
     info[MESSAGE] = priorities ? prioritized(entry.level, text) : text;
@@ -86,7 +87,7 @@ export function makeLog({
         // Asked before anything is put together: most debug lines are never wanted.
         if (closed || !levels.isEnabled(module, level)) return;
         const stacks = levels.isEnabled(module, 'debug');
-        const entry = { level, message, stacks, fields: { ...own, ...current(), ...fields } };
+        const entry = { level, message, stacks, fields: { ...own, ...current(), ...readable(fields) } };
         try {
           logger ??= open();
         } catch {
@@ -122,6 +123,15 @@ export function makeLog({
         logger.end();
       }),
   });
+}
+
+/** Plugins may give what can't be read, and a line of a log harms nobody. */
+function readable(fields: LogFields | undefined): LogFields {
+  try {
+    return { ...fields };
+  } catch {
+    return { fields: '[unreadable]' };
+  }
 }
 
 const hasColours = (stream: NodeJS.WritableStream, env: NonNullable<LogOptions['env']>): boolean =>

@@ -1,6 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import {
   coerceError,
+  ERROR_CODES,
   type ErrorCode,
   isPodiodError,
   PluginError,
@@ -29,18 +30,25 @@ export function attributed(thrown: unknown, at: At): PluginError {
   const cause = coerceError(thrown);
   if (cause instanceof PluginError) return cause;
   if (!isPodiodError(cause)) return new PluginError(DEFAULT_CODE[at.phase], explain(cause), at, { cause });
-  return new PluginError(cause.code, explain(cause), at, {
+  const { code, hint, retry }: { code: unknown; hint: unknown; retry: unknown } = cause;
+  return new PluginError(isErrorCode(code) ? code : DEFAULT_CODE[at.phase], explain(cause), at, {
     cause,
-    hint: cause.hint,
-    retry: saneVerdict(cause.retry),
+    ...(typeof hint === 'string' && { hint }),
+    retry: saneVerdict(retry),
   });
 }
 
+/** An error of another copy of podiod may say what this one does not know. */
+const isErrorCode = (code: unknown): code is ErrorCode =>
+  typeof code === 'string' && Object.hasOwn(ERROR_CODES, code);
+
 /** A wait that was worked out from a missing header is NaN: that is no wait at all. */
-const saneVerdict = (verdict: RetryVerdict): RetryVerdict =>
-  typeof verdict === 'object' && !(Number.isFinite(verdict.afterMs) && verdict.afterMs >= 0)
-    ? 'backoff'
-    : verdict;
+function saneVerdict(verdict: unknown): RetryVerdict {
+  if (verdict === 'never') return 'never';
+  const afterMs =
+    typeof verdict === 'object' && verdict !== null && 'afterMs' in verdict ? verdict.afterMs : undefined;
+  return typeof afterMs === 'number' && Number.isFinite(afterMs) && afterMs >= 0 ? { afterMs } : 'backoff';
+}
 
 /** The message with those of its causes: `fetch failed` alone helps nobody. */
 export function explain(error: Error): string {
@@ -54,9 +62,11 @@ export function explain(error: Error): string {
 
 function joinCauses(error: Error): string {
   const parts: string[] = [];
-  for (let at: unknown = error, depth = 0; at instanceof Error && depth < 4; at = at.cause, depth++) {
+  let at: Error | undefined = error;
+  for (let depth = 0; at !== undefined && depth < 4; depth++) {
     const text = at.message || ('code' in at && typeof at.code === 'string' ? at.code : at.name);
     if (!parts.some(part => part.includes(text))) parts.push(text);
+    at = at.cause instanceof Error ? at.cause : undefined;
   }
   return parts.join(': ');
 }

@@ -178,6 +178,23 @@ describe('log', () => {
     expect(fields).to.not.have.property('nothing');
   });
 
+  it('writes a line for what can not be read or is no text', async () => {
+    const unreadable = {
+      get boom(): never {
+        throw new Error('no');
+      },
+    };
+    const lines = await linesOf(log => {
+      log.info('said', unreadable);
+      log.info(Object.create(null));
+      log.info('a'.repeat(100_000));
+    });
+    const [said, odd, long] = lines.map(line => JSON.parse(line));
+    expect(said).to.include({ message: 'said', fields: '[unreadable]' });
+    expect(odd).to.include({ message: '[object Object]' });
+    expect(long.message).to.have.length.below(2_100);
+  });
+
   it('may be spoken to and closed after it was closed', async () => {
     let late = (): void => {};
     const lines = await linesOf(log => {

@@ -211,6 +211,21 @@ describe('a try', () => {
       expect(await failure(prepared.run(task()))).to.include({ code: 'PLUGIN_PERMANENT', retry: 'never' });
     });
 
+    it('takes for an error of another copy only what can be one', async () => {
+      const branded = (over: object) => ({ [Symbol.for('podiod.error')]: true, message: 'theirs', ...over });
+      for (const over of [
+        { code: 'PLUGIN_PERMANENT', retry: null },
+        { code: { a: 1 }, retry: 'sometimes', hint: 7 },
+        { retry: { afterMs: 'soon' } },
+        {},
+      ]) {
+        const { prepared } = prepare(() => throwError(() => branded(over)));
+        const error = await failure(prepared.run(task()));
+        expect(error).to.include({ message: 'theirs', retry: 'backoff', hint: undefined });
+        expect(error.code).to.be.oneOf(['PLUGIN_PERMANENT', 'PLUGIN_DELIVER']);
+      }
+    });
+
     it('gives nothing of what was emitted before', async () => {
       const { prepared } = prepare(
         concatMap((m: Message) => from([m, m]).pipe(map((one, n) => (n === 0 ? one : JSON.parse('{'))))),
