@@ -131,6 +131,43 @@ describe('stopping podiod', function () {
     expect(notes(site)).to.deep.equal(['begun', 'begun', 'ended']);
   });
 
+  it('in the middle of a reload ends that too: what is in hand is finished, and the next start has the new file', async () => {
+    const site = await gatedSite();
+    const daemon = await site.boot();
+    await createItem(site, 1);
+    await until(() => notes(site).length === 1, 'the step to begin');
+    site.configure({
+      rules: {
+        held: { on: { app: 'leads', events: 'item.create' }, steps: ['gated', 'audit'] },
+      },
+      plugins: {
+        audit: { use: 'file-logger', path: './events.ndjson' },
+        gated: { use: './gated.ts', notes: './notes.ndjson', gate: './gate' },
+      },
+    });
+    daemon.signal('SIGHUP');
+    const drains = async () => (await (await daemon.admin('/api/rules')).text()).includes('"stopped"');
+    await until(drains, 'the rule to begin nothing more');
+    // Nobody runs it: its rule waits for what is in hand.
+    expect(await createItem(site, 2)).to.equal(200);
+
+    daemon.signal('SIGTERM');
+    await until(() => daemon.log().includes('"stopping"'), 'the stop');
+    site.write('gate', '');
+    expect(await daemon.ended).to.equal(0);
+    expect(daemon.log()).to.not.include('config reloaded');
+    expect(notes(site)).to.deep.equal(['begun', 'ended']);
+
+    await site.boot();
+    const entries = await site.untilRun(2, 'held');
+    expect(notes(site)).to.deep.equal(['begun', 'ended', 'begun', 'ended']);
+    expect(entries.map(({ runs }) => runs.map(({ outcome }) => outcome))).to.deep.equal([
+      ['settled'],
+      ['settled'],
+    ]);
+    expect(site.lines('events.ndjson').map(({ itemId }) => itemId)).to.deep.equal([2]);
+  });
+
   it('is possible at any moment of the start', async () => {
     const site = await gatedSite();
     for (const afterMs of [0, 100, 200, 250, 300, 350, 400, 500, 700]) {
