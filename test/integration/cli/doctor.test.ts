@@ -5,6 +5,7 @@ import { expect } from 'chai';
 import { madeItem } from '../../../src/core/own.ts';
 import { realClock } from '../../../src/emulator/clock.ts';
 import { openStore } from '../../../src/store/index.ts';
+import { itAsRoot } from '../../support/root.ts';
 import { fromEnv, makeSite, type Site } from './site.ts';
 
 interface Finding {
@@ -62,13 +63,7 @@ describe('podiod doctor, without an answer of Podio', function () {
   it('says of clock, tokens and hooks that it knows nothing, and no more', async () => {
     await using site = await makeSite();
     site.podio.setFaults({ down: true });
-    if (process.getuid?.() === 0) {
-      // Nothing is made for a daemon that runs as somebody else, for no more than a look.
-      const { stdout } = await site.podiod(['doctor']);
-      expect(stdout).to.include(`podiod does not listen: ${site.dataDir} is not there yet`);
-      expect(existsSync(site.dataDir)).to.equal(false);
-      mkdirSync(site.dataDir, { mode: 0o700 });
-    }
+    mkdirSync(site.dataDir, { mode: 0o700 });
     const { code, stdout } = await site.podiod(['doctor', '--json']);
     expect(code).to.equal(1);
     const { findings: all } = JSON.parse(stdout) as { findings: Finding[] };
@@ -87,6 +82,14 @@ describe('podiod doctor, without an answer of Podio', function () {
       'none was asked for: no active hook is known, and not all could be looked at',
     ]);
     expect(stdout).to.not.include('podiod apply makes them').and.to.not.include('token or login');
+  });
+
+  itAsRoot('makes nothing for a daemon that runs as somebody else, for no more than a look', async () => {
+    await using site = await makeSite();
+    site.podio.setFaults({ down: true });
+    const { stdout } = await site.podiod(['doctor']);
+    expect(stdout).to.include(`podiod does not listen: ${site.dataDir} is not there yet`);
+    expect(existsSync(site.dataDir)).to.equal(false);
   });
 
   it('knows the clock, and what a refused token is, when it does answer', async () => {

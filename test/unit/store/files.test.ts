@@ -14,6 +14,7 @@ import {
 } from '../../../src/store/files.ts';
 import { openStore } from '../../../src/store/index.ts';
 import { temporaryFolder } from '../../support/folder.ts';
+import { itAsRoot } from '../../support/root.ts';
 
 const modeOf = (path: string): string => (statSync(path).mode & 0o777).toString(8);
 
@@ -123,52 +124,49 @@ describe('makeDataDir', () => {
   });
 });
 
-// Only root can give files away, and only what root makes is somebody else's.
-if (process.getuid?.() === 0) {
-  describe('what root makes in the folder of somebody else', () => {
-    const ownerOf = (path: string): readonly number[] => {
-      const { uid, gid } = statSync(path);
-      return [uid, gid];
-    };
+describe('what root makes in the folder of somebody else', () => {
+  const ownerOf = (path: string): readonly number[] => {
+    const { uid, gid } = statSync(path);
+    return [uid, gid];
+  };
 
-    it('is theirs: a command of root takes nothing from the daemon', async () => {
-      using folder = temporaryFolder();
-      const dataDir = join(folder.path, 'data');
-      mkdirSync(dataDir, 0o700);
-      chownSync(dataDir, 4711, 4712);
-      const store = await openStore({ dataDir });
-      await store.settings.set('a', 1);
-      const before = readdirSync(dataDir);
-      await store.close();
-      await ensureSecretFile(dataDir, 'secret');
-      // As podiod secret rotate and podiod apply do.
-      await exchangeSecretFile(dataDir, 'another-secret-of-the-config');
-      await replaceDataFile(join(dataDir, 'command-tokens.json'), '{}');
-      makeDataDir(join(dataDir, 'new', 'data'));
-      const made = new Set([...before, ...readdirSync(dataDir), 'new/data']);
-      expect([...made]).to.include.members(['podiod.db', 'lock.db', 'secret', 'previous-secrets']);
-      for (const name of readdirSync(dataDir)) {
-        expect([name, ...ownerOf(join(dataDir, name))]).to.deep.equal([name, 4711, 4712]);
-      }
-      expect(ownerOf(join(dataDir, 'new', 'data'))).to.deep.equal([4711, 4712]);
-    });
-
-    it('stays theirs where root had made it before, and root keeps what it puts elsewhere', async () => {
-      using folder = temporaryFolder();
-      const path = join(folder.path, 'secret');
-      await ensureSecretFile(folder.path, 'secret');
-      expect(ownerOf(path)).to.deep.equal([0, 0]);
-      chownSync(folder.path, 4711, 4712);
-      await exchangeSecretFile(folder.path, 'another-secret-of-the-config');
-      expect(ownerOf(path)).to.deep.equal([4711, 4712]);
-      await replaceFile(join(folder.path, '.env'), 'TOKEN=1\n', 0o600);
-      expect(ownerOf(join(folder.path, '.env'))).to.deep.equal([0, 0]);
-    });
-
-    it('is no dataDir made by the way', () => {
-      using folder = temporaryFolder();
-      expect(isDataDirOurs(folder.path)).to.equal(true);
-      expect(isDataDirOurs(join(folder.path, 'data'))).to.equal(false);
-    });
+  itAsRoot('is theirs: a command of root takes nothing from the daemon', async () => {
+    using folder = temporaryFolder();
+    const dataDir = join(folder.path, 'data');
+    mkdirSync(dataDir, 0o700);
+    chownSync(dataDir, 4711, 4712);
+    const store = await openStore({ dataDir });
+    await store.settings.set('a', 1);
+    const before = readdirSync(dataDir);
+    await store.close();
+    await ensureSecretFile(dataDir, 'secret');
+    // As podiod secret rotate and podiod apply do.
+    await exchangeSecretFile(dataDir, 'another-secret-of-the-config');
+    await replaceDataFile(join(dataDir, 'command-tokens.json'), '{}');
+    makeDataDir(join(dataDir, 'new', 'data'));
+    const made = new Set([...before, ...readdirSync(dataDir), 'new/data']);
+    expect([...made]).to.include.members(['podiod.db', 'lock.db', 'secret', 'previous-secrets']);
+    for (const name of readdirSync(dataDir)) {
+      expect([name, ...ownerOf(join(dataDir, name))]).to.deep.equal([name, 4711, 4712]);
+    }
+    expect(ownerOf(join(dataDir, 'new', 'data'))).to.deep.equal([4711, 4712]);
   });
-}
+
+  itAsRoot('stays theirs where root had made it before, and root keeps what it puts elsewhere', async () => {
+    using folder = temporaryFolder();
+    const path = join(folder.path, 'secret');
+    await ensureSecretFile(folder.path, 'secret');
+    expect(ownerOf(path)).to.deep.equal([0, 0]);
+    chownSync(folder.path, 4711, 4712);
+    await exchangeSecretFile(folder.path, 'another-secret-of-the-config');
+    expect(ownerOf(path)).to.deep.equal([4711, 4712]);
+    await replaceFile(join(folder.path, '.env'), 'TOKEN=1\n', 0o600);
+    expect(ownerOf(join(folder.path, '.env'))).to.deep.equal([0, 0]);
+  });
+
+  itAsRoot('is no dataDir made by the way', () => {
+    using folder = temporaryFolder();
+    expect(isDataDirOurs(folder.path)).to.equal(true);
+    expect(isDataDirOurs(join(folder.path, 'data'))).to.equal(false);
+  });
+});

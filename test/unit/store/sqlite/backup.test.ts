@@ -15,6 +15,7 @@ import { ensureSecretFile } from '../../../../src/store/files.ts';
 import { backUp, lockDataDir, openStore, restore, type Store } from '../../../../src/store/index.ts';
 import { appended, codeOf, itemEvent, lane, park, settled } from '../../../contract/store/worlds.ts';
 import { temporaryFolder } from '../../../support/folder.ts';
+import { itAsRoot } from '../../../support/root.ts';
 
 const NOW = Date.UTC(2026, 0, 2, 3, 4, 5);
 
@@ -123,22 +124,19 @@ describe('a backup', () => {
 });
 
 describe('a restore', () => {
-  // Only root can give files away, and only what root makes is somebody else's.
-  if (process.getuid?.() === 0) {
-    it('by root gives what it makes to whoever has the folder', async () => {
-      await using site = makeSite();
-      await (await site.open()).close();
-      await ensureSecretFile(site.dataDir, 'secret');
-      backUp(site.dataDir, site.file);
-      rmSync(join(site.dataDir, 'secret'));
-      chownSync(site.dataDir, 4711, 4712);
-      await restore(site.file, site.dataDir, NOW);
-      for (const name of ['podiod.db', 'secret']) {
-        const { uid, gid } = statSync(join(site.dataDir, name));
-        expect([name, uid, gid]).to.deep.equal([name, 4711, 4712]);
-      }
-    });
-  }
+  itAsRoot('by root gives what it makes to whoever has the folder', async () => {
+    await using site = makeSite();
+    await (await site.open()).close();
+    await ensureSecretFile(site.dataDir, 'secret');
+    backUp(site.dataDir, site.file);
+    rmSync(join(site.dataDir, 'secret'));
+    chownSync(site.dataDir, 4711, 4712);
+    await restore(site.file, site.dataDir, NOW);
+    for (const name of ['podiod.db', 'secret']) {
+      const { uid, gid } = statSync(join(site.dataDir, name));
+      expect([name, uid, gid]).to.deep.equal([name, 4711, 4712]);
+    }
+  });
 
   it('keeps what was there, all of it, under another name', async () => {
     await using site = makeSite();
