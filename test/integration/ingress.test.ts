@@ -530,7 +530,8 @@ describe('ingress', () => {
 
     it('the store fails, with one log line for the outage and one for its end', async () => {
       const clock = makeVirtualClock();
-      const { deliver, fail, lines, stored } = await start({ clock });
+      // What was refused waits no longer: it takes no place from what comes.
+      const { deliver, fail, lines, stored } = await start({ clock, maxWaiting: 2 });
       fail(new StoreError('STORE_WRITE_FAILED', 'disk full'));
       for (let n = 0; n < 5; n++) {
         const answer = await deliver(update(n));
