@@ -13,8 +13,12 @@ const run = promisify(execFile);
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const guide = readFileSync(join(root, 'docs/plugins.md'), 'utf8');
 
-const blocks = (language: string): string[] =>
-  [...guide.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, 'gms'))].map(([, text = '']) => text);
+/** There has to be one. */
+const blocks = (language: string): string[] => {
+  const found = [...guide.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, 'gms'))];
+  if (found.length === 0) throw new Error(`docs/plugins.md has no block of ${language}`);
+  return found.map(([, text = '']) => text);
+};
 
 /** The guide's files, each under the name in its first line, in a folder far from any node_modules. */
 function guideFiles() {

@@ -129,6 +129,18 @@ describe('Breaker', () => {
     expect(breaker.admit()).to.equal('probe');
   });
 
+  it('tries after a day at the latest, whatever it is told: by then what waits for it is given up', async () => {
+    const { breaker, clock, open, fail } = makeBreaker();
+    open();
+    await clock.advance(1000);
+    expect(breaker.admit()).to.equal('probe');
+    fail('x', new RetryAfter(1000 * HOUR), 'probe');
+    await clock.advance(24 * HOUR - 1);
+    expect(breaker.admit()).to.equal('hold');
+    await clock.advance(1);
+    expect(breaker.admit()).to.equal('probe');
+  });
+
   it('tries again in time after a probe that came to nothing', async () => {
     const { breaker, clock, open, fail } = makeBreaker();
     open();

@@ -223,7 +223,7 @@ describe('podio budget', () => {
 
   it('pauses one identity for all priorities, until the longest wait is over', async () => {
     const { budget, clock } = setUp();
-    call(budget, 1_000, 0);
+    call(budget, 1_000, 500);
     budget.pause(ID, 300_000);
     budget.pause(ID, 10_000);
     expect(seconds(budget.take(ID, 'items.filter', 'handshake'))).to.equal(300);

@@ -33,6 +33,9 @@ function setUp(options: SetUp = {}) {
   const unanswered = new Set<number>();
   const sent: string[] = [];
   const signals: (AbortSignal | undefined)[] = [];
+  /** Writes that have begun and are not over, by item, as of each request and now. */
+  const underWay: (number | undefined)[] = [];
+  const underWayThen: (number | undefined)[][] = [];
   let answer: unknown = { item_id: 55, revision: 2, comment_id: 3, task_id: 4, app_id: 101, items: [] };
   const request = async (as: Identity, call: Call): Promise<unknown> => {
     const query = new URLSearchParams(
@@ -41,6 +44,7 @@ function setUp(options: SetUp = {}) {
     const body = call.body === undefined ? '' : ` ${JSON.stringify(call.body)}`;
     sent.push(`${identityKey(as)}: ${call.method} ${call.path}${query && `?${query}`}${body}`);
     signals.push(call.signal);
+    underWayThen.push([...underWay]);
     if (answer instanceof PodioError) throw answer;
     return answer;
   };
@@ -73,7 +77,10 @@ function setUp(options: SetUp = {}) {
     appOfItem: itemId => (itemId === 9 ? 102 : undefined),
     current: () => options.scope,
     watch: {
-      begun: () => () => {},
+      begun: itemId => {
+        underWay.push(itemId);
+        return () => void underWay.splice(underWay.indexOf(itemId), 1);
+      },
       newest: async () => options.newest,
       unanswered: itemId => void unanswered.add(itemId),
       mayRepeat: itemId => unanswered.has(itemId),
@@ -88,6 +95,8 @@ function setUp(options: SetUp = {}) {
     own,
     sent,
     signals,
+    underWay,
+    underWayThen,
     reply: (value: unknown) => {
       answer = value;
     },
@@ -199,6 +208,30 @@ describe('podio for plugins', () => {
       expect(scene.own).to.deep.equal(['9:4', '9:5']);
       expect(scene.sent.filter(call => call.includes('/revision/'))).to.deep.equal([]);
     });
+  });
+
+  it('counts a write as under way until it is over, however that ends: events of its item wait for it', async () => {
+    type Podio = ReturnType<typeof setUp>['podio'];
+    const writes: readonly (readonly [item: number | undefined, (podio: Podio) => Promise<unknown>])[] = [
+      [9, podio => podio.items.update(9, {})],
+      [9, podio => podio.items.delete(9)],
+      [9, podio => podio.request('PUT', '/item/9', { body: {} })],
+      [undefined, podio => podio.items.create('leads', {})],
+      [undefined, podio => podio.comments.create('item', 9, { value: 'hi' })],
+    ];
+    for (const [item, write] of writes) {
+      for (const reply of [undefined, {}, new PodioError('PODIO_UNAVAILABLE', 'down')]) {
+        const { podio, underWay, underWayThen, ...world } = setUp();
+        if (reply !== undefined) world.reply(reply);
+        await write(podio).catch(() => {});
+        expect(underWayThen, `${write} while asked`).to.deep.equal([[item]]);
+        expect(underWay, `${write} after ${JSON.stringify(reply)}`).to.deep.equal([]);
+      }
+    }
+    const { podio, underWayThen } = setUp();
+    await podio.items.get(9);
+    await podio.request('GET', '/item/9');
+    expect(underWayThen, 'what only reads').to.deep.equal([[], []]);
   });
 
   it('reads', async () => {

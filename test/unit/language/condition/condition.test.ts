@@ -7,10 +7,12 @@ import { fields, holds, judged, problemsOf, view } from './world.ts';
 
 const page = readFileSync(new URL('../../../../docs/conditions.md', import.meta.url), 'utf8');
 
-/** Cells of the table that follows a heading. A bar inside code is written `\|` in Markdown. */
+/** Cells of the table that follows a heading; there has to be one. A bar inside code is written `\|` in Markdown. */
 const rowsAfter = (heading: string): string[][] => {
   const section = page.slice(page.indexOf(heading)).split(/^#/m)[1] ?? '';
-  return (section.match(/^\|.*\|$/gm) ?? []).slice(2).map(row =>
+  const rows = (section.match(/^\|.*\|$/gm) ?? []).slice(2);
+  if (rows.length === 0) throw new Error(`docs/conditions.md has no table after ${heading}`);
+  return rows.map(row =>
     row
       .slice(1, -1)
       .split(/(?<!\\)\|/)
