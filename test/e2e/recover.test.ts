@@ -61,6 +61,14 @@ describe('missed changes', function () {
         `late item.update:${born}:1 webhook`,
       ].sort(),
     );
+    const toldOf = (item: number) =>
+      lines
+        .filter(({ rule, itemId }) => rule === 'everything' && itemId === item)
+        .map(({ revision }) => revision);
+    expect([toldOf(known), toldOf(born)], 'in order').to.deep.equal([
+      [0, 1, 2],
+      [0, 1],
+    ]);
     const journal = await site.journal();
     const runs = journal.find(({ id }) => id === `item.create:${born}:0`)?.runs;
     expect(runs?.map(({ rule, outcome }) => [rule, outcome])).to.deep.include.members([
