@@ -10,9 +10,13 @@ import { pages } from './follow.ts';
 /** How old what is known of the lanes may be. */
 const FRESH_MS = 250;
 /** So many events the daemon is asked about: behind a rule that stands still there may be any number. */
-const MOST_ASKED = 100;
+export const MOST_ASKED = 100;
 
-export type Waits = (entry: EventWithRuns) => Promise<readonly Wait[]>;
+export interface Waits {
+  of(entry: EventWithRuns): Promise<readonly Wait[]>;
+  /** There are events that the daemon was not asked about, because they are too many. */
+  isPartial: boolean;
+}
 
 /** @param daemon knows more than the store: what waits for its turn, and why a rule stands still */
 export function makeWaits(
@@ -22,6 +26,7 @@ export function makeWaits(
   let lanes: readonly LaneStatus[] = [];
   let readAt = Number.NEGATIVE_INFINITY;
   let asksLeft = MOST_ASKED;
+  let isDaemonThere = true;
 
   const onDisk = async ({ id, seq }: PodioEvent): Promise<readonly Wait[]> => {
     const entry = (await reader.journal.trace(id)).find(({ event }) => event.seq === seq);
@@ -29,7 +34,11 @@ export function makeWaits(
   };
 
   const inDaemon = async (seq: number): Promise<readonly Wait[]> => {
-    if (asksLeft <= 0) return [];
+    if (!isDaemonThere) return [];
+    if (asksLeft <= 0) {
+      waits.isPartial = true;
+      return [];
+    }
     asksLeft--;
     try {
       const { changes } = (await daemon.why({ event: String(seq) })) as WhyAnswer;
@@ -42,12 +51,12 @@ export function makeWaits(
       );
     } catch {
       // None runs, or it is busy ending: then the disk has said what there is to say.
-      asksLeft = 0;
+      isDaemonThere = false;
       return [];
     }
   };
 
-  const look: Waits = async ({ event, runs }) => {
+  const look = async ({ event, runs }: EventWithRuns): Promise<readonly Wait[]> => {
     if (performance.now() - readAt > FRESH_MS) {
       lanes = await reader.lanes.status();
       readAt = performance.now();
@@ -65,16 +74,20 @@ export function makeWaits(
     return [...known, ...told.filter(({ rule }) => unknown.some(lane => lane.rule === rule))];
   };
   const looked = new WeakMap<EventWithRuns, Promise<readonly Wait[]>>();
-  return entry => {
-    const found = looked.get(entry) ?? look(entry);
-    looked.set(entry, found);
-    return found;
+  const waits: Waits = {
+    isPartial: false,
+    of(entry) {
+      const found = looked.get(entry) ?? look(entry);
+      looked.set(entry, found);
+      return found;
+    },
   };
+  return waits;
 }
 
 /**
  * The journal; of one rule the events that it has runs of and those that wait for it, in the order of the journal. Which wait and
- * have not begun only a running daemon knows, of {@link MOST_ASKED}.
+ * have not begun only a running daemon knows, of {@link MOST_ASKED}: of the newest where the last so many are wanted.
  */
 export async function* withWaiting(
   reader: Pick<StoreReader, 'journal' | 'lanes'>,
@@ -88,22 +101,31 @@ export async function* withWaiting(
   const [next] = await reader.journal.list({ after: lane.cursor, limit: 1 });
   const came = next === undefined ? Number.POSITIVE_INFINITY : Date.parse(next.event.receivedAt);
   const since = Math.max(filter.since ?? 0, Math.min(came, lane.gatheredSince ?? came));
-  const waiting = waitingFor(lane.rule, pages(reader, { ...filter, since }), waits);
-  const all = inOrder(ran, waiting);
-  if (last === undefined) return yield* all;
-  const newest: EventWithRuns[] = [];
-  for await (const entry of all) if (newest.push(entry) > last) newest.shift();
-  yield* newest;
+  const behind = { ...filter, since };
+  if (last === undefined) return yield* inOrder(ran, waitingFor(lane.rule, pages(reader, behind), waits));
+  const lately = await reader.journal.list({ ...behind, last: MOST_ASKED });
+  const waiting: EventWithRuns[] = [];
+  for await (const entry of waitingFor(lane.rule, lately.toReversed(), waits)) {
+    if (waiting.push(entry) === last) break;
+  }
+  if (waiting.length < last && lately.length === MOST_ASKED) waits.isPartial = true;
+  const all: EventWithRuns[] = [];
+  for await (const entry of inOrder(ran, each(waiting.toReversed()))) all.push(entry);
+  yield* all.slice(-last);
+}
+
+async function* each<T>(values: readonly T[]): AsyncGenerator<T> {
+  yield* values;
 }
 
 async function* waitingFor(
   rule: string,
-  entries: AsyncIterable<EventWithRuns>,
+  entries: AsyncIterable<EventWithRuns> | Iterable<EventWithRuns>,
   waits: Waits,
 ): AsyncGenerator<EventWithRuns> {
   for await (const entry of entries) {
     if (entry.runs.some(run => run.rule === rule)) continue;
-    if ((await waits(entry)).some(wait => wait.rule === rule)) yield entry;
+    if ((await waits.of(entry)).some(wait => wait.rule === rule)) yield entry;
   }
 }
 

@@ -5,7 +5,7 @@ import { type CommandContext, withCommonOptions, withExamples } from '../command
 import { follow, pages } from '../follow.ts';
 import type { Cli, CommonOptions } from '../io.ts';
 import type { Known } from '../known.ts';
-import { type Waits, withWaiting } from '../waits.ts';
+import { MOST_ASKED, type Waits, withWaiting } from '../waits.ts';
 
 interface EventsOptions extends CommonOptions {
   readonly limit?: string;
@@ -23,7 +23,7 @@ export function defineEvents({ program, cli }: CommandContext): void {
   })
     .summary('the journal, and what every rule made of it')
     .description(
-      'Prints the journal, oldest first, each event with what every rule made of it, or what it waits for with it and until when. Works beside a running daemon and without one; a running one also tells what events wait for, and the numbers that people see of items it has read lately. Names that are no longer in the config are found too.',
+      'Prints the journal, oldest first, each event with what every rule made of it, or what it waits for with it and until when. Works beside a running daemon and without one; a running one also tells what events wait for, of 100 at most, and the numbers that people see of items it has read lately. Names that are no longer in the config are found too.',
     )
     .option('-n, --limit <n>', 'the last N events')
     .option('-f, --follow', 'go on with events as they arrive, until Ctrl-C')
@@ -51,6 +51,7 @@ export function defineEvents({ program, cli }: CommandContext): void {
         await (options.json && !options.follow
           ? printDocument(cli, withWaiting(reader, query, waits), waits)
           : printLines(cli, reader, query, { waits, known: makeKnown(reader, client) }, options));
+        if (waits.isPartial) cli.note(tellPartial(options));
       } finally {
         await reader.close();
       }
@@ -62,6 +63,13 @@ export function defineEvents({ program, cli }: CommandContext): void {
     ['podiod events --since 2h --type item.update --json', 'for scripts'],
   ]);
 }
+
+const tellPartial = ({ rule, limit }: EventsOptions): string => {
+  const which = rule !== undefined && limit !== undefined ? 'the newest ' : 'the first ';
+  const left =
+    rule === undefined ? 'for later ones that is not shown' : `others that wait for ${rule} are left out`;
+  return `What events wait for is asked of ${which}${MOST_ASKED} only; ${left}. --since, --app and --type leave fewer.`;
+};
 
 /** What can be understood without asking anybody. */
 async function filtersOf({ limit, since, rule, app, type }: EventsOptions): Promise<EventQuery> {
@@ -89,7 +97,7 @@ async function printDocument(cli: Cli, entries: AsyncIterable<EventWithRuns>, wa
   // Nothing is written before the first is read: what fails until then is told in a document of its own.
   let before = '{"events": [';
   for await (const entry of entries) {
-    cli.io.stdout.write(`${before}\n  ${JSON.stringify(eventToJson(entry, await waits(entry)))}`);
+    cli.io.stdout.write(`${before}\n  ${JSON.stringify(eventToJson(entry, await waits.of(entry)))}`);
     before = ',';
   }
   cli.print(before === ',' ? '\n]}' : `${before}]}`);
@@ -107,7 +115,7 @@ async function printLines(
 ): Promise<void> {
   const { printEntry } = await import('../show/entry.ts');
   const print = async (entry: EventWithRuns) => {
-    const waiting = await waits(entry);
+    const waiting = await waits.of(entry);
     if (options.json) cli.print(JSON.stringify(eventToJson(entry, waiting)));
     else printEntry(cli, entry, waiting, known);
   };
