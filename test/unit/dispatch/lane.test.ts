@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import type { RuleCondition } from '../../../src/core/condition.ts';
 import { PermanentError, RetryAfter, StoreError } from '../../../src/core/errors.ts';
+import type { Mode } from '../../../src/core/rule.ts';
 import type { View } from '../../../src/plugin/contract.ts';
 import type { StepTask } from '../../../src/plugin/host.ts';
 import {
@@ -685,6 +686,37 @@ describe('Lane', () => {
           ['won', 1, 'filtered'],
           ['skips', 1, 'filtered'],
         ]);
+      });
+
+      it('does not in any mode, nor after a restart, where the rule leaves what was missed: coming late, it was missed', async () => {
+        const modes: readonly (Mode | undefined)[] = [
+          undefined,
+          { kind: 'latest' },
+          { kind: 'settle', quietMs: 1000, atMostMs: 5000 },
+          { kind: 'batch', max: 10, closes: { kind: 'within', ms: 1000 } },
+          { kind: 'throttle', max: 1, perMs: 1000 },
+        ];
+        const seen: string[] = [];
+        const world = await new World({
+          rules: modes.map(mode => ({
+            ...both,
+            name: mode?.kind ?? 'each',
+            recovered: 'skip' as const,
+            ...(mode && { mode }),
+          })),
+          work: { work: ({ event }, rule) => void seen.push(`${rule} ${event.id}`) },
+        }).start();
+        await world.append(found, field(1, 1, 11));
+        await world.crash();
+        await world.append(field(1, 1, 12), field(1, 2, 11));
+        await world.clock.advance(60_000);
+        // Only what was delivered in time.
+        expect(seen.toSorted()).to.deep.equal(
+          modes.map(mode => `${mode?.kind ?? 'each'} item.update:1:2`).toSorted(),
+        );
+        expect((await world.runs()).filter(([, , outcome]) => outcome === 'filtered')).to.have.deep.members(
+          modes.map(mode => [mode?.kind ?? 'each', 1, 'filtered']),
+        );
       });
     });
   });
