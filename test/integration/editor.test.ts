@@ -316,9 +316,17 @@ rules:
           .and.not.include('stage');
       }
       const rule = `${on}      app: leads\n      events: item.update\n`;
-      expect(await completeHere(`${rule}    where:\n      |\n`)).to.include.members([
-        ...['fields.status', 'fields.worth', 'fields.stage', 'changes.status.from', 'changes.status.to'],
-      ]);
+      expect(await completeHere(`${rule}    where:\n      |\n`))
+        .to.include.members([
+          'fields.status',
+          'fields.worth',
+          'changes.status.from',
+          'changes.status.to',
+          'all',
+          'any',
+          'not',
+        ])
+        .and.not.include('fields.stage');
       expect(await completeHere(`${rule}    where:\n      fields.status: |\n`)).to.include.members([
         'Open',
         'Won',
@@ -333,9 +341,24 @@ rules:
       expect(await completeHere(`${rule}    where:\n      any:\n        - fields.status: |\n`)).to.include(
         'Won',
       );
-      expect(
-        await completeHere(`${rule}    steps:\n      - audit:\n        when:\n          |\n`),
-      ).to.include('fields.status');
+      expect(await completeHere(`${rule}    steps:\n      - audit:\n        when:\n          |\n`))
+        .to.include('fields.status')
+        .and.not.include('fields.stage');
+      const schedule = 'schedule: "0 9 * * *"\n      items: ';
+      for (const about of [
+        'app: [leads, deals]\n      events: item.update',
+        'app: "*s"\n      events: item.update',
+        '- { app: deals, date: due }\n      - { app: leads, events: item.create }',
+        `- { app: deals, date: due }\n      - ${schedule.replace('\n', '\n  ')}{ app: leads }`,
+      ])
+        expect(await completeHere(`${on}      ${about}\n    where:\n      |\n`), about).to.include.members([
+          'fields.status',
+          'fields.worth',
+          'fields.stage',
+        ]);
+      expect(await completeHere(`${on}      ${schedule}{ app: deals }\n    where:\n      |\n`))
+        .to.include('fields.stage')
+        .and.not.include('fields.worth');
       const items = `${on}      schedule: "0 9 * * *"\n      items:\n        app: leads\n        where:\n          |\n`;
       expect(await completeHere(items))
         .to.include('fields.worth')

@@ -56,16 +56,8 @@ export function editorSchema(
     properties.where = withoutTests(at(properties, 'where'));
     Object.assign(items, itemsBy);
   }
-  // Whose events they are about can't be told here, so all fields are offered.
-  const condition = parts.condition(
-    'condition',
-    known.flatMap(({ fields }) => fields),
-    ['fields', 'changes'],
-  );
-  const step = (at(rule, 'steps', 'items').anyOf as readonly JsonSchema[]).filter(isSchema)[0] ?? {};
-  const steps = at(step, 'properties');
-  rule.where = { ...withoutTests(at(rule, 'where')), ...condition };
-  steps.when = { ...withoutTests(at(steps, 'when')), ...condition };
+  const rules = at(schema, 'properties', 'rules', 'additionalProperties');
+  rules.allOf = [shared.as('conditions-by-app', { allOf: ofApps.map(parts.conditionsOfRule) })];
   suggestInSteps(at(rule, 'steps', 'items'), parts.fieldAmong(shared.add('fields', namesOf(all))));
 
   const anyApp = at(schema, 'properties', 'apps', 'additionalProperties');
@@ -261,6 +253,19 @@ function makeParts(shared: Shared, test: JsonSchema) {
 
     itemsOf: ({ name, fields }: KnownApp): JsonSchema =>
       onlyWhere({ const: name }, { where: condition(`items-${name}`, fields, ['fields']) }),
+
+    /** `where` and `when` ask about whatever the triggers are for: of several apps the fields of each are offered. */
+    conditionsOfRule({ name, fields }: KnownApp): JsonSchema {
+      const app = { properties: { app: { anyOf: [{ const: name }, isAmong(name)] } }, required: ['app'] };
+      const items = { properties: { items: app }, required: ['items'] };
+      const trigger = shared.add(`about-${name}`, { type: 'object', anyOf: [app, items] });
+      const on = { anyOf: [trigger, { type: 'array', contains: trigger }] };
+      const asks = condition(`condition-${name}`, fields, ['fields', 'changes']);
+      return Object.fromEntries([
+        ['if', { properties: { on }, required: ['on'] }],
+        ['then', shared.add(`conditions-${name}`, conditionsOf(asks))],
+      ]);
+    },
   };
 }
 
@@ -301,6 +306,11 @@ const onlyWhere = (app: JsonSchema, properties: JsonSchema): JsonSchema =>
     ['if', { properties: { app }, required: ['app'] }],
     ['then', { properties }],
   ]);
+
+/** Of a rule, wherever it has one. */
+const conditionsOf = (condition: JsonSchema): JsonSchema => ({
+  properties: { where: condition, steps: { type: 'array', items: { properties: { when: condition } } } },
+});
 
 /** A condition without what is said of its tests: that stands elsewhere. */
 const withoutTests = ({ additionalProperties: _, ...rest }: JsonSchema): JsonSchema => rest;
