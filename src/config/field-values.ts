@@ -160,10 +160,9 @@ export function meantField(
 ): string | undefined {
   const byName = new Map<string, string>();
   for (const alias of aliases) byName.set(alias, `\`${alias}\``);
-  for (const field of fields) {
-    byName.set(field.label, nameOf(field));
-    byName.set(field.externalId, nameOf(field));
-  }
+  for (const field of fields) byName.set(field.externalId, nameOf(field));
+  // Two fields may bear the same label: by its external id the nearer one was found before.
+  for (const field of fields) if (!byName.has(field.label)) byName.set(field.label, nameOf(field));
   const near = byName.has(written) ? written : nearest(written, byName.keys());
   if (near !== undefined) return `did you mean ${byName.get(near)}?`;
   const ids = fields.map(({ externalId }) => externalId);

@@ -44,11 +44,12 @@ export function fieldsOfEach(text: string, segments: readonly (readonly unknown[
   const ofMessages = new Set(['batch']);
   const ofOthers = new Set([...text.matchAll(GIVEN)].map(([, name]) => name));
   for (const [, name = '', list] of text.matchAll(LOOP)) (list === 'batch' ? ofMessages : ofOthers).add(name);
-  return segments.flatMap(([root, ...path]) => {
+  const fields = segments.flatMap(([root, ...path]) => {
     if (typeof root !== 'string' || !ofMessages.has(root) || ofOthers.has(root)) return [];
     const [name, field] = root === 'batch' ? path.slice(1) : path;
     return (name === 'fields' || name === 'changes') && typeof field === 'string' ? [field] : [];
   });
+  return [...new Set(fields)];
 }
 
 function makeMessage(view: View, read: Read) {

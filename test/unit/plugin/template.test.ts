@@ -219,6 +219,24 @@ describe('template', () => {
     }
   });
 
+  it('tells each message of a batch which of its fields it looks at, where there is no doubt that they are its own', async () => {
+    const told: string[] = [];
+    const views = [1, 2].map((n): View => ({ ...view, mentions: name => told.push(`${n} ${name}`) }));
+    const text =
+      '{% for m in batch %}{{ m.fields.a }}{{ m.changes.b.to }}{% endfor %}{{ batch.first.fields.c }}{{ batch[1].fields.c }}';
+    const template = compileTemplate(`${text}{% for n in data.list %}{{ n.fields.d }}{% endfor %}`);
+    expect(template.fields).to.have.members(['a', 'b', 'c']);
+    await template.render({ ...view, batch: () => views });
+    expect(told).to.have.members(['1 a', '2 a', '1 b', '2 b', '1 c', '2 c']);
+    // Once what the batch has, once something else.
+    const both =
+      '{% for m in batch %}{{ m.fields.a }}{% endfor %}{% for m in data.list %}{{ m.fields.d }}{% endfor %}';
+    expect(compileTemplate(both).fields).to.deep.equal([]);
+    expect(
+      compileTemplate('{% assign m = data.x %}{% for m in batch %}{{ m.fields.a }}{% endfor %}').fields,
+    ).to.deep.equal([]);
+  });
+
   it('fetches what it mentions of a batch before it is filled in, some at a time, and the rest as it comes up', async () => {
     let reading = 0;
     let most = 0;
