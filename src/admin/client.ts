@@ -7,6 +7,7 @@ import type { Address } from '../http/server.ts';
 import type { LevelChange, LevelsStatus } from '../log/levels.ts';
 import type { HandshakeAnswer, HookPlace } from '../reconcile/index.ts';
 import type { HookStatus } from '../reconcile/status.ts';
+import { requireFolder } from '../store/access.ts';
 import type { EventQuery, ParkedSelection, Pausable } from '../store/contract.ts';
 import { readSecretFile } from '../store/files.ts';
 import type { PauseAnswer, RetryAnswer } from './admin.ts';
@@ -97,7 +98,10 @@ export function adminClient({ dataDir, admin, fetch = globalThis.fetch }: AdminC
   const find = async (): Promise<{ base: string; token: string; pid: number | undefined }> => {
     const run = await readRunFile(dataDir);
     const address = run?.admin ?? (admin.port > 0 ? admin : undefined);
-    if (!address) throw unreachable(`no podiod is running on ${dataDir}`);
+    if (!address) {
+      requireFolder(dataDir);
+      throw unreachable(`no podiod is running on ${dataDir}`);
+    }
     const token = admin.token ?? (await readSecretFile(dataDir, 'admin-token'));
     if (token === undefined)
       throw unreachable(`no podiod has run with the data in ${dataDir} yet: there is no admin-token`);

@@ -3,8 +3,8 @@
  * whoever wrote it has ended in good order: a file can be removed where a full disk takes no write.
  */
 import { rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import { z } from 'zod';
+import { smallFile } from '../store/data-files.ts';
 import { readSmallFile, replaceDataFile } from '../store/files.ts';
 
 const address = z.object({ host: z.string(), port: z.int().min(1).max(65_535) });
@@ -20,10 +20,10 @@ const runFile = z.object({
 
 export type RunFile = z.output<typeof runFile>;
 
-const pathIn = (dataDir: string): string => join(dataDir, 'run.json');
+const pathIn = (dataDir: string): string => smallFile(dataDir, 'run.json');
 
 export const writeRunFile = (dataDir: string, run: RunFile): Promise<void> =>
-  replaceDataFile(pathIn(dataDir), `${JSON.stringify(run)}\n`);
+  replaceDataFile(dataDir, 'run.json', `${JSON.stringify(run)}\n`);
 
 /**
  * Whether the last daemon here has been killed, or runs: who ends in good order takes the file away. What can't be looked at may be

@@ -15,6 +15,7 @@ import type { Cli, CommonOptions } from './io.ts';
 
 const findOptions = (cli: Cli, options: CommonOptions): FindOptions => ({
   ...(options.config !== undefined && { file: resolve(cli.io.cwd, options.config) }),
+  ...(options.envFile !== undefined && { envFile: resolve(cli.io.cwd, options.envFile) }),
   cwd: cli.io.cwd,
   env: cli.io.env,
 });
@@ -58,7 +59,8 @@ export interface LoadedConfig {
 export async function loadConfigOrFail(cli: Cli, options: ReadSettings): Promise<LoadedConfig> {
   const loaded = await readConfig(cli, options);
   const config = orFail(cli, loaded, options);
-  return { config, warnings: loaded.diagnostics, secrets: secretValues(config, loaded.sources) };
+  const warnings = [...loaded.diagnostics, ...(loaded.openFiles ?? [])];
+  return { config, warnings, secrets: secretValues(config, loaded.sources) };
 }
 
 /** What a command needs that asks the running daemon or reads its data: a secret that this shell lacks is no problem. */

@@ -47,8 +47,9 @@ export const DIAGNOSTIC_CODES = {
   CONFIG_PUBLIC_URL: 'Podio cannot call the public URL.',
   CONFIG_INSECURE_URL: 'Plain http is only for addresses of this machine.',
   CONFIG_ADMIN_PUBLIC: 'The admin API would listen beyond this machine.',
+  CONFIG_DATA_DIR: 'A file stands where dataDir, or a folder on the way to it, should be.',
   CONFIG_OPEN_FILE:
-    'A file with secrets in it, or that the config takes a value from, can be read by everybody on the machine.',
+    'A file with secrets in it (the config, one of variables), or that the config takes a value from, can be read by everybody on the machine.',
   CONFIG_PORT_CLASH: 'Two servers would listen on the same address.',
   CONFIG_TOO_MANY_HOOKS: 'Podio allows at most ten hooks of one type on one object.',
 } as const;

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Loader } from 'cosmiconfig';
 import type { Diagnostic } from '../core/diagnostic.ts';
@@ -53,13 +53,16 @@ export async function findConfig(options: {
   ] as const) {
     if (file === undefined) continue;
     const path = resolve(cwd, file);
-    return existsSync(path)
+    return isThere(path)
       ? named(path)
       : { problem: notFound(`the config file ${path} is not there`, `${from} names it`) };
   }
   const searched = await search(cwd);
   if (searched) return searched;
-  if (existsSync(systemFile)) return { file: systemFile };
+  if (isThere(systemFile)) return { file: systemFile };
+  // A folder with the name of a config: reading it tells so.
+  const [folder] = foldersUp(cwd).flatMap(placesIn);
+  if (folder !== undefined) return { file: folder };
   return {
     problem: notFound(
       'no config file was found',
@@ -68,6 +71,24 @@ export async function findConfig(options: {
     ),
   };
 }
+
+/** What this user may not look at may be there: reading it tells that it may not. */
+function isThere(path: string): boolean {
+  try {
+    return statSync(path) !== undefined;
+  } catch (error) {
+    return !['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '');
+  }
+}
+
+const PLAIN_PLACES = PLACES.filter(place => place !== 'package.json');
+
+/** cosmiconfig leaves out what it can't read, as if it were not there, and takes another in its place. */
+const fileIn = (folder: string): string | undefined =>
+  placesIn(folder).find(path => statSync(path, { throwIfNoEntry: false })?.isDirectory() === false);
+
+const placesIn = (folder: string): readonly string[] =>
+  PLAIN_PLACES.map(place => join(folder, place)).filter(existsSync);
 
 const named = (file: string): Found =>
   basename(file) === 'package.json' ? { file, within: MODULE } : { file };
@@ -119,14 +140,16 @@ async function search(cwd: string): Promise<Found | { readonly problem: Diagnost
     });
     for (const folder of foldersUp(cwd)) {
       const result = await explorer.search(folder);
+      const file = fileIn(folder);
+      if (file !== undefined) return { file };
       if (result) return named(result.filepath);
     }
     return undefined;
   } catch (error) {
     // cosmiconfig reads its own settings from package.json, and gives up on one that is broken.
     const file = foldersUp(cwd)
-      .flatMap(folder => PLACES.map(place => join(folder, place)))
-      .find(path => basename(path) !== 'package.json' && existsSync(path));
+      .map(fileIn)
+      .find(path => path !== undefined);
     if (file !== undefined) return { file };
     return {
       problem: {

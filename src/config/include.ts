@@ -88,14 +88,23 @@ const REPLACEMENT = '\uFFFD';
 const UTF16_MARKS = [Buffer.of(0xff, 0xfe), Buffer.of(0xfe, 0xff)];
 
 function unreadable(file: string, code: string, from: Place | undefined): Diagnostic {
+  const [why, hint] = WHY[code] ?? [`could not be read (${code})`];
   return {
     severity: 'error',
     code: 'CONFIG_UNREADABLE',
-    message: `${file} could not be read (${code})`,
-    ...(code === 'EACCES' ? { hint: 'let the user that runs podiod read it' } : {}),
+    message: `${file} ${why}`,
+    ...(hint === undefined ? {} : { hint }),
     ...(from ? { place: from } : {}),
   };
 }
+
+const WHY: Readonly<Record<string, readonly [why: string, hint: string]>> = {
+  EISDIR: ['is a folder, and the config is to be a file', 'name the file in it'],
+  EACCES: [
+    'may not be read by this user (EACCES)',
+    'say this as the user that runs podiod, or as root (sudo), or let this user read it',
+  ],
+};
 
 function includesOf(
   root: ConfigNode,

@@ -11,7 +11,7 @@ import { loadFiles, type Sources } from './include.ts';
 import { interpolate } from './interpolate.ts';
 import type { AdminConfig, Config } from './model.ts';
 import { type ConfigNode, child, emptyMap, type MapEntry, pathAt } from './node.ts';
-import { openFiles } from './open-files.ts';
+import { openEnvFiles, openFiles } from './open-files.ts';
 import { placeholder } from './placeholder.ts';
 import type { LoadPlugin } from './plugins.ts';
 import { lineColumn } from './render.ts';
@@ -26,6 +26,8 @@ export interface FindOptions {
   readonly file?: string | undefined;
   readonly cwd: string;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Where variables of `env` come from; absolute. */
+  readonly envFile?: string | undefined;
 }
 
 export interface LoadOptions extends FindOptions {
@@ -48,7 +50,7 @@ export interface LoadResult<T> {
   /** In the order of files and places; errors and warnings. */
   readonly diagnostics: readonly Diagnostic[];
   readonly sources: Sources;
-  /** Of the whole config: files with secrets in them that everybody on the machine can read, a warning each. */
+  /** Of the whole config: files with secrets in them that everybody on the machine can read, one of variables too; a warning each. */
   readonly openFiles?: readonly Diagnostic[];
   /** Of the whole config: which rules write what other rules watch. */
   readonly graph?: RuleGraph;
@@ -107,6 +109,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadResult<Confi
     onGraph: drawn => {
       graph = drawn;
     },
+    fileAt,
     lineOf: ({ file, start }) => lineColumn(texts.get(file) ?? '', start).line,
   });
   // Its text is only wanted where it is pointed at.
@@ -114,7 +117,10 @@ export async function loadConfig(options: LoadOptions): Promise<LoadResult<Confi
     problem && catalogText !== undefined ? new Map([...texts, [catalogFile, catalogText]]) : texts;
   return {
     ...result(config, diagnostics.map(withPath(root)), shown, secrets, secretValues),
-    openFiles: await openFiles(root, isOpenToAll),
+    openFiles: [
+      ...(await openFiles(root, isOpenToAll)),
+      ...(text === undefined ? await openEnvFiles(envFiles(found.file, options), values) : []),
+    ],
     ...(graph && { graph }),
     fields: { catalog: catalogFile, unchecked: fields.unchecked() },
   };
@@ -182,6 +188,23 @@ type Texts = Sources['texts'];
 
 const isOpenToAll = async (path: string): Promise<boolean> =>
   process.platform !== 'win32' && ((await stat(path)).mode & 0o004) !== 0;
+
+/** The one that was named, and the one that `podiod init` puts beside the config. */
+const envFiles = (file: string, { envFile }: FindOptions): readonly string[] => [
+  ...(envFile === undefined ? [] : [envFile]),
+  resolve(dirname(file), '.env'),
+];
+
+/** What stands where there is to be a folder, or on the way to it. */
+async function fileAt(path: string): Promise<string | undefined> {
+  try {
+    return (await stat(path)).isDirectory() ? undefined : path;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const isMissing = code === 'ENOENT' || code === 'ENOTDIR';
+    return isMissing && dirname(path) !== path ? fileAt(dirname(path)) : undefined;
+  }
+}
 
 /** A password in another encoding would be one that nobody has given. */
 async function readUtf8(path: string): Promise<string> {

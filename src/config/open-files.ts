@@ -1,5 +1,7 @@
-/** Files of the config that hold secrets as they are, and that everybody on the machine can read. */
+/** Files that hold secrets as they are, and that everybody on the machine can read. */
+import { parseEnv } from 'node:util';
 import type { Diagnostic, Place } from '../core/diagnostic.ts';
+import { isSecretName } from '../core/secret-text.ts';
 import { type ConfigNode, pathAt } from './node.ts';
 import { isSecretKey } from './secret-keys.ts';
 
@@ -28,6 +30,32 @@ export async function openFiles(
       place,
       path: pathAt(root, place),
     });
+  }
+  return found;
+}
+
+/** Files of variables of which one is named as a secret is: the `.env` that `podiod init` writes is one. As above, a warning each. */
+export async function openEnvFiles(
+  files: readonly string[],
+  {
+    readFile,
+    isOpenToAll,
+  }: { readFile(path: string): Promise<string>; isOpenToAll(path: string): Promise<boolean> },
+): Promise<readonly Diagnostic[]> {
+  const found: Diagnostic[] = [];
+  for (const file of new Set(files)) {
+    try {
+      const secret = Object.keys(parseEnv(await readFile(file))).find(isSecretName);
+      if (secret === undefined || !(await isOpenToAll(file))) continue;
+      found.push({
+        severity: 'warning',
+        code: 'CONFIG_OPEN_FILE',
+        message: `everybody on this machine can read ${file}, and there are secrets in it (${secret})`,
+        hint: `chmod o= ${file}, if the user that podiod runs as can read it then`,
+      });
+    } catch {
+      // There is none, or it is closed even to this user.
+    }
   }
   return found;
 }

@@ -201,7 +201,25 @@ async function checkTopLevel(context: ResolveContext, root: MapNode): Promise<vo
   await check(z.strictObject(shape).partial(), root, { ...context, path: [] });
 }
 
+/** Whether this user may use it only shows where podiod runs: a config is also checked elsewhere, and by others. */
 async function resolveDataDir(context: ResolveContext): Promise<string | undefined> {
+  const dataDir = await wantedDataDir(context);
+  const file = dataDir === undefined ? undefined : await context.fileAt(dataDir);
+  if (file === undefined) return dataDir;
+  const what = file === dataDir ? 'which' : `but ${file}`;
+  complain(
+    context,
+    'CONFIG_DATA_DIR',
+    ['dataDir'],
+    `dataDir is to be the folder ${dataDir}, ${what} is not a folder`,
+    {
+      hint: 'move what is there away, or give another dataDir',
+    },
+  );
+  return undefined;
+}
+
+async function wantedDataDir(context: ResolveContext): Promise<string | undefined> {
   const node = section(context.root, 'dataDir');
   if (!node) return defaultDataDir(context.file, context.env);
   const given = await check(ConfigSchema.shape.dataDir, node, { ...context, path: ['dataDir'] });

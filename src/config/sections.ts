@@ -17,6 +17,8 @@ export interface ResolveContext extends PluginContext {
   readonly catalog: Catalog | undefined;
   /** Told which rules write what other rules watch, whether or not the config passes. */
   readonly onGraph: (graph: RuleGraph) => void;
+  /** What is no folder, at this path or on the way to it. */
+  readonly fileAt: (path: string) => Promise<string | undefined>;
   /** From 1. */
   readonly lineOf: (place: Place) => number;
 }

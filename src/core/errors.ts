@@ -15,6 +15,8 @@ export const ERROR_CODES = {
   STORE_UNAVAILABLE: 'The store is closing or too much is waiting; try again.',
   STORE_SECRET: 'A file in dataDir that holds a secret is empty or damaged.',
   STORE_EXPOSED: 'A file in dataDir that only its owner may read was opened to others.',
+  STORE_ACCESS:
+    'dataDir or a file in it is of another kind than podiod needs, or not for the user that the command runs as.',
   STORE_STALE_LEASE: 'Another owner has taken over this lane; what was in hand here no longer counts.',
   INGRESS_NOT_FOUND: 'No hook has this path, or its key is wrong.',
   INGRESS_TOO_MANY: 'Too many requests with a wrong path or key came from one address (server.rateLimit).',

@@ -1,14 +1,14 @@
 /** Tokens that commands keep between them where no daemon has any for them: 200 apps take minutes to log in to. */
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { coerceError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import { isRecord } from '../core/values.ts';
 import { TOKEN_PREFIX } from '../podio/token-keep.ts';
 import type { Settings } from '../store/contract.ts';
-import { isDataDirOurs, makeDataDir, replaceDataFile, requirePrivate } from '../store/files.ts';
+import { smallFile } from '../store/data-files.ts';
+import { isDataDirOurs, makeDataDir, replaceDataFile } from '../store/files.ts';
+import { requirePrivate } from '../store/private.ts';
 
-/** In dataDir, 0600. */
 const FILE = 'command-tokens.json';
 
 /** Kept tokens as they stand in the store, by their key there; without what would renew them. */
@@ -43,7 +43,7 @@ export const withTokensOfCommands = (settings: Settings, tokens: CommandTokens):
  * again some time.
  */
 export function makeCommandTokens(dataDir: string, log: Log, now: () => number): CommandTokens {
-  const file = join(dataDir, FILE);
+  const file = smallFile(dataDir, FILE);
   let kept: Promise<Record<string, unknown>> | undefined;
   let writing: Promise<void> = Promise.resolve();
   const isGood = (token: unknown): boolean =>
@@ -69,7 +69,7 @@ export function makeCommandTokens(dataDir: string, log: Log, now: () => number):
       if (!isDataDirOurs(dataDir)) return;
       makeDataDir(dataDir);
       const all = { ...(await read()), [key]: withoutRefresh(token) };
-      await replaceDataFile(file, `${JSON.stringify(all)}\n`);
+      await replaceDataFile(dataDir, FILE, `${JSON.stringify(all)}\n`);
     } catch (thrown) {
       log.debug('token not kept for the next command', { file, error: coerceError(thrown) });
     }

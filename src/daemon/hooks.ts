@@ -148,7 +148,8 @@ async function keptSettings(dataDir: string): Promise<ReadonlyMap<string, unknow
       await reader.close();
     }
   } catch (error) {
-    if (isPodiodError(error) && error.code === 'STORE_UNAVAILABLE') return new Map();
+    // What has no use for it does without; who needs what else is in dataDir is told so there.
+    if (isPodiodError(error) && ['STORE_UNAVAILABLE', 'STORE_ACCESS'].includes(error.code)) return new Map();
     throw error;
   }
 }

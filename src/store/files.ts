@@ -2,8 +2,11 @@
 import { randomBytes } from 'node:crypto';
 import { chownSync, existsSync, fchownSync, mkdirSync, statSync } from 'node:fs';
 import { open, readFile, rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { coerceError, StoreError } from '../core/errors.ts';
+import { accessFault, writeFault } from './access.ts';
+import { type SmallFile, smallFile, temporary } from './data-files.ts';
+import { requirePrivate } from './private.ts';
 
 /** Bytes of randomness in a secret that podiod makes. */
 const SECRET_BYTES = 32;
@@ -46,55 +49,31 @@ export const isDataDirOurs = (dataDir: string): boolean => existsSync(dataDir) |
 
 const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 
-/**
- * Throws STORE_EXPOSED where others than its owner may read or write the file: what is in it may be known or changed by now,
- * and only a person can tell. By path: closing a descriptor would drop the process's locks on the file. Windows has no such
- * modes.
- */
-export function requirePrivate(path: string): void {
-  const mode = statSync(path, { throwIfNoEntry: false })?.mode ?? 0;
-  if (process.platform === 'win32' || (mode & 0o077) === 0) return;
-  const shown = (mode & 0o777).toString(8).padStart(4, '0');
-  throw new StoreError(
-    'STORE_EXPOSED',
-    `${path} is open to other users: its mode is ${shown}, podiod made it 0600`,
-    {
-      hint: `Find out who opened it, then: chmod 600 ${path}`,
-      retry: 'never',
-    },
-  );
-}
-
 /** Puts `text` in place of the file's content, or makes the file. Readers see the old or the new content, never half. */
 export const replaceFile = (path: string, text: string, mode: number): Promise<void> =>
-  replace(path, text, mode, () => {});
+  replace(path, text, mode, 'named');
 
 /** Of a file in dataDir: for the owner only, and that is whose the folder is. */
-export const replaceDataFile = (path: string, text: string): Promise<void> =>
-  replace(path, text, 0o600, made => giveToOwner(path, made));
+export function replaceDataFile(dataDir: string, name: SmallFile, text: string): Promise<void> {
+  return replace(smallFile(dataDir, name), text, 0o600, 'own');
+}
 
-async function replace(
-  path: string,
-  text: string,
-  mode: number,
-  settle: (made: number) => void,
-): Promise<void> {
-  const temporary = `${path}.${process.pid}.${randomBytes(4).toString('hex')}`;
+async function replace(path: string, text: string, mode: number, whose: 'own' | 'named'): Promise<void> {
+  const made = temporary(path);
   try {
-    const file = await open(temporary, 'wx', mode);
+    const file = await open(made, 'wx', mode);
     try {
-      settle(file.fd);
+      if (whose === 'own') giveToOwner(path, file.fd);
       await file.writeFile(text);
       await file.sync();
     } finally {
       await file.close();
     }
-    await rename(temporary, path);
+    await rename(made, path);
     await syncDir(dirname(path));
   } catch (thrown) {
-    await rm(temporary, { force: true });
-    const cause = coerceError(thrown);
-    throw new StoreError('STORE_WRITE_FAILED', `${path} can't be written: ${cause.message}`, { cause });
+    await rm(made, { force: true });
+    throw accessFault(path, whose) ?? writeFault(path, thrown);
   }
 }
 
@@ -116,12 +95,18 @@ export async function readSmallFile(path: string): Promise<string | undefined> {
   } catch (thrown) {
     if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     const cause = coerceError(thrown);
-    throw new StoreError('STORE_UNAVAILABLE', `${path} can't be read: ${cause.message}`, { cause });
+    throw (
+      accessFault(path, 'own') ??
+      new StoreError('STORE_UNAVAILABLE', `${path} can't be read: ${cause.message}`, {
+        hint: 'Look at the health of the disk that holds it.',
+        cause,
+      })
+    );
   }
 }
 
 /** What dataDir keeps, made there or taken from the config: what the hooks' URLs are made with, and the admin API's token. */
-type SecretName = 'secret' | 'admin-token';
+type SecretName = SmallFile & ('secret' | 'admin-token');
 
 /** As many characters as `server.secret` must have. */
 const SECRET_LENGTH = 16;
@@ -138,7 +123,7 @@ const SECRET_HINTS: Readonly<Record<SecretName, string>> = {
  * Podio into an orphan.
  */
 export async function readSecretFile(dataDir: string, name: SecretName): Promise<string | undefined> {
-  const path = join(dataDir, name);
+  const path = smallFile(dataDir, name);
   const text = await readSmallFile(path);
   const secret = text === undefined ? undefined : fromLine(text);
   const fault = text === undefined || secret !== text ? undefined : faultOf(text);
@@ -180,7 +165,7 @@ function faultOf(text: string): string | undefined {
  */
 export async function ensureSecretFile(dataDir: string, name: SecretName): Promise<string> {
   const kept = await readSecretFile(dataDir, name);
-  requirePrivate(join(dataDir, name));
+  requirePrivate(smallFile(dataDir, name));
   if (kept !== undefined) return kept;
   const secret = newSecret();
   await writeSecretFile(dataDir, name, secret);
@@ -191,7 +176,7 @@ export const newSecret = (): string => randomBytes(SECRET_BYTES).toString('base6
 
 export async function writeSecretFile(dataDir: string, name: SecretName, secret: string): Promise<void> {
   makeDataDir(dataDir);
-  await replaceDataFile(join(dataDir, name), `${toLine(secret)}\n`);
+  await replaceDataFile(dataDir, name, `${toLine(secret)}\n`);
 }
 
 /**
@@ -199,7 +184,7 @@ export async function writeSecretFile(dataDir: string, name: SecretName, secret:
  * damaged file is of no use and is replaced.
  */
 export async function keepSecretFile(dataDir: string, name: SecretName, secret: string): Promise<void> {
-  const path = join(dataDir, name);
+  const path = smallFile(dataDir, name);
   requirePrivate(path);
   if ((await readSmallFile(path)) !== toLine(secret)) await writeSecretFile(dataDir, name, secret);
 }
@@ -208,7 +193,7 @@ export async function keepSecretFile(dataDir: string, name: SecretName, secret: 
 const PREVIOUS = 'previous-secrets';
 
 export async function readPreviousSecrets(dataDir: string): Promise<readonly string[]> {
-  const path = join(dataDir, PREVIOUS);
+  const path = smallFile(dataDir, PREVIOUS);
   requirePrivate(path);
   const lines = ((await readSmallFile(path)) ?? '').split('\n');
   return lines.filter(line => line !== '').map(fromLine);
@@ -216,9 +201,8 @@ export async function readPreviousSecrets(dataDir: string): Promise<readonly str
 
 /** These and no others; without any there is no file. */
 export async function writePreviousSecrets(dataDir: string, secrets: readonly string[]): Promise<void> {
-  const path = join(dataDir, PREVIOUS);
-  if (secrets.length === 0) await rm(path, { force: true });
-  else await replaceDataFile(path, [...new Set(secrets.map(toLine)), ''].join('\n'));
+  if (secrets.length === 0) await rm(smallFile(dataDir, PREVIOUS), { force: true });
+  else await replaceDataFile(dataDir, PREVIOUS, [...new Set(secrets.map(toLine)), ''].join('\n'));
 }
 
 /**
@@ -227,7 +211,7 @@ export async function writePreviousSecrets(dataDir: string, secrets: readonly st
  * a damaged file nobody can know. Rejects with STORE_EXPOSED where others may read it.
  */
 export async function exchangeSecretFile(dataDir: string, secret: string): Promise<void> {
-  requirePrivate(join(dataDir, 'secret'));
+  requirePrivate(smallFile(dataDir, 'secret'));
   const before = await readGoodSecretFile(dataDir);
   if (before === secret) return;
   if (before !== undefined) {

@@ -189,7 +189,7 @@ describe('podiod doctor', function () {
     const { code, of, shown } = await examine(site);
     expect(code).to.equal(1);
     expect(of('config'), shown).to.deep.include({ verdict: 'fail', message: 'it has one problem' });
-    expect(of('files')?.hint).to.equal(`chmod 600 ${previous} ${token}`);
+    expect(of('files')?.hint).to.equal(`chmod 600 ${token} ${previous}`);
     expect(of('database')).to.include({ verdict: 'fail' });
     expect(of('database')?.hint).to.include('backup');
   });

@@ -192,7 +192,7 @@ describe('stopping podiod', function () {
       faults.flush(1000);
       // Of one before, which was killed, and nobody has looked yet at what that had in hand.
       mkdirSync(site.dataDir, { recursive: true, mode: 0o700 });
-      writeFileSync(join(site.dataDir, 'run.json'), '{"pid":4711}');
+      writeFileSync(join(site.dataDir, 'run.json'), '{"pid":4711}', { mode: 0o600 });
       const daemon = site.run({ env: faults.env });
       await until(() => daemon.log() !== '', 'a first word');
       // Not 0, with which it would end once it has started.

@@ -553,7 +553,8 @@ describe('files of dataDir', () => {
     await mkdir(join(path, 'full'), { recursive: true });
     const error = await replaceFile(path, 'x', 0o600).catch((thrown: unknown) => thrown);
     if (!isPodiodError(error)) throw error;
-    expect(error.code).to.equal('STORE_WRITE_FAILED');
+    expect(error.code).to.equal('STORE_ACCESS');
+    expect(error.message).to.equal(`${path} is a folder, and a file is needed there`);
     expect(await readdir(folder.path)).to.deep.equal(['taken']);
   });
 

@@ -108,7 +108,7 @@ describe('podiod in another program', () => {
       const lease = await store.lanes.acquire({ rule: 'all', shard: 0, of: 1 }, 'head');
       await store.lanes.reach(lease, 64);
       await store.close();
-      if (wasKilled) writeFileSync(join(dataDir, 'run.json'), '{}');
+      if (wasKilled) writeFileSync(join(dataDir, 'run.json'), '{}', { mode: 0o600 });
       const daemon = await startDaemon(config, { cwd: folder.path, log });
       await daemon.stop();
       const told = lines.filter(({ message }) => message.startsWith('podiod did not end cleanly'));

@@ -34,16 +34,19 @@ export interface PodiodOptions {
   readonly cwd?: string;
   /** Beside PATH and HOME. */
   readonly env?: Readonly<Record<string, string>>;
+  /** As whom; both or none. */
+  readonly uid?: number;
+  readonly gid?: number;
 }
 
 /** A script, by this very Node. */
 export function spawnNode(
   args: readonly string[],
   stdio: NonNullable<SpawnOptions['stdio']>,
-  { cwd = root, env }: PodiodOptions = {},
+  { cwd = root, env, ...user }: PodiodOptions = {},
 ): ChildProcess {
   const { PATH, HOME } = process.env;
-  return track(spawn(process.execPath, args, { cwd, env: { PATH, HOME, ...env }, stdio }));
+  return track(spawn(process.execPath, args, { cwd, env: { PATH, HOME, ...env }, stdio, ...user }));
 }
 
 /** The built `podiod`, as a user would start it. */

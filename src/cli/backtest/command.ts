@@ -195,7 +195,7 @@ function openStore({ dataDir }: Config, ending: AsyncDisposableStack): StoreRead
     ending.defer(() => reader.close());
     return reader;
   } catch (error) {
-    if (isPodiodError(error) && error.code === 'STORE_UNAVAILABLE') return undefined;
+    if (isPodiodError(error) && ['STORE_UNAVAILABLE', 'STORE_ACCESS'].includes(error.code)) return undefined;
     throw error;
   }
 }

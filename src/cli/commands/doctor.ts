@@ -1,12 +1,12 @@
 import type { AdminClient } from '../../admin/client.ts';
 import type { Config } from '../../config/model.ts';
-import { coerceError, isPodiodError } from '../../core/errors.ts';
+import { coerceError } from '../../core/errors.ts';
 import type { HookRef } from '../../core/hook.ts';
 import type { ListeningHooks, OfflineHooks } from '../../daemon/index.ts';
 import type { RootLog } from '../../log/log.ts';
 import type { HandshakeAnswer, HookPlace } from '../../reconcile/index.ts';
 import { type CommandContext, withCommonOptions, withExamples } from '../command.ts';
-import { type Finding, fail, ok, type Tell, warn } from '../doctor/findings.ts';
+import { type Finding, fail, failure, ok, type Tell, warn } from '../doctor/findings.ts';
 import { EXIT } from '../exit.ts';
 import type { Cli, CommonOptions } from '../io.ts';
 
@@ -79,22 +79,28 @@ async function examine(cli: Cli, options: DoctorOptions, tell: Tell): Promise<vo
 
   for (const { message, hint } of openFiles) tell(warn('config', message, hint ?? null));
   const partial = config ?? (await loadPartialOrFail(cli, options));
-  await lookAtData(partial.dataDir, tell);
+  const isUsable = await lookAtData(partial.dataDir, tell);
+  if (!isUsable) {
+    // The daemon is found by it, and hooks, tokens and secrets are known by it.
+    const next = 'See to dataDir first (above), then run podiod doctor again.';
+    return tell(warn('the rest', 'it is not looked at: that takes what dataDir holds', next));
+  }
   const client = adminClient(partial);
   const daemon = await lookAtDaemon(client, tell);
   if (!config) return;
   const log = makeCommandLog(cli, options, secretValues(config, sources), 'error');
   await using hooks = await openAs(config, log, { listen: daemon === undefined && options.handshake, tell });
+  if (!hooks) return;
   const listening = daemon !== undefined || 'handshake' in hooks;
   await askPodio({ cli, config, options, hooks, client: daemon && client, isListening: listening, tell });
 }
 
-/** Where no daemon runs podiod takes the ping itself; where it can't, it only looks. */
+/** Where no daemon runs podiod takes the ping itself; where it can't, it only looks. Undefined where it can't do that either. */
 async function openAs(
   config: Config,
   log: RootLog,
   { listen, tell }: { listen: boolean; tell: Tell },
-): Promise<OfflineHooks | ListeningHooks> {
+): Promise<OfflineHooks | ListeningHooks | undefined> {
   const [{ openHooks, openHooksForReading }, { isDataDirOurs }] = await Promise.all([
     import('../../daemon/index.ts'),
     import('../../store/files.ts'),
@@ -112,12 +118,16 @@ async function openAs(
     try {
       return await openHooks(config, { log });
     } catch (thrown) {
-      const error = coerceError(thrown);
-      const hint = isPodiodError(error) ? (error.hint ?? null) : null;
-      tell(fail('ingress', `podiod can't listen: ${error.message}`, hint));
+      const { message, hint } = failure('ingress', thrown);
+      tell(fail('ingress', `podiod can't listen: ${message}`, hint));
     }
   }
-  return openHooksForReading(config, { log });
+  try {
+    return await openHooksForReading(config, { log });
+  } catch (thrown) {
+    tell(failure('hooks', thrown));
+    return undefined;
+  }
 }
 
 interface Podio {

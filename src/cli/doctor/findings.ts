@@ -1,4 +1,5 @@
 /** What the doctor says: a line a check, with a verdict and, where there is trouble, what to do. */
+import { coerceError, isPodiodError } from '../../core/errors.ts';
 import type { Cli } from '../io.ts';
 
 export type Verdict = 'ok' | 'warn' | 'fail';
@@ -34,6 +35,12 @@ export const fail = (check: string, message: string, hint: string | null): Findi
   message,
   hint,
 });
+
+/** Of something that could not be done. */
+export function failure(check: string, thrown: unknown): Finding {
+  const error = coerceError(thrown);
+  return fail(check, error.message, isPodiodError(error) ? (error.hint ?? null) : null);
+}
 
 const STYLES = { ok: 'green', warn: 'yellow', fail: 'red' } as const;
 

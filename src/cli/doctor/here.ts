@@ -1,45 +1,35 @@
 /** What can be found out on this machine: files, disk, database, daemon. */
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AdminClient } from '../../admin/client.ts';
 import type { Readiness } from '../../admin/status.ts';
 import { showDuration } from '../../core/duration.ts';
-import { coerceError, isPodiodError } from '../../core/errors.ts';
 import { replacedBy } from '../../daemon/package.ts';
+import { requireFolderOrRoom } from '../../store/access.ts';
 import { readGoodSecretFile, readPreviousSecrets } from '../../store/files.ts';
 import { faultsOf } from '../../store/index.ts';
-import { fail, ok, type Tell, warn } from './findings.ts';
+import { closing, openFilesIn } from '../../store/private.ts';
+import { type Finding, fail, failure, ok, type Tell, warn } from './findings.ts';
 
 const GB = 1e9;
 /** A database that has less room will soon have none. */
 const LOW = GB;
 const GONE = 0.1 * GB;
 
-/** Files of podiod's own: who reads them can send events, or run the daemon. */
-const PRIVATE = [
-  'podiod.db',
-  'podiod.db-wal',
-  'podiod.db-shm',
-  'secret',
-  'previous-secrets',
-  'admin-token',
-  'command-tokens.json',
-];
-
-export async function lookAtData(dataDir: string, tell: Tell): Promise<void> {
-  const dir = statSync(dataDir, { throwIfNoEntry: false });
-  if (!dir) {
+/** Answers whether this user can work with it. */
+export async function lookAtData(dataDir: string, tell: Tell): Promise<boolean> {
+  try {
+    requireFolderOrRoom(dataDir);
+  } catch (thrown) {
+    tell(failure('dataDir', thrown));
+    return false;
+  }
+  if (!existsSync(dataDir)) {
     tell(warn('dataDir', `${dataDir} is not there yet`, 'podiod makes it when it starts.'));
-    return;
+    return true;
   }
-  const opened = process.platform === 'win32' ? [] : PRIVATE.filter(name => isOpen(join(dataDir, name)));
-  if (opened.length === 0) tell(ok('files', `${dataDir} is closed to others`));
-  else {
-    const names = opened.map(name => join(dataDir, name)).join(' ');
-    tell(fail('files', `others on this machine can read ${names}`, `chmod 600 ${names}`));
-  }
-
+  lookAtFiles(dataDir, tell);
   await lookAtOldSecrets(dataDir, tell);
 
   const { bavail, bsize } = await statfs(dataDir);
@@ -50,13 +40,38 @@ export async function lookAtData(dataDir: string, tell: Tell): Promise<void> {
   else if (free < LOW) tell(warn('disk', room, hint));
   else tell(ok('disk', room));
 
-  const faults = faultsOf(dataDir);
-  if (faults === undefined) tell(warn('database', 'there is none yet', 'podiod makes it when it starts.'));
-  else if (faults.length === 0) tell(ok('database', 'SQLite finds nothing wrong with it'));
-  else {
-    const message = `it is damaged: ${faults.slice(0, 3).join('; ')}`;
-    tell(fail('database', message, 'Stop podiod, keep a copy of dataDir, and put back a backup.'));
+  try {
+    tell(databaseFinding(faultsOf(dataDir)));
+    return true;
+  } catch (thrown) {
+    tell(failure('database', thrown));
+    return false;
   }
+}
+
+function lookAtFiles(dataDir: string, tell: Tell): void {
+  const { ours, copies } = openFilesIn(dataDir);
+  const names = (files: typeof ours) => files.map(({ path, mode }) => `${path} (${mode})`).join(', ');
+  if (ours.length > 0)
+    tell(
+      fail('files', `others on this machine can get at ${names(ours)}: podiod does not start`, closing(ours)),
+    );
+  if (copies.length > 0)
+    tell(
+      warn(
+        'files',
+        `others on this machine can get at copies of the data: ${names(copies)}`,
+        closing(copies),
+      ),
+    );
+  if (ours.length + copies.length === 0) tell(ok('files', `${dataDir} is closed to others`));
+}
+
+function databaseFinding(faults: readonly string[] | undefined): Finding {
+  if (faults === undefined) return warn('database', 'there is none yet', 'podiod makes it when it starts.');
+  if (faults.length === 0) return ok('database', 'SQLite finds nothing wrong with it');
+  const message = `it is damaged: ${faults.slice(0, 3).join('; ')}`;
+  return fail('database', message, 'Stop podiod, keep a copy of dataDir, and put back a backup.');
 }
 
 /** After so long the exchange of a secret has ended, where it can. */
@@ -80,18 +95,14 @@ async function lookAtOldSecrets(dataDir: string, tell: Tell): Promise<void> {
   );
 }
 
-const isOpen = (path: string): boolean =>
-  ((statSync(path, { throwIfNoEntry: false })?.mode ?? 0) & 0o077) !== 0;
-
 /** Undefined where none answers. */
 export async function lookAtDaemon(client: AdminClient, tell: Tell): Promise<Readiness | undefined> {
   let readiness: Readiness;
   try {
     readiness = await client.readiness();
   } catch (thrown) {
-    const error = coerceError(thrown);
-    const hint = isPodiodError(error) ? (error.hint ?? null) : null;
-    tell(warn('daemon', `${error.message}; the rest is looked at without it`, hint));
+    const { message, hint } = failure('daemon', thrown);
+    tell(warn('daemon', `${message}; the rest is looked at without it`, hint));
     return undefined;
   }
   const { ready, reasons, degraded } = readiness;

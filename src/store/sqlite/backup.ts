@@ -1,5 +1,4 @@
 /** A whole copy of a daemon's data in one file, and the way back. Runs in the command's own process. */
-import { randomBytes } from 'node:crypto';
 import {
   chmodSync,
   closeSync,
@@ -14,12 +13,22 @@ import {
   rmSync,
   statSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { isPodiodError, StoreError } from '../../core/errors.ts';
+import { accessFault, requireFiles, requireFolder, requireReadable } from '../access.ts';
+import {
+  asideCopy,
+  databaseFile,
+  databaseFiles,
+  restoring,
+  type SmallFile,
+  smallFile,
+  temporary,
+} from '../data-files.ts';
 import { giveToOwner, replaceDataFile } from '../files.ts';
-import { errorOf, failureOf } from './failure.ts';
-import { databaseFile, makePrivateFile } from './files.ts';
+import { errorOf, failureOf, openingFailure } from './failure.ts';
+import { makePrivateFile } from './files.ts';
 import { lockDataDir } from './lock.ts';
 import { openForReading, openForWriting } from './schema.ts';
 
@@ -42,7 +51,7 @@ export interface RestoreFacts extends BackupFacts {
 }
 
 /** Small files of dataDir without which a restored database is of little use: hooks at Podio are made with them. */
-const KEPT_FILES = ['secret', 'previous-secrets'] as const;
+const KEPT_FILES = ['secret', 'previous-secrets'] as const satisfies readonly SmallFile[];
 
 /** Holds them in a backup. Not part of a database's form: a restore takes it out. */
 const KEPT_TABLE = 'backup_file';
@@ -53,6 +62,8 @@ const KEPT_TABLE = 'backup_file';
  */
 export function backUp(dataDir: string, file: string): BackupFacts {
   const source = databaseFile(dataDir);
+  requireFolder(dataDir);
+  requireFiles(...databaseFiles(source), ...KEPT_FILES.map(name => smallFile(dataDir, name)));
   if (!existsSync(source)) {
     throw new StoreError('STORE_UNAVAILABLE', `there is no database in ${dataDir} yet`, {
       hint: 'Start podiod with this dataDir first.',
@@ -60,14 +71,16 @@ export function backUp(dataDir: string, file: string): BackupFacts {
     });
   }
   if (existsSync(file)) throw exists(file);
+  const fault = accessFault(file, 'named');
+  if (fault) throw fault;
   if (!existsSync(dirname(file))) {
     throw new StoreError('STORE_WRITE_FAILED', `there is no folder ${dirname(file)}`, {
       hint: 'Make it, or name a file elsewhere.',
       retry: 'never',
     });
   }
-  const part = `${file}.${process.pid}.${randomBytes(4).toString('hex')}`;
-  return inTerms(() => {
+  const part = temporary(file);
+  return inTerms([part, source], () => {
     try {
       makePrivateFile(part);
       // It refuses what is not podiod's or of another form, and writes nothing.
@@ -96,6 +109,7 @@ export function backUp(dataDir: string, file: string): BackupFacts {
  * daemon runs, and STORE_CORRUPT or STORE_VERSION for what is no good backup; then nothing has changed.
  */
 export async function restore(file: string, dataDir: string, now: number): Promise<RestoreFacts> {
+  requireReadable(file);
   if (!existsSync(file)) {
     throw new StoreError('STORE_UNAVAILABLE', `there is no file ${file}`, {
       hint: 'Give a file that podiod backup has made.',
@@ -114,10 +128,11 @@ export async function restore(file: string, dataDir: string, now: number): Promi
   }
   const lock = lockDataDir(dataDir);
   const target = databaseFile(dataDir);
-  const part = `${target}.restoring`;
+  const part = restoring(target);
   try {
+    requireFiles(...databaseFiles(target));
     rmSync(part, { force: true });
-    const { facts, kept } = inTerms(() => {
+    const { facts, kept } = inTerms([part], () => {
       makePrivateFile(part);
       copyFileSync(file, part);
       // It takes over owner and mode, too.
@@ -127,15 +142,14 @@ export async function restore(file: string, dataDir: string, now: number): Promi
       return { facts: found, kept: takeFiles(part) };
     });
     flush(part);
-    const keptAs = inTerms(() => setAside(target, now));
+    const keptAs = inTerms([target], () => setAside(target, now));
     renameSync(part, target);
     flush(dataDir);
     const files: string[] = [];
     for (const [name, text] of kept) {
-      const path = join(dataDir, name);
       // One that is there may be younger than the backup, and what hooks are made with now.
-      if (existsSync(path)) continue;
-      await replaceDataFile(path, text);
+      if (existsSync(smallFile(dataDir, name))) continue;
+      await replaceDataFile(dataDir, name, text);
       files.push(name);
     }
     return { ...facts, keptAs, files };
@@ -200,7 +214,7 @@ function keepFiles(dataDir: string, path: string): void {
   try {
     db.exec(`CREATE TABLE ${KEPT_TABLE} (name TEXT PRIMARY KEY, content TEXT NOT NULL) STRICT`);
     for (const name of KEPT_FILES) {
-      const from = join(dataDir, name);
+      const from = smallFile(dataDir, name);
       if (!existsSync(from)) continue;
       db.prepare(`INSERT INTO ${KEPT_TABLE} VALUES (?, ?)`).run(name, readFileSync(from, 'utf8'));
     }
@@ -210,17 +224,15 @@ function keepFiles(dataDir: string, path: string): void {
 }
 
 /** Takes the small files out of a restored database. */
-function takeFiles(path: string): ReadonlyMap<string, string> {
+function takeFiles(path: string): ReadonlyMap<SmallFile, string> {
   const db = new DatabaseSync(path);
   try {
     const there = db.prepare('SELECT 1 FROM sqlite_schema WHERE name = ?').get(KEPT_TABLE);
     if (there === undefined) return new Map();
-    const known = new Set<string>(KEPT_FILES);
-    const files = db
-      .prepare(`SELECT name, content FROM ${KEPT_TABLE}`)
-      .all()
-      .map(({ name, content }) => [String(name), String(content)] as const)
-      .filter(([name]) => known.has(name));
+    const content = db.prepare(`SELECT content FROM ${KEPT_TABLE} WHERE name = ?`);
+    const files = KEPT_FILES.flatMap(name =>
+      content.all(name).map(row => [name, String(row.content)] as const),
+    );
     db.exec(`DROP TABLE ${KEPT_TABLE}`);
     return new Map(files);
   } finally {
@@ -233,7 +245,7 @@ function setAside(target: string, now: number): string | undefined {
   if (!existsSync(target)) return undefined;
   mergeLog(target);
   const stamp = new Date(now).toISOString().replaceAll(/[-:]|\..*/g, '');
-  const aside = `${target}.before-restore-${stamp}`;
+  const aside = asideCopy(target, stamp);
   linkOrCopy(target, aside);
   // A log that could not be merged belongs to the old database: beside the new one it would damage that.
   for (const end of ['-wal', '-shm']) {
@@ -286,12 +298,12 @@ function flush(path: string): void {
   }
 }
 
-function inTerms<T>(work: () => T): T {
+function inTerms<T>(paths: readonly string[], work: () => T): T {
   try {
     return work();
   } catch (error) {
     if (isPodiodError(error)) throw error;
-    const failure = failureOf(error);
+    const failure = openingFailure(error, ...paths);
     if (failure.code !== 'INTERNAL') throw errorOf(failure);
     throw error;
   }

@@ -1,9 +1,14 @@
+import { dirname } from 'node:path';
 import { type ErrorCode, isPodiodError, StoreError } from '../../core/errors.ts';
+import { showSize } from '../../core/units.ts';
+import { freeBeside } from './files.ts';
 
 /** An error on its way between threads: structured cloning would strip the class and the code. */
 export interface Failure {
   readonly code: ErrorCode;
   readonly message: string;
+  /** What to do, where that is not the same for all errors of the code. */
+  readonly hint?: string | undefined;
 }
 
 /** SQLite's primary result codes (https://sqlite.org/rescode.html). */
@@ -27,19 +32,54 @@ export const isDoubtful = (thrown: unknown): boolean =>
 /** What a thrown thing is in the store's terms. Whatever is no fault of disk or file is a fault in podiod. */
 export function failureOf(thrown: unknown): Failure {
   const message = thrown instanceof Error ? thrown.message : String(thrown);
-  if (isPodiodError(thrown)) return { code: thrown.code, message };
+  if (isPodiodError(thrown)) return { code: thrown.code, message, hint: thrown.hint };
   const primary = primaryCode(thrown);
   if (CORRUPT.has(primary)) return { code: 'STORE_CORRUPT', message: `the database is damaged: ${message}` };
   if (UNWRITABLE.has(primary))
     return { code: 'STORE_WRITE_FAILED', message: `the database can't be opened or written: ${message}` };
   if (BUSY.has(primary)) return { code: 'STORE_UNAVAILABLE', message: `the database is busy: ${message}` };
-  return { code: 'INTERNAL', message };
+  // What the system refused is no fault in podiod.
+  return { code: isOfSystem(thrown) ? 'STORE_WRITE_FAILED' : 'INTERNAL', message };
+}
+
+const isOfSystem = (thrown: unknown): boolean => thrown instanceof Error && 'syscall' in thrown;
+
+/** Less than this is none: SQLite needs some pages beside the database to open it. */
+const SCARCE = 256 * 1024;
+
+/**
+ * What a failed opening or copying is. On a full disk SQLite says many things, and mostly not that it is full.
+ * @param paths of what was to be written
+ */
+export function openingFailure(thrown: unknown, ...paths: readonly string[]): Failure {
+  const failure = failureOf(thrown);
+  if (isPodiodError(thrown) || failure.code !== 'STORE_WRITE_FAILED') return failure;
+  for (const path of paths) {
+    const room = roomBeside(path);
+    if (room === undefined || room >= SCARCE) continue;
+    const folder = dirname(path);
+    return {
+      ...failure,
+      message: `the disk is full that holds ${folder}, ${showSize(room)} are free: ${failure.message}`,
+      hint: `Make room there, and try again.`,
+    };
+  }
+  return failure;
+}
+
+function roomBeside(path: string): number | undefined {
+  try {
+    return freeBeside(path);
+  } catch {
+    return undefined;
+  }
 }
 
 const NEVER: ReadonlySet<ErrorCode> = new Set([
   'STORE_CORRUPT',
   'STORE_VERSION',
   'STORE_STALE_LEASE',
+  'STORE_ACCESS',
   'INTERNAL',
 ]);
 
@@ -49,6 +89,6 @@ const HINTS: Partial<Record<ErrorCode, string>> = {
   STORE_WRITE_FAILED: 'Look at the free space, the mode and the health of the disk that holds dataDir.',
 };
 
-export function errorOf({ code, message }: Failure): StoreError {
-  return new StoreError(code, message, { hint: HINTS[code], retry: NEVER.has(code) ? 'never' : 'backoff' });
+export function errorOf({ code, message, hint = HINTS[code] }: Failure): StoreError {
+  return new StoreError(code, message, { hint, retry: NEVER.has(code) ? 'never' : 'backoff' });
 }

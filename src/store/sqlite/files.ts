@@ -1,5 +1,5 @@
 import { closeSync, openSync, statfsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { giveToOwner } from '../files.ts';
 
 /** What is free for this user where the file lies, bytes. */
@@ -7,8 +7,6 @@ export const freeBeside = (path: string): number => {
   const { bavail, bsize } = statfsSync(dirname(path));
   return bavail * bsize;
 };
-
-export const databaseFile = (dataDir: string): string => join(dataDir, 'podiod.db');
 
 /**
  * An empty file for the owner only, before SQLite would make it with the process's umask (`-wal` and `-shm` take over the

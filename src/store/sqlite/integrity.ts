@@ -1,11 +1,16 @@
 import { existsSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { coerceError } from '../../core/errors.ts';
-import { databaseFile } from './files.ts';
+import { requireFiles } from '../access.ts';
+import { databaseFile, databaseFiles } from '../data-files.ts';
 
-/** What SQLite finds wrong with the database; undefined where there is none. Reads all of it, beside a daemon or not. */
+/**
+ * What SQLite finds wrong with the database; undefined where there is none. Reads all of it, beside a daemon or not. Throws
+ * STORE_ACCESS where this user can't.
+ */
 export function faultsOf(dataDir: string): readonly string[] | undefined {
   const path = databaseFile(dataDir);
+  requireFiles(...databaseFiles(path));
   if (!existsSync(path)) return undefined;
   try {
     const db = new DatabaseSync(path, { readOnly: true });

@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { StoreError } from '../../core/errors.ts';
+import { requireFiles, requireFolderOrRoom } from '../access.ts';
+import { lockFile, smallFile } from '../data-files.ts';
 import { makeDataDir } from '../files.ts';
-import { errorOf, failureOf } from './failure.ts';
+import { errorOf, openingFailure } from './failure.ts';
 import { makeDataFile } from './files.ts';
 
 /** Held by one process at a time; the system frees it when the process ends, however it ends. */
@@ -12,25 +13,25 @@ export interface DataLock {
 }
 
 /**
- * Takes dataDir for this process, making it where it is missing. Throws STORE_LOCKED when another one has it. Node has no
+ * Takes dataDir for this process, making it where it is missing. Throws STORE_LOCKED when another one has it, STORE_ACCESS where this user can't use it. Node has no
  * flock and pid files go stale, so the lock is an exclusive transaction on an otherwise empty database.
  */
 export function lockDataDir(dataDir: string): DataLock {
   let db: DatabaseSync | undefined;
   try {
+    requireFolderOrRoom(dataDir);
     makeDataDir(dataDir);
-    const path = join(dataDir, 'lock.db');
+    const path = lockFile(dataDir);
+    requireFiles(path);
     makeDataFile(path);
     db = new DatabaseSync(path, { timeout: 0 });
     // Nothing is ever written to it, so it needs no journal beside it.
     db.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
   } catch (error) {
     db?.close();
-    const failure = failureOf(error);
+    const failure = openingFailure(error, lockFile(dataDir));
     if (failure.code === 'STORE_UNAVAILABLE') throw locked(dataDir);
-    throw errorOf(
-      failure.code === 'INTERNAL' ? { code: 'STORE_WRITE_FAILED', message: failure.message } : failure,
-    );
+    throw errorOf(failure);
   }
   const held = db;
   return { release: () => held.isOpen && held.close() };
@@ -48,7 +49,7 @@ function locked(dataDir: string): StoreError {
 /** From the run.json that a running daemon keeps. For the message only: it may be missing or stale. */
 function runningPid(dataDir: string): number | undefined {
   try {
-    const run: unknown = JSON.parse(readFileSync(join(dataDir, 'run.json'), 'utf8'));
+    const run: unknown = JSON.parse(readFileSync(smallFile(dataDir, 'run.json'), 'utf8'));
     if (typeof run === 'object' && run !== null && 'pid' in run && typeof run.pid === 'number')
       return run.pid;
   } catch {

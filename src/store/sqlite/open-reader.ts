@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
 import { StoreError } from '../../core/errors.ts';
+import { requireFiles, requireFolder } from '../access.ts';
 import type { StoreReader } from '../contract.ts';
-import { errorOf, failureOf, isPassing } from './failure.ts';
-import { databaseFile } from './files.ts';
+import { databaseFile, databaseFiles } from '../data-files.ts';
+import { errorOf, isPassing, openingFailure } from './failure.ts';
 import { inSnapshot, makeReads } from './reads/index.ts';
 import { openForReading } from './schema.ts';
 import { toTimer } from './timers.ts';
@@ -35,10 +36,12 @@ function open(path: string) {
 
 /**
  * Reads the data of a daemon from another process, running or not. In the calling thread: a command has nothing else to
- * do meanwhile. Throws STORE_UNAVAILABLE where no daemon has run yet, STORE_CORRUPT, STORE_VERSION.
+ * do meanwhile. Throws STORE_UNAVAILABLE where no daemon has run yet, STORE_ACCESS, STORE_CORRUPT, STORE_VERSION.
  */
 export function openReader(dataDir: string): StoreReader {
   const path = databaseFile(dataDir);
+  requireFolder(dataDir);
+  requireFiles(...databaseFiles(path));
   if (!existsSync(path)) {
     throw new StoreError('STORE_UNAVAILABLE', `there is no journal in ${dataDir} yet`, {
       hint: 'Start podiod with this dataDir first.',
@@ -49,7 +52,7 @@ export function openReader(dataDir: string): StoreReader {
     try {
       return work();
     } catch (error) {
-      throw errorOf(failureOf(error));
+      throw errorOf(openingFailure(error, path));
     }
   };
   const { db, reads } = inTerms(() => patiently(() => open(path)));

@@ -5,10 +5,8 @@
 import { statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { StoreError } from '../../core/errors.ts';
+import { APPLICATION_ID } from '../data-files.ts';
 import { freeBeside } from './files.ts';
-
-/** "Podi", in the file's header: tells podiod's databases from others. */
-const APPLICATION_ID = 0x506f6469;
 
 export const MIGRATIONS: readonly string[] = [
   `
@@ -410,6 +408,11 @@ export function openForReading(path: string): DatabaseSync {
     db.exec('BEGIN');
     const version = knownVersion(db, path);
     db.exec('COMMIT');
+    if (version === 0) {
+      throw new StoreError('STORE_UNAVAILABLE', `${path} is empty: no podiod has started with it yet`, {
+        hint: 'Start podiod with this dataDir first.',
+      });
+    }
     if (version < MIGRATIONS.length) {
       throw new StoreError(
         'STORE_UNAVAILABLE',

@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { giveBackMemory } from '../../core/garbage.ts';
-import { failureOf } from './failure.ts';
+import { openingFailure } from './failure.ts';
 import { type Answer, CLOSE, type Hello, OPEN, REST, type Request, type ThreadData } from './protocol.ts';
 import type { Upgrade } from './upgrade.ts';
 
@@ -27,7 +27,7 @@ export function serve(open: (path: string) => Served): void {
       served = open(path);
       return { head: served.head, upgrade: served.upgrade };
     } catch (error) {
-      return { failure: failureOf(error) };
+      return { failure: openingFailure(error, path) };
     }
   };
 

@@ -4,11 +4,15 @@ import { Subject } from 'rxjs';
 import { type Clock, systemClock } from '../../core/clock.ts';
 import { StoreError } from '../../core/errors.ts';
 import { type Log, silentLog } from '../../core/log.ts';
+import { requireFiles } from '../access.ts';
 import type { Pulse, Store } from '../contract.ts';
-import { makeDataDir, requirePrivate } from '../files.ts';
+import { databaseFile, databaseFiles } from '../data-files.ts';
+import { makeDataDir } from '../files.ts';
 import { Leases } from '../leases.ts';
+import { sweepLeftovers } from '../leftovers.ts';
+import { closing, requirePrivateFiles } from '../private.ts';
 import { storeClock } from '../time.ts';
-import { databaseFile, makeDataFile } from './files.ts';
+import { makeDataFile } from './files.ts';
 import { makeGaps } from './gaps.ts';
 import { makeJournal } from './journal.ts';
 import { makeLanes } from './lanes.ts';
@@ -40,13 +44,19 @@ export interface StoreOptions {
 /** The setting that probe() writes. */
 const PROBE = 'probe';
 
-/** Throws STORE_LOCKED, STORE_CORRUPT, STORE_VERSION or STORE_WRITE_FAILED. */
+/** Throws STORE_LOCKED, STORE_ACCESS, STORE_EXPOSED, STORE_CORRUPT, STORE_VERSION or STORE_WRITE_FAILED. */
 export async function openStore(options: StoreOptions): Promise<Store> {
   const { dataDir, clock = systemClock, maxWaiting = 10_000, log = silentLog, onLost } = options;
   const path = databaseFile(dataDir);
   const ownLock = options.lock ? undefined : lockDataDir(dataDir);
   try {
     makeDataDir(dataDir);
+    const swept = sweepLeftovers(dataDir, clock.now());
+    if (swept.length > 0) log.info('what writes had left that were cut off is removed', { files: swept });
+    requireFiles(...databaseFiles(path));
+    // Before any of it is believed.
+    for (const copy of requirePrivateFiles(dataDir))
+      log.warn('everybody on this machine can read a copy of the data', { ...copy, hint: closing([copy]) });
     makeDataFile(path);
     const writer = new Thread<Writes>('writer', { path }, log, onLost);
     const reader = new Thread<Reads>('reader', { path }, log, onLost);
@@ -56,8 +66,6 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       if (upgrade)
         log.info('the database was brought to a newer form; the one before is kept', { ...upgrade });
       await reader.open();
-      // What is not podiod's has been refused by now.
-      for (const end of ['', '-wal', '-shm']) requirePrivate(path + end);
       return makeStore({ writer, reader, head, clock, maxWaiting, release: () => ownLock?.release() });
     } catch (error) {
       await reader.close();

@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { StoreError } from '../../core/errors.ts';
 import { showSize } from '../../core/units.ts';
+import { formCopy, unfinished } from '../data-files.ts';
 import { freeBeside, makeDataFile } from './files.ts';
 import { pragma } from './schema.ts';
 
@@ -18,8 +19,6 @@ export interface Upgrade {
 
 /** Left free beside the copy: the new form takes some room too, and events come in meanwhile. Bytes. */
 const MARGIN = 32 * 1024 * 1024;
-
-export const copyName = (path: string, form: number): string => `${path}.form-${form}`;
 
 /**
  * Copies the database as it is into a file beside it, that is there when it is whole and on disk. One of the same form that
@@ -41,8 +40,8 @@ export function keepCopy(
       { hint: 'Make room where dataDir is and start again, or stay with the previous version of podiod.' },
     );
   }
-  const copy = copyName(path, form);
-  const part = `${copy}.part`;
+  const copy = formCopy(path, form);
+  const part = unfinished(copy);
   try {
     // What a copy that was cut off has left.
     rmSync(part, { force: true });

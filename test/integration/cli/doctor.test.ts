@@ -1,11 +1,12 @@
 // What the doctor says of apps and files, in this process and without a daemon.
-import { chmodSync, existsSync, mkdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { madeItem } from '../../../src/core/own.ts';
 import { realClock } from '../../../src/emulator/clock.ts';
 import { openStore } from '../../../src/store/index.ts';
 import { itAsRoot } from '../../support/root.ts';
+import { until } from '../../support/wait.ts';
 import { fromEnv, makeSite, type Site } from './site.ts';
 
 interface Finding {
@@ -129,6 +130,44 @@ describe('podiod doctor, of secrets', function () {
     expect(await findings(site, 'old secret')).to.deep.equal([]);
   });
 
+  it('names every file of podiod’s that others can get at, and copies of the data, with what to say', async () => {
+    await using site = await makeSite();
+    site.podio.setFaults({ down: true });
+    mkdirSync(site.dataDir, { mode: 0o700 });
+    await (await openStore({ dataDir: site.dataDir })).close();
+    const at = (name: string): string => join(site.dataDir, name);
+    copyFileSync(at('podiod.db'), at('by-hand.db'));
+    for (const name of ['lock.db', 'by-hand.db']) chmodSync(at(name), 0o644);
+    expect(await findings(site, 'files')).to.deep.equal([
+      {
+        check: 'files',
+        verdict: 'fail',
+        message: `others on this machine can get at ${at('lock.db')} (0644): podiod does not start`,
+        hint: `chmod 600 ${at('lock.db')}`,
+      },
+      {
+        check: 'files',
+        verdict: 'warn',
+        message: `others on this machine can get at copies of the data: ${at('by-hand.db')} (0644)`,
+        hint: `chmod 600 ${at('by-hand.db')}`,
+      },
+    ]);
+  });
+
+  it('goes on where a secret can’t be used, and says so', async () => {
+    await using site = await makeSite({ server: { publicUrl: 'https://hooks.example.com/podio', port: 0 } });
+    site.podio.setFaults({ down: true });
+    mkdirSync(site.dataDir, { mode: 0o700 });
+    site.write('data/secret', 'short');
+    chmodSync(join(site.dataDir, 'secret'), 0o600);
+    const { code, stdout } = await site.podiod(['doctor', '--json', '--no-handshake']);
+    expect(code).to.equal(1);
+    const { findings: all } = JSON.parse(stdout) as { findings: Finding[] };
+    expect(all.find(({ check }) => check === 'hooks')?.message).to.match(
+      /secret must have 16 characters or more/,
+    );
+  });
+
   it('minds no damaged one where the config has another', async () => {
     await using site = await makeSite();
     chmodSync(site.write('data/secret', '\n'), 0o600);
@@ -196,6 +235,41 @@ if (process.platform !== 'win32') {
 
       chmodSync(file, 0o640);
       expect((await site.podiod(['check'])).stdout).to.not.include('CONFIG_OPEN_FILE');
+    });
+
+    it('is a warning of the file of variables too: the one beside it, and the one that is named', async () => {
+      await using site = await makeSite();
+      chmodSync(join(site.folder, '.podiorc.yml'), 0o600);
+      const beside = site.write('.env', 'PODIO_CLIENT_SECRET=client-secret-of-the-env\n');
+      const named = site.write('other.env', 'LEADS_TOKEN=x\n');
+      const harmless = site.write('harmless.env', 'PORT=1\n');
+      for (const path of [beside, named, harmless]) chmodSync(path, 0o444);
+      const told = async (...options: readonly string[]): Promise<readonly string[]> => {
+        const { code, stdout } = await site.podiod(['check', '--json', ...options]);
+        expect(code).to.equal(0);
+        expect(stdout).to.not.include('client-secret-of-the-env');
+        const { problems } = JSON.parse(stdout) as { problems: { code: string; hint: string }[] };
+        return problems
+          .filter(({ code }) => code === 'CONFIG_OPEN_FILE')
+          .map(({ hint }) => /^chmod o= (\S+), /.exec(hint)?.[1] ?? hint);
+      };
+      expect(await told()).to.deep.equal([beside]);
+      expect(await told('--env-file', '.env')).to.deep.equal([beside]);
+      expect(await told('--env-file', 'other.env')).to.deep.equal([named, beside]);
+      expect(await told('--env-file', 'harmless.env')).to.deep.equal([beside]);
+      const found = (await findings(site, 'config')).filter(({ verdict }) => verdict === 'warn');
+      expect(found.map(({ message }) => message)).to.include(
+        `everybody on this machine can read ${beside}, and there are secrets in it (PODIO_CLIENT_SECRET)`,
+      );
+
+      // The start says so, and starts.
+      const daemon = site.start(['run', '--env-file', '.env']);
+      await until(() => existsSync(join(site.dataDir, 'run.json')), 'a start');
+      daemon.stop();
+      expect(await daemon.ended).to.equal(0);
+      expect(daemon.stderr()).to.include(`everybody on this machine can read ${beside}`);
+      for (const path of [beside, named]) chmodSync(path, 0o640);
+      expect(await told('--env-file', 'other.env')).to.deep.equal([]);
     });
 
     it('is of no concern where they come from elsewhere; an included file is', async () => {

@@ -63,7 +63,7 @@ describe('tokens of commands', function () {
     expect(grants(site)).to.equal(4);
     expect(readTokens(site)).to.deep.equal(kept);
     const { stdout } = await site.podiod(['doctor', '--no-handshake']);
-    expect(stdout).to.include(`others on this machine can read ${fileOf(site)}`);
+    expect(stdout).to.include(`others on this machine can get at ${fileOf(site)} (0644)`);
   });
 
   it('are asked for anew once they have ended, never renewed with what a daemon has kept', async () => {

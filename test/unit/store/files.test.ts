@@ -142,7 +142,7 @@ describe('what root makes in the folder of somebody else', () => {
     await ensureSecretFile(dataDir, 'secret');
     // As podiod secret rotate and podiod apply do.
     await exchangeSecretFile(dataDir, 'another-secret-of-the-config');
-    await replaceDataFile(join(dataDir, 'command-tokens.json'), '{}');
+    await replaceDataFile(dataDir, 'command-tokens.json', '{}');
     makeDataDir(join(dataDir, 'new', 'data'));
     const made = new Set([...before, ...readdirSync(dataDir), 'new/data']);
     expect([...made]).to.include.members(['podiod.db', 'lock.db', 'secret', 'previous-secrets']);

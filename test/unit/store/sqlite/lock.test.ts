@@ -89,6 +89,10 @@ describe('the lock on dataDir', () => {
   it('says what is wrong when the folder can not be made', () => {
     using folder = temporaryFolder();
     writeFileSync(join(folder.path, 'file'), '');
-    expect(refusal(join(folder.path, 'file', 'data')).code).to.equal('STORE_WRITE_FAILED');
+    const error = refusal(join(folder.path, 'file', 'data'));
+    expect(error.code).to.equal('STORE_ACCESS');
+    expect(error.message).to.equal(
+      `${join(folder.path, 'file', 'data')} can't be there: ${join(folder.path, 'file')} is a file`,
+    );
   });
 });

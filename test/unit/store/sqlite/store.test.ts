@@ -87,6 +87,7 @@ describe('the database file', () => {
       using folder = temporaryFolder();
       const path = join(folder.path, 'podiod.db');
       make(path);
+      chmodSync(path, 0o600);
       const before = readFileSync(path);
       expect(await codeOf(openStore({ dataDir: folder.path }))).to.equal('STORE_CORRUPT');
       expect(await codeOf((async () => openReader(folder.path))())).to.equal('STORE_CORRUPT');
@@ -342,7 +343,7 @@ describe('reading from outside', () => {
     using folder = temporaryFolder();
     writeFileSync(join(folder.path, 'podiod.db'), '');
     expect(() => openReader(folder.path))
-      .to.throw('has form 0')
+      .to.throw('podiod.db is empty: no podiod has started with it yet')
       .with.property('code', 'STORE_UNAVAILABLE');
   });
 

@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect } from 'chai';
 import { type Log, silentLog } from '../../../../src/core/log.ts';
+import { formCopy } from '../../../../src/store/data-files.ts';
 import { openStore, restore } from '../../../../src/store/index.ts';
 import { openForWriting } from '../../../../src/store/sqlite/schema.ts';
-import { copyName, keepCopy } from '../../../../src/store/sqlite/upgrade.ts';
+import { keepCopy } from '../../../../src/store/sqlite/upgrade.ts';
 import { temporaryFolder } from '../../../support/folder.ts';
 
 const FORM_1 = readFileSync(join(import.meta.dirname, 'form-1.sql'), 'utf8');
@@ -22,7 +23,7 @@ function form1() {
   return {
     dataDir: folder.path,
     path,
-    copy: copyName(path, 1),
+    copy: formCopy(path, 1),
     [Symbol.dispose]: () => folder[Symbol.dispose](),
   };
 }
@@ -127,8 +128,8 @@ describe('before the database gets a newer form', () => {
   it('what a start that was cut off has left is replaced', async () => {
     using old = form1();
     const before = contentOf(old.path);
-    writeFileSync(`${old.copy}.part`, 'half');
-    writeFileSync(old.copy, 'of a start that went no further');
+    writeFileSync(`${old.copy}.part`, 'half', { mode: 0o600 });
+    writeFileSync(old.copy, 'of a start that went no further', { mode: 0o600 });
     await (await openStore({ dataDir: old.dataDir })).close();
     expect(contentOf(old.copy)).to.deep.equal(before);
     expect(readdirSync(old.dataDir)).not.to.include('podiod.db.form-1.part');
