@@ -41,7 +41,8 @@ export async function receive(
   file: string,
   options: ReceiveSettings,
 ): Promise<readonly Received[]> {
-  const { config } = await loadConfigOrFail(cli, options);
+  // Nobody is called, so secrets that this shell lacks are made up.
+  const { config } = await loadConfigOrFail(cli, { ...options, placeholders: true });
   const ref = refOf(config, options);
   const [saved, source] =
     file === '-' ? [await text(cli.io.stdin), 'stdin'] : [await readText(cli, file), file];

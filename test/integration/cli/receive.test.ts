@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { expect } from 'chai';
 import type { Received } from '../../../src/cli/receive/receive.ts';
-import { makeSite, type Site } from './site.ts';
+import { fromEnv, makeSite, type Site } from './site.ts';
 
 const CREATE = 'type=item.create&item_id=7&item_revision_id=0&hook_id=1';
 const UPDATE = 'type=item.update&item_id=7&item_revision_id=3&hook_id=1';
@@ -38,6 +38,22 @@ describe('podiod receive', () => {
     ]);
     expect(readdirSync(site.folder).sort()).to.deep.equal(['.podiorc.yml', 'saved.txt']);
     expect(site.podio.requests).to.have.length(0);
+  });
+
+  it('needs no secrets that the shell lacks: it calls nobody', async () => {
+    await using site = await makeSite({
+      podio: { clientId: fromEnv('CLIENT_ID'), clientSecret: fromEnv('credential:secret') },
+      apps: { leads: { id: 101, token: fromEnv('TOKEN') } },
+      rules: {
+        won: {
+          on: { app: 'leads', events: 'item.*' },
+          steps: [{ 'slack-notifier': { webhookUrl: fromEnv('SLACK_URL'), text: 'Won' } }],
+        },
+      },
+    });
+    const { code, stdout, stderr } = await site.podiod(['receive', '-'], { input: UPDATE });
+    expect(code, stderr).to.equal(0);
+    expect(stdout).to.include('  won: settled');
   });
 
   it('says what the mode of a rule would do first', async () => {
