@@ -85,9 +85,10 @@ describe('makeMask', () => {
         fc.string(),
         fc.constantFrom(...Object.values(quote)),
         (secret, before, after, write) => {
-          fc.pre(!'***'.includes(secret));
-          const shown = makeMask([secret])(`${before}${write(secret)}${after}`);
-          expect(shown).to.not.include(secret);
+          const written = write(secret);
+          const shown = makeMask([secret])(`${before}${written}${after}`);
+          // In its other forms it is as good to whoever reads it.
+          expect(shown).to.not.include(secret).and.to.not.include(written);
         },
       ),
     );
