@@ -4,7 +4,16 @@ import { PermanentError, PodioError, RetryAfter } from '../../../src/core/errors
 import { silentLog } from '../../../src/core/log.ts';
 import { type Admission, Breaker, type Holder } from '../../../src/dispatch/breaker.ts';
 import { makeVirtualClock } from '../../support/virtual-clock.ts';
-import { itemUpdate, listeningLog, makeRule, makeStep, POLICY, type Work, World } from './support.ts';
+import {
+  exchange,
+  itemUpdate,
+  listeningLog,
+  makeRule,
+  makeStep,
+  POLICY,
+  type Work,
+  World,
+} from './support.ts';
 
 const HOUR = 60 * 60 * 1000;
 
@@ -180,6 +189,33 @@ describe('Lanes and an outage of a plugin', () => {
     return { tries, work, world };
   }
   const items = (count: number, from = 1) => Array.from({ length: count }, (_, n) => itemUpdate(from + n));
+
+  it('goes on probing where the rule whose probe is in hand is exchanged: others wait for the plugin too', async () => {
+    for (const exchanged of ['r', 's']) {
+      const hanging = Promise.withResolvers<undefined>();
+      let isAway = true;
+      const work: Work = async () => {
+        if (isAway) throw new Error('Slack is away');
+        return hanging.promise;
+      };
+      const steps = [makeStep('tell', { plugin: 'slack' })];
+      const rules = ['r', 's'].map(name => makeRule(name, { steps }));
+      const world = await new World({ rules, work: { tell: work } }).start();
+      await world.append(...items(8));
+      expect(world.dispatcher.breakers()[0]).to.include({ state: 'open' });
+      isAway = false;
+      // One of the two has it.
+      for (let n = 0; n < 100 && 'nextTryAt' in (world.dispatcher.breakers()[0] ?? {}); n++)
+        await world.clock.advance(1000);
+      expect(world.dispatcher.breakers()[0]).to.include({ state: 'open' }).and.not.have.property('nextTryAt');
+      const next = rules.map(rule => (rule.name === exchanged ? { ...rule, fingerprint: 'f2' } : rule));
+      await exchange(world, next, ...['r', 's'].filter(name => name !== exchanged));
+      hanging.resolve(undefined);
+      await world.clock.advance(10 * 60_000);
+      const settled = (await world.runs()).filter(([, , outcome]) => outcome === 'settled');
+      expect(settled, exchanged).to.have.length(16);
+    }
+  });
 
   it('probes with one event, holds a thousand, and all go on when it is over', async () => {
     const slack = outage();
