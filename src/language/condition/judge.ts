@@ -69,12 +69,15 @@ class Judge {
     const checks: Check[] = [];
     let doAll = true;
     // Of several values it takes one that is above the one bound and below the other.
-    let between: readonly unknown[] = values.flatMap(eachIn);
+    const each: readonly unknown[] = values.flatMap(eachIn);
+    let between = each;
     for (const test of tests) {
       const { operator, operand } = test;
       if (isBound(operator)) between = await this.#within(operator, operand, between);
       const holds = isBound(operator) ? between.length > 0 : await this.#holds(operator, test, values);
       if (!holds) doAll = false;
+      // That none is left is this bound's doing: of the next one it is told whether that holds.
+      if (isBound(operator) && !holds) between = each;
       const shown = [operator, operand.shown, operator === 'currency' ? undefined : currency];
       const text = [...(denied ? ['not'] : []), ...shown.filter(part => part !== undefined)].join(' ');
       checks.push({ path: path.join('.'), test: clip(text), seen, holds: holds !== denied });

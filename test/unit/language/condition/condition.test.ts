@@ -216,6 +216,30 @@ describe('condition', () => {
     ]);
   });
 
+  it('tells of each bound whether it holds, and not that none was left for it by the one before', async () => {
+    const verdicts = async (written: object) =>
+      (await judged(written, { data: () => ({ size: 5, sizes: [3, 12] }) })).checks.map(
+        ({ test, holds }) => `${test}: ${holds}`,
+      );
+    expect(await verdicts({ 'data.size': { gt: 10, lt: 20 } })).to.deep.equal([
+      'gt 10: false',
+      'lt 20: true',
+    ]);
+    expect(await verdicts({ not: { 'data.size': { gt: 10, lt: 20 } } })).to.deep.equal([
+      'not gt 10: true',
+      'not lt 20: false',
+    ]);
+    expect(await verdicts({ 'data.sizes': { gt: 5, lt: 10, gte: 4 } })).to.deep.equal([
+      'gt 5: true',
+      'lt 10: false',
+      'gte 4: true',
+    ]);
+    expect(await verdicts({ 'data.nothing': { gt: 1, lt: 2 } })).to.deep.equal([
+      'gt 1: false',
+      'lt 2: false',
+    ]);
+  });
+
   it('compares fields with fields by what they mean, also of other apps', async () => {
     expect(await holds({ 'fields.status': '{{ changes.status.to }}' })).to.equal(true);
     expect(await holds({ 'fields.status': '{{ changes.status.from }}' })).to.equal(false);
