@@ -119,6 +119,8 @@ const LATE_MS = 60_000;
 const waitAfter = (error: Error, failures: number, limits: Backoff = RETRY): number =>
   Math.max(statedWaitMs(error) ?? 0, isRateLimited(error) ? SOONEST_MS : backoffMs(failures, limits));
 
+const isDue = ({ inMs }: Timer): boolean => inMs !== undefined && inMs <= 0;
+
 export function makeRuleTimers(deps: RuleTimersDeps): RuleTimers {
   const { store, podio, identities, clock } = deps;
   const { timers, journal, settings } = store;
@@ -361,6 +363,8 @@ export function makeRuleTimers(deps: RuleTimersDeps): RuleTimers {
       const isSame =
         before !== undefined &&
         (before.inMs === undefined) === (inMs === undefined) &&
+        // What was brought back would be looked at again at once, and again.
+        !(isDue(before) && inMs !== undefined && inMs > 0) &&
         JSON.stringify(before.value) === JSON.stringify(note);
       if (!isSame) await timers.set([{ rule, key, inMs, value: note }]);
       notLate([{ rule, key }]);

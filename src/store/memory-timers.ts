@@ -1,4 +1,5 @@
 import type { Timer, TimerCount, TimerSetting, Timers } from './contract.ts';
+import { SETTING_MS } from './time.ts';
 
 /** `due` is in UTC milliseconds of the store's clock; `value` is JSON. */
 export interface StoredTimer extends Pick<Timer, 'rule' | 'key' | 'stamp'> {
@@ -57,7 +58,8 @@ export function memoryTimers(
         for (const [id, timer] of stored) {
           const { due = 0, value } = timer;
           if (timer.rule !== rule || !timer.key.startsWith(keys) || due <= now() + withinMs) continue;
-          if (JSON.parse(value)?.due !== due) stored.set(id, { ...timer, due: now() });
+          if (Math.abs(due - (JSON.parse(value)?.due ?? 0)) > SETTING_MS)
+            stored.set(id, { ...timer, due: now() });
         }
       }),
     counts: () =>

@@ -13,6 +13,9 @@ export function storeClock(clock: Clock): () => number {
   };
 }
 
+/** What is to be due at a moment is set by how long that is yet, and time passes until it is written. */
+export const SETTING_MS = 1000;
+
 /** The moment at which the time of a try stands while the earliest of these pauses (since when, where there is one) lasts. */
 export const standsAt = (now: number, ...since: readonly (number | undefined)[]): number =>
   Math.min(now, ...since.map(at => at ?? now));

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { PodioError } from '../../../src/core/errors.ts';
 import type { DateTrigger, LastedTrigger } from '../../../src/core/rule.ts';
+import type { TimerSetting } from '../../../src/store/contract.ts';
 import { DAY, HOUR, MINUTE, makeTimedWorld, ruleOf, START } from './timed-world.ts';
 
 const LASTED: LastedTrigger = {
@@ -94,6 +95,29 @@ describe('a state that lasts', () => {
       await world.down();
     });
   }
+
+  it('is looked at once after a start where the clock was set back by a moment before', async () => {
+    const world = makeTimedWorld(ruleOf(LASTED));
+    await world.up();
+    await world.clock.advance(HOUR);
+    world.setClock(-30_000);
+    await world.edit(1, { status: 'Waiting' });
+    await world.clock.advance(10_000);
+    await world.down();
+    world.reopen();
+    world.calls.length = 0;
+    // Else it would be read without end.
+    world.before = async () => {
+      if (world.calls.length > 10) await world.down();
+    };
+    await world.up();
+    await world.clock.advance(MINUTE);
+    expect(world.calls.filter(call => call === 'items.get')).to.have.length(1);
+    world.before = async () => {};
+    await world.clock.advance(3 * DAY);
+    expect((await world.told()).map(({ id }) => id)).to.deep.equal(['item.lasted:sla:1:0']);
+    await world.down();
+  });
 
   it('looks in time at what could not be read while the clock was a year ahead', async () => {
     const world = makeTimedWorld(ruleOf(LASTED));
@@ -382,6 +406,29 @@ describe('a date that comes', () => {
       'item.date:sla:1:2026-06-08T09:00:00Z',
       'item.date:sla:1:2026-06-18T09:00:00Z',
     ]);
+    await world.down();
+  });
+
+  it('is not looked at anew at each start where a millisecond had passed while it was set', async () => {
+    const world = makeTimedWorld(ruleOf(DATED));
+    const { timers } = world.store;
+    const { set } = timers;
+    Object.assign(timers, {
+      set: (rows: readonly TimerSetting[]) =>
+        set(rows.map(row => ({ ...row, ...(row.inMs !== undefined && { inMs: row.inMs + 1 }) }))),
+    });
+    await world.up();
+    await world.edit(1, { due: '2026-06-10' });
+    await world.clock.advance(3 * HOUR);
+    await world.down();
+    world.reopen();
+    world.calls.length = 0;
+    world.before = async () => {
+      if (world.calls.length > 10) await world.down();
+    };
+    await world.up();
+    await world.clock.advance(MINUTE);
+    expect(world.calls.filter(call => call === 'items.get')).to.deep.equal([]);
     await world.down();
   });
 

@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
+import { SETTING_MS } from '../../time.ts';
 import type { TimerRow } from '../reads/timers.ts';
 
 export interface TimerWrites {
@@ -15,7 +16,7 @@ export function makeTimerWrites(db: DatabaseSync): TimerWrites {
   const remove = db.prepare('DELETE FROM timer WHERE rule = ? AND key = ? AND stamp = ?');
   const bringBack = db.prepare(
     `UPDATE timer SET due = ?4 WHERE rule = ?1 AND due > ?4 + ?3 AND substr(key, 1, length(?2)) = ?2
-       AND due IS NOT json_extract(value, '$.due')`,
+       AND abs(due - coalesce(json_extract(value, '$.due'), 0)) > ${SETTING_MS}`,
   );
   const drop = db.prepare('DELETE FROM timer WHERE rule = ?');
   const highest = db.prepare('SELECT coalesce(max(stamp), 0) AS stamp FROM timer');
