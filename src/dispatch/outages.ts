@@ -81,9 +81,10 @@ export class Outages {
     const outage = this.#open.get(step);
     if (outage === undefined) return;
     const isFree = outage.waiting.delete(run);
-    // One that has met it: others may have got through just before.
-    if (isFree && outage.hasMetAway) this.#away.row = undefined;
-    if (outage.waiting.size > 0) return;
+    const isOver = outage.waiting.size === 0;
+    // One that has met it, if there is one left: others may have got through just before.
+    if (outage.hasMetAway && (isFree || isOver)) this.#away.row = undefined;
+    if (!isOver) return;
     this.#open.delete(step);
     const { since, failures, parked, toldIn } = outage;
     const isNews = toldIn !== undefined && !toldIn.row?.isTakenOver;

@@ -104,6 +104,18 @@ describe('Outages', () => {
     expect(said()).to.deep.equal(['step failed', 'step failed']);
   });
 
+  it('tells of Podio being away again, where all that had met it before were given up', () => {
+    const { one, other, said } = makeTwo();
+    const error = new PodioError('PODIO_UNAVAILABLE', 'Podio answered 503');
+    one.failed('step', a, { error });
+    one.gaveUp('step', a, { error: new Error('no') });
+    one.succeeded('step', {});
+    expect(said()).to.deep.equal(['step failed', 'step gave up', 'step works again']);
+    other.failed('step', b, { error });
+    other.succeeded('step', b);
+    expect(said()).to.deep.equal(['step failed', 'step works again']);
+  });
+
   it('keeps steps apart', () => {
     const { outages, said } = make();
     outages.failed('one', a, {});
