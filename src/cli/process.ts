@@ -25,6 +25,10 @@ export function processIo(): ProcessIo {
       `podiod: ended with exit code ${code}, not by podiod itself: does a plugin call process.exit()?\n`,
     );
   };
+  // Node ends it then, and says why: nothing needs to be guessed.
+  process.on('uncaughtExceptionMonitor', () => {
+    if (process.listenerCount('uncaughtException') === 0) isOurs = true;
+  });
   process.on('exit', code => {
     if (isOurs) return;
     // With 0 no service manager would start it again, with 78 neither.

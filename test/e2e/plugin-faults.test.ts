@@ -163,6 +163,18 @@ describe('a plugin that ends the process', function () {
     }
   });
 
+  it('while it is loaded, by an error that nobody catches, ends a command with that error, and with no guess', async () => {
+    const site = await siteOf(
+      leaving(
+        '',
+        "setTimeout(() => { throw new Error('nobody catches this'); }); await new Promise(() => {});",
+      ),
+    );
+    const { code, stderr } = await site.podiod(['check']);
+    expect(code).to.equal(1);
+    expect(stderr).to.include('nobody catches this').and.not.include('process.exit');
+  });
+
   it('while it is loaded, by an error beside that, is no such plugin: it is told, and podiod starts', async () => {
     const site = await siteOf(leaving('', "Promise.reject(new Error('as it is loaded'));"));
     const daemon = await site.boot();
