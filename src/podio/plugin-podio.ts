@@ -153,12 +153,14 @@ function makeCalls(
   /**
    * A repeat of a write changes nothing, and is answered with the newest revision there is: a person may have made that, and nobody
    * have told of it yet. Where Podio can't say, it counts as somebody else's: a rule that runs once too often is better than one
-   * that does not.
+   * that does not. It is waited for as long as the step may take: who has written can't be told to come again.
    */
   const isOwn = async (as: Identity, itemId: number | undefined, revision: number, body: unknown) => {
     if (itemId === undefined || holdsNumber(body, 'revision') || !watch.mayRepeat(itemId, current()))
       return true;
-    const made = await client.items.revision(as, itemId, revision, scope()).catch(() => undefined);
+    const signal = current()?.signal;
+    const look = client.items.revision(as, itemId, revision, { ...(signal && { signal }) });
+    const made = await look.catch(() => undefined);
     return made !== undefined && mayBeBy(as, made);
   };
 

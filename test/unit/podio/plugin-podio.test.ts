@@ -3,6 +3,8 @@ import { PodioError } from '../../../src/core/errors.ts';
 import type { PodioEvent } from '../../../src/core/event.ts';
 import { type Call, type Identity, identityKey, type PodioClient } from '../../../src/podio/contract.ts';
 import { makePluginPodio, type PluginCallScope } from '../../../src/podio/plugin-podio.ts';
+import { until } from '../../support/wait.ts';
+import { makeClient, startStub } from './support.ts';
 
 const identity = (name: string): Identity => ({ kind: 'login', name, username: name, password: 'hush' });
 
@@ -24,9 +26,20 @@ interface SetUp {
   readonly newest?: number;
   /** What Podio tells of each revision. */
   readonly made?: object;
+  /** In place of one that notes what is sent. */
+  readonly client?: PodioClient;
   /** Who reaches the app `deals`. */
   readonly caller?: Identity;
 }
+
+const GRANT = { access_token: 'a', refresh_token: 'r', expires_in: 28_800, token_type: 'bearer' };
+const APP = { app_id: 102, fields: [], config: { name: 'Deals' }, status: 'active' };
+const MADE = {
+  revision: 4,
+  type: 'update',
+  created_on: '2026-01-01 00:00:00',
+  created_via: { id: 77, name: 'podiod' },
+};
 
 function setUp(options: SetUp = {}) {
   const own: string[] = [];
@@ -66,7 +79,7 @@ function setUp(options: SetUp = {}) {
     files: { get: read('GET', '/file/'), download: read('GET', '/raw/') },
   } as unknown as PodioClient;
   const podio = makePluginPodio({
-    client,
+    client: options.client ?? client,
     identities: {
       forApp: app =>
         ({ leads: identity('leads'), 101: identity('leads'), 102: options.caller ?? identity('deals') })[app],
@@ -175,6 +188,34 @@ describe('podio for plugins', () => {
           expect(scene.sent.filter(call => call === revision)).to.have.length(1);
         }
       });
+
+    it('is looked at for its repeat also where many others wait for their turn at Podio', async () => {
+      let answers = 0;
+      const held: (() => void)[] = [];
+      let holds = true;
+      await using stub = await startStub(async ({ method, path }) => {
+        if (path.startsWith('/oauth')) return { body: GRANT };
+        if (method === 'PUT' && answers++ === 0) return 'hangUp';
+        if (holds) await new Promise<void>(resolve => held.push(resolve));
+        return { body: method === 'PUT' ? { revision: 4 } : path.startsWith('/app') ? APP : MADE };
+      });
+      const { client, clock } = makeClient(stub.url);
+      const { signal } = new AbortController();
+      const scene = setUp({ client, newest: 3, scope: { event: event({ itemId: 9 }), signal } });
+      const update = () => scene.podio.items.update(9, { fields: {} });
+      expect(await codeOf(update())).to.equal('PODIO_UNAVAILABLE');
+      const again = update();
+      await until(() => held.length === 1, 'the repeat');
+      const others = Array.from({ length: 6 }, () => client.apps.get(identity('deals'), 102));
+      await until(() => held.length === 6, 'all places at Podio to be taken');
+      held.shift()?.();
+      await until(() => held.length === 6, 'the next in line');
+      await clock.advance(5000);
+      holds = false;
+      for (const answer of held) answer();
+      await Promise.all([again, ...others]);
+      expect(scene.own).to.deep.equal(['9:4']);
+    });
 
     it('is a person’s by an app token only where an app has made it', async () => {
       for (const [type, own] of [
