@@ -1,6 +1,6 @@
 import type { Diagnostic, Place } from '../core/diagnostic.ts';
 import type { DiagnosticCode } from './codes.ts';
-import { type ConfigNode, child, keyPlaceAt, type Path, placeAt, section } from './node.ts';
+import { type ConfigNode, child, keyPlaceAt, nodeAt, type Path, placeAt, section } from './node.ts';
 
 /** What every part of resolving works with. */
 export interface Context {
@@ -8,7 +8,7 @@ export interface Context {
   readonly report: (problem: Diagnostic) => void;
 }
 
-/** Reports a problem with the value at `path`. */
+/** Reports a problem with the value at `path`; of one that is missing where podiod looks now nothing can be wrong. */
 export function complain(
   context: Context,
   code: DiagnosticCode,
@@ -25,6 +25,7 @@ export function complain(
     place?: Place | undefined;
   } = {},
 ): void {
+  if (path.length > 0 && !more.atKey && nodeAt(context.root, path)?.kind === 'unknown') return;
   context.report({
     severity: more.severity ?? 'error',
     code,

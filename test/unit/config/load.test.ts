@@ -332,6 +332,44 @@ describe('config: load', () => {
       expect(config).to.equal(undefined);
     });
 
+    it('says nothing of what conditions compare with, when that is missing', async () => {
+      await put(
+        'podiorc.catalog.json',
+        JSON.stringify({
+          version: 1,
+          apps: {
+            leads: {
+              id: 101,
+              name: 'Leads',
+              itemName: 'Lead',
+              fields: [
+                { id: 1, externalId: 'deal-value', label: 'Value', status: 'active', type: 'money' },
+                {
+                  ...{ id: 2, externalId: 'status', label: 'Status', status: 'active', type: 'category' },
+                  options: [{ id: 1, text: 'Won', status: 'active' }],
+                },
+              ],
+            },
+          },
+        }),
+      );
+      for (const [at, compared] of Object.entries({
+        'fields.value': `{ gt: "\${X}", currency: "\${X}" }`,
+        'fields.status': `["\${X}", Won]`,
+        'item.title': `{ gt: "\${X}", lt: 5, in: "\${X}", matches: "\${X}" }`,
+        'event.type': `"\${X}"`,
+        not: `"\${X}"`,
+      })) {
+        const { diagnostics } = await check(
+          withRule({}).replace('steps:', `where: { ${at}: ${compared}, fields.totl: 1 }\n    steps:`),
+        );
+        expect(
+          diagnostics.map(({ code }) => code),
+          at,
+        ).to.deep.equal(['CONFIG_UNKNOWN_FIELD']);
+      }
+    });
+
     it('still finds everything else', async () => {
       const text = withRule({ steps: `[{ invoice: { pass: "\${P}", uri: x } }]` })
         .replace('token: t1', `token: "\${T}"`)
