@@ -8,9 +8,16 @@ const { R_OK, W_OK, X_OK } = constants;
 /** Whose the file is, for what to do about it: podiod's own, or one that somebody has named. */
 type Whose = 'own' | 'named';
 
-/** Throws STORE_ACCESS where dataDir is no folder, or not one that this user may work in. One that is not there is none. */
+/** That the file system can only be read is no fault. */
+const READ_ONLY = 'may be read-only';
+type Tolerance = typeof READ_ONLY | undefined;
+
+/**
+ * Throws STORE_ACCESS where dataDir is no folder, or not one that this user may work in. One that is not there is none, and one
+ * on a file system that can only be read will do: beside a daemon its data can be read there.
+ */
 export function requireFolder(dataDir: string): void {
-  const fault = folderFault(dataDir, 'own');
+  const fault = folderFault(dataDir, 'own', READ_ONLY);
   if (fault) throw fault;
 }
 
@@ -20,10 +27,13 @@ export function requireFolderOrRoom(dataDir: string): void {
   if (fault) throw fault;
 }
 
-/** Throws STORE_ACCESS where one of podiod's own files is there, and none or not one that this user may read and write. */
+/**
+ * Throws STORE_ACCESS where one of podiod's own files is there, and none or not one that this user may read and write. Of the
+ * file system it says as little as `requireFolder`.
+ */
 export function requireFiles(...paths: readonly string[]): void {
   for (const path of paths) {
-    const fault = fileFault(path, R_OK | W_OK, 'own');
+    const fault = fileFault(path, R_OK | W_OK, 'own', READ_ONLY);
     if (fault) throw fault;
   }
 }
@@ -49,21 +59,26 @@ export function writeFault(path: string, thrown: unknown): StoreError {
   });
 }
 
-function folderFault(path: string, whose: Whose): StoreError | undefined {
+function folderFault(path: string, whose: Whose, tolerance?: Tolerance): StoreError | undefined {
   const found = look(path);
   if (found === 'missing') return undefined;
   if ('fault' in found) return found.fault;
   const { stats } = found;
-  if (stats.isDirectory()) return rightsFault(path, stats, R_OK | W_OK | X_OK, whose);
+  if (stats.isDirectory()) return rightsFault(path, stats, R_OK | W_OK | X_OK, whose, tolerance);
   return refused(`${path} is ${kindOf(stats)}, and a folder is needed there`, AWAY);
 }
 
-function fileFault(path: string, wanted: number, whose: Whose): StoreError | undefined {
+function fileFault(
+  path: string,
+  wanted: number,
+  whose: Whose,
+  tolerance?: Tolerance,
+): StoreError | undefined {
   const found = look(path);
   if (found === 'missing') return undefined;
   if ('fault' in found) return found.fault;
   const { stats } = found;
-  if (stats.isFile()) return rightsFault(path, stats, wanted, whose);
+  if (stats.isFile()) return rightsFault(path, stats, wanted, whose, tolerance);
   const hint = whose === 'own' ? 'Move it away.' : 'Name a file.';
   return refused(`${path} is ${kindOf(stats)}, and a file is needed there`, hint);
 }
@@ -85,10 +100,16 @@ function roomFault(dataDir: string, parent = dirname(dataDir)): StoreError | und
   );
 }
 
-function rightsFault(path: string, stats: Stats, wanted: number, whose: Whose): StoreError | undefined {
+function rightsFault(
+  path: string,
+  stats: Stats,
+  wanted: number,
+  whose: Whose,
+  tolerance?: Tolerance,
+): StoreError | undefined {
   const code = deniedBy(path, wanted);
   if (code === undefined) return undefined;
-  if (code === 'EROFS') return readOnly(path);
+  if (code === 'EROFS') return tolerance ? rightsFault(path, stats, wanted & ~W_OK, whose) : readOnly(path);
   const verb = deniedBy(path, wanted & ~W_OK) === undefined ? 'write to' : 'read';
   return refused(`${me()} may not ${verb} ${path}, which ${belongs(stats)}`, rightsHint(path, stats, whose));
 }

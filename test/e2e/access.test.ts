@@ -15,7 +15,14 @@ import { openStore } from '../../src/store/index.ts';
 import { podiod } from '../support/command.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { itAsRoot } from '../support/root.ts';
-import { itAsOrdinary, ordinary, ordinaryIds, ordinaryName } from '../support/users.ts';
+import {
+  itAsOrdinary,
+  itWithMounts,
+  ordinary,
+  ordinaryIds,
+  ordinaryName,
+  whereReadOnly,
+} from '../support/users.ts';
 
 const CONFIG = {
   server: { publicUrl: 'https://hooks.example.com/podio', port: 0 },
@@ -66,6 +73,8 @@ function makePlace() {
   };
 }
 type Place = ReturnType<typeof makePlace>;
+
+const PODIOD = join(import.meta.dirname, '../../bin/podiod.js');
 
 const READ = ['doctor --no-handshake', 'events', 'why --item 5', 'backup out.db'];
 const WRITE = ['run', 'apply --yes', 'restore --yes backup.db', 'secret rotate'];
@@ -198,6 +207,21 @@ describe('dataDir that podiod can’t work with', function () {
       place.write('backup.db', '');
       await allSay(place, commands, `${join(place.dataDir, name)} is a folder, and a file is needed there`);
     }
+  });
+
+  itWithMounts('is read beside a daemon also where it can only be read', async () => {
+    using place = makePlace();
+    place.makeFolder('data');
+    const store = await openStore({ dataDir: place.dataDir });
+    const seenAt = place.makeFolder('seen');
+    const config = place.write('seen.yml', JSON.stringify({ ...CONFIG, dataDir: './seen' }));
+    for (const command of ['events', 'backup out.db']) {
+      const argv = [process.execPath, PODIOD, ...command.split(' '), '--config', config];
+      const { status, stderr } = whereReadOnly(place.dataDir, seenAt, argv, place.path);
+      expect(status, stderr).to.equal(0);
+    }
+    expect(existsSync(place.at('out.db'))).to.equal(true);
+    await store.close();
   });
 });
 

@@ -28,3 +28,22 @@ const isOpenToOrdinary = (): boolean =>
 
 /** A test that runs podiod by `ordinary`. Where another user can't read this checkout, the report has it as pending. */
 export const itAsOrdinary: Mocha.TestFunction | Mocha.PendingTestFunction = isOpenToOrdinary() ? it : it.skip;
+
+/** How to run a command with mounts of its own. */
+const UNSHARE = ['unshare', ['--mount', ...(isRoot ? [] : ['--map-root-user'])]] as const;
+
+/** Runs a command that finds `folder` under `seenAt` as well, where it can only be read. */
+export const whereReadOnly = (folder: string, seenAt: string, command: readonly string[], cwd: string) =>
+  spawnSync(
+    UNSHARE[0],
+    [
+      ...UNSHARE[1],
+      ...['sh', '-c', 'mount --bind "$0" "$1" && mount -o remount,ro,bind "$1" && shift && exec "$@"'],
+      ...[folder, seenAt, ...command],
+    ],
+    { cwd, encoding: 'utf8' },
+  );
+
+/** Where such mounts are not allowed, as in most containers, the report has it as pending. */
+export const itWithMounts: Mocha.TestFunction | Mocha.PendingTestFunction =
+  whereReadOnly('/tmp', '/tmp', ['true'], '/').status === 0 ? it : it.skip;
