@@ -69,9 +69,13 @@ describe('run modes', function () {
     const daemon = await site.boot();
     await site.podio.updateItem(itemId, { fields: { title: 'Birch' } });
     await site.podio.updateItem(itemId, { fields: { status: 'Won' } });
-    await until(async () => (await site.peek()).length === 3, 'the edits in the journal');
+    // Not yet gathered, they would wait as the next config says: over by the time that it is read.
+    await until(async () => {
+      const { stdout } = await site.podiod(['why', '--event', `item.update:${itemId}:2`]);
+      return stdout.includes('2 events since');
+    }, 'the edits to wait together');
     await daemon.end('SIGKILL');
-    site.configure(settling('2s'));
+    site.configure(settling('4s'));
     const again = await site.boot();
     await site.podio.updateItem(itemId, { fields: { title: 'Cedar' } });
     await site.podio.updateItem(itemId, { fields: { status: 'Open' } });

@@ -127,11 +127,15 @@ async function checkRecords(site: Site, load: Load, { names }: File): Promise<re
       ['edited settled', `${names.at(-1)} settled`, 'untouched settled'].sort(),
     );
   }
-  // The one that came and went: from where it first came, everything.
-  const first = journal.find(({ runs }) => runs.some(({ rule }) => rule === 'extra'))?.seq ?? Infinity;
+  // The one that came and went: from where it first came, everything but changes from before that were found later.
+  const first = journal.find(({ runs }) => runs.some(({ rule }) => rule === 'extra'));
+  const isFromBefore = ({ source, params }: JournalEntry): boolean =>
+    source === 'recovered' && Date.parse(params.changed_at ?? '') < Date.parse(first?.receivedAt ?? '');
   const missed = journal.filter(
-    ({ seq, runs }) =>
-      seq >= first && !runs.some(({ rule, outcome }) => rule === 'extra' && outcome === 'settled'),
+    entry =>
+      entry.seq >= (first?.seq ?? Number.POSITIVE_INFINITY) &&
+      !isFromBefore(entry) &&
+      !entry.runs.some(({ rule, outcome }) => rule === 'extra' && outcome === 'settled'),
   );
   expect(missed.map(({ id }) => id)).to.deep.equal([]);
   return journal;
