@@ -37,7 +37,9 @@ const literally = (text: string): string => text.replaceAll('.', String.raw`\.`)
 const SQLITE_ENDS = '(?:-wal|-shm|-journal)?';
 const OF_DATABASE = `^${literally(DATABASE)}`;
 const COPY = new RegExp(`${OF_DATABASE}(?:\\.form-\\d+|\\.before-restore-\\d{8}T\\d{6})?${SQLITE_ENDS}$`);
-const UNFINISHED = new RegExp(`${OF_DATABASE}\\.(?:restoring|form-\\d+\\.part)${SQLITE_ENDS}$`);
+const UNFINISHED = new RegExp(
+  `${OF_DATABASE}\\.(?:restoring|(?:form-\\d+|before-restore-\\d{8}T\\d{6})\\.part)${SQLITE_ENDS}$`,
+);
 const TEMPORARY = new RegExp(`^(?:${SMALL_FILES.map(literally).join('|')})\\.(\\d+)\\.[0-9a-f]{8}$`);
 
 const isNamed = (name: string): boolean =>

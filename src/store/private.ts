@@ -51,10 +51,15 @@ export function requirePrivate(path: string): void {
 function exposed(files: readonly OpenFile[]): StoreError {
   const told = files.map(({ path, mode }) => `${path} has mode ${mode}`).join(', ');
   return new StoreError('STORE_EXPOSED', `open to other users of this machine: ${told}, and must have 0600`, {
-    hint: `Find out who opened it, and who may have read it. Then: ${closing(files)}`,
+    hint: `Find out who opened it, and who may have read it. Then: ${closing(files)}${files.every(isForGroup) ? FS_GROUP : ''}`,
     retry: 'never',
   });
 }
+
+/** As Kubernetes makes them, at each mount. */
+const isForGroup = ({ mode }: OpenFile): boolean => mode === '0660';
+const FS_GROUP =
+  "\nIn Kubernetes it is the pod's fsGroup: with fsGroupChangePolicy: OnRootMismatch it leaves them as they are.";
 
 /** What to say to close them. */
 export const closing = (files: readonly OpenFile[]): string =>

@@ -96,6 +96,25 @@ async function allSay(place: Place, commands: readonly string[], ...parts: reado
   }
 }
 
+describe('dataDir that root has, and a group may write to', () => {
+  // As an empty volume in Kubernetes is after fsGroup; with OnRootMismatch it is never touched again.
+  itAsRoot('is one that podiod keeps its files in, start after start, for itself only', async () => {
+    using place = makePlace();
+    mkdirSync(place.dataDir);
+    chownSync(place.dataDir, 0, ordinaryIds.gid);
+    chmodSync(place.dataDir, 0o2770);
+    for (let start = 0; start < 2; start++) {
+      const { code, stderr } = await place.say('secret rotate');
+      expect([code, stderr]).to.deep.equal([0, '']);
+      expect(readdirSync(place.dataDir)).to.include('secret');
+      for (const name of readdirSync(place.dataDir)) {
+        const { mode, uid } = statSync(join(place.dataDir, name));
+        expect([name, mode & 0o777, uid]).to.deep.equal([name, 0o600, ordinaryIds.uid]);
+      }
+    }
+  }).timeout(60_000);
+});
+
 describe('dataDir that podiod can’t work with', function () {
   this.timeout(60_000);
 

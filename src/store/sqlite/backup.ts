@@ -2,7 +2,6 @@
 import {
   chmodSync,
   closeSync,
-  constants,
   copyFileSync,
   existsSync,
   fsyncSync,
@@ -25,10 +24,11 @@ import {
   type SmallFile,
   smallFile,
   temporary,
+  unfinished,
 } from '../data-files.ts';
 import { giveToOwner, replaceDataFile } from '../files.ts';
 import { errorOf, failureOf, openingFailure } from './failure.ts';
-import { makePrivateFile } from './files.ts';
+import { makeDataFile, makePrivateFile } from './files.ts';
 import { lockDataDir } from './lock.ts';
 import { openForReading, openForWriting } from './schema.ts';
 
@@ -60,7 +60,7 @@ const KEPT_TABLE = 'backup_file';
  * Copies what dataDir holds into `file`, as of one moment, beside a running daemon or without one. The file appears when it
  * is whole, checked and on disk, readable by its owner only.
  */
-export function backUp(dataDir: string, file: string): BackupFacts {
+export function backUp(dataDir: string, file: string, link: Link = linkSync): BackupFacts {
   const source = databaseFile(dataDir);
   requireFolder(dataDir);
   requireFiles(...databaseFiles(source), ...KEPT_FILES.map(name => smallFile(dataDir, name)));
@@ -95,7 +95,7 @@ export function backUp(dataDir: string, file: string): BackupFacts {
       const facts = check(part, file);
       flush(part);
       // Not a rename: that would put it in the place of one that has appeared meanwhile.
-      linkOrCopy(part, file);
+      giveName(part, file, link);
       flush(dirname(file));
       return facts;
     } finally {
@@ -108,7 +108,12 @@ export function backUp(dataDir: string, file: string): BackupFacts {
  * Puts a backup in the place of dataDir's database, which stays beside it under another name. Throws STORE_LOCKED while a
  * daemon runs, and STORE_CORRUPT or STORE_VERSION for what is no good backup; then nothing has changed.
  */
-export async function restore(file: string, dataDir: string, now: number): Promise<RestoreFacts> {
+export async function restore(
+  file: string,
+  dataDir: string,
+  now: number,
+  link: Link = linkSync,
+): Promise<RestoreFacts> {
   requireReadable(file);
   if (!existsSync(file)) {
     throw new StoreError('STORE_UNAVAILABLE', `there is no file ${file}`, {
@@ -142,7 +147,7 @@ export async function restore(file: string, dataDir: string, now: number): Promi
       return { facts: found, kept: takeFiles(part) };
     });
     flush(part);
-    const keptAs = inTerms([target], () => setAside(target, now));
+    const keptAs = inTerms([target], () => setAside(target, now, link));
     renameSync(part, target);
     flush(dataDir);
     const files: string[] = [];
@@ -241,12 +246,12 @@ function takeFiles(path: string): ReadonlyMap<SmallFile, string> {
 }
 
 /** Leaves the database under another name too, with its log. Answers that name. */
-function setAside(target: string, now: number): string | undefined {
+function setAside(target: string, now: number, link: Link): string | undefined {
   if (!existsSync(target)) return undefined;
   mergeLog(target);
   const stamp = new Date(now).toISOString().replaceAll(/[-:]|\..*/g, '');
   const aside = asideCopy(target, stamp);
-  linkOrCopy(target, aside);
+  keepBeside(target, aside, link);
   // A log that could not be merged belongs to the old database: beside the new one it would damage that.
   for (const end of ['-wal', '-shm']) {
     if (existsSync(target + end)) renameSync(target + end, aside + end);
@@ -269,17 +274,54 @@ function mergeLog(path: string): void {
   }
 }
 
-function linkOrCopy(from: string, to: string): void {
+/** Makes a second name for a file. Not every file system has that: exFAT has not, and many a network's has not. */
+export type Link = (from: string, to: string) => void;
+
+/**
+ * Gives a whole file, which is on disk, its name; never in the place of one that has appeared there meanwhile. Without links
+ * an empty file takes the name first, so that what a kill leaves there is empty or whole.
+ */
+function giveName(part: string, file: string, link: Link): void {
+  if (tryLink(part, file, link)) return;
   try {
-    linkSync(from, to);
+    closeSync(openSync(file, 'wx', 0o600));
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'EEXIST') throw exists(to);
-    // Not every file system has links.
-    copyFileSync(from, to, constants.COPYFILE_EXCL);
-    flush(to);
+    throw isThere(error) ? exists(file) : error;
+  }
+  try {
+    renameSync(part, file);
+  } catch (error) {
+    rmSync(file, { force: true });
+    throw error;
   }
 }
+
+/** Leaves `from` as it is, and all of it under another name too. */
+function keepBeside(from: string, to: string, link: Link): void {
+  if (tryLink(from, to, link)) return;
+  const part = unfinished(to);
+  try {
+    rmSync(part, { force: true });
+    makeDataFile(part);
+    copyFileSync(from, part);
+    flush(part);
+    giveName(part, to, link);
+  } finally {
+    rmSync(part, { force: true });
+  }
+}
+
+function tryLink(from: string, to: string, link: Link): boolean {
+  try {
+    link(from, to);
+    return true;
+  } catch (error) {
+    if (isThere(error)) throw exists(to);
+    return false;
+  }
+}
+
+const isThere = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'EEXIST';
 
 const exists = (file: string): StoreError =>
   new StoreError('STORE_WRITE_FAILED', `${file} is there already`, {

@@ -89,6 +89,7 @@ describe('what cut off writes have left in dataDir', function () {
       'podiod.db.restoring': { young: true },
       'podiod.db.restoring-journal': { young: true },
       'podiod.db.form-12.part': { young: true },
+      'podiod.db.before-restore-20260102T030405.part': { young: true },
       [`secret.${process.ppid}.0123abcd`]: {},
       [`run.json.${dead}.0123abcd`]: { young: true },
       [`notes.txt.${dead}.0123abcd`]: {},

@@ -120,7 +120,11 @@ describe('files that podiod makes in dataDir', () => {
     for (const path of paths) chmodSync(path, 0o644);
     const error = await refusal(folder.path);
     for (const path of paths) expect(error?.message).to.include(`${path} has mode 0644`);
-    expect(error?.hint).to.include(`chmod 600 ${paths.join(' ')}`);
+    expect(error?.hint)
+      .to.include(`chmod 600 ${paths.join(' ')}`)
+      .and.to.not.include('Kubernetes');
+    for (const path of paths) chmodSync(path, 0o660);
+    expect((await refusal(folder.path))?.hint).to.include('fsGroupChangePolicy: OnRootMismatch');
   });
 });
 

@@ -8,7 +8,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect } from 'chai';
 import { ensureSecretFile } from '../../../../src/store/files.ts';
@@ -245,5 +245,71 @@ describe('a restore', () => {
     db.close();
     expect(await restore(site.file, site.dataDir, NOW)).to.include({ events: 3, head: 3, keptAs: undefined });
     expect((await site.open()).journal.head()).to.equal(3);
+  });
+});
+
+describe('where the file system has no hard links', () => {
+  /** As exFAT and many a network's say it. Calls `meanwhile` first. */
+  const without =
+    (meanwhile: (from: string, to: string) => void = () => {}) =>
+    (from: string, to: string): void => {
+      meanwhile(from, to);
+      throw Object.assign(new Error('EPERM: operation not permitted, link'), { code: 'EPERM' });
+    };
+
+  it('a backup is under its name the file that was checked, and never a part of it', async () => {
+    await using site = makeSite();
+    await appended(await site.open(), 3);
+    let checked = 0;
+    backUp(
+      site.dataDir,
+      site.file,
+      without(part => {
+        checked = statSync(part).ino;
+      }),
+    );
+    expect(statSync(site.file).ino).to.equal(checked);
+    expect((statSync(site.file).mode & 0o777).toString(8)).to.equal('600');
+    expect(readdirSync(join(site.dataDir, '..')).sort()).to.deep.equal(['copy.db', 'data']);
+    expect(await restore(site.file, join(site.dataDir, '..', 'other'), NOW)).to.include({ events: 3 });
+  });
+
+  it('one that has appeared meanwhile is not replaced', async () => {
+    await using site = makeSite();
+    await appended(await site.open(), 3);
+    const appear = without((_, to) => writeFileSync(to, 'mine'));
+    const refusal = await (async () => backUp(site.dataDir, site.file, appear))().catch(error => error);
+    expect(refusal.message).to.equal(`${site.file} is there already`);
+    expect(readFileSync(site.file, 'utf8')).to.equal('mine');
+    expect(readdirSync(join(site.dataDir, '..')).sort()).to.deep.equal(['copy.db', 'data']);
+  });
+
+  it('a restore keeps what was there, whole before it has its name, with the database still in its place', async () => {
+    await using site = makeSite();
+    const store = await site.open();
+    await appended(store, 1);
+    backUp(site.dataDir, site.file);
+    await appended(store, 4);
+    await store.close();
+    const database = join(site.dataDir, 'podiod.db');
+    const before = readFileSync(database);
+    const steps: string[] = [];
+    const link = without((from, to) => {
+      steps.push(basename(from));
+      expect(readFileSync(from).equals(before)).to.equal(true);
+      expect(readFileSync(database).equals(before)).to.equal(true);
+      expect(existsSync(to)).to.equal(false);
+    });
+    const { keptAs, head } = await restore(site.file, site.dataDir, NOW, link);
+    expect(steps).to.deep.equal(['podiod.db', 'podiod.db.before-restore-20260102T030405.part']);
+    expect(head).to.equal(1);
+    expect(readFileSync(keptAs ?? '').equals(before)).to.equal(true);
+    expect((statSync(keptAs ?? '').mode & 0o777).toString(8)).to.equal('600');
+    expect(readdirSync(site.dataDir).sort()).to.deep.equal([
+      'lock.db',
+      'podiod.db',
+      'podiod.db.before-restore-20260102T030405',
+    ]);
+    expect((await site.open()).journal.head()).to.equal(1);
   });
 });
