@@ -1,5 +1,5 @@
 /** What is wrong now, and what is not known now. Pure: everything it needs to know is passed in. */
-import type { AlarmName, Outage, RaisedAlarm } from '../core/alarm.ts';
+import type { AlarmName, Outage } from '../core/alarm.ts';
 import { showDuration } from '../core/duration.ts';
 import { refKey } from '../core/event.ts';
 import { showSize } from '../core/units.ts';
@@ -48,8 +48,11 @@ export interface AlarmFacts {
   readonly refused: { readonly error: string; readonly at: string } | undefined;
 }
 
-/** An alarm that is not there now. Without `raisedAt`: it was raised before the start. */
-export type Asked = Pick<Outage, 'alarm' | 'subject' | 'of'> & Partial<Pick<RaisedAlarm, 'raisedAt'>>;
+/** An alarm that is not there now. */
+export type Asked = Pick<Outage, 'alarm' | 'subject' | 'of'> & {
+  /** It was raised since the start. */
+  readonly isOwn?: boolean;
+};
 
 export interface Found {
   readonly outages: readonly Outage[];
@@ -99,7 +102,7 @@ export function findOutages(
   return { outages, isKnown: outage => isKnown(facts, outage) };
 }
 
-function isKnown(facts: AlarmFacts, { alarm, subject, of, raisedAt = 0 }: Asked): boolean {
+function isKnown(facts: AlarmFacts, { alarm, subject, of, isOwn = false }: Asked): boolean {
   switch (alarm) {
     case 'parked':
     // A process begins with the file as it is.
@@ -125,7 +128,6 @@ function isKnown(facts: AlarmFacts, { alarm, subject, of, raisedAt = 0 }: Asked)
       const budget = facts.budgets.find(({ identity }) => identity === subject);
       // Of what was not asked for since the start nothing is known; by then the hour is another one.
       const isTold = BUCKETS.every(name => !(of?.includes(name) ?? true) || budget?.[name] !== undefined);
-      const isOwn = raisedAt >= facts.now - facts.upMs;
       return budget === undefined || isOwn || isTold || facts.upMs >= BUDGET_HOUR_MS;
     }
     case 'disk':

@@ -48,6 +48,8 @@ export function makeAlarms(deps: AlarmsDeps): Alarms {
   const log = deps.log.child({ module: 'alarms' });
   const abort = new AbortController();
   const kept = new Map<string, Kept>();
+  /** Of these, what was raised since the start. */
+  const own = new Set<string>();
   /** Outages that have not lasted long enough, since when by the monotonic clock. */
   const pending = new Map<string, number>();
   let running: Promise<void> = Promise.resolve();
@@ -64,6 +66,7 @@ export function makeAlarms(deps: AlarmsDeps): Alarms {
     const { since = raisedAt, ...rest } = outage;
     const alarm = { ...rest, text: mask(outage.text), since, raisedAt, told: false };
     await keep(key, alarm);
+    own.add(key);
     log.warn('alarm', { alarm: key, text: alarm.text });
     await tell(key, alarm);
   };
@@ -83,6 +86,7 @@ export function makeAlarms(deps: AlarmsDeps): Alarms {
     await journal.append(alarm.told ? [cleared] : [alarmEvent(alarm, 'raised'), cleared]);
     await settings.delete(`${PREFIX}${key}`);
     kept.delete(key);
+    own.delete(key);
   };
 
   const look = async (): Promise<void> => {
@@ -100,7 +104,7 @@ export function makeAlarms(deps: AlarmsDeps): Alarms {
         if (now.of?.length === alarm.of?.length) kept.set(key, now);
         else await keep(key, now);
         if (!now.told) await tell(key, now);
-      } else if (found.isKnown(alarm)) {
+      } else if (found.isKnown({ ...alarm, isOwn: own.has(key) })) {
         await end(key, alarm);
       }
     }

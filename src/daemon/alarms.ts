@@ -25,6 +25,7 @@ export function makeDaemonAlarms(base: Base, { running, reconciler, retention, r
     store,
     wants: (rule, event) => makeMatcher(rule, { ...live.config, fields }).match(event) !== 'no',
     clock,
+    podioAheadMs: podio.clock.aheadMs,
   });
   /** After a start what came meanwhile is looked for first: silence until then says nothing. */
   const silencesBy = async (upMs: number): Promise<readonly Silence[] | undefined> =>

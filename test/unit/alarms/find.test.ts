@@ -214,8 +214,7 @@ describe('outages', () => {
       ['limited'],
       ['general'],
     ]);
-    const { now } = facts();
-    const own = { alarm: 'budget', subject: 'app/101', raisedAt: now - 1000 } as const;
+    const own = { alarm: 'budget', subject: 'app/101', isOwn: true } as const;
     const { isKnown } = findOutages(facts({ upMs: 60_000, budgets: [budget('app/101', 900)] }), none);
     expect(isKnown(own)).to.equal(true);
   });

@@ -18,21 +18,21 @@ const rule = (name: string, everyMs?: number): Rule => ({
   ...(everyMs !== undefined && { expect: { everyMs } }),
 });
 
-function makeWorld(...rules: Rule[]) {
-  const clock = makeVirtualClock();
-  const store = makeMemoryStore({ clock });
+let item = 0;
+
+function makeWorld(rules: Rule[], clock = makeVirtualClock(), store = makeMemoryStore({ clock })) {
   let asked = 0;
-  let item = 0;
   const world = {
     clock,
     rules,
     asked: () => asked,
+    podioAheadMs: 0,
     /** As a restart would. */
     again: () =>
       makeSilence({
         rules: () => world.rules,
         store: {
-          journal: store.journal,
+          ...store,
           lanes: {
             status: () => {
               asked += 1;
@@ -42,6 +42,7 @@ function makeWorld(...rules: Rule[]) {
         },
         wants: ({ name }, { app }) => app === name,
         clock,
+        podioAheadMs: () => world.podioAheadMs,
       }),
     load: async (name: string) => store.lanes.acquire(lane(name), 'head'),
     /** An event for the rule of that name. */
@@ -60,7 +61,7 @@ function makeWorld(...rules: Rule[]) {
 
 describe('silence', () => {
   it('counts from the first load, not from the beginning of time', async () => {
-    const world = makeWorld(rule('orders', 24 * HOUR), rule('free'));
+    const world = makeWorld([rule('orders', 24 * HOUR), rule('free')]);
     await world.load('orders');
     const loadedAt = world.clock.now();
     const silences = world.again();
@@ -73,7 +74,7 @@ describe('silence', () => {
 
   it('counts the time of some days alone, where the rule says so', async () => {
     const weekdays = { ...rule('orders'), expect: { everyMs: 24 * HOUR, days: [1, 2, 3, 4, 5] } };
-    const world = makeWorld(weekdays);
+    const world = makeWorld([weekdays]);
     // A Friday, noon.
     world.clock.jump(Date.parse('2026-06-05T12:00:00Z') - world.clock.now());
     await world.load('orders');
@@ -86,7 +87,7 @@ describe('silence', () => {
   });
 
   it('is over when something comes, that the rule has not got to yet or has', async () => {
-    const world = makeWorld(rule('orders', HOUR));
+    const world = makeWorld([rule('orders', HOUR)]);
     const lease = await world.load('orders');
     const silences = world.again();
     await world.clock.advance(2 * HOUR);
@@ -106,7 +107,7 @@ describe('silence', () => {
   });
 
   it('is over also when what came waits to be run with others', async () => {
-    const world = makeWorld(rule('orders', HOUR));
+    const world = makeWorld([rule('orders', HOUR)]);
     const lease = await world.load('orders');
     const silences = world.again();
     await world.clock.advance(2 * HOUR);
@@ -125,7 +126,7 @@ describe('silence', () => {
   });
 
   it('asks the store only when it may be', async () => {
-    const world = makeWorld(rule('orders', 10 * HOUR));
+    const world = makeWorld([rule('orders', 10 * HOUR)]);
     await world.load('orders');
     const silences = world.again();
     for (let look = 0; look < 100; look++) {
@@ -136,7 +137,7 @@ describe('silence', () => {
   });
 
   it('is none of a rule that was never started, or expects nothing any more', async () => {
-    const world = makeWorld(rule('orders', HOUR));
+    const world = makeWorld([rule('orders', HOUR)]);
     const silences = world.again();
     await world.clock.advance(5 * HOUR);
     expect(await silences()).to.deep.equal([]);
@@ -145,5 +146,90 @@ describe('silence', () => {
     expect(await silences()).to.have.length(1);
     world.rules = [rule('orders')];
     expect(await silences()).to.deep.equal([]);
+  });
+
+  describe('while the wall clock is set', () => {
+    const DAY = 24 * HOUR;
+    const YEAR = 365 * DAY;
+
+    /** Another start: the store's clock begins anew with the wall clock. */
+    async function restarted(before: ReturnType<typeof makeWorld>): Promise<ReturnType<typeof makeWorld>> {
+      const world = makeWorld(before.rules, before.clock, before.store.reopen());
+      await world.load('orders');
+      return world;
+    }
+
+    it('counts on by its own clock: neither a clock that goes ahead nor one that comes back makes or hides it', async () => {
+      const world = makeWorld([rule('orders', DAY)]);
+      await world.load('orders');
+      await world.come('orders');
+      const silences = world.again();
+      expect(await silences()).to.deep.equal([]);
+      await world.clock.advance(HOUR);
+      world.clock.jump(YEAR);
+      expect(await silences()).to.deep.equal([]);
+      await world.clock.advance(HOUR);
+      await world.come('orders');
+      world.clock.jump(-YEAR);
+      await world.clock.advance(DAY - 1);
+      expect(await silences()).to.deep.equal([]);
+      await world.clock.advance(1);
+      const [silent] = await silences();
+      expect(silent && world.clock.now() - silent.since).to.equal(DAY);
+      await world.come('orders');
+      expect(await silences()).to.deep.equal([]);
+    });
+
+    it('is told of what came while the clock was ahead before a start, counted from when that was noticed, over further starts too', async () => {
+      const first = makeWorld([rule('orders', DAY)]);
+      first.clock.jump(YEAR);
+      await first.load('orders');
+      await first.come('orders');
+      first.clock.jump(-YEAR);
+      const second = await restarted(first);
+      const noticedAt = second.clock.now();
+      expect(await second.again()()).to.deep.equal([]);
+      await second.clock.advance(12 * HOUR);
+      const third = await restarted(second);
+      const silences = third.again();
+      expect(await silences()).to.deep.equal([]);
+      await third.clock.advance(12 * HOUR - 1);
+      expect(await silences()).to.deep.equal([]);
+      await third.clock.advance(1);
+      expect(await silences()).to.deep.equal([{ rule: 'orders', since: noticedAt, everyMs: DAY }]);
+      const fourth = await restarted(third);
+      expect(await fourth.again()()).to.have.length(1);
+      // What comes now bears a time of which there is no doubt.
+      await fourth.come('orders');
+      const again = fourth.again();
+      expect(await again()).to.deep.equal([]);
+      await fourth.clock.advance(DAY);
+      expect(await again()).to.have.length(1);
+    });
+
+    it('is not told of a rule that was first loaded while the clock was ahead', async () => {
+      const first = makeWorld([rule('orders', DAY)]);
+      first.clock.jump(YEAR);
+      await first.load('orders');
+      first.clock.jump(-YEAR);
+      const silences = (await restarted(first)).again();
+      expect(await silences()).to.deep.equal([]);
+      await first.clock.advance(DAY);
+      expect(await silences()).to.have.length(1);
+    });
+
+    it('goes by the clock of Podio at a start where this one is ahead', async () => {
+      const first = makeWorld([rule('orders', DAY)]);
+      await first.load('orders');
+      await first.come('orders');
+      await first.clock.advance(HOUR);
+      first.clock.jump(YEAR);
+      const second = await restarted(first);
+      second.podioAheadMs = -YEAR;
+      const silences = second.again();
+      expect(await silences()).to.deep.equal([]);
+      await second.clock.advance(23 * HOUR);
+      expect(await silences()).to.have.length(1);
+    });
   });
 });

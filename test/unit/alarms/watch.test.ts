@@ -29,6 +29,7 @@ function makeWorld() {
     isKnown: true,
     /** What was asked about last, whether it is known. */
     asked: undefined as readonly string[] | undefined,
+    isOwn: undefined as boolean | undefined,
     /** Thrown by the store's next calls of this kind. */
     failing: new Set<'append' | 'set' | 'delete'>(),
     async start() {
@@ -42,8 +43,9 @@ function makeWorld() {
       running = makeAlarms({
         look: async () => ({
           outages: world.outages,
-          isKnown: ({ of }) => {
+          isKnown: ({ of, isOwn }) => {
             world.asked = of;
+            world.isOwn = isOwn;
             return world.isKnown;
           },
         }),
@@ -174,6 +176,24 @@ describe('alarms', () => {
       'podiod.parked cleared 1',
       'podiod.plugin-down cleared 1',
     ]);
+    await world.stop();
+  });
+
+  it('are known to be of this process or of one before it, whatever the wall clock was set to', async () => {
+    const world = makeWorld();
+    world.isKnown = false;
+    world.outages = [parked()];
+    await world.start();
+    await world.clock.advance(MINUTE);
+    world.clock.jump(365 * 24 * 60 * MINUTE);
+    world.outages = [];
+    await world.clock.advance(MINUTE);
+    expect(world.isOwn).to.equal(true);
+    await world.stop();
+    world.clock.jump(-365 * 24 * 60 * MINUTE);
+    await world.start();
+    await world.clock.advance(MINUTE);
+    expect(world.isOwn).to.equal(false);
     await world.stop();
   });
 
