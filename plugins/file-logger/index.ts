@@ -1,6 +1,6 @@
 import { definePlugin, type Message, type PodioEvent, pathOption, sizeOption, z } from 'podiod/plugin';
 import { concatMap } from 'rxjs';
-import { openWriter } from './writer.ts';
+import { openWriter, type Warn } from './writer.ts';
 
 const options = z.strictObject({
   path: pathOption().describe('The file, relative to the config. Folders are made where they are missing.'),
@@ -45,8 +45,9 @@ export default definePlugin({
   name: 'file-logger',
   options,
   effects: 'context',
-  async setup(given, { rule, outside, captured }) {
-    const writer = captured ? undefined : await openWriter(given.path, given);
+  async setup(given, { rule, outside, captured, log }) {
+    const warn: Warn = (what, { path, mode }) => log.warn(what, { path, mode, next: `chmod 600 ${path}` });
+    const writer = captured ? undefined : await openWriter(given.path, given, warn);
     return {
       operator: messages$ =>
         messages$.pipe(

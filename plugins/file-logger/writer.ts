@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, type Stats } from 'node:fs';
 import { type FileHandle, mkdir, open, realpath, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
@@ -18,6 +18,9 @@ export interface Writer {
   close(): Promise<void>;
 }
 
+/** Told what is wrong with a file, and what it was opened to: `0666`. */
+export type Warn = (what: string, details: { readonly path: string; readonly mode: string }) => void;
+
 interface Waiting {
   readonly lines: string;
   resolve(): void;
@@ -26,24 +29,40 @@ interface Waiting {
 
 /** Events tell of a company's data: who else may read them is for its people to say. */
 const OWNER_ONLY = 0o600;
+const WRITTEN_BY_OTHERS = 0o022;
+const READ_BY_ALL = 0o004;
 
 /** By real path, so that two names of one file meet. */
 const files = new Map<string, SharedFile>();
 
-/** Creates folders and file where they are missing; rejects where the file can't be written. */
-export async function openWriter(path: string, limits: Limits): Promise<Writer> {
+/**
+ * Creates folders and file where they are missing; rejects where the file can't be written.
+ *
+ * @param warn told once of a mode that lets others in, by whichever step has opened the file first
+ */
+export async function openWriter(path: string, limits: Limits, warn: Warn = () => {}): Promise<Writer> {
   await makeFolder(dirname(path));
   // The path can't be resolved before it exists.
   const handle = await open(path, 'a+', OWNER_ONLY);
+  let stats: Stats;
   try {
     await endLastLine(handle);
+    stats = await handle.stat();
   } finally {
     await handle.close();
   }
   const key = await realpath(path);
-  const file = files.get(key) ?? new SharedFile(key);
+  const file = files.get(key) ?? new SharedFile(key, warn);
   files.set(key, file);
+  file.look(stats);
   return file.join(limits);
+}
+
+/** Windows knows no such modes, and whoever lets a group of theirs read it has a reason. */
+function openness({ mode }: Stats): string | undefined {
+  if (process.platform === 'win32') return undefined;
+  if ((mode & WRITTEN_BY_OTHERS) !== 0) return 'others than its owner can write into the file';
+  return (mode & READ_BY_ALL) !== 0 ? 'everybody on this machine can read the file' : undefined;
 }
 
 /** Not mkdir's `recursive`: under /proc, where nothing can be made, Node then tries without end. */
@@ -72,12 +91,25 @@ async function endLastLine(handle: FileHandle): Promise<void> {
  */
 class SharedFile {
   readonly #path: string;
+  readonly #warn: Warn;
   readonly #users = new Set<Limits>();
   #waiting: Waiting[] = [];
   #writing: Promise<void> | undefined;
 
-  constructor(path: string) {
+  #told: string | undefined;
+
+  constructor(path: string, warn: Warn) {
     this.#path = path;
+    this.#warn = warn;
+  }
+
+  /** Somebody may open it to others at any time, and may mean to. */
+  look(stats: Stats): void {
+    const what = stats.isFile() ? openness(stats) : undefined;
+    if (what !== undefined && what !== this.#told) {
+      this.#warn(what, { path: this.#path, mode: `0${(stats.mode & 0o777).toString(8)}` });
+    }
+    this.#told = what;
   }
 
   join(limits: Limits): Writer {
@@ -116,7 +148,9 @@ class SharedFile {
   async #write(text: string): Promise<void> {
     let handle = await open(this.#path, 'a', OWNER_ONLY);
     try {
-      const { size: before, mode } = await handle.stat();
+      const stats = await handle.stat();
+      const { size: before, mode } = stats;
+      this.look(stats);
       let size = before;
       const { maxSize, maxFiles } = this.#limits();
       if (maxSize !== undefined && size > 0 && size + Buffer.byteLength(text) > maxSize) {

@@ -13,6 +13,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import fileLogger from '../../../plugins/file-logger/index.ts';
 import { openWriter } from '../../../plugins/file-logger/writer.ts';
+import { type Log, silentLog } from '../../../src/core/log.ts';
 import { testPlugin } from '../../../src/plugin/testing.ts';
 import { temporaryFolder } from '../../support/folder.ts';
 
@@ -176,6 +177,39 @@ describe('file-logger', () => {
     } finally {
       process.umask(before);
     }
+  });
+
+  it('tells once that others are let in: at its set-up, or when the file is opened to them meanwhile', async function () {
+    if (process.platform === 'win32') this.skip();
+    using folder = temporaryFolder();
+    const path = join(folder.path, 'events.log');
+    writeFileSync(path, '');
+    chmodSync(path, 0o666);
+    const told: unknown[] = [];
+    const log: Log = {
+      ...silentLog,
+      child: () => log,
+      warn: (message, details) => void told.push([message, details]),
+    };
+    await using first = await testPlugin(fileLogger, { options: { path }, log });
+    await using second = await testPlugin(fileLogger, { options: { path }, log });
+    const next = `chmod 600 ${path}`;
+    const written = ['others than its owner can write into the file', { path, mode: '0666', next }];
+    expect(told).to.deep.equal([written]);
+    await first.run();
+    expect(told).to.have.length(1);
+    for (const mode of [0o640, 0o600]) {
+      chmodSync(path, mode);
+      await second.run();
+    }
+    expect(told).to.have.length(1);
+    chmodSync(path, 0o644);
+    await first.run();
+    await second.run();
+    expect(told.slice(1)).to.deep.equal([
+      ['everybody on this machine can read the file', { path, mode: '0644', next }],
+    ]);
+    expect(linesOf(path)).to.have.length(5);
   });
 
   it('goes on in a new file when the old one was moved or deleted', async () => {
