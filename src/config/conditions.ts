@@ -174,6 +174,8 @@ function checkFields(
     const became = root === 'changes' && names[2] === 'to';
     const by = { rule, values: comparedIn(nodeAt(node, at)) };
     const found = fields.anyField({ name, shown: name, atKey: true }, [...path, ...at], apps, by);
+    const parts = names.slice(root === 'fields' ? 2 : 3);
+    fields.parts({ name, shown: name, atKey: true }, parts, [...path, ...at], found);
     // A part of a value, such as a mail, is no value of the field.
     if (found.length === 0 || names.length !== (root === 'fields' ? 2 : 3)) continue;
     checkCurrency(context, path, tested, found);

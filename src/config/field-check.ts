@@ -8,11 +8,13 @@ import {
   isThere,
 } from '../core/catalog.ts';
 import type { Place } from '../core/diagnostic.ts';
+import { partFault } from '../core/field-parts.ts';
 import type { FieldUse } from '../core/field-use.ts';
 import type { FieldValue } from '../core/rule.ts';
+import { didYouMean } from '../core/suggest.ts';
 import { type Context, complain, each } from './context.ts';
 import { showGiven } from './explain.ts';
-import { meantField, valueProblem } from './field-values.ts';
+import { meantField, nameOf, valueProblem } from './field-values.ts';
 import { type ConfigNode, child, keyPlaceAt, type Path, placeAt, section, toPlain } from './node.ts';
 
 export interface FieldCheck {
@@ -23,6 +25,8 @@ export interface FieldCheck {
   field(node: FieldName, path: Path, apps: readonly string[], by?: UsedBy): readonly CatalogField[];
   /** A field that one of these apps must have: what a step looks at in whatever comes. */
   anyField(node: FieldName, path: Path, apps: readonly string[], by?: UsedBy): readonly CatalogField[];
+  /** What is asked of a field's value: some of these, which it is by the catalog, must have that. */
+  parts(name: FieldName, parts: readonly unknown[], path: Path, fields: readonly CatalogField[]): void;
   /** What it is in each of these apps that has it; nothing is told and nothing is recorded. */
   peek(name: string, apps: readonly string[]): readonly CatalogField[];
   /** One value or a list of alternatives that is compared with a field. */
@@ -166,6 +170,27 @@ export function makeFieldCheck(context: Context, catalog: Catalog | undefined): 
       const lacking = [...found].flatMap(([app, field]) => (field ? [] : [app]));
       if (lacking.length > 0) complainUnknown(name, path, lacking);
       return fieldsIn(found);
+    },
+    parts({ name, atKey, place }, parts, path, fields) {
+      const [first] = fields.map(field => ({ field, fault: partFault(field, parts) }));
+      if (first?.fault === undefined || fields.some(field => partFault(field, parts) === undefined)) return;
+      const { field, fault } = first;
+      const named = parts.slice(0, fault.at + 1).filter(part => typeof part === 'string');
+      const asked = [name, ...named].join('.');
+      const isReferred = field.type === 'app' && fault.part === 'fields';
+      complain(
+        context,
+        'CONFIG_UNKNOWN_FIELD',
+        path,
+        `${nameOf(field)} is of type ${field.type}, which has no part \`${fault.part}\`: \`${asked}\` is always empty`,
+        {
+          hint: isReferred
+            ? 'the fields of an item that is referred to are not read with it: `podio-find` reads them'
+            : (didYouMean(fault.part, fault.all) ?? `its parts are: ${fault.known.join(', ')}`),
+          atKey: atKey ?? false,
+          place,
+        },
+      );
     },
     peek: (name, apps) =>
       apps.flatMap(app => {

@@ -5,6 +5,7 @@ import type * as core from 'zod/v4/core';
 import type { StepRead, StepWrite } from '../core/rule.ts';
 import { didYouMean, suggestion } from '../core/suggest.ts';
 import { type Surroundings, within } from '../language/surroundings.ts';
+import type { FieldPath } from '../language/template.ts';
 import { check } from './check.ts';
 import { checkItemCondition } from './conditions.ts';
 import { type Context, complain, namesOf } from './context.ts';
@@ -185,13 +186,13 @@ export async function checkOptions(
     entries: absolutePaths(plugin.options, merged),
   };
   const result = { failed: false };
-  const mentioned = new Set<string>();
+  const mentioned: FieldPath[] = [];
   const data = new Set<string>();
   const known = {
     names,
     // Looked up below, where its place can be told.
-    fieldProblem: (name: string) => {
-      mentioned.add(name);
+    fieldProblem: (name: string, parts: readonly unknown[]) => {
+      mentioned.push({ name, parts });
       return undefined;
     },
     dataProblem: (name: string) => {

@@ -1,27 +1,43 @@
 /** What the templates of a step name, each at its place in the text: fields are looked up like those that stand by themselves. */
 import type { Place } from '../core/diagnostic.ts';
 import type { Surroundings } from '../language/surroundings.ts';
+import type { FieldPath } from '../language/template.ts';
 import { type Context, complain } from './context.ts';
 import type { FieldCheck, UsedBy } from './field-check.ts';
 import type { ConfigNode, Path, ScalarNode } from './node.ts';
 
-/** Each field of `names` in each text that names it. */
+/** Each field of `paths`, and what is asked of it, in each text that names it. */
 export function checkTemplateFields(
-  fields: Pick<FieldCheck, 'anyField'>,
-  names: ReadonlySet<string>,
+  fields: Pick<FieldCheck, 'anyField' | 'parts'>,
+  paths: readonly FieldPath[],
   options: ConfigNode,
   apps: readonly string[],
   by: UsedBy,
   placed: (path: Path) => Path,
 ): void {
   if (apps.length === 0) return;
-  for (const name of names) {
+  // Named in a way of its own: any of the texts will do.
+  const texts = [...textsIn(options, [])].slice(0, 1).map(({ path }) => ({ path, place: undefined }));
+  for (const [name, same] of Map.groupBy(paths, ({ name }) => name)) {
     const named = namedIn(options, ['fields', 'changes'], name);
-    // Named in a way of its own: any of the texts will do.
-    const texts = [...textsIn(options, [])].slice(0, 1).map(({ path }) => ({ path, place: undefined }));
-    for (const { path, place } of named.length > 0 ? named : texts)
-      fields.anyField({ name, shown: name, place }, placed(path), apps, by);
+    const found = (named.length > 0 ? named : texts).map(({ path, place }) =>
+      fields.anyField({ name, shown: name, place }, placed(path), apps, by),
+    );
+    for (const { parts } of same) {
+      const asked = askedIn(options, name, parts);
+      for (const { path, place } of asked.length > 0 ? asked : texts)
+        fields.parts({ name, shown: name, place }, parts, placed(path), found[0] ?? []);
+    }
   }
+}
+
+/** Where a field is asked for these parts: by its own name, else by a variable's, where only the last of them can be told. */
+function askedIn(options: ConfigNode, name: string, parts: readonly unknown[]) {
+  const last = parts.findLast(part => typeof part === 'string');
+  if (last === undefined) return [];
+  const before = [name, ...parts.slice(0, parts.lastIndexOf(last))].map(String);
+  const own = namedIn(options, ['fields', 'changes'], last, before);
+  return own.length > 0 ? own : namedIn(options, ['[\\w-]+'], last);
 }
 
 /** Each of `names` in `data` that no step before has added, in each text that names it. */
@@ -39,10 +55,10 @@ export function checkTemplateData(
   }
 }
 
-/** The texts under a node that name `root.name`, and where in them it stands. */
-function namedIn(node: ConfigNode, roots: readonly string[], name: string) {
+/** The texts under a node that name `root.name`, with `before` on the way, and where in them it stands. */
+function namedIn(node: ConfigNode, roots: readonly string[], name: string, before: readonly string[] = []) {
   return [...textsIn(node, [])].flatMap(({ node: text, path }) => {
-    const at = findName(text.text, roots, name);
+    const at = findName(text.text, roots, name, before);
     return at === undefined ? [] : [{ path, place: placeIn(text, at, name.length) }];
   });
 }
@@ -55,9 +71,18 @@ function* textsIn(node: ConfigNode, path: Path): Generator<{ node: ScalarNode; p
 }
 
 /** Where the name begins in `fields.NAME` or `fields["NAME"]`, whatever the root. */
-function findName(text: string, roots: readonly string[], name: string): number | undefined {
-  const literal = name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-  const pattern = `(?<!\\w)(?:${roots.join('|')})(?:\\.|\\[["'])(${literal})(?![\\w-])`;
+function findName(
+  text: string,
+  roots: readonly string[],
+  name: string,
+  before: readonly string[],
+): number | undefined {
+  const literal = (one: string) => one.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+  // Of changes it is a side that the parts are asked of.
+  const way = before.map(
+    (one, at) => `\\[?\\.?["']?${literal(one)}["']?\\]?${at === 0 ? '(?:\\.(?:from|to))?' : ''}`,
+  );
+  const pattern = `(?<!\\w)(?:${roots.join('|')})${way.join('')}(?:\\.|\\[["'])(${literal(name)})(?![\\w-])`;
   return new RegExp(pattern, 'd').exec(text)?.indices?.[1]?.[0];
 }
 

@@ -36,22 +36,6 @@ export const mentionedOfEach = (segments: readonly (readonly unknown[])[]): read
   ),
 ];
 
-const LOOP = /\{%-?\s*(?:for|tablerow)\s+([\w-]+)\s+in\s+([^\s%]+)/g;
-const GIVEN = /\{%-?\s*(?:assign|capture)\s+([\w-]+)/g;
-
-/** Fields that single messages are asked for, under a name that only loops over the batch give, or as `batch.first`. */
-export function fieldsOfEach(text: string, segments: readonly (readonly unknown[])[]): readonly string[] {
-  const ofMessages = new Set(['batch']);
-  const ofOthers = new Set([...text.matchAll(GIVEN)].map(([, name]) => name));
-  for (const [, name = '', list] of text.matchAll(LOOP)) (list === 'batch' ? ofMessages : ofOthers).add(name);
-  const fields = segments.flatMap(([root, ...path]) => {
-    if (typeof root !== 'string' || !ofMessages.has(root) || ofOthers.has(root)) return [];
-    const [name, field] = root === 'batch' ? path.slice(1) : path;
-    return (name === 'fields' || name === 'changes') && typeof field === 'string' ? [field] : [];
-  });
-  return [...new Set(fields)];
-}
-
 function makeMessage(view: View, read: Read) {
   const { Drop } = liquid();
   const known = new Map<Name, unknown>();

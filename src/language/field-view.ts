@@ -1,3 +1,4 @@
+import { partFault, type TypedField } from '../core/field-parts.ts';
 import type { FieldValueJson } from '../core/podio.ts';
 import { isRecord, showValues, toNumber } from '../core/values.ts';
 import { equal, order, TYPED, type Typed } from './compare.ts';
@@ -63,6 +64,12 @@ export class FieldView implements Typed {
     return this.each()[Symbol.iterator]();
   }
 
+  get kind(): TypedField {
+    const settings = this.config?.settings;
+    const returnType = isRecord(settings) ? settings.return_type : undefined;
+    return { type: this.type, ...(typeof returnType === 'string' && { returnType }) };
+  }
+
   /** A part of the value by name; undefined where it has none such. */
   part(name: string): unknown {
     const parts = this.parts();
@@ -106,7 +113,7 @@ export class FieldView implements Typed {
   }
   /** What Liquid reads `fields.NAME.part` from. */
   toLiquid(): Readonly<Record<string, unknown>> {
-    return this.parts();
+    return { ...this.each(), ...this.parts() };
   }
 
   get #isNumber(): boolean {
@@ -169,6 +176,33 @@ export const fieldView = (
   const view = new FieldView(type, values, config);
   return view.toString() === '' ? undefined : view;
 };
+
+/**
+ * A path that leads to a field and asks it for what values of its type do not have, up to that; undefined for every other one. On the
+ * way through a list the first element stands for all.
+ */
+export function lackingPart(values: unknown, path: readonly unknown[]): string | undefined {
+  let value = values;
+  for (let at = 0; at < path.length; at++) {
+    if (value instanceof FieldView) {
+      const fault = partFault(value.kind, path.slice(at));
+      return fault && path.slice(0, at + fault.at + 1).join('.');
+    }
+    const step = String(path[at]);
+    if (Array.isArray(value)) {
+      const isIndex = /^\d+$/.test(step);
+      const element: unknown = step === 'last' ? value.at(-1) : value[isIndex ? Number(step) : 0];
+      value = element;
+      // Looked through: the step is one of the element.
+      if (!isIndex && step !== 'first' && step !== 'last') at--;
+      if (Array.isArray(value)) return undefined;
+    } else {
+      if (!isRecord(value) || !Object.hasOwn(value, step)) return undefined;
+      value = value[step];
+    }
+  }
+  return undefined;
+}
 
 const isFieldJson = (value: object): value is FieldJson =>
   'podioField' in value &&

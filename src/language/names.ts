@@ -57,6 +57,8 @@ export interface View {
   timezone(): string;
   /** Told the name of every field that is looked at, so that one nobody knows does not go unnoticed. */
   mentions?(name: string): void;
+  /** Told every path that asks a field for what values of its type do not have: `fields.client.titel`. */
+  lacks?(path: string): void;
 }
 
 export const NAMES = [

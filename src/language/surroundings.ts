@@ -9,8 +9,8 @@ export interface FieldProblem {
 export interface Surroundings {
   /** Names beside the usual ones: what a `split` before calls its elements. */
   readonly names: ReadonlySet<string>;
-  /** What is wrong with the name of a field. Undefined: nothing, as far as anything is known. */
-  fieldProblem(name: string): FieldProblem | undefined;
+  /** What is wrong with the name of a field, or with what is asked of its value. Undefined: nothing, as far as anything is known. */
+  fieldProblem(name: string, parts: readonly unknown[]): FieldProblem | undefined;
   /** The same of a name in `data`, which steps before must have added. Left out: nothing is known of them. */
   dataProblem?(name: string): FieldProblem | undefined;
 }

@@ -1,10 +1,11 @@
 import type * as liquidjs from 'liquidjs';
 import { PodiodError } from '../core/errors.ts';
-import { batchRoot, fieldsOfEach, mentionedOfEach } from './batch.ts';
+import { batchRoot, mentionedOfEach } from './batch.ts';
 import { textOf } from './compare.ts';
-import { reviveFields } from './field-view.ts';
+import { lackingPart, reviveFields } from './field-view.ts';
 import { addFilters, NOW, ZONE } from './filters.ts';
 import { liquid } from './liquid.ts';
+import { followed } from './locals.ts';
 import { isName, NAMES, type Name, partProblem, type View } from './names.ts';
 import { surroundings } from './surroundings.ts';
 import { templateFault, unclosedOutput } from './template-fault.ts';
@@ -14,11 +15,19 @@ export interface TemplateOptions {
   readonly escape?: (text: string) => string;
 }
 
+/** A field, and what is asked of its value: `mail` of a contact. */
+export interface FieldPath {
+  readonly name: string;
+  readonly parts: readonly unknown[];
+}
+
 export interface Template {
   /** What the template mentions: only this is fetched. */
   readonly names: readonly Name[];
   /** Fields that it names under `fields` and `changes`. */
   readonly fields: readonly string[];
+  /** The same with what is asked of them, each path once. */
+  readonly fieldPaths: readonly FieldPath[];
   /** No value is put in: rendering gives the text as it is. */
   readonly isConstant: boolean;
   /** The text is exactly one `{{ x }}`. */
@@ -55,6 +64,7 @@ export function compileTemplate(text: string, options: TemplateOptions = {}): Te
     return {
       names: [],
       fields: [],
+      fieldPaths: [],
       isConstant: true,
       isSole: false,
       render: itself,
@@ -68,9 +78,12 @@ export function compileTemplate(text: string, options: TemplateOptions = {}): Te
   const parsed = parse(engine, text);
   const segments = engine.globalVariableSegmentsSync(parsed, { partials: false });
   const { names, others, fields: own, data } = mentioned(segments);
-  const all = names.includes('batch') ? engine.variableSegmentsSync(parsed, { partials: false }) : [];
-  const ofMessages = fieldsOfEach(text, all).filter(field => !OF_LIQUID.has(field));
+  const all = engine.variableSegmentsSync(parsed, { partials: false });
+  const paths = followed(text, all);
+  const ofEach = mentionedOfEach(names.includes('batch') ? all : []);
+  const ofMessages = [...new Set(paths.filter(isOfMessage).flatMap(path => fieldPathOf(path)?.name ?? []))];
   const fields = [...new Set([...own, ...ofMessages])];
+  const fieldPaths = uniquePaths(paths.flatMap(path => fieldPathOf(path) ?? []));
   const { names: known, fieldProblem, dataProblem } = surroundings();
   const stranger = others.find(name => !known.has(name));
   if (stranger !== undefined) {
@@ -79,8 +92,8 @@ export function compileTemplate(text: string, options: TemplateOptions = {}): Te
       `Templates know ${[...NAMES, ...known].join(', ')}.`,
     );
   }
-  for (const field of fields) {
-    const problem = fieldProblem(field);
+  for (const { name, parts } of fieldPaths) {
+    const problem = fieldProblem(name, parts);
     if (problem !== undefined) throw wrong(problem.message, problem.hint);
   }
   for (const name of data) {
@@ -93,7 +106,7 @@ export function compileTemplate(text: string, options: TemplateOptions = {}): Te
   }
   const expression = soleExpression(parsed, text);
 
-  const ofEach = mentionedOfEach(all);
+  const deep = paths.filter(path => path.length > 2 && !isOfMessage(path));
   const behind = (view: View, name: Name): Promise<unknown> =>
     name === 'batch' ? batchRoot(view.batch(), ofEach, rootOf) : rootOf(view, name);
 
@@ -102,7 +115,14 @@ export function compileTemplate(text: string, options: TemplateOptions = {}): Te
     for (const field of ofMessages) for (const one of view.batch()) one.mentions?.(field);
     const values = await Promise.all(names.map(async name => [name, await behind(view, name)] as const));
     const data = others.length > 0 ? dataOf(view) : {};
-    return Object.fromEntries([...values, ...others.map(name => [name, data[name]] as const)]);
+    const all = Object.fromEntries([...values, ...others.map(name => [name, data[name]] as const)]);
+    if (deep.length > 0 && view.lacks) {
+      for (const path of deep) {
+        const lacking = lackingPart(all, path);
+        if (lacking !== undefined) view.lacks(lacking);
+      }
+    }
+    return all;
   };
   /** Asked for by those filters only that show times. */
   const globals = (view: View) => ({
@@ -131,6 +151,7 @@ export function compileTemplate(text: string, options: TemplateOptions = {}): Te
   return {
     names,
     fields,
+    fieldPaths,
     isConstant: false,
     isSole: expression !== undefined,
     render,
@@ -195,6 +216,21 @@ function mentioned(segments: readonly (readonly unknown[])[]) {
 
 /** What Liquid reads of anything. */
 const OF_LIQUID = new Set(['size', 'first', 'last']);
+
+const isOfMessage = ([root, index]: readonly unknown[]): boolean =>
+  root === 'batch' && (typeof index === 'number' || OF_LIQUID.has(String(index)));
+
+/** The field that a path leads to, of the event or of one message of a batch. */
+function fieldPathOf(path: readonly unknown[]): FieldPath | undefined {
+  const [root, name, ...rest] = isOfMessage(path) ? path.slice(2) : path;
+  if ((root !== 'fields' && root !== 'changes') || typeof name !== 'string' || OF_LIQUID.has(name))
+    return undefined;
+  return { name, parts: root === 'changes' ? rest.slice(1) : rest };
+}
+
+const uniquePaths = (paths: readonly FieldPath[]): readonly FieldPath[] => [
+  ...new Map(paths.map(path => [JSON.stringify([path.name, path.parts]), path])).values(),
+];
 
 /** The value behind a name, as a template is to see it. */
 async function rootOf(view: View, name: Name): Promise<unknown> {

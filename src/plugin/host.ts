@@ -324,7 +324,11 @@ class SteppedPlugin implements PreparedStep {
     return {
       ...this.#messages,
       mentions: (event, name) => {
-        if (this.#fields(event, name)) noField(name);
+        if (this.#fields.isMissing(event, name)) noField(name);
+      },
+      lacks: (event, path) => {
+        this.#fields.lacks(event, path);
+        noField(path);
       },
     };
   }
@@ -462,25 +466,42 @@ class SteppedPlugin implements PreparedStep {
 
 const isInShadow = ({ shadow }: Rule): boolean => shadow === true;
 
-/** Whether the app is known not to have a field. */
-type FieldCheck = (event: PodioEvent, field: string) => boolean;
+interface FieldCheck {
+  /** Whether the app is known not to have a field. */
+  isMissing(event: PodioEvent, field: string): boolean;
+  /** A field was asked for what it does not have. */
+  lacks(event: PodioEvent, path: string): void;
+}
 
-/** Logs once of each field that the app does not have. */
+/** Logs once of each field that the app does not have, and of each part that a field does not have. */
 function makeFieldCheck({ knowsField }: HostDeps, log: Log): FieldCheck {
-  const missing = new Set<string>();
-  return (event, field) => {
-    if (knowsField?.(event, field) !== false) return false;
-    if (missing.has(field)) return true;
-    missing.add(field);
-    log.warn('a field is named that the app does not have; it is taken for empty', { field, app: event.app });
-    return true;
+  const told = new Set<string>();
+  const tell = (key: string, message: string, fields: Readonly<Record<string, unknown>>) => {
+    if (told.has(key)) return;
+    told.add(key);
+    log.warn(message, fields);
+  };
+  return {
+    isMissing(event, field) {
+      if (knowsField?.(event, field) !== false) return false;
+      tell(field, 'a field is named that the app does not have; it is taken for empty', {
+        field,
+        app: event.app,
+      });
+      return true;
+    },
+    lacks: (event, path) =>
+      tell(path, 'a field is asked for what values of its type do not have; it is taken for empty', {
+        path,
+        app: event.app,
+      }),
   };
 }
 
 const messageWorld = (
   { apps, clock, previousRun, reader }: HostDeps,
   rule: Rule,
-  isMissing: FieldCheck,
+  fields: FieldCheck,
   noField: NoField | undefined,
 ): MessageWorld => ({
   reader,
@@ -489,7 +510,11 @@ const messageWorld = (
   now: () => clock.now(),
   previousRun: async event => previousRun?.(rule.name, event),
   mentions(event, name) {
-    if (isMissing(event, name)) noField?.(name);
+    if (fields.isMissing(event, name)) noField?.(name);
+  },
+  lacks(event, path) {
+    fields.lacks(event, path);
+    noField?.(path);
   },
 });
 

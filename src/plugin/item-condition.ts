@@ -50,7 +50,7 @@ function readItemCondition(written: unknown, context: z.RefinementCtx): ItemCond
     ),
   );
   for (const field of condition ? fieldsFilledIn(condition) : []) {
-    const problem = surroundings().fieldProblem(field);
+    const problem = surroundings().fieldProblem(field.name, field.parts);
     if (problem) complain([], problem.message);
   }
   for (const { path } of condition ? testsIn(condition) : []) {

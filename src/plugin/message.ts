@@ -21,6 +21,8 @@ export interface MessageWorld {
   previousRun(event: PodioEvent): Promise<string | undefined>;
   /** Told of every field that a template or a condition names. */
   mentions?(event: PodioEvent, name: string): void;
+  /** Told of every path that asks a field for what it does not have. */
+  lacks?(event: PodioEvent, path: string): void;
 }
 
 /** What all messages of one try have in common. */
@@ -126,7 +128,7 @@ class StepMessage implements Message {
 
 /** What the names of one event's templates are worked out from. */
 const viewWorld = (
-  { reader, rule, now, previousRun, mentions }: MessageWorld,
+  { reader, rule, now, previousRun, mentions, lacks }: MessageWorld,
   app: AppNames | undefined,
 ): ViewWorld => ({
   reader,
@@ -136,6 +138,7 @@ const viewWorld = (
   now,
   previousRun,
   ...(mentions && { mentions }),
+  ...(lacks && { lacks }),
 });
 
 /** What conditions see of an event that is in no step's hands. */

@@ -59,6 +59,8 @@ export interface ViewWorld {
   previousRun(event: PodioEvent): Promise<string | undefined>;
   /** Told of every field that a template or a condition names. */
   mentions?(event: PodioEvent, name: string): void;
+  /** Told of every path that asks a field for what it does not have. */
+  lacks?(event: PodioEvent, path: string): void;
 }
 
 /** The names of templates and conditions for one message. Fetches only what is asked for. */
@@ -121,6 +123,7 @@ export function makeView(
     ...(world.mentions && {
       mentions: (name: string) => world.mentions?.(event, name),
     }),
+    ...(world.lacks && { lacks: (path: string) => world.lacks?.(event, path) }),
   };
   return view;
 }

@@ -1,7 +1,7 @@
 /** Whether a condition holds for one message, and what was seen of it. */
 import type { Check, Judgement } from '../../core/condition.ts';
 import { contains, equal, isEmpty, isTyped, order, textOf, textsOf } from '../compare.ts';
-import { FieldView, reviveFields } from '../field-view.ts';
+import { FieldView, lackingPart, reviveFields } from '../field-view.ts';
 import type { Now } from '../moment.ts';
 import { isName, type View } from '../names.ts';
 import { type Condition, isMoney, namesIn, type Operand, type Test, type Tested, testsIn } from './parse.ts';
@@ -63,7 +63,12 @@ class Judge {
     const { path, tests, currency } = tested;
     const [root = '', ...rest] = path;
     if ((root === 'fields' || root === 'changes') && rest[0] !== undefined) this.#view.mentions?.(rest[0]);
-    const all = found(await this.#root(root), rest);
+    const value = await this.#root(root);
+    if (this.#view.lacks) {
+      const lacking = lackingPart({ [root]: value }, path);
+      if (lacking !== undefined) this.#view.lacks(lacking);
+    }
+    const all = found(value, rest);
     const values = currency === undefined ? all : all.flatMap(value => inCurrency(value, currency));
     const seen = clip(textOf(all.length === 1 ? all[0] : all));
     const checks: Check[] = [];

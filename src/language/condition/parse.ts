@@ -8,7 +8,7 @@ import { isEmpty, textOf } from '../compare.ts';
 import { compareMoments, isNoDate, isRelative, looksLikeDate, writtenMoment } from '../moment.ts';
 import { isName, NAMES, partProblem } from '../names.ts';
 import { surroundings } from '../surroundings.ts';
-import { compileTemplate, hasTemplate, type Template } from '../template.ts';
+import { compileTemplate, type FieldPath, hasTemplate, type Template } from '../template.ts';
 import { compilePattern, type Pattern } from './pattern.ts';
 
 const OPERATORS = ['eq', 'ne', 'in', 'gt', 'gte', 'lt', 'lte', 'matches', 'contains', 'exists'] as const;
@@ -174,7 +174,7 @@ class Parser {
     }
     if (root === 'fields' || root === 'changes') {
       if (second === undefined) return wrong(`\`${key}\` names no field`, `write it as \`${root}.status\``);
-      const problem = fieldProblem(second);
+      const problem = fieldProblem(second, path.slice(root === 'fields' ? 2 : 3));
       if (problem) return wrong(problem.message, problem.hint);
     }
     if (root === 'data' && second !== undefined) {
@@ -449,7 +449,7 @@ export function namesIn(condition: Condition): ReadonlySet<string> {
 
 /** Every field that a condition names, also in the templates of what is compared with. */
 export function fieldsIn(condition: Condition): readonly string[] {
-  const fields = new Set(fieldsFilledIn(condition));
+  const fields = new Set(fieldsFilledIn(condition).map(({ name }) => name));
   for (const { path } of testsIn(condition)) {
     const [root, name] = path;
     if ((root === 'fields' || root === 'changes') && name !== undefined) fields.add(name);
@@ -457,14 +457,11 @@ export function fieldsIn(condition: Condition): readonly string[] {
   return [...fields];
 }
 
-/** Fields that the templates of what is compared with name. */
-export function fieldsFilledIn(condition: Condition): ReadonlySet<string> {
-  const fields = new Set<string>();
-  for (const { tests } of testsIn(condition))
-    for (const { operand } of tests)
-      for (const template of templatesIn(operand)) for (const field of template.fields) fields.add(field);
-  return fields;
-}
+/** Fields that the templates of what is compared with name, and what they ask of them. */
+export const fieldsFilledIn = (condition: Condition): readonly FieldPath[] =>
+  [...testsIn(condition)].flatMap(({ tests }) =>
+    tests.flatMap(({ operand }) => [...templatesIn(operand)].flatMap(({ fieldPaths }) => fieldPaths)),
+  );
 
 function* templatesIn({ template, parts = [] }: Operand): Generator<Template> {
   if (template) yield template;

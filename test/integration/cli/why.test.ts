@@ -216,9 +216,11 @@ describe('a field that the app does not have', function () {
           on: { app: 'leads', fields: ['status'] },
           steps: [
             {
-              'podio-comment': { text: 'Now {{ fields.stauts }}{{ changes.status.to }}, {{ fields.onwer }}' },
+              'podio-comment': {
+                text: 'Now {{ fields.stauts }}{{ changes.status.to.colour }}, {{ fields.onwer }} {{ fields.none.mial }}',
+              },
             },
-            { audit: {}, when: { 'fields.titel': { exists: true } } },
+            { audit: {}, when: { 'fields.titel': { exists: true }, 'fields.status.txt': 'Won' } },
             'audit',
           ],
         },
@@ -262,8 +264,8 @@ describe('a field that the app does not have', function () {
     expect(named).to.deep.equal({
       tells: [
         'settled',
-        ['podio-comment', 'done', ['onwer', 'stauts']],
-        ['audit', 'skipped', ['titel']],
+        ['podio-comment', 'done', ['changes.status.to.colour', 'none', 'onwer', 'stauts']],
+        ['audit', 'skipped', ['fields.status.txt', 'titel']],
         ['audit-2', 'done', undefined],
       ],
       never: ['filtered', ['rule.where', 'filtered', ['titel']]],
@@ -277,14 +279,23 @@ describe('a field that the app does not have', function () {
     });
 
     const { changes } = await asked(site, '--item', String(itemId), '--rule', 'tells');
-    expect(changes[0]?.rules[0]?.runs[0]?.steps[0]?.unknownFields).to.deep.equal(['onwer', 'stauts']);
+    expect(changes[0]?.rules[0]?.runs[0]?.steps[0]?.unknownFields).to.deep.equal([
+      'changes.status.to.colour',
+      'none',
+      'onwer',
+      'stauts',
+    ]);
     const { stdout: why } = await site.podiod(['why', '--item', String(itemId)]);
-    expect(why).to.match(/podio-comment: done.*\n {8}the app has no field `onwer`: taken for empty\n/);
+    expect(why).to.match(
+      /podio-comment: done.*\n {8}`changes.status.to.colour` is no part of that field: taken for empty\n/,
+    );
     expect(why).to.match(
       /holds: it ran\n(?: {6}✓ on.*\n)+ {6}where: done.*\n {8}✓ fields.titel not eq .*\n {8}the app has no field `naem`: taken for empty\n/,
     );
     const { stdout: events } = await site.podiod(['events']);
-    expect(events).to.match(/tells: settled\n {12}the app has no field `onwer`: taken for empty\n/);
+    expect(events).to.match(
+      /tells: settled\n {12}`changes.status.to.colour` is no part of that field: taken for empty\n/,
+    );
     daemon.stop();
     expect(await daemon.ended).to.equal(0);
   });

@@ -1,8 +1,20 @@
 import { expect } from 'chai';
+import { partFault } from '../../../src/core/field-parts.ts';
+import type { FieldValueJson } from '../../../src/core/podio.ts';
+import { FieldView } from '../../../src/language/field-view.ts';
 import type { FieldType } from '../../../src/testing.ts';
 import { type Api, DEALS, LEADS, SALES, type Scene, setUp, tearDown } from './support.ts';
 
 const APP = 200;
+
+/** What is there can be asked for: nothing of it is refused by the check. */
+const expectKnownParts = (type: string, values: unknown) => {
+  const view = new FieldView(type, values as FieldValueJson[]);
+  const parts = Object.entries(view.parts()).flatMap(([part, held]) => (held === undefined ? [] : [part]));
+  expect(parts).to.include.members(['text', 'size']);
+  // Any number alone is also taken for an id.
+  expect(parts.filter(part => partFault(view.kind, [part]) !== undefined && part !== 'id')).to.deep.equal([]);
+};
 
 describe('emulator: field values', () => {
   let scene: Scene;
@@ -80,6 +92,7 @@ describe('emulator: field values', () => {
   for (const [type, written, read, settings] of cases)
     it(`takes ${type} as ${JSON.stringify(written)}`, async () => {
       expect(await roundTrip(type, written, settings)).to.deep.equal(read);
+      expectKnownParts(type, read);
     });
 
   const refused: [FieldType, unknown][] = [
@@ -118,6 +131,7 @@ describe('emulator: field values', () => {
 
   it('shows a time in the local zone and in UTC, in winter and summer', async () => {
     const [value] = await roundTrip('date', { start: '2026-07-01 10:00:00', end: '2026-12-01 10:00:00' });
+    expectKnownParts('date', [value]);
     expect(value).to.deep.equal({
       start: '2026-07-01 10:00:00',
       start_date: '2026-07-01',
@@ -156,7 +170,9 @@ describe('emulator: field values', () => {
 
   it('embeds a referenced item with its app and space', async () => {
     const { itemId } = scene.world.createItem(DEALS, { fields: { title: 'Big deal' } });
-    const [{ value }] = await roundTrip('app', itemId);
+    const values = await roundTrip('app', itemId);
+    expectKnownParts('app', values);
+    const [{ value }] = values;
     expect(value).to.include({ item_id: itemId, title: 'Big deal', app_item_id: 1, revision: 0 });
     expect(value.app).to.include({ app_id: DEALS, name: 'Deals' });
     expect(value.space).to.include({ space_id: SALES });
@@ -186,6 +202,7 @@ describe('emulator: field values', () => {
       { type: 'user', id: 5 },
       { type: 'mail', id: 'new@example.com' },
     ]);
+    expectKnownParts('contact', values);
     expect(values.map(({ value }: { value: { name: string } }) => value.name)).to.deep.equal([
       'Bo',
       'Bot',
@@ -206,7 +223,9 @@ describe('emulator: field values', () => {
       mimetype: 'image/png',
       content: new Uint8Array(3),
     });
-    expect((await roundTrip('image', fileId))[0].value).to.include({
+    const images = await roundTrip('image', fileId);
+    expectKnownParts('image', images);
+    expect(images[0].value).to.include({
       file_id: fileId,
       mimetype: 'image/png',
       size: 3,
@@ -214,6 +233,7 @@ describe('emulator: field values', () => {
     expect(await roundTrip('video', { file_id: fileId })).to.deep.equal([{ value: fileId }]);
     const { body } = await bot.post('/embed/', { url: 'https://example.com/x' });
     const [embed] = await roundTrip('embed', { embed: body.embed_id });
+    expectKnownParts('embed', [embed]);
     expect(embed.embed).to.include({
       embed_id: body.embed_id,
       original_url: 'https://example.com/x',

@@ -169,6 +169,8 @@ describe('template', () => {
     ['{{ item.tags }}', ['x', 'y']],
     ['{{ fields.deal-value-2 | minus: fields.cost }}', 997.6],
     ['{{ fields.team.mail }}', ['ann@x.dk', 'bo@x.dk']],
+    ['{{ fields.team[1].mail }}', 'bo@x.dk'],
+    ['{{ fields.manager[0].mail }}', 'ann@x.dk'],
     ['{{ fields.status }}', won],
     ['{{ fields.none }}', undefined],
     ['{{ data.invoice }}', { number: 7 }],
@@ -210,6 +212,25 @@ describe('template', () => {
       mentions,
     });
     expect(told).to.have.members(['a', 'b c', 'd']);
+  });
+
+  it('tells what it asks fields for that values of their types do not have', async () => {
+    const told: string[] = [];
+    const lacks = (path: string) => void told.push(path);
+    const text =
+      '{{ fields.manager.mial }}{{ fields.client.titel }}{{ changes.status.to.colour }}{{ fields.due.start.dat }}' +
+      '{% for m in fields.team %}{{ m.emial }}{% endfor %}{{ fields.team[1].mial }}{{ data.found.curency }}' +
+      '{{ fields.manager.mail }}{{ fields.client.app.name }}{{ fields.none.mial }}{{ changes.note.from.x }}{{ fields.due.start.start_date }}';
+    await compileTemplate(text).render({ ...view, lacks });
+    expect(told).to.have.members([
+      'fields.manager.mial',
+      'fields.client.titel',
+      'changes.status.to.colour',
+      'fields.due.start.dat',
+      'fields.team.0.emial',
+      'fields.team.1.mial',
+      'data.found.curency',
+    ]);
   });
 
   it('can take neither time nor memory without end', async () => {

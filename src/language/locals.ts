@@ -1,0 +1,56 @@
+/** Variables that a template gives values itself, followed to the names that these come from. */
+import { isName } from './names.ts';
+
+type Path = readonly unknown[];
+
+const LOOP = /\{%-?\s*(?:for|tablerow)\s+([\w-]+)\s+in\s+([^\s%]+)/g;
+const GIVEN = /\{%-?\s*(?:assign|capture|increment|decrement)\s+([\w-]+)(?:\s*=\s*([^%]*?))?\s*-?%\}/g;
+const STEP = /^(?:\.?([\w-]+)|\[(\d+)\]|\["([^"\]]*)"\]|\['([^'\]]*)'\])/;
+/** One that is given by another one, and so on: here it ends. */
+const MOST_TURNS = 5;
+
+/**
+ * Every path of the template, from a name on: of `m.mail` in a loop over `fields.team` it is `fields.team[0].mail`. A variable that is
+ * given more than one meaning, or that a filter makes, leads nowhere: its paths are left out.
+ */
+export function followed(text: string, paths: readonly Path[]): readonly Path[] {
+  const locals = localsOf(text);
+  return paths.flatMap(path => {
+    let [root, ...rest] = path;
+    for (let turn = 0; typeof root === 'string' && locals.has(root); turn++) {
+      const from = locals.get(root);
+      if (from === undefined || turn === MOST_TURNS) return [];
+      [root, ...rest] = [...from, ...rest];
+    }
+    return [[root, ...rest]];
+  });
+}
+
+function localsOf(text: string): ReadonlyMap<string, Path | undefined> {
+  const locals = new Map<string, Path | undefined>();
+  const give = (name: string, path: Path | undefined) => {
+    // Outside of its loop such a name means what it always does.
+    if (!isName(name)) locals.set(name, locals.has(name) ? undefined : path);
+  };
+  for (const [, name = '', list = ''] of text.matchAll(LOOP)) {
+    const path = pathOf(list);
+    give(name, path && [...path, 0]);
+  }
+  for (const [, name = '', value = ''] of text.matchAll(GIVEN)) give(name, pathOf(value));
+  return locals;
+}
+
+/** Of a plain path only: what a filter makes of it is another thing. */
+function pathOf(written: string): Path | undefined {
+  const path: unknown[] = [];
+  let rest = written.trim();
+  if (!/^[A-Za-z_]/.test(rest)) return undefined;
+  while (rest !== '') {
+    const match = STEP.exec(rest);
+    if (!match) return undefined;
+    const [whole, name, index, double, single] = match;
+    path.push(index === undefined ? (name ?? double ?? single) : Number(index));
+    rest = rest.slice(whole.length);
+  }
+  return path;
+}
