@@ -341,21 +341,22 @@ function makeRuleWorld(
   closing.defer('own writes', () => stopping.abort());
   const reliably = makeReliably({ clock, log: log.child({ module: 'podio' }) });
   const deletions = makeDeletions({ gaps: store.gaps, config: () => live.config, log });
+  const own = new OwnWrites({
+    gaps: store.gaps,
+    own: store.own,
+    head: store.journal.head(),
+    names,
+    isFollowed: app => live.config.rules.some(({ triggers }) => appsOf(triggers).includes(app)),
+    wrote,
+    reliably,
+    signal: stopping.signal,
+    log,
+  });
   return {
     ...base,
     attribution,
-    reader: makeItemReader({ client: podio, identities, log, onGone: deletions.proved }),
-    own: new OwnWrites({
-      gaps: store.gaps,
-      own: store.own,
-      head: store.journal.head(),
-      names,
-      isFollowed: app => live.config.rules.some(({ triggers }) => appsOf(triggers).includes(app)),
-      wrote,
-      reliably,
-      signal: stopping.signal,
-      log,
-    }),
+    reader: makeItemReader({ client: podio, identities, log, onGone: deletions.proved, own }),
+    own,
     onDelete: deletions.own,
     ticks: new Map(),
     late: new Map(),

@@ -597,7 +597,7 @@ export class Runner implements Taker {
       judge: noField => where.judge(context.view(event, NO_DATA, bundle, noField)),
     };
     if (bundle && bundle.events.length > 1) {
-      found.push(...spanConditions(bundle.events, matcher, reader));
+      found.push(...spanConditions(bundle.events, rule, matcher, reader));
       if (judgeWhere) found.push(judgeWhere);
       return found;
     }

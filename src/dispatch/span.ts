@@ -1,5 +1,6 @@
 /** Edits of one item that have settled, judged by what they changed together. */
 import type { PodioEvent } from '../core/event.ts';
+import type { Rule } from '../core/rule.ts';
 import type { ItemReader } from '../podio/contract.ts';
 import { MODE, ON_FIELDS, type RunCondition } from './deliver.ts';
 import type { Matcher } from './match.ts';
@@ -8,32 +9,41 @@ type Reader = Pick<ItemReader, 'changes' | 'spanned'>;
 
 const EDITS = new Set(['item.create', 'item.update', 'item.delete']);
 
-/** Whose changes are looked at one by one: more would cost more calls than a run that was not needed. */
-const MAX_LOOKS = 10;
-
 /**
  * Whether edits of an item come to nothing: what they changed was changed back, or they made the item and deleted it. Edits
  * of something that differences do not show, such as tags, do not.
  */
-async function cancelOut(events: readonly PodioEvent[], reader: Reader): Promise<boolean> {
+async function cancelOut(
+  events: readonly PodioEvent[],
+  rule: Pick<Rule, 'includeOwn'>,
+  reader: Reader,
+): Promise<boolean> {
   if (events.length < 2 || !events.every(({ type }) => EDITS.has(type))) return false;
-  if (events.at(-1)?.type === 'item.delete') return events.some(({ type }) => type === 'item.create');
-  if (events.some(({ type }) => type === 'item.create')) return false;
-  if ((await reader.spanned(events))?.size !== 0) return false;
-  for (const event of events.slice(0, MAX_LOOKS)) if ((await reader.changes(event)).size > 0) return true;
-  return false;
+  const isMade = events.some(({ type }) => type === 'item.create');
+  const gone = events.findLast(({ type }) => type === 'item.delete');
+  if (gone !== undefined) return isMade && events.every(event => isBefore(event, gone));
+  if (isMade) return false;
+  if ((await reader.spanned(events, rule))?.size !== 0) return false;
+  // One that changed no field, as far as can be seen, changed something else: that stands.
+  for (const event of events) if ((await reader.changes(event)).size === 0) return false;
+  return true;
 }
+
+/** An edit that is told late may come after the deletion of its item; one of a later revision says that it is back. */
+const isBefore = (event: PodioEvent, gone: PodioEvent): boolean =>
+  event.seq <= gone.seq || (event.type === 'item.update' && (event.revision ?? 0) < (gone.revision ?? 0));
 
 /** What decides, before `where`, whether several events of an item come to a run. */
 export function* spanConditions(
   events: readonly PodioEvent[],
+  rule: Pick<Rule, 'includeOwn'>,
   matcher: Pick<Matcher, 'match' | 'isOnFields' | 'decide' | 'checks'>,
   reader: Reader,
 ): Generator<RunCondition> {
   yield {
     name: MODE,
     judge: async () => {
-      if (!(await cancelOut(events, reader))) return { holds: true, checks: [] };
+      if (!(await cancelOut(events, rule, reader))) return { holds: true, checks: [] };
       const seen = `${events.length} edits that cancel each other out`;
       return { holds: false, checks: [{ path: 'changes', test: 'exists', seen, holds: false }] };
     },
@@ -43,7 +53,7 @@ export function* spanConditions(
   yield {
     name: ON_FIELDS,
     judge: async () => {
-      const changes = await reader.spanned(events);
+      const changes = await reader.spanned(events, rule);
       // Podio has forgotten what it was: its own word that a field changed stands, and what was asked for can't be told.
       if (changes === undefined && events.some(event => matcher.match(event) === 'yes')) {
         const seen = 'forgotten by Podio, whose hooks told of them';

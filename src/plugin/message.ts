@@ -14,7 +14,7 @@ export interface MessageWorld {
   /** What the config says of an app, by its name. */
   apps(name: string): AppNames | undefined;
   /** The rule that the message goes through. */
-  readonly rule: Pick<Rule, 'name' | 'timezone'>;
+  readonly rule: Pick<Rule, 'name' | 'timezone' | 'includeOwn'>;
   /** Wall time, ms. */
   now(): number;
   /** When the event came that the rule last settled a run for, before this one; ISO 8601. */
@@ -151,8 +151,14 @@ export function viewOf(world: MessageWorld, event: PodioEvent, data: Data, bundl
 }
 
 /** What is not known any more is not known to have changed. */
-const changesOf = async ({ reader }: MessageWorld, event: PodioEvent, bundle?: Bundle): Promise<Changes> =>
-  bundle?.mode === 'settle' ? ((await reader.spanned(bundle.events)) ?? new Map()) : reader.changes(event);
+const changesOf = async (
+  { reader, rule }: MessageWorld,
+  event: PodioEvent,
+  bundle?: Bundle,
+): Promise<Changes> =>
+  bundle?.mode === 'settle'
+    ? ((await reader.spanned(bundle.events, rule)) ?? new Map())
+    : reader.changes(event);
 
 /** Of a batch: each of its events as if it were alone. */
 const batchOf = (world: MessageWorld, bundle: Bundle | undefined, data: Data) =>

@@ -11,6 +11,7 @@ import type {
   Revision,
   Task,
 } from '../core/podio.ts';
+import type { Rule } from '../core/rule.ts';
 import type { Changes } from '../plugin/contract.ts';
 
 /**
@@ -180,9 +181,10 @@ export interface ItemReader {
   changes(event: PodioEvent): Promise<Changes>;
   /**
    * What changed from before the first of these events of one item to after the last: what went there and back again is left
-   * out. Undefined where Podio can't tell any more.
+   * out, and so is what podiod itself wrote in between, unless the rule wants to hear of that. Undefined where Podio can't
+   * tell any more.
    */
-  spanned(events: readonly PodioEvent[]): Promise<Changes | undefined>;
+  spanned(events: readonly PodioEvent[], rule: Pick<Rule, 'includeOwn'>): Promise<Changes | undefined>;
   /** Podio's byline of who made the change; undefined where Podio does not tell. */
   actor(event: PodioEvent): Promise<PodioObject | undefined>;
   /** The comment that the event is about. */

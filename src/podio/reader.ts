@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { PodioError } from '../core/errors.ts';
 import { isHookRefType, type PodioEvent, refKey, revisionOf } from '../core/event.ts';
 import type { Log } from '../core/log.ts';
+import { madeRevision, type OwnLookup } from '../core/own.ts';
 import type { FieldDifference, Item, ItemField, Revision } from '../core/podio.ts';
 import type { Changes, FieldChanged } from '../plugin/contract.ts';
 import {
@@ -48,6 +49,8 @@ export function makeItemReader(options: {
   readonly log: Log;
   /** Told when Podio says that the event's item is not there. Must not throw. */
   readonly onGone?: (event: PodioEvent, itemId: number) => void;
+  /** What podiod made itself. */
+  readonly own?: OwnLookup;
 }): LearningItemReader {
   const { client, identities } = options;
   const { items } = client;
@@ -156,6 +159,25 @@ export function makeItemReader(options: {
     return once(changed, `${itemId}/${revision}`, () => updated(event, itemId, revision));
   };
 
+  /** From one revision, -1 for before its creation, to another. */
+  const stretch = (event: PodioEvent, itemId: number, from: number, to: number) =>
+    once(spans, `${itemId}/${from}-${to}`, () =>
+      from < 0 ? filled(event, itemId, to) : between(event, itemId, from, to),
+    );
+
+  /** Revisions of podiod's own that lie among others, ascending. */
+  const ownAmong = async ({ last, itemId, revisions }: Span): Promise<readonly number[]> => {
+    const { own } = options;
+    const told = new Set(revisions);
+    const others: number[] = [];
+    for (let n = (revisions[0] ?? 0) + 1; n < (revisions.at(-1) ?? 0); n++) if (!told.has(n)) others.push(n);
+    if (own === undefined || others.length === 0 || !own.maybe(last)) return [];
+    const found = await Promise.all(
+      others.map(revision => own.find({ ...last, id: madeRevision(itemId, revision), revision })),
+    );
+    return others.filter((_, n) => found[n] !== undefined);
+  };
+
   /** Undefined when it is gone. Comments and tasks change without a revision, so each event has a reading of its own. */
   const thing = (event: PodioEvent, kind: 'comments' | 'files' | 'tasks', id: string) =>
     once(things, `${kind}/${id}/${event.id}`, async (): Promise<PodioObject | undefined> => {
@@ -235,14 +257,22 @@ export function makeItemReader(options: {
         return isRecord(byline) ? byline : undefined;
       }),
     changes,
-    async spanned(events) {
+    async spanned(events, { includeOwn }) {
       const span = spanOf(events);
       if (span === undefined) return new Map();
-      const { last, itemId, from, to } = span;
-      if (from === to - 1) return changes(last);
-      return once(spans, `${itemId}/${from}-${to}`, () =>
-        from < 0 ? filled(last, itemId, to) : between(last, itemId, from, to),
-      );
+      const { last, itemId, revisions } = span;
+      const [first = 0] = revisions;
+      const to = revisions.at(-1) ?? first;
+      if (first === to) return changes(last);
+      const stretches: Changes[] = [];
+      let from = first - 1;
+      for (const own of [...(includeOwn ? [] : await ownAmong(span)), to + 1]) {
+        const changed = own - 1 > from ? await stretch(last, itemId, from, own - 1) : new Map();
+        if (changed === undefined) return undefined;
+        stretches.push(changed);
+        from = own;
+      }
+      return joined(stretches);
     },
     learn: ({ id }, found) => listed.set(id, found),
     appOfItem: itemId => newest.get(itemId)?.app?.app_id,
@@ -260,8 +290,16 @@ function once<T>(kept: Recent<string, Promise<T>>, key: string, work: () => Prom
   return result;
 }
 
-/** The revisions that events of an item lead through: from the one before the first, -1 for none, to the last. */
-function spanOf(events: readonly PodioEvent[]) {
+/** What edits of an item lead through. */
+interface Span {
+  /** That of the highest revision. */
+  readonly last: PodioEvent;
+  readonly itemId: number;
+  /** Theirs, ascending; 0 for the creation. */
+  readonly revisions: readonly number[];
+}
+
+function spanOf(events: readonly PodioEvent[]): Span | undefined {
   const revised = events
     .filter(({ type }) => type !== 'item.delete')
     .flatMap(event => {
@@ -269,11 +307,20 @@ function spanOf(events: readonly PodioEvent[]) {
       return revision === undefined ? [] : [{ event, revision }];
     })
     .sort((a, b) => a.revision - b.revision);
-  const [first] = revised;
-  const last = revised.at(-1);
-  const itemId = last?.event.itemId;
-  if (first === undefined || last === undefined || itemId === undefined) return undefined;
-  return { last: last.event, itemId, from: first.revision - 1, to: last.revision };
+  const last = revised.at(-1)?.event;
+  if (last?.itemId === undefined) return undefined;
+  return { last, itemId: last.itemId, revisions: revised.map(({ revision }) => revision) };
+}
+
+/** Of a field that several stretches have changed: from before the first to after the last, unless that is the same. */
+function joined(stretches: readonly Changes[]): Changes {
+  if (stretches.length === 1) return stretches[0] as Changes;
+  const all = new Map<string, FieldChanged>();
+  for (const [name, change] of stretches.flatMap(changes => [...changes])) {
+    const before = all.get(name);
+    all.set(name, before ? { ...change, from: before.from } : change);
+  }
+  return new Map([...all].filter(([, { from, to }]) => !isDeepStrictEqual(from, to)));
 }
 
 /** What was missed gives way to what happens now. */

@@ -106,6 +106,76 @@ describe('run modes', function () {
     await again.end('SIGTERM');
   });
 
+  it('settle: what podiod writes itself in between is no edit, over kill -9', async () => {
+    const rules = (settle: string, hook: boolean) => ({
+      rules: {
+        r: {
+          on: { app: 'leads', events: 'item.update' },
+          steps: ['spans'],
+          mode: { settle, atMost: '10m' },
+        },
+        moves: {
+          on: { app: 'leads', fields: { title: { to: ['Birch', 'Cedar'] } } },
+          steps: [
+            {
+              'podio-item': { set: { status: 'Won' }, hook },
+              when: { 'fields.title': 'Birch' },
+              id: 'won',
+            },
+            {
+              'podio-item': { set: { status: 'Lost' }, hook },
+              when: { 'fields.title': 'Cedar' },
+              id: 'lost',
+            },
+          ],
+        },
+      },
+    });
+    const site = await makeSite({
+      plugins: { spans: { use: './spans.ts', path: './spans.ndjson' } },
+      ...rules('2m', false),
+    });
+    site.write('spans.ts', SPANS);
+    const { itemId } = await site.podio.createItem(101, { fields: { title: 'Alder', status: 'Open' } });
+    const daemon = await site.boot();
+    const untilRevision = (revision: number) =>
+      until(
+        async () => ((await site.podio.item(itemId))?.revisions.length ?? 0) > revision,
+        `revision ${revision}`,
+      );
+    const untilSettled = (count: number) =>
+      until(async () => {
+        const journal = await site.peek();
+        const runs = journal.flatMap(({ runs }) => runs.filter(({ rule }) => rule === 'r'));
+        return runs.length === count && runs.map(({ outcome }) => outcome);
+      }, `${count} records`);
+
+    await site.podio.updateItem(itemId, { fields: { title: 'Birch' } });
+    await untilRevision(2);
+    await until(async () => {
+      const { stdout } = await site.podiod(['why', '--event', `item.update:${itemId}:1`]);
+      return stdout.includes('1 event since');
+    }, 'the edit to wait');
+    await daemon.end('SIGKILL');
+    site.configure(rules('4s', true));
+    const again = await site.boot();
+    // Back again: of what people did nothing is left, though the item is not what it was.
+    await site.podio.updateItem(itemId, { fields: { title: 'Alder' } });
+    expect(await untilSettled(2)).to.deep.equal(['filtered', 'filtered']);
+
+    await site.podio.updateItem(itemId, { fields: { title: 'Cedar' } });
+    await untilRevision(5);
+    await site.podio.updateItem(itemId, { fields: { status: 'Open' } });
+    const [line] = await untilSpans(site, 1);
+    expect(line).to.include({ key: `r/item.update:${itemId}:6/spans` });
+    expect(line?.revisions).to.deep.equal([4, 6]);
+    expect(line?.changes).to.have.deep.members([
+      ['title', ['Alder'], ['Cedar']],
+      ['status', ['Lost'], ['Open']],
+    ]);
+    await again.end('SIGTERM');
+  });
+
   it('batch: many events as one message, with the text of all of them', async () => {
     const slack = await startReceiver();
     const site = await makeSite({

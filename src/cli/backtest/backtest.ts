@@ -302,7 +302,8 @@ async function run(deps: BacktestDeps, apps: readonly WatchedApp[], past: Past):
     if (change?.event.itemId !== undefined) fired.add(change.event.itemId);
     if (hits.length < deps.limit) hits.push(hitOf(record, change, past, clock.now()));
   };
-  const reader = makeItemReader({ client: podio, identities, log: silentLog });
+  const own = deps.store && ownIn(deps.store);
+  const reader = makeItemReader({ client: podio, identities, log: silentLog, ...(own && { own }) });
   {
     await using stage = await openStage({
       ...deps,
@@ -311,7 +312,7 @@ async function run(deps: BacktestDeps, apps: readonly WatchedApp[], past: Past):
       hasField: (app, field) => knowsField(fields, app, field),
       appOfItem: itemId => past.items.get(itemId)?.app?.app_id ?? reader.appOfItem(itemId),
       store,
-      ...(deps.store && { own: ownIn(deps.store) }),
+      ...(own && { own }),
       clock,
       isBusy: () => deps.inFlight() > 0,
       onRun,

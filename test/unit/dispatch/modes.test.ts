@@ -264,6 +264,44 @@ describe('mode settle', () => {
     expect(seen.seqs).to.deep.equal([[1, 2]]);
   });
 
+  it('an item that was made and deleted gives no run, also where an edit is told late; one that is back does', async () => {
+    for (const [revision, runs] of [
+      [1, []],
+      [3, [[1, 2, 3]]],
+    ] as const) {
+      const seen = told();
+      const world = await new World({
+        rules: [
+          ruleOf(SETTLE, { triggers: [{ ...APP, events: ['item.create', 'item.update', 'item.delete'] }] }),
+        ],
+        work: { work: task => void seen.note(task) },
+      }).start();
+      await world.append(
+        { ...itemUpdate(1, 0), id: 'item.create:1:0', type: 'item.create' },
+        { ...itemUpdate(1, 2), id: 'item.delete:1:2', type: 'item.delete' },
+        itemUpdate(1, revision),
+      );
+      await world.clock.advance(2 * MINUTE);
+      expect(seen.seqs).to.deep.equal(runs);
+    }
+  });
+
+  it('an edit that shows in no difference stands, among others that cancel out', async () => {
+    const seen = told();
+    const states = ['a', 'b', 'b', 'a'];
+    const world = await new World({
+      rules: [ruleOf(SETTLE)],
+      work: { work: task => void seen.note(task) },
+      changes: async ({ revision = 0 }) =>
+        states[revision - 1] === states[revision]
+          ? new Map()
+          : statusChange(states[revision - 1], states[revision]),
+    }).start();
+    await world.append(itemUpdate(1, 1), itemUpdate(1, 2), itemUpdate(1, 3));
+    await world.clock.advance(2 * MINUTE);
+    expect(seen.seqs).to.deep.equal([[1, 2, 3]]);
+  });
+
   it('fields of the trigger, and where, are judged by what came of it', async () => {
     const seen = told();
     const where = { judge: async () => ({ holds: true, checks: [] }) };

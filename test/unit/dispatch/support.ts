@@ -10,7 +10,7 @@ import type { Known } from '../../../src/dispatch/match.ts';
 import type { WindowLimits } from '../../../src/dispatch/window.ts';
 import type { Changes, Data, View } from '../../../src/plugin/contract.ts';
 import type { Output, PreparedStep, StepState, StepTask } from '../../../src/plugin/host.ts';
-import type { KnownField } from '../../../src/podio/contract.ts';
+import type { ItemReader, KnownField } from '../../../src/podio/contract.ts';
 import type { Store } from '../../../src/store/contract.ts';
 import { type MemoryStore, makeMemoryStore } from '../../../src/store/memory.ts';
 import { makeVirtualClock } from '../../support/virtual-clock.ts';
@@ -147,7 +147,7 @@ export interface WorldOptions {
   /** By step name. */
   work?: Record<string, Work>;
   changes?: (event: PodioEvent) => Promise<Changes>;
-  spanned?: (events: readonly PodioEvent[]) => Promise<Changes | undefined>;
+  spanned?: ItemReader['spanned'];
   ready?: Promise<void>;
   log?: Log;
   limits?: WindowLimits;

@@ -68,6 +68,8 @@ function setUp() {
     answers: new Map<string, unknown>(),
     asked: [] as string[],
     gone: [] as string[],
+    /** Revisions that podiod made. */
+    own: new Set<number>(),
     options: [] as (CallOptions | undefined)[],
   };
   const read =
@@ -110,6 +112,11 @@ function setUp() {
     },
     log: silentLog,
     onGone: ({ id }, itemId) => podio.gone.push(`${id} ${itemId}`),
+    own: {
+      maybe: () => podio.own.size > 0,
+      find: async ({ id, revision = 0 }) =>
+        podio.own.has(revision) ? { id, depth: 1, rule: 'other' } : undefined,
+    },
   });
   return { podio, reader };
 }
@@ -153,15 +160,15 @@ describe('podio item reader', () => {
       podio.differences.set('2/5', [changed('title', ['a'], ['d']), changed('status', ['x'], ['x'])]);
       // Whatever order they come in, and with what makes no revision among them.
       const events = [...edits(3, 5, 4), event('comment.create')];
-      expect(shown((await reader.spanned(events)) ?? new Map())).to.deep.equal({ title: 'a -> d' });
-      await reader.spanned(events);
+      expect(shown((await reader.spanned(events, {})) ?? new Map())).to.deep.equal({ title: 'a -> d' });
+      await reader.spanned(events, {});
       expect(podio.asked).to.deep.equal(['difference 7 2 5']);
     });
 
     it('is that of the one where there is one', async () => {
       const { podio, reader } = setUp();
       podio.differences.set('2/3', [changed('title', ['a'], ['b'])]);
-      expect(await reader.spanned(edits(3))).to.deep.equal(await reader.changes(event('item.update', 3)));
+      expect(await reader.spanned(edits(3), {})).to.deep.equal(await reader.changes(event('item.update', 3)));
       expect(podio.asked).to.deep.equal(['difference 7 2 3']);
     });
 
@@ -169,14 +176,35 @@ describe('podio item reader', () => {
       const { podio, reader } = setUp();
       podio.now = item(4, field('title', 'z'), field('status', 'Won'));
       podio.differences.set('2/4', [changed('title', ['b'], ['z'])]);
-      const changes = await reader.spanned(edits(0, 1, 2));
+      const changes = await reader.spanned(edits(0, 1, 2), {});
       expect(shown(changes ?? new Map())).to.deep.equal({ title: ' -> b', status: ' -> Won' });
+    });
+
+    it('leaves out what podiod itself wrote in between, unless the rule hears of that', async () => {
+      const { podio, reader } = setUp();
+      podio.own = new Set([2, 4, 5]);
+      podio.differences.set('0/1', [changed('title', ['a'], ['b']), changed('note', [], ['x'])]);
+      podio.differences.set('2/3', [changed('title', ['own'], ['c'])]);
+      podio.differences.set('5/7', [changed('title', ['own'], ['a']), changed('status', ['Open'], ['Won'])]);
+      podio.differences.set('0/7', [changed('status', [], ['Won'])]);
+      const events = edits(1, 3, 6, 7);
+      expect(shown((await reader.spanned(events, {})) ?? new Map())).to.deep.equal({
+        note: ' -> x',
+        status: 'Open -> Won',
+      });
+      expect(shown((await reader.spanned(events, { includeOwn: true })) ?? new Map())).to.deep.equal({
+        status: ' -> Won',
+      });
+      // What the rule was told of counts, whoever made it.
+      expect(shown((await reader.spanned(edits(1, 2, 3, 4, 5, 6, 7), {})) ?? new Map())).to.deep.equal({
+        status: ' -> Won',
+      });
     });
 
     it('is not known where Podio has forgotten, and nothing where no event made a revision', async () => {
       const { reader } = setUp();
-      expect(await reader.spanned(edits(3, 4))).to.equal(undefined);
-      expect(await reader.spanned([event('comment.create'), event('item.delete', 5)])).to.deep.equal(
+      expect(await reader.spanned(edits(3, 4), {})).to.equal(undefined);
+      expect(await reader.spanned([event('comment.create'), event('item.delete', 5)], {})).to.deep.equal(
         new Map(),
       );
     });
@@ -184,9 +212,9 @@ describe('podio item reader', () => {
     it('rejects while Podio does not answer', async () => {
       const { podio, reader } = setUp();
       podio.differences.set('2/4', error('PODIO_UNAVAILABLE'));
-      expect(await reader.spanned(edits(3, 4)).catch(({ code }) => code)).to.equal('PODIO_UNAVAILABLE');
+      expect(await reader.spanned(edits(3, 4), {}).catch(({ code }) => code)).to.equal('PODIO_UNAVAILABLE');
       podio.differences.set('2/4', []);
-      expect(await reader.spanned(edits(3, 4))).to.deep.equal(new Map());
+      expect(await reader.spanned(edits(3, 4), {})).to.deep.equal(new Map());
     });
   });
 
