@@ -80,7 +80,10 @@ export default definePlugin({
     const copied = Array.isArray(copy) ? copy : Object.values(copy ?? {});
     // What one template names as a whole is not known before it is filled in.
     const fields = typeof set === 'string' ? undefined : [...new Set([...Object.keys(set ?? {}), ...copied])];
-    const written = { ...common, ...(fields && { fields }) };
+    const values = typeof set === 'object' && {
+      values: Object.fromEntries(Object.entries(set).filter(([field]) => !copied.includes(field))),
+    };
+    const written = { ...common, ...(fields && { fields }), ...values };
     if (app !== undefined && !match && item === undefined) return [{ ...written, event: 'item.create' }];
     const changed = { ...written, event: 'item.update' };
     return create ? [changed, { ...written, event: 'item.create' }] : [changed];

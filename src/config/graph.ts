@@ -37,9 +37,17 @@ export function checkGraph(context: Context, rules: readonly Rule[]): RuleGraph 
     const [first] = loop as [RuleEdge, ...RuleEdge[]];
     const way = [...loop.map(({ from }) => from), first.from].map(name => `\`${name}\``).join(' → ');
     const what = loop.length === 1 ? 'this rule sets itself off' : 'these rules set each other off';
-    complain(context, 'CONFIG_LOOP', stepPath(first), `${what}: ${way} (${loop.map(showWhat).join(', ')})`, {
-      hint: 'leave out `hook: true` or `includeOwn: true`, or say with `loop: allowed` on one of the rules that it comes to an end by itself',
-    });
+    complain(
+      context,
+      'CONFIG_LOOP',
+      stepPath(first),
+      `${what}: ${way} (${[...new Set(loop.map(showWhat))].join(', ')})`,
+      {
+        hint: loop.some(({ later }) => later)
+          ? 'write what none of them waits for, or say with `loop: allowed` on one of the rules that it comes to an end by itself; what is to go on for ever goes by a schedule over items'
+          : 'leave out `hook: true` or `includeOwn: true`, or say with `loop: allowed` on one of the rules that it comes to an end by itself',
+      },
+    );
   }
   return graph;
 }

@@ -249,7 +249,7 @@ export const DefaultsSchema = z.strictObject({
     .max(1000)
     .optional()
     .describe(
-      'How many runs of rules with `includeOwn` may set each other off in a chain. Default: 8. See docs/loops.md.',
+      'How many runs may set each other off in a chain, by changes (`includeOwn`) or by way of time (`for`, `date`). Default: 8. See docs/loops.md.',
     ),
 });
 

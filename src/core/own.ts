@@ -27,12 +27,24 @@ export function ownId({ type, id, itemId }: Pick<PodioEvent, 'type' | 'id' | 'it
   return type === 'item.delete' && itemId !== undefined ? deletedItem(itemId) : id;
 }
 
+/**
+ * Under which name podiod's own change would be known that an event goes back to: the one that it tells of, or the one that
+ * has begun what time has brought. Undefined: to none.
+ */
+export function causeOf(event: Pick<PodioEvent, 'type' | 'id' | 'itemId' | 'params'>): string | undefined {
+  const { type, itemId, params } = event;
+  if (type !== 'item.lasted' && type !== 'item.date') return ownId(event);
+  const revision = Number(params.revision ?? Number.NaN);
+  if (itemId === undefined || !Number.isSafeInteger(revision)) return undefined;
+  return revision === 0 ? madeItem(itemId) : madeRevision(itemId, revision);
+}
+
 /** How many runs may follow one from the other, where nothing else is said. */
 export const MAX_DEPTH = 8;
 
 export interface OwnLookup {
-  /** Whether the event may tell of a change of podiod's own: at no cost, and never wrongly false. */
+  /** Whether the event may go back to a change of podiod's own: at no cost, and never wrongly false. */
   maybe(event: PodioEvent): boolean;
-  /** Waits for the writes that are under way. Rejects when what is kept can't be read now. */
+  /** The one that it goes back to. Waits for the writes that are under way. Rejects when what is kept can't be read now. */
   find(event: PodioEvent): Promise<OwnChange | undefined>;
 }

@@ -1,5 +1,15 @@
 /** Which rules write what other rules watch, as far as the config tells. Pure. */
-import { type AppTrigger, appsOf, type DateTrigger, isTimed, type LastedTrigger, type Rule } from './rule.ts';
+import { isNothing, mayBe } from './may-be.ts';
+import {
+  type AppTrigger,
+  appsOf,
+  type DateTrigger,
+  type FieldValue,
+  isTimed,
+  type LastedTrigger,
+  type Rule,
+  type StepWrite,
+} from './rule.ts';
 
 /** One step of a rule writes what another rule (or the same one) watches. */
 export interface RuleEdge {
@@ -17,7 +27,7 @@ export interface RuleEdge {
   readonly hooked: boolean;
   /** The config says itself that it is not to be heard of: nobody has to be told of that. */
   readonly meant: boolean;
-  /** Only a `for` or a date waits for it: with or without hooks it is found, and time passes, so it makes no loop. */
+  /** A `for` or a date waits for it: it is found with or without hooks, and whoever has made it. */
   readonly later?: true;
 }
 
@@ -37,22 +47,22 @@ export function ruleGraph(rules: readonly GraphRule[], apps: Apps): RuleGraph {
     from.steps.flatMap(step =>
       (step.writes ?? []).flatMap(write =>
         (write.app === undefined ? appsOf(from.triggers) : [write.app]).flatMap(app =>
-          rules.flatMap((to): RuleEdge[] => {
-            const fields = watched(to, app, write.event, write.fields, apps);
-            const told = write.hook === true && to.includeOwn === true;
+          rules.flatMap(to => {
+            const { name, triggers, includeOwn } = to;
+            const at = { from: from.name, step: step.name, to: name, app, event: write.event };
             const hooked = write.hook === true;
-            const waited = fields === 'none' ? waitedFor(to, app, write.event, write.fields, apps) : 'none';
-            if (waited !== 'none') {
-              const { event } = write;
-              const how = { told: true, hooked, meant: true, later: true } as const;
-              return [{ from: from.name, step: step.name, to: to.name, app, event, fields: waited, ...how }];
-            }
-            if (fields === 'none' || (!told && to.name === from.name)) return [];
-            const { event } = write;
-            const meant = write.hook === false || to.includeOwn === false;
-            return [
-              { from: from.name, step: step.name, to: to.name, app, event, fields, told, hooked, meant },
-            ];
+            const told = hooked && includeOwn === true;
+            const meant = write.hook === false || includeOwn === false;
+            const aliases = apps.get(app)?.fields ?? {};
+            const changes = triggers.filter(trigger => trigger.kind === 'app');
+            const edges: RuleEdge[] = [];
+            const fields = watched(changes, app, write, aliases);
+            if (fields !== 'none' && (told || to !== from))
+              edges.push({ ...at, fields, told, hooked, meant });
+            const later = watched(triggers.filter(isTimed).map(asWatched), app, write, aliases);
+            if (later !== 'none')
+              edges.push({ ...at, fields: later, told: true, hooked, meant: true, later: true });
+            return edges;
           }),
         ),
       ),
@@ -61,41 +71,52 @@ export function ruleGraph(rules: readonly GraphRule[], apps: Apps): RuleGraph {
   return { rules: rules.map(({ name }) => name), edges };
 }
 
-/** The same for what waits until a state has lasted or a date has come. */
-const waitedFor = ({ triggers }: GraphRule, ...where: Tail<Parameters<typeof watched>>) =>
-  watched({ name: '', triggers: triggers.filter(isTimed).map(asWatched), steps: [] }, ...where);
+type Watched = Pick<AppTrigger, 'apps' | 'events'> & { readonly fields?: readonly WatchedField[] };
+interface WatchedField {
+  readonly field: string;
+  /** Left out: any, empty included. */
+  readonly to?: readonly FieldValue[];
+  /** Nothing follows from emptying it. */
+  readonly filled?: true;
+}
 
-const asWatched = (trigger: DateTrigger | LastedTrigger): AppTrigger => ({
-  kind: 'app',
+/** What waits until a state has lasted or a date has come. */
+const asWatched = (trigger: DateTrigger | LastedTrigger): Watched => ({
   apps: trigger.apps,
   events: ['item.create', 'item.update'],
-  fields: [{ field: trigger.field }],
+  fields: [
+    trigger.kind === 'date'
+      ? { field: trigger.field, filled: true }
+      : { field: trigger.field, to: trigger.to },
+  ],
 });
 
-type Tail<T extends readonly unknown[]> = T extends readonly [unknown, ...infer Rest] ? Rest : never;
-
-/** The fields that meet, undefined for whatever changes, `none` where the rule does not watch this. */
+/** The fields that meet, undefined for whatever changes, `none` where nothing of this is watched. */
 function watched(
-  { triggers }: GraphRule,
+  triggers: readonly Watched[],
   app: string,
-  event: string,
-  written: readonly string[] | undefined,
-  apps: Apps,
+  write: StepWrite,
+  aliases: Readonly<Record<string, string>>,
 ): readonly string[] | undefined | 'none' {
-  const aliases = apps.get(app)?.fields ?? {};
+  const { event } = write;
   const resolve = (name: string) => (Object.hasOwn(aliases, name) ? (aliases[name] ?? name) : name);
-  const names = written?.map(resolve);
-  const watches = (trigger: AppTrigger): readonly string[] | undefined | 'none' => {
+  const names = write.fields?.map(resolve);
+  const values = new Map(Object.entries(write.values ?? {}).map(([name, value]) => [resolve(name), value]));
+  const mayBring = ({ field, to, filled }: WatchedField): boolean => {
+    const value = values.get(resolve(field));
+    if (value === undefined || event === 'item.delete') return true;
+    return filled ? !isNothing(value) : to === undefined || mayBe(value, to);
+  };
+  const watches = (trigger: Watched): readonly string[] | undefined | 'none' => {
     if (!trigger.apps.includes(app) || !trigger.events.includes(event)) return 'none';
     if (!trigger.fields || !event.startsWith('item.')) return names;
-    const own = trigger.fields.map(({ field }) => resolve(field));
+    const own = trigger.fields.filter(mayBring).map(({ field }) => resolve(field));
     // A field id may be any of the names, and who deletes an item touches all of them.
-    if (names === undefined || event === 'item.delete' || own.some(name => /^\d+$/.test(name))) return own;
-    const common = own.filter(name => names.includes(name));
+    const isAny = names === undefined || event === 'item.delete' || own.some(name => /^\d+$/.test(name));
+    const common = isAny ? own : own.filter(name => names.includes(name));
     return common.length > 0 ? common : 'none';
   };
-  const found = triggers.flatMap(trigger => (trigger.kind === 'app' ? [watches(trigger)] : []));
-  const hits = found.filter(one => one !== 'none');
+  const hits = triggers.map(watches).filter(one => one !== 'none');
   if (hits.length === 0) return 'none';
   return hits.some(one => one === undefined) ? undefined : [...new Set(hits.flatMap(one => one ?? []))];
 }
@@ -109,9 +130,7 @@ export function loopsOf(
   { edges }: RuleGraph,
 ): readonly (readonly RuleEdge[])[] {
   const allowed = new Set(rules.filter(({ loop }) => loop === 'allowed').map(({ name }) => name));
-  const live = edges.filter(
-    ({ told, later, from, to }) => told && !later && !allowed.has(from) && !allowed.has(to),
-  );
+  const live = edges.filter(({ told, from, to }) => told && !allowed.has(from) && !allowed.has(to));
   const loops: (readonly RuleEdge[])[] = [];
   const seen = new Set<string>();
   for (const { name } of rules) {

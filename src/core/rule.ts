@@ -137,6 +137,8 @@ export interface StepWrite {
   readonly event: string;
   /** By alias or external id; left out: any. */
   readonly fields?: readonly string[] | undefined;
+  /** What some of these fields are set to, as the config says it, templates and all. Left out: anything. */
+  readonly values?: Readonly<Record<string, unknown>> | undefined;
   /** Whether Podio tells hooks of it. Left out: it does not, and nobody has said so. */
   readonly hook?: boolean | undefined;
 }

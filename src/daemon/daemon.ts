@@ -122,8 +122,8 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
   starting.defer('the stream of runs', () => runs$.complete());
   const attribution = options.attribution ?? makeAttribution(log);
   options.log.correlate?.(() => workOf(attribution.current()));
-  const world = makeRuleWorld(base, attribution, starting, (itemId, appId) =>
-    generations.current.parts.wrote(itemId, appId),
+  const world = makeRuleWorld(base, attribution, starting, (...what) =>
+    generations.current.parts.wrote(...what),
   );
   const first = makeGeneration(world, live);
   const generations = makeGenerations(first);

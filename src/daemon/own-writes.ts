@@ -1,6 +1,7 @@
 import type { PodioEvent } from '../core/event.ts';
 import type { Log } from '../core/log.ts';
 import {
+  causeOf,
   deletedItem,
   madeComment,
   madeItem,
@@ -8,13 +9,13 @@ import {
   madeTask,
   type OwnChange,
   type OwnLookup,
-  ownId,
 } from '../core/own.ts';
 import { makeSieve } from '../core/sieve.ts';
 import type { Reliably } from '../dispatch/reliably.ts';
 import type { Names } from '../podio/contract.ts';
 import type { PluginCallScope, WriteWatch } from '../podio/plugin-podio.ts';
 import { makeRecent } from '../podio/recent.ts';
+import type { RuleTimers } from '../schedule/timers.ts';
 import type { Gaps, OwnChanges } from '../store/contract.ts';
 
 export interface OwnWritesDeps {
@@ -26,7 +27,7 @@ export interface OwnWritesDeps {
   /** Whether any rule hears of this app's items, by its name in the config. */
   readonly isFollowed: (app: string) => boolean;
   /** Told of every item that was written. */
-  readonly wrote?: (itemId: number, appId: number | undefined) => void;
+  readonly wrote?: RuleTimers['wrote'];
   readonly reliably: Reliably;
   /** Aborted when nobody waits for the store any more. */
   readonly signal: AbortSignal;
@@ -73,16 +74,16 @@ export class OwnWrites implements OwnLookup, WriteWatch {
   }
 
   maybe(event: PodioEvent): boolean {
-    if (ownId(event) === undefined) return false;
+    if (causeOf(event) === undefined) return false;
     const { itemId } = event;
     if (!this.#isRead || this.#writing.size > 0) return true;
     return itemId === undefined ? this.#others : this.#items.mayHave(itemId);
   }
 
   async find(event: PodioEvent): Promise<OwnChange | undefined> {
-    const id = ownId(event);
+    const id = causeOf(event);
     if (id === undefined) return undefined;
-    const isNew = event.type !== 'item.update' && event.type !== 'item.delete';
+    const isNew = !id.startsWith('item.update:') && !id.startsWith('item.delete:');
     const under = [...(isNew ? [ANY] : []), String(event.itemId)];
     await Promise.all(under.flatMap(place => [...(this.#writing.get(place) ?? [])]));
     return this.#lookUp(id);
@@ -129,9 +130,10 @@ export class OwnWrites implements OwnLookup, WriteWatch {
     revision: number,
     appId: number | undefined,
     by: PluginCallScope | undefined,
+    findApp?: () => Promise<number | undefined>,
   ): void {
     const { gaps, names, isFollowed, reliably, signal, log, wrote } = this.#deps;
-    wrote?.(itemId, appId);
+    wrote?.(itemId, appId, findApp);
     const app = appId === undefined ? undefined : names.app(appId);
     // Of what nobody hears, nothing can be missed: and it would be kept for ever.
     if (appId !== undefined && (app === undefined || !isFollowed(app))) return;
@@ -188,7 +190,7 @@ export class OwnWrites implements OwnLookup, WriteWatch {
   }
 
   async #depthOfOne(event: PodioEvent): Promise<number> {
-    const id = ownId(event);
+    const id = causeOf(event);
     if (id === undefined || !this.maybe(event)) return 0;
     const { reliably, signal } = this.#deps;
     return (await reliably(() => this.#lookUp(id), signal))?.value?.depth ?? 0;

@@ -4,7 +4,7 @@ import type { PodioEvent } from '../core/event.ts';
 import type { Bundle } from '../core/gather.ts';
 import type { Log } from '../core/log.ts';
 import type { Metrics } from '../core/metrics.ts';
-import { MAX_DEPTH, type OwnLookup } from '../core/own.ts';
+import { MAX_DEPTH, type OwnLookup, ownId } from '../core/own.ts';
 import type { Rule } from '../core/rule.ts';
 import { keyOf } from '../core/rule-key.ts';
 import type { Outcome, StepVerdict } from '../core/run.ts';
@@ -642,13 +642,16 @@ export class Runner implements Taker {
     };
   }
 
-  /** What podiod made itself is no news to its rules; to those that want it nevertheless, not without end. */
+  /**
+   * What podiod made itself is no news to its rules; to those that want it nevertheless, not without end. What time brings is
+   * news to all of them, whoever has begun it, and as little without end.
+   */
   async #judgeOwn(own: OwnLookup, event: PodioEvent): Promise<Judgement> {
     const { log, rule } = this.#deps;
     const { includeOwn = false, maxDepth = MAX_DEPTH } = rule;
     const change = await own.find(event);
     if (change === undefined) return { holds: true, checks: [] };
-    if (!includeOwn) {
+    if (!includeOwn && ownId(event) !== undefined) {
       const seen = `own change, made by rule ${change.rule}`;
       return { holds: false, checks: [{ path: 'event', test: 'made by others', seen, holds: false }] };
     }

@@ -55,8 +55,14 @@ export interface WriteWatch {
   unanswered(itemId: number, by: PluginCallScope | undefined): void;
   /** Whether this may be done for the second time, its answer having been lost at the first. */
   mayRepeat(itemId: number, by: PluginCallScope | undefined): boolean;
-  /** A revision of an item, 0 for its creation; its app where that is known. */
-  revised(itemId: number, revision: number, appId: number | undefined, by: PluginCallScope | undefined): void;
+  /** A revision of an item, 0 for its creation; its app where that is known. `findApp` asks Podio for it, and never rejects. */
+  revised(
+    itemId: number,
+    revision: number,
+    appId: number | undefined,
+    by: PluginCallScope | undefined,
+    findApp?: () => Promise<number | undefined>,
+  ): void;
   deleted(itemId: number, by: PluginCallScope | undefined): void;
   /** About an item, or something else. */
   commented(commentId: number, itemId: number | undefined, by: PluginCallScope | undefined): void;
@@ -109,8 +115,22 @@ function makeCalls(
     );
   };
 
+  /** Of the item in hand its event tells: nobody may have read it. */
+  const appOf = (itemId: number): number | undefined => {
+    const { itemId: inHand, app } = current()?.event ?? {};
+    const told = itemId === inHand && app !== undefined ? names.appId(app) : undefined;
+    return appSeen.get(itemId) ?? appOfItem(itemId) ?? told;
+  };
+
+  const revised = (as: Identity, itemId: number, revision: number): void =>
+    watch.revised(itemId, revision, appOf(itemId), current(), async () => {
+      const item = await client.items.get(as, itemId, { priority: 'recovery' }).catch(() => undefined);
+      if (item?.app) appSeen.set(itemId, item.app.app_id);
+      return item?.app?.app_id;
+    });
+
   const callerForItem = (itemId: number): Identity => {
-    const appId = appSeen.get(itemId) ?? appOfItem(itemId);
+    const appId = appOf(itemId);
     const byApp = appId === undefined ? undefined : identities.forApp(appId);
     return oneOf(`item ${itemId}`, actor, byApp, callerForEvent(current()?.event), onlyOne(options.logins));
   };
@@ -203,7 +223,7 @@ function makeCalls(
     type === 'item' && typeof id === 'number' ? id : undefined;
 
   /** A write by path: only what makes a revision and says which. */
-  const noteWrite = (method: string, path: string, answer: unknown, known: number): void => {
+  const noteWrite = (as: Identity, method: string, path: string, answer: unknown, known: number): void => {
     const by = current();
     const [, app] = /^\/item\/app\/(\d+)\/?$/.exec(path) ?? [];
     if (method.toUpperCase() === 'POST' && app !== undefined) {
@@ -217,8 +237,7 @@ function makeCalls(
       watch.tasked(answer.task_id, about(type, Number(id)), by);
     const itemId = Number(/^\/item\/(\d+)(?:\/|$)/.exec(path)?.[1]);
     if (method.toUpperCase() === 'GET' || !Number.isSafeInteger(itemId)) return;
-    if (holdsNumber(answer, 'revision') && answer.revision > known)
-      watch.revised(itemId, answer.revision, appSeen.get(itemId) ?? appOfItem(itemId), by);
+    if (holdsNumber(answer, 'revision') && answer.revision > known) revised(as, itemId, answer.revision);
   };
 
   return {
@@ -244,9 +263,8 @@ function makeCalls(
       },
       async update(id, body, options) {
         const call = { method: 'PUT', path: `/item/${id}`, operation: 'items.update', body } as const;
-        const noted = (revision: number) =>
-          watch.revised(id, revision, appSeen.get(id) ?? appOfItem(id), current());
-        return write(callerForItem(id), call, options, 'revision', noted, id);
+        const as = callerForItem(id);
+        return write(as, call, options, 'revision', revision => revised(as, id, revision), id);
       },
       async delete(id, options) {
         const call = { method: 'DELETE', path: `/item/${id}`, operation: 'items.delete' } as const;
@@ -320,7 +338,7 @@ function makeCalls(
         const revised =
           holdsNumber(answer, 'revision') && answer.revision > known ? answer.revision : undefined;
         if (revised === undefined || (await isOwn(as, itemId, revised, call.body)))
-          noteWrite(method, call.path, answer, known);
+          noteWrite(as, method, call.path, answer, known);
       } finally {
         over();
       }

@@ -84,9 +84,18 @@ export function endEvent(
   };
 }
 
-/** An item is due by one of its dates. */
-export const dateEvent = (watch: Watch, item: Pick<Item, 'item_id' | 'external_id'>, due: Due): NewEvent =>
-  timedEvent(watch, item, 'item.date', secondOf(due.at), { date: due.date, due: iso(due.at) });
+/** An item is due by one of its dates. `revision`: the one that it had when this was first seen. */
+export const dateEvent = (
+  watch: Watch,
+  item: Pick<Item, 'item_id' | 'external_id'>,
+  due: Due,
+  revision?: number,
+): NewEvent =>
+  timedEvent(watch, item, 'item.date', secondOf(due.at), {
+    date: due.date,
+    due: iso(due.at),
+    ...(revision !== undefined && { revision: String(revision) }),
+  });
 
 /** A field has been for so long what the rule waits for. */
 export const lastedEvent = (

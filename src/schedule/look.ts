@@ -21,8 +21,9 @@ export interface Note {
   readonly began?: number;
   /** When that began, UTC milliseconds. */
   readonly at?: number;
-  /** Of a date: when it is due, UTC milliseconds. */
+  /** Of a date: when it is due, UTC milliseconds, and the revision that the item had when that was first seen. */
   readonly due?: number;
+  readonly by?: number;
   /** There is nothing more to be told of it. */
   readonly told?: boolean;
   /** How often looking at it has failed. */
@@ -63,31 +64,39 @@ async function lookAtDate(
   const { since, now, upSince } = deps;
   const due = dueOf(valuesOf(watch, item), trigger.at, trigger.timezone);
   if (due === undefined) return NOTHING;
-  const kept: Note = { item: item.item_id, app: app.name, due: due.at };
   const isKnown = note?.due === due.at;
+  const known = isKnown ? note.by : item.revision;
+  const kept: Note = {
+    item: item.item_id,
+    app: app.name,
+    due: due.at,
+    ...(known !== undefined && { by: known }),
+  };
   if (isKnown && note.told) return { events: [], note, due: undefined };
   if (due.at > now) return { events: [], note: kept, due: due.at };
   if (due.at <= since) return NOTHING;
   const settled: Outlook = { events: [], note: { ...kept, told: true }, due: undefined };
   if (trigger.missed === 'skip' && due.at < upSince) return settled;
   // A date that was written when its moment had passed is nobody's reminder.
-  if (!isKnown && !(await wasThere(deps, watch, item, due.at))) return settled;
-  return { ...settled, events: [dateEvent(watch, item, due)] };
+  const by = isKnown ? known : await setBefore(deps, watch, item, due.at);
+  if (!isKnown && by === undefined) return settled;
+  return { ...settled, events: [dateEvent(watch, item, due, by)] };
 }
 
-/** Whether the field had at that time what it has now. */
-async function wasThere(deps: LookDeps, watch: Watch, item: Item, time: number): Promise<boolean> {
-  let setAt: number | undefined;
+/** The revision by which the field had at that time what it has now; undefined where it had not. */
+async function setBefore(
+  deps: LookDeps,
+  watch: Watch,
+  item: Item,
+  time: number,
+): Promise<number | undefined> {
   const bottom = await walkBack(
     deps,
     item,
     (_, at) => at <= time,
-    (_, at, changed) => {
-      if (changed.some(one => isField(watch, one))) setAt = at;
-      return setAt !== undefined;
-    },
+    (_, _at, changed) => changed.some(one => isField(watch, one)),
   );
-  return (setAt ?? bottom.at) <= time || (setAt === undefined && bottom.is === 'forgotten');
+  return bottom.at <= time || bottom.is === 'forgotten' ? bottom.revision : undefined;
 }
 
 async function lookAtState(

@@ -77,8 +77,8 @@ export interface RuleTimers {
   /** `goesOn`: one before it has run until just now, so nothing was missed. Rejects with a StoreError. */
   start(goesOn?: boolean): Promise<void>;
   stop(): Promise<void>;
-  /** podiod has written an item itself, of which no hook tells. */
-  wrote(itemId: number, appId: number | undefined): void;
+  /** podiod has written an item itself, of which no hook tells. `findApp`, which never rejects: where its app is not known. */
+  wrote(itemId: number, appId: number | undefined, findApp?: () => Promise<number | undefined>): void;
   status(): readonly TimersStatus[];
 }
 
@@ -472,8 +472,9 @@ export function makeRuleTimers(deps: RuleTimersDeps): RuleTimers {
       // What it costs to leave this out is reading some events again.
       if (watches.all.length > 0) await keepCursor().catch(() => {});
     },
-    wrote(itemId, appId) {
-      const app = watches.appById(appId);
+    async wrote(itemId, appId, findApp) {
+      if (watches.all.length === 0) return;
+      const app = watches.appById(appId ?? (await findApp?.()));
       if (app === undefined || stopping.signal.aborted) return;
       timers.set(watches.looks(itemId, app)).then(
         () => dueWake.wake(),

@@ -1,7 +1,7 @@
 // What podiod writes with hooks comes back to it: no news to its rules, and where they want it, not without end.
 import { expect } from 'chai';
 import { until } from '../support/wait.ts';
-import { LEADS, makeSite } from './site.ts';
+import { LEADS, makeSite, type Site } from './site.ts';
 
 const write = (title: string) => ({ 'podio-item': { set: { title }, hook: true } });
 const rules = (more: object) => ({
@@ -34,6 +34,28 @@ export default definePlugin({
   }),
 });
 `;
+
+/** Puts an item's date off. */
+const LATER = `import { definePlugin, z } from 'podiod/plugin';
+import { concatMap } from 'rxjs';
+
+export default definePlugin({
+  name: 'later',
+  options: z.strictObject({}),
+  setup: (_, { podio }) => ({
+    operator: messages$ =>
+      messages$.pipe(
+        concatMap(async message => {
+          const start_utc = new Date(Date.now() + 4000).toISOString().slice(0, 19).replace('T', ' ');
+          await podio.items.update(message.event.itemId, { fields: { due: { start_utc } } });
+          return message;
+        }),
+      ),
+  }),
+});
+`;
+
+const soon = (ms: number) => new Date(Date.now() + ms).toISOString().slice(0, 19).replace('T', ' ');
 
 describe('a write whose answer is lost', function () {
   this.timeout(90_000);
@@ -129,6 +151,78 @@ describe('rules that write what they watch, with hooks', function () {
     await until(() => daemon.log().includes('rules set each other off again and again'), 'a line in the log');
     const { stdout } = await site.podiod(['why', '--event', events[3]?.id ?? '']);
     expect(stdout).to.contain('stopped: rules set each other off, and 3 runs had followed');
+    await daemon.end('SIGTERM');
+  });
+});
+
+describe('rules that set each other off by way of time', function () {
+  this.timeout(120_000);
+
+  const outcomes = async (site: Site, type: string) =>
+    (await site.peek())
+      .filter(({ event }) => event.type === type)
+      .map(({ event, runs }) => [
+        event.params.revision,
+        ...runs.map(({ rule, outcome }) => `${rule} ${outcome}`),
+      ]);
+
+  it('by states that last: stopped as deep as may be, over kill -9, without hooks and without includeOwn', async () => {
+    const swap = (from: string, to: string) => ({
+      on: { app: 'leads', fields: { status: { to: from, for: '2s' } } },
+      steps: [{ 'podio-item': { set: { status: to } } }],
+    });
+    const rules = { ping: { ...swap('Open', 'Won'), loop: 'allowed' }, pong: swap('Won', 'Open') };
+    // Nobody else reads the item or tells of it: podiod knows of its own writes alone.
+    const site = await makeSite({ rules, defaults: { maxDepth: 3 }, catchUp: { onStart: false } });
+    let daemon = await site.boot();
+    const { itemId } = await site.podio.createItem(LEADS.id, { fields: { title: 'Acme', status: 'Open' } });
+    for (const revision of [1, 2]) {
+      await until(async () => {
+        const { stdout } = await site.podiod(['why', '--item', String(itemId), '--json']);
+        return JSON.parse(stdout).armed.some((one: { revision?: number }) => one.revision === revision);
+      }, `what waits since revision ${revision}`);
+      await daemon.end('SIGKILL');
+      daemon = await site.boot();
+    }
+    await until(async () => (await outcomes(site, 'item.lasted')).at(3)?.[1], 'the fourth');
+    expect(await outcomes(site, 'item.lasted')).to.deep.equal([
+      ['0', 'ping settled'],
+      ['1', 'pong settled'],
+      ['2', 'ping settled'],
+      ['3', 'pong filtered'],
+    ]);
+    expect((await site.podio.show(itemId)).revision).to.equal(3);
+    await until(() => daemon.log().includes('rules set each other off again and again'), 'a line in the log');
+    const { stdout } = await site.podiod(['why', '--event', `item.lasted:pong:${itemId}:3`]);
+    expect(stdout).to.contain('stopped: rules set each other off, and 3 runs had followed');
+    // A person begins anew.
+    await site.podio.updateItem(itemId, { fields: { status: 'Open' } });
+    await until(async () => (await outcomes(site, 'item.lasted')).at(4)?.[1], 'the next one');
+    expect((await outcomes(site, 'item.lasted'))[4]).to.deep.equal(['4', 'ping settled']);
+    await daemon.end('SIGTERM');
+  });
+
+  it('by dates that come', async () => {
+    const site = await makeSite({
+      rules: { again: { on: { app: 'leads', date: 'due' }, steps: ['later'] } },
+      plugins: { later: { use: './later.ts' } },
+      defaults: { maxDepth: 2 },
+    });
+    await site.podio.addField(101, { externalId: 'due', type: 'date', fieldId: 1003 });
+    site.write('later.ts', LATER);
+    let daemon = await site.boot();
+    const due = { start_utc: soon(4000) };
+    const { itemId } = await site.podio.createItem(LEADS.id, { fields: { title: 'Acme', due } });
+    await until(async () => (await outcomes(site, 'item.date')).at(0)?.[1], 'the first');
+    await daemon.end('SIGKILL');
+    daemon = await site.boot();
+    await until(async () => (await outcomes(site, 'item.date')).at(2)?.[1], 'the third');
+    expect(await outcomes(site, 'item.date')).to.deep.equal([
+      ['0', 'again settled'],
+      ['1', 'again settled'],
+      ['2', 'again filtered'],
+    ]);
+    expect((await site.podio.show(itemId)).revision).to.equal(2);
     await daemon.end('SIGTERM');
   });
 });

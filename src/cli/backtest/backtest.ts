@@ -2,7 +2,7 @@
 import type { Config } from '../../config/model.ts';
 import type { PodioEvent } from '../../core/event.ts';
 import { silentLog } from '../../core/log.ts';
-import { type OwnLookup, ownId } from '../../core/own.ts';
+import { causeOf, type OwnLookup } from '../../core/own.ts';
 import type { Rule } from '../../core/rule.ts';
 import { type Outcome, type RunRecord, type StepVerdict, unknownFieldsOf } from '../../core/run.ts';
 import { makeMatcher } from '../../dispatch/match.ts';
@@ -383,8 +383,8 @@ function notesOn(
 
 /** What the daemon made itself, as it has kept it. */
 const ownIn = ({ own }: Pick<StoreReader, 'own'>): OwnLookup => ({
-  maybe: event => ownId(event) !== undefined,
-  find: async event => own.find(ownId(event) ?? ''),
+  maybe: event => causeOf(event) !== undefined,
+  find: async event => own.find(causeOf(event) ?? ''),
 });
 
 const CALLED: Readonly<Record<string, string>> = {

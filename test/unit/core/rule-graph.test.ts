@@ -50,6 +50,13 @@ describe('the graph of rules', () => {
     ]);
   });
 
+  it('leaves out what is set to something that the other one does not wait for', () => {
+    const won = rule('b', [{ ...on(), fields: [{ field: 'stage', to: ['Won'] }] }]);
+    const sets = (stage: string) => rule('a', [on()], update(['stage'], { values: { stage } }));
+    expect(edges(sets('Lost'), won)).to.deep.equal([]);
+    expect(edges(sets('Won'), won)).to.deep.equal(['a .. b leads: stage']);
+  });
+
   it('keeps apps and events apart', () => {
     const deal = { apps: ['deals'] };
     expect(
@@ -88,18 +95,60 @@ describe('the graph of rules', () => {
 describe('what waits for time in the graph of rules', () => {
   const waits: Trigger = { kind: 'lasted', apps: ['leads'], field: 'worth', to: ['x'], forMs: 1000 };
 
-  it('is told with or without hooks, later, and makes no loop', () => {
-    const rules = [
-      rule('a', [on(['stage'])], update(['deal-value'])),
-      rule('b', [waits], update(['worth'], { hook: true })),
-      rule('c', [on(), waits], update(['owner'])),
-    ];
-    const graph = ruleGraph(rules, APPS);
-    expect(graph.edges.filter(({ later }) => later).map(show)).to.deep.equal([
+  const comes: Trigger = {
+    kind: 'date',
+    apps: ['leads'],
+    field: 'due',
+    at: { days: 0, ms: 0 },
+    timezone: 'UTC',
+    missed: 'run',
+  };
+  const later = (...rules: readonly ReturnType<typeof rule>[]) =>
+    ruleGraph(rules, APPS).edges.filter(({ later }) => later);
+  const loops = (...rules: readonly (ReturnType<typeof rule> & { loop?: 'allowed' })[]) =>
+    loopsOf(rules, ruleGraph(rules, APPS)).map(way => way.map(({ from }) => from));
+
+  it('is told with or without hooks, whether or not the rule hears of own changes, beside what it is told at once', () => {
+    const quiet = (one: ReturnType<typeof rule>) => ({ ...one, includeOwn: false });
+    expect(
+      later(
+        rule('a', [on(['stage'])], update(['deal-value'])),
+        quiet(rule('b', [waits], update(['worth'], { hook: true }))),
+        rule('c', [on(), waits], update(['owner'])),
+        rule('d', [comes]),
+      ).map(show),
+    ).to.deep.equal([
       'a -> b leads: deal-value',
+      'a -> c leads: deal-value',
       'b -> b leads: deal-value',
+      'b -> c leads: deal-value',
     ]);
-    expect(loopsOf(rules, graph)).to.deep.equal([]);
+  });
+
+  it('makes a loop where rules may bring about for each other what they wait for', () => {
+    const state = (to: string): Trigger => ({ ...waits, field: 'stage', to: [to] });
+    const sets = (value: unknown) => update(['stage'], { values: { stage: value } });
+    const open = rule('open', [state('Open')], sets('Won'));
+    const won = rule('won', [state('Won')], sets('Open'));
+    expect(loops(open, won)).to.deep.equal([['open', 'won']]);
+    expect(loops(open, { ...won, loop: 'allowed' })).to.deep.equal([]);
+    expect(loops(open, rule('lost', [state('Won')], sets('Lost')))).to.deep.equal([]);
+    expect(loops(rule('escalated', [state('Waiting')], sets('Escalated')))).to.deep.equal([]);
+    expect(loops(rule('unknown', [state('Waiting')], sets('{{ fields.next }}')))).to.deep.equal([
+      ['unknown'],
+    ]);
+    // Half of the way by what Podio tells.
+    const told = rule('told', [on(['stage'])], sets('Open'));
+    expect(loops(open, told)).to.deep.equal([]);
+    expect(loops(rule('open', [state('Open')], { ...sets('Won'), hook: true }), told)).to.deep.equal([
+      ['open', 'told'],
+    ]);
+  });
+
+  it('makes a loop where a rule puts off the date that it waits for, and none where it empties it', () => {
+    const due = (value: unknown) => rule('due', [comes], update(['due'], { values: { due: value } }));
+    expect(loops(due('2027-01-01'))).to.deep.equal([['due']]);
+    expect(loops(due(null))).to.deep.equal([]);
   });
 });
 

@@ -172,6 +172,35 @@ describe('own writes', () => {
     expect(await own.find(event(3, 1))).to.include({ depth: 3 });
   });
 
+  it('count on from the write that began what time has brought, over a restart', async () => {
+    const first = scene();
+    await first.clock.advance(0);
+    first.own.revised(1, 4, 101, by(event(9, 1), 'a'));
+    first.own.revised(5, 0, 101, by(event(1, 4), 'b'));
+    await first.clock.advance(0);
+    const { clock, own } = scene({ of: first.store.reopen() });
+    await clock.advance(0);
+    const timed = (type: string, itemId: number, revision?: string): PodioEvent => ({
+      ...event(itemId, 0),
+      type,
+      id: `${type}:c:${itemId}:${revision}`,
+      params: revision === undefined ? {} : { revision },
+    });
+    for (const type of ['item.lasted', 'item.date']) {
+      expect(await own.find(timed(type, 1, '4')), type).to.include({ depth: 1, rule: 'a' });
+      expect(await own.find(timed(type, 5, '0')), type).to.include({ depth: 2, rule: 'b' });
+      expect(await own.find(timed(type, 1, '3')), type).to.equal(undefined);
+      expect([
+        own.maybe(timed(type, 1, '9')),
+        own.maybe(timed(type, 1)),
+        own.maybe(timed(type, 2, '4')),
+      ]).to.deep.equal([true, false, false]);
+    }
+    own.revised(2, 7, 101, by(timed('item.lasted', 5, '0'), 'c'));
+    expect(await own.find(event(2, 7))).to.include({ depth: 3 });
+    expect(own.maybe({ ...timed('item.fire', 1, '4') })).to.equal(false);
+  });
+
   it('that a run of several events makes are one deeper than the deepest of these', async () => {
     const { clock, own } = scene();
     await clock.advance(0);

@@ -446,9 +446,13 @@ describe('podio-item', () => {
 
   it('tells what it writes, for the graph of rules', () => {
     const writes = (options: object) => podioItem.writes?.(options);
+    const both = { app: 'archive', hook: true, fields: ['status', 'note'], values: { status: 'x' } };
     expect(writes({ ...mirror, copy: { title: 'note' }, set: { status: 'x' }, hook: true })).to.deep.equal([
-      { app: 'archive', hook: true, fields: ['status', 'note'], event: 'item.update' },
-      { app: 'archive', hook: true, fields: ['status', 'note'], event: 'item.create' },
+      { ...both, event: 'item.update' },
+      { ...both, event: 'item.create' },
+    ]);
+    expect(writes({ set: { status: 'x', note: 'y' }, copy: { title: 'note' } })).to.deep.equal([
+      { fields: ['status', 'note'], values: { status: 'x' }, event: 'item.update' },
     ]);
     expect(writes({ set: '{{ data.fields }}' })).to.deep.equal([{ event: 'item.update' }]);
     expect(writes({ app: 'archive', copy: ['title'] })).to.deep.equal([

@@ -43,6 +43,7 @@ const MADE = {
 
 function setUp(options: SetUp = {}) {
   const own: string[] = [];
+  const apps: { readonly known: number | undefined; findApp?(): Promise<number | undefined> }[] = [];
   const unanswered = new Set<number>();
   const sent: string[] = [];
   const signals: (AbortSignal | undefined)[] = [];
@@ -97,7 +98,10 @@ function setUp(options: SetUp = {}) {
       newest: async () => options.newest,
       unanswered: itemId => void unanswered.add(itemId),
       mayRepeat: itemId => unanswered.has(itemId),
-      revised: (itemId, revision) => void own.push(`${itemId}:${revision}`),
+      revised: (itemId, revision, appId, _, findApp) => {
+        own.push(`${itemId}:${revision}`);
+        apps.push({ known: appId, ...(findApp && { findApp }) });
+      },
       deleted: () => {},
       commented: () => {},
       tasked: () => {},
@@ -106,6 +110,7 @@ function setUp(options: SetUp = {}) {
   return {
     podio,
     own,
+    apps,
     sent,
     signals,
     underWay,
@@ -159,6 +164,24 @@ describe('podio for plugins', () => {
         else await podio.request('PUT', '/item/9', { body });
         expect(own, JSON.stringify([body, options])).to.deep.equal(wanted);
       }
+    }
+  });
+
+  it('tells of which app an item is that it has changed, and where nobody knows, how to find out', async () => {
+    const scope = { event: event({ type: 'item.lasted', itemId: 3, app: 'leads' }) };
+    for (const write of ['update', 'request'] as const) {
+      const { podio, apps, sent, reply } = setUp({ scope });
+      for (const id of [3, 9, 4])
+        await (write === 'update' ? podio.items.update(id, {}) : podio.request('PUT', `/item/${id}`));
+      expect(apps.map(({ known }) => known)).to.deep.equal([101, 102, undefined]);
+      expect(sent, 'asked for nothing on its own').to.have.length(3);
+      reply({ item_id: 4, app: { app_id: 102 } });
+      expect(await apps[2]?.findApp?.()).to.equal(102);
+      reply({ revision: 3 });
+      await podio.items.update(4, {});
+      expect(apps[3]?.known).to.equal(102);
+      reply(new PodioError('PODIO_FORBIDDEN', 'no'));
+      expect(await apps[2]?.findApp?.()).to.equal(undefined);
     }
   });
 

@@ -398,6 +398,7 @@ describe('a date that comes', () => {
         field: 'due',
         date: '2026-06-10',
         due: '2026-06-08T09:00:00.000Z',
+        revision: '0',
       },
     });
     await world.edit(1, { due: '2026-06-20' });
