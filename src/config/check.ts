@@ -179,7 +179,7 @@ function convertInterpolated(node: ConfigNode, issues: readonly Issue[]): Config
   for (const issue of issues.flatMap(issue => [...leaves(issue)])) {
     const at = nodeAt(result, issue.path as Path);
     if (at?.kind !== 'scalar' || !at.interpolated || typeof at.value !== 'string') continue;
-    const value = convert(issue, at.value);
+    const value = convert(issue, at.value) ?? (at.standIn ? anyOf(issue) : undefined);
     if (value !== undefined)
       result = replaceAt(result, issue.path as Path, { ...at, value } satisfies ScalarNode);
   }
@@ -193,13 +193,22 @@ function* leaves(issue: Issue): Iterable<Issue> {
   }
 }
 
+const wantedBy = (issue: Issue): readonly string[] =>
+  issue.code === 'invalid_type'
+    ? [issue.expected]
+    : issue.code === 'invalid_value'
+      ? issue.values.map(v => typeof v)
+      : [];
+
+/** In place of a value that is missing, as good as any other. */
+function anyOf(issue: Issue): number | boolean | undefined {
+  const wanted = wantedBy(issue);
+  if (wanted.some(kind => kind === 'number' || kind === 'int')) return 1;
+  return wanted.includes('boolean') ? false : undefined;
+}
+
 function convert(issue: Issue, given: string): number | boolean | undefined {
-  const wanted =
-    issue.code === 'invalid_type'
-      ? [issue.expected]
-      : issue.code === 'invalid_value'
-        ? issue.values.map(v => typeof v)
-        : [];
+  const wanted = wantedBy(issue);
   const text = given.trim();
   if (wanted.includes('boolean') && /^(true|false)$/.test(text)) return text === 'true';
   if (

@@ -20,11 +20,12 @@ import {
   testsIn,
 } from '../language/condition/parse.ts';
 import { isRelative } from '../language/moment.ts';
+import { surroundings, within } from '../language/surroundings.ts';
 import { hasTemplate } from '../language/template.ts';
 import { type Context, complain } from './context.ts';
 import type { FieldCheck } from './field-check.ts';
 import { nameOf, orderProblem, typeOf, valueProblem } from './field-values.ts';
-import { type ConfigNode, child, nodeAt, type Path, toPlain } from './node.ts';
+import { type ConfigNode, child, nodeAt, type Path, standInsIn, toPlain } from './node.ts';
 import { checkTemplateFields } from './template-fields.ts';
 
 export interface ConditionContext extends Context {
@@ -76,12 +77,14 @@ export function checkItemCondition(
   rule: string,
   apps: readonly string[],
 ): void {
-  checkFields(
-    context,
-    context,
-    readCondition(toPlain(node), () => {}),
-    { node, path, rule, apps },
-  );
+  const condition = withStandIns(node, () => readCondition(toPlain(node), () => {}));
+  checkFields(context, context, condition, { node, path, rule, apps });
+}
+
+/** Does `work`, in which what is made up under the node is known to be. */
+export function withStandIns<T>(node: ConfigNode, work: () => T): T {
+  const standIns = new Set(standInsIn(node));
+  return standIns.size === 0 ? work() : within({ ...surroundings(), isStandIn: v => standIns.has(v) }, work);
 }
 
 const EVENT_TYPES: readonly string[] = [
@@ -108,11 +111,13 @@ function compiled(
       context.report(problem);
     },
   };
-  const condition = readCondition(
-    toPlain(node),
-    ({ path: at, message, hint, atKey }) =>
-      complain(inner, 'CONFIG_CONDITION', [...path, ...at], message, { hint, ...(atKey && { atKey }) }),
-    { shownAt: at => shownAt(node, at) },
+  const condition = withStandIns(node, () =>
+    readCondition(
+      toPlain(node),
+      ({ path: at, message, hint, atKey }) =>
+        complain(inner, 'CONFIG_CONDITION', [...path, ...at], message, { hint, ...(atKey && { atKey }) }),
+      { shownAt: at => shownAt(node, at) },
+    ),
   );
   for (const tested of testsIn(condition)) {
     if (!look) checkEventType(inner, tested, path);
@@ -133,7 +138,7 @@ function checkEventType(context: Context, { path: [root, part, ...more], tests }
   for (const { operator, operand, at } of tests) {
     if (operator !== 'eq' && operator !== 'ne' && operator !== 'in') continue;
     for (const [index, one] of (operand.parts ?? [operand]).entries()) {
-      if (one.template !== undefined || EVENT_TYPES.includes(String(one.value))) continue;
+      if (one.template !== undefined || one.isOpen || EVENT_TYPES.includes(String(one.value))) continue;
       complain(
         context,
         'CONFIG_UNKNOWN_EVENT',
@@ -258,7 +263,8 @@ const hasNoOrder = ({ type, returnType }: CatalogField): boolean =>
   type === 'calculation' ? returnType === 'text' : !ORDERED.has(type);
 
 /** What a template comes to is not known yet, nor what a wrong one is to be. */
-const isFixed = ({ value, parts }: Operand): boolean =>
+const isFixed = ({ value, parts, isOpen }: Operand): boolean =>
   parts === undefined &&
+  !isOpen &&
   !(typeof value === 'string' && hasTemplate(value)) &&
   (typeof value !== 'object' || value === null || isMoney(value));

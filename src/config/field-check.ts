@@ -15,7 +15,16 @@ import { didYouMean } from '../core/suggest.ts';
 import { type Context, complain, each } from './context.ts';
 import { showGiven } from './explain.ts';
 import { meantField, nameOf, valueProblem } from './field-values.ts';
-import { type ConfigNode, child, keyPlaceAt, type Path, placeAt, section, toPlain } from './node.ts';
+import {
+  type ConfigNode,
+  child,
+  keyPlaceAt,
+  type Path,
+  placeAt,
+  section,
+  standInsIn,
+  toPlain,
+} from './node.ts';
 
 export interface FieldCheck {
   /**
@@ -86,7 +95,7 @@ export function makeFieldCheck(context: Context, catalog: Catalog | undefined): 
     const id = child(child(appsNode, app), 'id');
     // What is no id at all is told by the schema.
     if (!catalog || id?.kind !== 'scalar' || !(Number(id.value) > 0)) return undefined;
-    const found = catalogApp(catalog, Number(id.value));
+    const found = id.standIn ? catalog.apps.get(app) : catalogApp(catalog, Number(id.value));
     if (!found && !toldMissing.has(app)) {
       toldMissing.add(app);
       complain(
@@ -209,6 +218,7 @@ export function makeFieldCheck(context: Context, catalog: Catalog | undefined): 
     values(node, path, fields, use) {
       for (const { node: one, path: at } of each(node, path)) {
         if (one.kind === 'list' || one.kind === 'unknown' || fields.length === 0) continue;
+        if (standInsIn(one).next().done !== true) continue;
         const value = toPlain(one) as FieldValue;
         const problems = fields.map(field => valueProblem(field, value, use));
         const [first] = problems;

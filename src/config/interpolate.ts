@@ -66,6 +66,7 @@ export async function interpolate(
     let end = 0;
     let missing = false;
     let replaced = false;
+    let standIn = false;
     for (const match of template.matchAll(EXPRESSION)) {
       text += template.slice(end, match.index);
       end = match.index + match[0].length;
@@ -83,6 +84,7 @@ export async function interpolate(
         if (value.openFile !== undefined)
           report(openToAll(value.openFile, within(at.place, match[0], sources)));
       } else if (sources.placeholder && value.problem.code === 'CONFIG_MISSING_VALUE') {
+        standIn = true;
         text += sources.placeholder(key, match[1] ?? '', match[0] === template);
       } else {
         missing = true;
@@ -91,7 +93,7 @@ export async function interpolate(
     }
     text += template.slice(end);
     if (missing) return { kind: 'unknown', place: at.place };
-    return { ...at, value: text, interpolated: replaced };
+    return { ...at, value: text, interpolated: replaced, ...(standIn && { standIn }) };
   };
   return walk(node);
 }

@@ -14,6 +14,8 @@ export interface ScalarNode {
   readonly text: string;
   /** `value` was made from `${...}`: text, until somebody wants a number or a boolean. */
   readonly interpolated: boolean;
+  /** `value` is made up, in place of one that is missing: it says nothing of what will stand there. */
+  readonly standIn?: true;
 }
 
 export interface ListNode {
@@ -127,6 +129,13 @@ function startOf(node: ConfigNode): Place {
   }
   if (node.kind === 'list' && node.items[0]) return startOf(node.items[0]);
   return node.place;
+}
+
+/** What is made up under a node, in place of what is missing. */
+export function* standInsIn(node: ConfigNode): Generator<unknown> {
+  if (node.kind === 'scalar' && node.standIn) yield node.value;
+  if (node.kind === 'list') for (const item of node.items) yield* standInsIn(item);
+  if (node.kind === 'map') for (const { value } of node.entries.values()) yield* standInsIn(value);
 }
 
 export const isInterpolated = (node: ConfigNode | undefined): boolean =>

@@ -1,3 +1,5 @@
+import { PARTS, partOf } from '../core/event.ts';
+
 /**
  * Something in place of a secret that is not there, of a form that its key is likely to want. It is long enough for any
  * secret, leads nowhere, and is recognised as what it is.
@@ -13,6 +15,10 @@ export function placeholder(key: string, name: string, whole: boolean): string {
   if (plain === 'smtp') return `smtp://${word}.invalid`;
   if (/url$|uri$/.test(plain)) return `https://${word}.invalid/`;
   if (plain === 'port') return '0';
+  if (plain === 'schedule') return '0 0 1 1 *';
+  if (plain === 'timezone') return 'UTC';
+  // Two of them are two things.
+  if (plain === 'id') return String(1_000_000_000 + partOf(word) * PARTS + partOf(`${word}-id`));
   if (plain === 'secret')
     return `whsec_${Buffer.from(`placeholder-${word}`.padEnd(32, '-').slice(0, 32)).toString('base64')}`;
   if (plain === 'username' || plain === 'from') return `${word}@placeholder.invalid`;

@@ -20,6 +20,7 @@ import {
   type Path,
   section,
   showPath,
+  standInsIn,
   toPlain,
 } from './node.ts';
 import { checkRead, hasOptions, hasTemplate } from './read-fields.ts';
@@ -200,7 +201,8 @@ export async function checkOptions(
       return undefined;
     },
   };
-  const parsed = await within(known, () =>
+  const standIns = new Set(standInsIn(options));
+  const parsed = await within({ ...known, isStandIn: value => standIns.has(value) }, () =>
     check(plugin.options, options, {
       ...context,
       path,

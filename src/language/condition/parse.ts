@@ -39,6 +39,8 @@ export interface Operand {
   readonly value: unknown;
   /** For people. */
   readonly shown: string;
+  /** What will stand there is not known. */
+  readonly isOpen?: true;
   /** Of a text with templates in it. */
   readonly template?: Template;
   /** Of a list in which there are templates, and of the amount in `{ value, currency }`. */
@@ -205,7 +207,7 @@ class Parser {
   #tests(value: unknown, at: Path): readonly Test[] {
     if (Array.isArray(value)) return [this.#in(value, at)];
     if (!isRecord(value)) return [{ operator: 'eq', operand: this.#operand(value, at), at }];
-    if (isMoney(value)) return [{ operator: 'eq', operand: this.#operand(value, at), at }];
+    if (isAmount(value)) return [{ operator: 'eq', operand: this.#operand(value, at), at }];
     const keys = Object.keys(value);
     if (keys.length === 0) {
       this.#complain({ path: at, message: 'a test with nothing in it says nothing', hint: KNOWN_OPERATORS });
@@ -218,8 +220,9 @@ class Parser {
       this.#complain({ path: at, message, hint });
       return undefined;
     };
+    if (isOperator(key) && isOpen(value)) return { operator: key, operand: this.#operand(value, at), at };
     if (key === 'currency') {
-      return typeof value === 'string' && /^[A-Za-z]{3}$/.test(value)
+      return typeof value === 'string' && (/^[A-Za-z]{3}$/.test(value) || isOpen(value))
         ? { operator: 'currency', operand: this.#operand(value, at), at }
         : wrong('`currency` must be a code of three letters', 'like EUR or USD');
     }
@@ -257,7 +260,7 @@ class Parser {
             key === 'eq' ? 'for one of several write `in`' : 'write `not: { ...: { in: [...] } }`',
           );
         }
-        if (isRecord(value) && !isMoney(value)) return wrong(`\`${key}\` must be one value`);
+        if (isRecord(value) && !isAmount(value)) return wrong(`\`${key}\` must be one value`);
         return { operator: key, operand: this.#operand(value, at), at };
       default:
         if (isOrdered(value)) return { operator: key, operand: this.#operand(value, at), at };
@@ -279,7 +282,7 @@ class Parser {
       });
     }
     const parts = value.map((one, index) => {
-      if (Array.isArray(one) || (isRecord(one) && !isMoney(one))) {
+      if (Array.isArray(one) || (isRecord(one) && !isAmount(one))) {
         this.#complain({ path: [...at, index], message: 'a list holds values, no lists or maps' });
       }
       return this.#operand(one, [...at, index]);
@@ -353,6 +356,7 @@ class Parser {
 
   #operand(value: unknown, at: Path): Operand {
     const shown = this.#options.shownAt?.(at) ?? textOf(isMoney(value) ? moneyText(value) : value);
+    if (isOpen(value) || (isAmount(value) && isOpen(value.value))) return { value, shown, isOpen: true };
     if (isMoney(value) && isTemplate(value.value)) {
       return { value, shown, parts: [this.#operand(value.value, [...at, 'value'])] };
     }
@@ -379,17 +383,27 @@ export const isMoney = (value: unknown): value is { value: unknown; currency?: u
   (typeof value.value === 'number' || typeof value.value === 'string') &&
   Object.keys(value).every(key => key === 'value' || key === 'currency');
 
+/** The same, where the amount is not known yet. */
+const isAmount = (value: unknown): value is { value: unknown; currency?: unknown } =>
+  isMoney(value) ||
+  (isRecord(value) && 'value' in value && isOpen(value.value) && isMoney({ ...value, value: 0 }));
+
+/** Not known here: it is missing, or something stands in its place. */
+const isOpen = (value: unknown): boolean =>
+  value === undefined || (surroundings().isStandIn?.(value) ?? false);
+
 const moneyText = ({ value, currency }: { value: unknown; currency?: unknown }): string =>
   [value, currency].filter(part => part !== undefined).join(' ');
 
 const NOT_GIVEN: Operand = { value: 'anything', shown: '' };
 
 /** Known before anything is looked at. */
-const isFilled = ({ template, parts }: Operand): boolean => template === undefined && parts === undefined;
+const isFilled = ({ template, parts, isOpen }: Operand): boolean =>
+  template === undefined && parts === undefined && !isOpen;
 
 /** Empty is wanted, or one of several that are. */
-const mayBeEmpty = ({ value, parts }: Operand): boolean =>
-  parts === undefined ? isEmpty(value) : parts.some(part => isEmpty(part.value));
+const mayBeEmpty = ({ value, parts, isOpen }: Operand): boolean =>
+  isOpen === true || (parts === undefined ? isEmpty(value) : parts.some(mayBeEmpty));
 
 /** Whether nothing can be above the one and below the other, as far as that is known by now. */
 function excludes(low: Test, high: Test): boolean {
@@ -417,6 +431,7 @@ function momentOf(value: unknown) {
 
 /** What has an order with something. */
 function isOrdered(value: unknown): boolean {
+  if (isAmount(value) && isOpen(value.value)) return true;
   if (isMoney(value)) return toNumber(value.value) !== undefined || isTemplate(value.value);
   if (typeof value === 'number') return Number.isFinite(value);
   if (typeof value !== 'string') return false;

@@ -26,6 +26,24 @@ const withRule = (rule: Partial<typeof RULE & { more: string }>) => {
   return `${BASE}rules:\n  a:\n    on: ${on}\n    steps: ${steps}\n${more}`;
 };
 
+const CATALOG = JSON.stringify({
+  version: 1,
+  apps: {
+    leads: {
+      id: 101,
+      name: 'Leads',
+      itemName: 'Lead',
+      fields: [
+        { id: 1, externalId: 'deal-value', label: 'Value', status: 'active', type: 'money' },
+        {
+          ...{ id: 2, externalId: 'status', label: 'Status', status: 'active', type: 'category' },
+          options: [{ id: 1, text: 'Won', status: 'active' }],
+        },
+      ],
+    },
+  },
+});
+
 describe('config: load', () => {
   let dir: string;
   const put = async (file: string, text: string) => {
@@ -333,41 +351,54 @@ describe('config: load', () => {
     });
 
     it('says nothing of what conditions compare with, when that is missing', async () => {
-      await put(
-        'podiorc.catalog.json',
-        JSON.stringify({
-          version: 1,
-          apps: {
-            leads: {
-              id: 101,
-              name: 'Leads',
-              itemName: 'Lead',
-              fields: [
-                { id: 1, externalId: 'deal-value', label: 'Value', status: 'active', type: 'money' },
-                {
-                  ...{ id: 2, externalId: 'status', label: 'Status', status: 'active', type: 'category' },
-                  options: [{ id: 1, text: 'Won', status: 'active' }],
-                },
-              ],
-            },
-          },
-        }),
-      );
+      await put('podiorc.catalog.json', CATALOG);
       for (const [at, compared] of Object.entries({
         'fields.value': `{ gt: "\${X}", currency: "\${X}" }`,
         'fields.status': `["\${X}", Won]`,
         'item.title': `{ gt: "\${X}", lt: 5, in: "\${X}", matches: "\${X}" }`,
         'event.type': `"\${X}"`,
-        not: `"\${X}"`,
+        'fields.deal-value': `{ gt: { value: "\${X}", currency: EUR }, lt: { value: "\${Y}" }, ne: "\${X}", eq: "\${X}" }`,
+        any: `[{ fields.value: { value: "\${X}", currency: EUR } }, { fields.value: [{ value: "\${X}" }, 5] }]`,
+        'item.createdOn': `{ exists: "\${X}", gt: "\${X}" }`,
       })) {
-        const { diagnostics } = await check(
-          withRule({}).replace('steps:', `where: { ${at}: ${compared}, fields.totl: 1 }\n    steps:`),
+        const text = withRule({}).replace(
+          'steps:',
+          `where: { ${at}: ${compared}, fields.totl: 1 }\n    steps:`,
         );
-        expect(
-          diagnostics.map(({ code }) => code),
-          at,
-        ).to.deep.equal(['CONFIG_UNKNOWN_FIELD']);
+        // Left out, or with something in their place, as where rules are tried without a network.
+        const file = await put('podiorc.yml', text);
+        for (const how of [{ withoutSecrets: true }, { placeholders: true }]) {
+          const { diagnostics } = await loadConfig({ ...options(), file, ...how });
+          expect(
+            diagnostics.map(({ code }) => code),
+            at,
+          ).to.deep.equal(['CONFIG_UNKNOWN_FIELD']);
+        }
       }
+      const { diagnostics } = await check(
+        withRule({}).replace('steps:', `where: { not: "\${X}", fields.totl: 1 }\n    steps:`),
+      );
+      expect(diagnostics.map(({ code }) => code)).to.deep.equal(['CONFIG_UNKNOWN_FIELD']);
+    });
+
+    it('makes up what fits where a missing value stands, wherever that is', async () => {
+      await put('podiorc.catalog.json', CATALOG);
+      const text = withRule({
+        on: `[{ app: leads, fields: { status: { from: "\${S}", to: ["\${S}", Won] } } }, { schedule: "\${CRON}", timezone: "\${ZONE}" }]`,
+        steps:
+          `[{ podio-find: { app: leads, limit: "\${N}", where: { fields.deal-value: { gt: { value: "\${X}", currency: EUR } }, fields.status: "\${S}" } } },` +
+          ` { invoice: { retries: "\${N}", live: "\${L}", pass: "\${P}", url: "\${U}" } }]`,
+      })
+        .replace('101', `"\${ID}"`)
+        .concat(`    where: { fields.value: { gt: "\${X}" } }\n`);
+      const file = await put('podiorc.yml', text);
+      const { config, diagnostics } = await loadConfig({
+        ...options(),
+        builtIns: [...options().builtIns, 'podio-find'],
+        ...{ file, placeholders: true },
+      });
+      expect(diagnostics).to.deep.equal([]);
+      expect(config?.rules).to.have.length(1);
     });
 
     it('still finds everything else', async () => {
