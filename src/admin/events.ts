@@ -1,9 +1,11 @@
 import type { PodioEvent } from '../core/event.ts';
+import { type StepJson, stepToJson } from '../core/run.ts';
 import type { EventWithRuns } from '../store/contract.ts';
 
 /** An event as `events --json` and `/api/events` tell it. */
 export interface EventJson extends PodioEvent {
-  readonly runs: readonly (Omit<EventWithRuns['runs'][number], 'error'> & {
+  readonly runs: readonly (Omit<EventWithRuns['runs'][number], 'error' | 'steps'> & {
+    readonly steps: readonly StepJson[];
     readonly error: string | null;
   })[];
   /** Rules that have begun with it, or are to, and wait; only where it is asked for. */
@@ -23,7 +25,7 @@ export const eventToJson = ({ event, runs }: EventWithRuns, waiting: readonly Wa
   runs: runs.map(({ rule, outcome, steps, error, shadow }) => ({
     rule,
     outcome,
-    steps,
+    steps: steps.map(stepToJson),
     error: error ?? null,
     ...(shadow && { shadow }),
   })),

@@ -14,7 +14,10 @@ export interface StepVerdict {
   /** `skipped`: its `when` did not hold, and the message went on to the next step. */
   readonly outcome: 'done' | 'filtered' | 'failed' | 'continued' | 'skipped';
   readonly attempts: number;
+  /** How long its last try took. */
   readonly ms: number;
+  /** When that began, UTC milliseconds; absent where there was none, and in records of before it was kept. */
+  readonly startedAt?: number;
   readonly error?: string;
   /** What its condition, or it as one, looked at. */
   readonly checks?: readonly Check[];
@@ -24,6 +27,16 @@ export interface StepVerdict {
   readonly unknownFields?: readonly string[];
 }
 
+/** As programs are told: times are ISO 8601, UTC. */
+export interface StepJson extends Omit<StepVerdict, 'startedAt'> {
+  readonly startedAt?: string;
+}
+
+export const stepToJson = ({ startedAt, ...verdict }: StepVerdict): StepJson => ({
+  ...verdict,
+  ...(startedAt !== undefined && { startedAt: new Date(startedAt).toISOString() }),
+});
+
 /** Of all of them together, each once. */
 export const unknownFieldsOf = (steps: readonly Pick<StepVerdict, 'unknownFields'>[]): readonly string[] =>
   [...new Set(steps.flatMap(({ unknownFields = [] }) => unknownFields))].sort();
@@ -32,7 +45,11 @@ export const unknownFieldsOf = (steps: readonly Pick<StepVerdict, 'unknownFields
  * Of what said no, the tests that did not hold. What held may have some as well: one of several was enough. No step can be
  * called as a condition of the rule is: `rule.where`; the last thing that stands at one that let nothing through is why.
  */
-export function unmetChecks({ step, outcome, checks = [] }: StepVerdict): readonly Check[] {
+export function unmetChecks({
+  step,
+  outcome,
+  checks = [],
+}: Pick<StepVerdict, 'step' | 'outcome' | 'checks'>): readonly Check[] {
   if (outcome !== 'skipped' && outcome !== 'filtered') return [];
   const said = outcome === 'filtered' && !step.includes('.') ? checks.slice(-1) : checks;
   return said.filter(({ holds }) => !holds);

@@ -11,7 +11,7 @@ import { makeFieldDirectory } from '../podio/index.ts';
 import type { ReconcileStatus } from '../reconcile/status.ts';
 import type { Note } from '../schedule/look.ts';
 import { timerKey, watchesOf } from '../schedule/watches.ts';
-import type { StoreReader } from '../store/contract.ts';
+import type { StoreReader, TracedEntry } from '../store/contract.ts';
 import { findItem, parseItemName } from './find-item.ts';
 
 export interface WhyQuery {
@@ -47,6 +47,8 @@ export interface AppSight {
     readonly inactive: number;
     /** Of what they tell: what else happens there nobody hears of. */
     readonly types: readonly string[];
+    /** When Podio was last asked for them, ISO 8601; null: not yet. */
+    readonly seenAt: string | null;
   } | null;
   /** Why Podio could not be asked about it. */
   readonly degraded: string | null;
@@ -87,12 +89,15 @@ export interface WhyWorld {
   /** Undefined where no daemon runs. */
   readonly running?: {
     rules(): RulesWorld['running'];
-    reconcile(): Pick<ReconcileStatus, 'hooks' | 'degraded'>;
+    reconcile(): Pick<ReconcileStatus, 'hooks' | 'degraded' | 'lastRunAt'>;
   };
 }
 
 /** Where nobody says how many. */
 const DEFAULT_CHANGES = 5;
+
+/** So many events of the item are looked at for what a rule is not done with: the oldest that some rule has yet to settle. */
+const MAX_AHEAD = 100;
 
 /** An item with more events than this has its oldest left out of account. */
 const ITEM_EVENTS = 1000;
@@ -125,12 +130,35 @@ export async function why(world: WhyWorld, query: WhyQuery): Promise<WhyAnswer> 
   for (const id of ids) {
     const entries = await world.store.journal.trace(id);
     // Retention may have been quicker.
-    if (entries.length > 0) changes.push(whyChange(rulesWorld, entries, rule));
+    if (entries.length === 0) continue;
+    const ahead = await aheadOf(world.store.journal, lanes, entries);
+    changes.push(whyChange({ ...rulesWorld, ahead }, entries, rule));
   }
   const absent = await missingOf(world, query, revisions, changes.length > 0);
   const sights = changes.length > 0 ? [] : await sightsOf(world, query.app);
   const itemId = query.itemId ?? (query.event === undefined ? undefined : changes[0]?.event.itemId);
   return { changes, absent, armed: await armedOf(world, itemId, rule), apps: sights };
+}
+
+/** By rule: what it has begun with and is not done with, of the same item and from before. */
+async function aheadOf(
+  journal: WhyWorld['store']['journal'],
+  lanes: RulesWorld['lanes'],
+  [entry]: readonly TracedEntry[],
+): Promise<ReadonlyMap<string, number>> {
+  const ahead = new Map<string, number>();
+  const { itemId, seq = 0 } = entry?.event ?? {};
+  const behind = lanes.filter(({ cursor }) => cursor < seq);
+  if (itemId === undefined || behind.length === 0) return ahead;
+  const after = Math.min(...behind.map(({ cursor }) => cursor));
+  const earlier = await journal.list({ itemId, after, limit: MAX_AHEAD });
+  for (const { event } of earlier) {
+    if (event.seq >= seq) break;
+    const entries = await journal.trace(event.id);
+    for (const { rule, outcome } of entries.flatMap(({ runs }) => runs))
+      if (outcome === 'open' && !ahead.has(rule)) ahead.set(rule, event.seq);
+  }
+  return ahead;
 }
 
 async function armedOf(
@@ -347,7 +375,14 @@ async function sightsOf(
       lastEvent: last
         ? { seq: last.event.seq, type: last.event.type, receivedAt: last.event.receivedAt }
         : null,
-      hooks: reconcile ? { active, inactive: mine.length - active, types: typesOf(mine) } : null,
+      hooks: reconcile
+        ? {
+            active,
+            inactive: mine.length - active,
+            types: typesOf(mine),
+            seenAt: reconcile.lastRunAt ?? null,
+          }
+        : null,
       degraded: degraded?.error ?? null,
     });
   }

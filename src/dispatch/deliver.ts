@@ -317,6 +317,7 @@ export class Delivery {
     if (waitMs > 0) return { kind: 'waiting', ms: waitMs };
     if (!this.#mayTry()) return ABORTED;
     trying.since(ruleTime);
+    trying.startedAt = clock.now();
     const startedAt = clock.monotonic();
     try {
       const { holds, checks } = await judge(trying.noField);
@@ -386,6 +387,7 @@ export class Delivery {
     trying.since(time);
 
     const { event, bundle, replay } = this.#task;
+    trying.startedAt = clock.now();
     const startedAt = clock.monotonic();
     let output: readonly Output[];
     let verdict: StepVerdict;
@@ -461,6 +463,7 @@ export class Delivery {
     const { clock, signal } = this.#context;
     const { branch, trying } = at;
     trying.since(time);
+    trying.startedAt = clock.now();
     const startedAt = clock.monotonic();
     try {
       const { holds, checks } = await when.judge(

@@ -6,10 +6,7 @@ import type { Tries } from '../store/contract.ts';
 
 type Time = { monotonic(): number };
 
-type Seen = Pick<StepVerdict, 'checks' | 'unknownFields'>;
-
-/** Of nearly all. */
-const NOTHING_SEEN: Seen = {};
+type Seen = Pick<StepVerdict, 'startedAt' | 'checks' | 'unknownFields'>;
 
 /** How far one step, or condition, has come with one message. */
 export class Trying {
@@ -18,6 +15,8 @@ export class Trying {
   firstTryAt: number | undefined;
   /** Whether it had a try that was not on behalf of others. */
   wasTried = false;
+  /** When the try began that is under way, or was the last one; UTC milliseconds. */
+  startedAt: number | undefined;
   /** What its `when` has looked at, once it is known to hold. */
   held: readonly Check[] | undefined;
   #unknownFields: Set<string> | undefined;
@@ -30,10 +29,10 @@ export class Trying {
     };
   }
 
-  /** For its verdict: what its `when` has looked at, and the unknown fields that were named so far. */
+  /** For its verdict: when it was tried, what its `when` has looked at, and the unknown fields that were named so far. */
   get seen(): Seen {
-    if (!this.held && !this.#unknownFields) return NOTHING_SEEN;
     return {
+      ...(this.startedAt !== undefined && { startedAt: this.startedAt }),
       ...(this.held && { checks: this.held }),
       ...(this.#unknownFields && { unknownFields: [...this.#unknownFields].sort() }),
     };
@@ -65,13 +64,13 @@ export function verdictOf(
   step: Pick<Step, 'name'>,
   branch: string,
   outcome: StepVerdict['outcome'],
-  rest: Pick<StepVerdict, 'attempts' | 'ms' | 'error' | 'checks' | 'unknownFields'>,
+  rest: Omit<StepVerdict, 'step' | 'branch' | 'outcome' | 'would'>,
 ): StepVerdict {
-  const { attempts, error, checks, unknownFields } = rest;
+  const { attempts, error, checks, unknownFields, startedAt } = rest;
   const ms = Math.round(rest.ms);
   // One for each step of each run: nearly all are made of no more than this.
-  if (!branch && error === undefined && !checks && !unknownFields)
-    return { step: step.name, outcome, attempts, ms };
+  if (!branch && error === undefined && !checks && !unknownFields && startedAt !== undefined)
+    return { step: step.name, outcome, attempts, ms, startedAt };
   return { step: step.name, ...(branch && { branch }), outcome, ...rest, ms };
 }
 

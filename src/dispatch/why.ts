@@ -13,9 +13,9 @@ import {
   type Trigger,
 } from '../core/rule.ts';
 import { keyOf } from '../core/rule-key.ts';
-import type { StepVerdict } from '../core/run.ts';
+import { type StepJson, type StepVerdict, stepToJson } from '../core/run.ts';
 import type { LaneStatus, Paused, TracedEntry, TracedRun } from '../store/contract.ts';
-import { CONFIRM, MODE, ON, ON_FIELDS, OWN, RECOVERED, WHERE } from './deliver.ts';
+import { CONFIRM, isCondition, MODE, ON, ON_FIELDS, OWN, RECOVERED, WHERE } from './deliver.ts';
 import type { RuleStatus } from './lane.ts';
 import { type Known, makeMatcher, showWanted } from './match.ts';
 import { isBefore } from './recovered.ts';
@@ -53,7 +53,8 @@ export interface RuleWhy {
 }
 
 /** A run as it stands on disk; its times are ISO 8601, UTC. */
-export interface WhyRun extends Omit<TracedRun, 'rule' | 'endedAt'> {
+export interface WhyRun extends Omit<TracedRun, 'rule' | 'steps' | 'endedAt'> {
+  readonly steps: readonly StepJson[];
   readonly endedAt?: string;
 }
 
@@ -64,6 +65,10 @@ export interface ChangeWhy {
   readonly seqs: readonly number[];
   /** Those that ran first, then the nearest miss. */
   readonly rules: readonly RuleWhy[];
+  /** Names of all rules of which a step ran for it, also where one rule was asked about. */
+  readonly ran: readonly string[];
+  /** Names of all that have begun with it and are not done, or have not come to it yet. */
+  readonly pending: readonly string[];
 }
 
 export interface RulesWorld {
@@ -75,6 +80,8 @@ export interface RulesWorld {
   readonly paused: readonly Paused[];
   /** What only a running daemon knows; empty where none runs. */
   readonly running: readonly RuleStatus[];
+  /** By rule: the first event before this one, of the same item, that it has begun with and is not done with. */
+  readonly ahead?: ReadonlyMap<string, number>;
 }
 
 /** @param only this rule, else all; one that is not there has an answer too where it has left a record */
@@ -103,15 +110,33 @@ export function whyChange(world: RulesWorld, entries: readonly TracedEntry[], on
   for (const [rule, ran] of runs)
     if (!answers.has(rule)) answers.set(rule, whileAway(whyRan(rule, ran), 'has left the config'));
   if (only !== undefined && !answers.has(only)) answers.set(only, gone(only));
-  const rules = [...answers.values()]
-    .filter(({ answer }) => only === undefined || answer.rule === only)
+  const all = [...answers.values()]
     .sort((a, b) => a.rank - b.rank || a.misses - b.misses || (a.answer.rule < b.answer.rule ? -1 : 1))
     .map(({ answer }) => answer);
-  return { event: first.event, seqs: events.map(({ seq }) => seq), rules };
+  return {
+    event: first.event,
+    seqs: events.map(({ seq }) => seq),
+    rules: all.filter(({ rule }) => only === undefined || rule === only),
+    ran: all.filter(hasRun).map(({ rule }) => rule),
+    pending: all.filter(({ verdict }) => PENDING.has(verdict)).map(({ rule }) => rule),
+  };
 }
 
-const toRun = ({ rule: _, endedAt, ...run }: TracedRun): WhyRun => ({
+const PENDING: ReadonlySet<WhyVerdict> = new Set(['open', 'waiting', 'paused']);
+
+/** What its conditions, or the first of its steps, kept from beginning did not run. */
+const hasRun = ({ runs }: RuleWhy): boolean =>
+  runs.some(
+    ({ outcome, steps }) =>
+      (outcome !== 'filtered' && outcome !== 'open') ||
+      steps.some(one => !isCondition(one.step) && BEGUN.has(one.outcome)),
+  );
+
+const BEGUN: ReadonlySet<StepVerdict['outcome']> = new Set(['done', 'continued', 'failed']);
+
+const toRun = ({ rule: _, steps, endedAt, ...run }: TracedRun): WhyRun => ({
   ...run,
+  steps: steps.map(stepToJson),
   ...(endedAt !== undefined && { endedAt: new Date(endedAt).toISOString() }),
 });
 
@@ -124,17 +149,17 @@ interface Ranked {
 
 const RANKS: Readonly<Record<WhyVerdict, number>> = {
   parked: 0,
-  open: 0,
   settled: 0,
   dropped: 0,
-  waiting: 1,
-  paused: 1,
-  filtered: 2,
-  own: 2,
-  before: 3,
-  passed: 3,
-  unmatched: 4,
-  disabled: 5,
+  open: 1,
+  waiting: 2,
+  paused: 2,
+  filtered: 3,
+  own: 3,
+  before: 4,
+  passed: 4,
+  unmatched: 5,
+  disabled: 6,
 };
 
 const disabled = (rule: string): Ranked => ({
@@ -256,13 +281,14 @@ function gatheredSentence({ mode, count, since, waitMs, lead }: NonNullable<Trac
   const came = `${count === 1 ? '1 event' : `${count} events`} since ${new Date(since).toISOString()}`;
   if (lead !== undefined) return `it waits for its turn with ${came}, to be run as ${lead} (mode ${mode})`;
   if (waitMs === undefined) return `it waits for the end of its schedule's run: ${came} (mode ${mode})`;
-  const left = Math.max(0, Math.ceil(waitMs / 1000));
+  const seconds = Math.max(0, Math.ceil(waitMs / 1000));
+  const left = seconds > 0 ? `, ${showDuration(1000 * seconds)} more` : mode === 'latest' ? '' : ', due now';
   const what = {
     settle: 'for the edits of its item to stop',
     batch: 'to be run with others',
     latest: 'for the run before it of its item',
   }[mode];
-  return `it waits ${what}: ${came}, ${left > 0 ? `${showDuration(1000 * left)} more` : 'due now'} (mode ${mode})`;
+  return `it waits ${what}: ${came}${left} (mode ${mode})`;
 }
 
 const shadowOf = ({ outcome, steps, error }: Pick<TracedRun, 'outcome' | 'steps' | 'error'>): string => {
@@ -355,6 +381,11 @@ function whyNot(world: RulesWorld, rule: Rule, events: readonly PodioEvent[]): R
   if (live === undefined) return answer('waiting', behind, NOBODY);
   const holds = heldBy(live);
   if (holds) return answer('waiting', holds.why, holds.next);
+  const ahead = world.ahead?.get(rule.name);
+  if (ahead !== undefined) {
+    const tell = `podiod why --event ${ahead} --rule ${rule.name} says what that waits for.`;
+    return answer('waiting', `it waits for event ${ahead} of the same item, which is not done yet`, tell);
+  }
   const { inHand, throttled, waiting } = live;
   if (throttled === undefined || rule.mode?.kind !== 'throttle')
     return answer('waiting', `${behind}; ${inHand} are in hand, ${waiting} wait to try again`);
@@ -598,7 +629,7 @@ function fieldsPart(
     test: wanted.map(one => `${one.field} ${showWanted(one)}`.trimEnd()).join(', '),
     seen:
       field === undefined
-        ? 'no hook of such a field told of it'
+        ? 'a change that no hook of such a field told of'
         : (fields.byId(field)?.externalId ?? `field ${field}`),
     holds: field !== undefined && wanted.some(({ field: name }) => idOf(name) === field),
   };

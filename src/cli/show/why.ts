@@ -1,4 +1,4 @@
-import type { StepVerdict } from '../../core/run.ts';
+import type { StepJson } from '../../core/run.ts';
 import { showWould } from '../../core/would.ts';
 import type { WhyAnswer } from '../../daemon/index.ts';
 import type { ChangeWhy, RuleWhy, WhyVerdict } from '../../dispatch/why.ts';
@@ -27,9 +27,12 @@ export function* showWhy(cli: Cli, { changes, absent, armed, apps }: WhyAnswer):
   const room = cli.terminal ? Math.max(cli.width, 40) : Infinity;
   for (const change of changes) {
     yield headOf(cli, change);
-    const ran = change.rules.some(({ runs }) => runs.length > 0);
-    if (!ran) yield `  ${cli.style('bold', 'no rule ran for it')}`;
-    for (const rule of change.rules) yield* showRule(cli, rule, room);
+    const none = change.ran.length === 0 ? noneRan(change) : undefined;
+    if (none !== undefined) yield `  ${cli.style('bold', none)}`;
+    const others = change.rules.filter(isElsewhere);
+    const isMany = others.length > MAX_ELSEWHERE;
+    for (const rule of change.rules) if (!isMany || !isElsewhere(rule)) yield* showRule(cli, rule, room);
+    if (isMany) yield elsewhere(cli, others, room);
   }
   for (const { why } of absent) yield `${cli.style('yellow', '?')} ${plain(why)}`;
   for (const one of armed) yield armedLine(cli, one);
@@ -37,14 +40,41 @@ export function* showWhy(cli: Cli, { changes, absent, armed, apps }: WhyAnswer):
     const last = lastEvent
       ? `its last event is ${lastEvent.seq}, ${plain(lastEvent.type)} of ${lastEvent.receivedAt}`
       : 'no event of it has ever arrived';
-    const seen = hooks
-      ? `${hooks.active} ${hooks.active === 1 ? 'hook' : 'hooks'} of it active, ${hooks.inactive} inactive${ofTypes(hooks.types)}`
-      : 'no daemon is running that knows its hooks';
+    const seen = hooks ? showHooks(hooks) : 'no daemon is running that knows its hooks';
     yield `  ${cli.style('bold', plain(app))}: ${last}; ${seen}${degraded === null ? '' : `; ${plain(degraded)}`}`;
   }
 }
 
+function showHooks({
+  active,
+  inactive,
+  types,
+  seenAt,
+}: NonNullable<WhyAnswer['apps'][number]['hooks']>): string {
+  if (seenAt === null) return 'its hooks have not been looked at yet';
+  return `${active} ${active === 1 ? 'hook' : 'hooks'} of it active, ${inactive} inactive${ofTypes(types)}, as of ${seenAt}`;
+}
+
 const ofTypes = (types: readonly string[]): string => (types.length > 0 ? ` (${types.join(', ')})` : '');
+
+/** More rules of other apps than this are told in one line: with 200 apps nobody reads of each that it is of another. */
+const MAX_ELSEWHERE = 5;
+
+/** No trigger of it is about the app or space that the event is of. */
+const isElsewhere = ({ verdict, trigger }: RuleWhy): boolean =>
+  verdict === 'unmatched' &&
+  trigger.some(({ path, holds }) => !holds && (path === 'on.app' || path === 'on.space'));
+
+function elsewhere(cli: Cli, rules: readonly RuleWhy[], room: number): string {
+  const count = `${rules.length} rules`;
+  const shown = rules.slice(0, MAX_ELSEWHERE).map(({ rule }) => plain(rule));
+  const rest = `${shown.join(', ')} and ${rules.length - shown.length} more; --rule NAME tells of one`;
+  const about = `of other apps or spaces: ${rest}`;
+  return `  - ${cli.style('bold', count)} ${clip(about, room - count.length - 5)}`;
+}
+
+const noneRan = ({ pending }: ChangeWhy): string =>
+  pending.length === 0 ? 'no rule ran for it' : `no rule has run for it yet, ${pending.length} may still`;
 
 /** What a rule waits for. */
 function armedLine(
@@ -107,8 +137,9 @@ const CALLED: Readonly<Record<string, string>> = {
   'rule.on': 'on',
 };
 
-function stepLine({ step, branch, outcome, attempts, ms, error }: StepVerdict): string {
+function stepLine({ step, branch, outcome, attempts, ms, startedAt, error }: StepJson): string {
   const name = plain(CALLED[step] ?? step) + (branch === undefined ? '' : ` [${branch}]`);
   const tries = attempts === 1 ? '1 try' : `${attempts} tries`;
-  return `${name}: ${outcome}, ${tries}, ${ms} ms${error === undefined ? '' : `: ${plain(error)}`}`;
+  const at = startedAt === undefined ? '' : ` from ${startedAt}`;
+  return `${name}: ${outcome}, ${tries}, ${ms} ms${at}${error === undefined ? '' : `: ${plain(error)}`}`;
 }

@@ -32,7 +32,7 @@ type VerdictTuple = [
   step: string,
   outcome: number,
   attempts: number,
-  ms: number,
+  ms: number | readonly [ms: number, startedAt: number],
   branch?: string | null,
   error?: string | null,
   checks?: readonly CheckTuple[] | null,
@@ -49,9 +49,14 @@ export const SHADOW_BEGINS = `["${SHADOW}"`;
 /** Null for a run without steps. */
 export function stepsText(steps: readonly StepVerdict[], shadow?: boolean): string | null {
   if (steps.length === 0 && !shadow) return null;
-  const tuples = steps.map(({ step, branch, outcome, attempts, ms, ...rest }) => {
+  const tuples = steps.map(({ step, branch, outcome, attempts, ms, startedAt, ...rest }) => {
     const { error, checks, would, unknownFields } = rest;
-    const tuple: VerdictTuple = [step, VERDICTS.indexOf(outcome), attempts, ms];
+    const tuple: VerdictTuple = [
+      step,
+      VERDICTS.indexOf(outcome),
+      attempts,
+      startedAt === undefined ? ms : [ms, startedAt],
+    ];
     const more = [branch, error, checks?.map(packCheck), would, unknownFields];
     const last = more.findLastIndex(one => one !== undefined);
     return [...tuple, ...more.slice(0, last + 1).map(one => one ?? null)];
@@ -67,12 +72,12 @@ export function stepsOf(stored: SQLOutputValue | undefined): readonly StepVerdic
   const tuples = JSON.parse(stored) as (VerdictTuple | typeof SHADOW)[];
   return tuples
     .filter(tuple => tuple !== SHADOW)
-    .map(([step, outcome, attempts, ms, branch, error, checks, would, unknownFields]) => ({
+    .map(([step, outcome, attempts, time, branch, error, checks, would, unknownFields]) => ({
       step,
       ...(typeof branch === 'string' ? { branch } : {}),
       outcome: VERDICTS[outcome] ?? 'failed',
       attempts,
-      ms,
+      ...(typeof time === 'number' ? { ms: time } : { ms: time[0], startedAt: time[1] }),
       ...(typeof error === 'string' ? { error } : {}),
       ...(checks && { checks: checks.map(unpackCheck) }),
       ...(would && { would }),

@@ -101,7 +101,7 @@ for (const { name, make } of WORLDS) {
       const lease = await store.lanes.acquire(lane(), 'earliest');
       const check = { path: 'fields.value', test: 'gte 10', seen: '€5.00', holds: false };
       const steps: StepVerdict[] = [
-        { step: 'a', outcome: 'done', attempts: 1, ms: 2 },
+        { step: 'a', outcome: 'done', attempts: 1, ms: 2, startedAt: 1_767_225_600_000 },
         { step: 'b', outcome: 'skipped', attempts: 1, ms: 0, checks: [check, { ...check, holds: true }] },
         { step: 'c', branch: '1', outcome: 'continued', attempts: 2, ms: 3, error: 'no' },
         { step: 'd', outcome: 'done', attempts: 1, ms: 2, unknownFields: ['stauts'] },

@@ -114,7 +114,7 @@ describe('podiod why', function () {
       });
       const { stdout } = await site.podiod(['why', '--item', String(alder)]);
       expect(stdout).to.match(
-        /· won: its `where` does not hold\n {6}✓ on.app leads, is leads\n {6}✓ on.events .*, is item.create\n +fields: done, 1 try, \d+ ms\n +✓ changes.status to Won, is from empty to Won\n +where: filtered, 1 try, \d+ ms\n/,
+        /· won: its `where` does not hold\n {6}✓ on.app leads, is leads\n {6}✓ on.events .*, is item.create\n +fields: done, 1 try, \d+ ms from 2[^ ]*Z\n +✓ changes.status to Won, is from empty to Won\n +where: filtered, 1 try, \d+ ms from 2[^ ]*Z\n/,
       );
       expect(stdout).to.include('✗ item.title contains fjord, is Alder');
       expect(stdout).to.include('- off: the rule is disabled');
@@ -175,9 +175,16 @@ describe('podiod why', function () {
 
     it('whether hooks are there for what never arrived', async () => {
       const { apps } = await asked(site, '--item', '999999');
+      const seenAt = apps[0]?.hooks?.seenAt;
+      expect(Date.parse(seenAt ?? '')).to.be.within(Date.now() - 30_000, Date.now());
       expect(apps.map(({ hooks }) => hooks)).to.deep.equal([
-        { active: 4, inactive: 0, types: ['app.update', 'comment.create', 'item.create', 'item.update'] },
-        { active: 1, inactive: 0, types: ['item.update'] },
+        {
+          active: 4,
+          inactive: 0,
+          types: ['app.update', 'comment.create', 'item.create', 'item.update'],
+          seenAt,
+        },
+        { active: 1, inactive: 0, types: ['item.update'], seenAt },
       ]);
     });
   });

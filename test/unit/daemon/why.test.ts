@@ -1,12 +1,20 @@
 import { expect } from 'chai';
 import type { NewEvent } from '../../../src/core/event.ts';
 import { madeItem } from '../../../src/core/own.ts';
-import { type WhyQuery, why } from '../../../src/daemon/why.ts';
+import { type WhyQuery, type WhyWorld, why } from '../../../src/daemon/why.ts';
 import { makeMemoryStore } from '../../../src/store/memory.ts';
 import { makeVirtualClock } from '../../support/virtual-clock.ts';
 import { itemUpdate, known, makeRule } from '../dispatch/support.ts';
 
 const ITEM = 42;
+
+const HOOK = {
+  ref: { type: 'app', id: 101 },
+  type: 'item.update',
+  hookId: 1,
+  url: '',
+  rules: ['r'],
+} as const;
 
 /** A store in which things have happened, asked without a daemon. */
 function makeWorld(unhooked: 'run' | 'skip' = 'run') {
@@ -17,7 +25,8 @@ function makeWorld(unhooked: 'run' | 'skip' = 'run') {
   return {
     store,
     append: (...events: NewEvent[]) => store.journal.append(events),
-    ask: (query: WhyQuery) => why({ config, fields, store }, query),
+    ask: (query: WhyQuery, running?: WhyWorld['running']) =>
+      why({ config, fields, store, ...(running && { running }) }, query),
     absent: async (query: WhyQuery) =>
       (await why({ config, fields, store }, query)).absent.map(({ kind, revisions }) => [kind, revisions]),
   };
@@ -40,6 +49,20 @@ describe('why there is no event', () => {
       ['leads', 1, null],
     ]);
     expect((await ask({ event: 'item.update:42:1' })).absent[0]?.why).to.match(/no event item\.update:42:1/);
+  });
+
+  it('since Podio could not verify the hook; or nobody has looked yet', async () => {
+    const { ask } = makeWorld();
+    const hooks = [{ ...HOOK, status: 'inactive', owner: 'ours' }] as const;
+    const seen = async (lastRunAt: string | undefined) => {
+      const running = { rules: () => [], reconcile: () => ({ hooks, degraded: [], lastRunAt }) };
+      const { apps } = await ask({ itemId: ITEM, app: 'leads' }, running);
+      return apps.map(({ hooks: found }) => found);
+    };
+    const found = { active: 0, inactive: 1, types: ['item.update'] };
+    const seenAt = '2026-01-01T00:00:00.000Z';
+    expect(await seen(seenAt)).to.deep.equal([{ ...found, seenAt }]);
+    expect(await seen(undefined)).to.deep.equal([{ ...found, seenAt: null }]);
   });
 
   it('its own change', async () => {

@@ -81,7 +81,9 @@ describe('Lane', () => {
     await world.append(itemUpdate(1));
     const [listed] = await world.store.journal.list({});
     expect(listed?.runs[0]).to.deep.include({ outcome: 'filtered' });
-    expect(listed?.runs[0]?.steps).to.deep.equal([{ step: 'work', outcome: 'filtered', attempts: 1, ms: 0 }]);
+    expect(listed?.runs[0]?.steps).to.deep.equal([
+      { step: 'work', outcome: 'filtered', attempts: 1, ms: 0, startedAt: world.clock.now() },
+    ]);
   });
 
   it('begins a new rule at the head of the journal, or at its start', async () => {
@@ -754,7 +756,8 @@ describe('Lane', () => {
       await world.append(statusEvent);
       const [listed] = await world.store.journal.list({});
       const checks = [{ path: 'changes.status', test: 'to Won', seen: 'from empty to Lost', holds: false }];
-      const step = { step: 'on.fields', outcome: 'filtered', attempts: 1, ms: 0, checks };
+      const startedAt = world.clock.now();
+      const step = { step: 'on.fields', outcome: 'filtered', attempts: 1, ms: 0, startedAt, checks };
       expect(listed?.runs).to.deep.equal([{ rule: 'r', outcome: 'filtered', steps: [step] }]);
     });
 
@@ -822,11 +825,12 @@ describe('Lane', () => {
       expect(ran).to.deep.equal([2]);
       const [first, second] = await world.store.journal.list({});
       const checks = [{ ...no, seen: '1' }];
+      const startedAt = world.clock.now();
       expect(first?.runs).to.deep.equal([
         {
           rule: 'r',
           outcome: 'filtered',
-          steps: [{ step: 'rule.where', outcome: 'filtered', attempts: 1, ms: 0, checks }],
+          steps: [{ step: 'rule.where', outcome: 'filtered', attempts: 1, ms: 0, startedAt, checks }],
         },
       ]);
       expect(second?.runs[0]).to.deep.include({ outcome: 'settled' });

@@ -267,7 +267,7 @@ describe('why a rule did not run', () => {
     const rule = { triggers: [onFields({ field: 'status', to: ['Won', null] })] };
     expect(parts(rule, event(), fieldEvent(12)).at(-1)).to.deep.equal([
       'on.fields',
-      'no hook of such a field told of it',
+      'a change that no hook of such a field told of',
       false,
     ]);
     expect(parts(rule, fieldEvent(12)).at(-1)).to.deep.equal(['on.fields', 'deal-value', false]);
