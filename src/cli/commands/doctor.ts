@@ -142,9 +142,10 @@ interface Podio {
 }
 
 async function askPodio({ cli, config, options, hooks, client, isListening, tell }: Podio): Promise<void> {
-  const [{ lookAtApps, lookAtClock, lookAtHooks }, { lookAtWay }, { namesOf }, { noteLogins }] =
+  const [{ lookAtClock, lookAtHooks }, { lookAtEvents }, { lookAtWay }, { namesOf }, { noteLogins }] =
     await Promise.all([
       import('../doctor/podio.ts'),
+      import('../doctor/events.ts'),
       import('../doctor/way.ts'),
       import('../names.ts'),
       import('../setup.ts'),
@@ -156,7 +157,7 @@ async function askPodio({ cli, config, options, hooks, client, isListening, tell
   if (look === undefined) return;
   const { podio } = hooks;
   lookAtClock(podio.outage().hasAnswered ? podio.clock.aheadMs() : undefined, tell);
-  await lookAtApps(config, hooks, look, tell);
+  await lookAtEvents({ config, hooks, active: look.active, nameOf, tell, now: Date.now });
 
   const shake = client ? client.handshake : 'handshake' in hooks ? hooks.handshake : undefined;
   if (!options.handshake || shake === undefined) return;

@@ -1,21 +1,13 @@
-/** What Podio says: clocks, who may log in, hooks, and whether quiet apps are quiet or their hooks dead. */
-import type { Config } from '../../config/model.ts';
+/** What Podio says: clocks, who may log in, hooks. */
 import { showDuration } from '../../core/duration.ts';
 import { coerceError, isPodiodError } from '../../core/errors.ts';
 import { type HookRef, maskHookUrl } from '../../core/hook.ts';
-import { madeItem, madeRevision } from '../../core/own.ts';
-import { msOf } from '../../core/podio-time.ts';
 import type { OfflineHooks } from '../../daemon/index.ts';
 import type { HookAction, HookPlan } from '../../reconcile/index.ts';
-import type { StoreReader } from '../../store/contract.ts';
-import { openReader } from '../../store/index.ts';
 import { fail, ok, type Tell, warn } from './findings.ts';
 
 /** Clocks that agree within this do; podiod allows for more by itself. */
 const APART_MS = 60_000;
-
-/** A delivery takes seconds. */
-const ON_ITS_WAY_MS = 120_000;
 
 const MADE_BY = 'podiod apply makes them; a running daemon does so by itself.';
 const ASKED_BY = 'podiod apply asks for it; a running daemon does so by itself.';
@@ -123,93 +115,4 @@ export function lookAtClock(aheadMs: number | undefined, tell: Tell): void {
   tell(
     warn('clock', message, 'Let it be set by NTP (timedatectl set-ntp true): schedules run by this clock.'),
   );
-}
-
-/** Compares each app's newest edit with what podiod has seen of that item. */
-export async function lookAtApps(
-  config: Pick<Config, 'apps' | 'dataDir'>,
-  hooks: OfflineHooks,
-  look: PodioLook,
-  tell: Tell,
-): Promise<void> {
-  const delivering = new Set(
-    look.active.flatMap(({ ref, type }) => (ref.type === 'app' && type === 'item.update' ? ref.id : [])),
-  );
-  const apps = [...config.apps.values()].filter(({ id }) => delivering.has(id));
-  if (apps.length === 0) return;
-  const reader = tryReader(config.dataDir);
-  try {
-    for (const app of apps) await lookAtApp(app, hooks, reader, tell);
-  } finally {
-    await reader?.close();
-  }
-}
-
-async function lookAtApp(
-  app: { readonly name: string; readonly id: number },
-  { podio, identities }: OfflineHooks,
-  reader: StoreReader | undefined,
-  tell: Tell,
-): Promise<void> {
-  const check = `events, ${app.name}`;
-  const as = identities.forApp(app.name);
-  if (!as) return;
-  const newest = {
-    sort_by: 'last_edit_on',
-    sort_desc: true,
-    limit: 1,
-    offset: 0,
-    remember: false,
-    filters: {},
-  };
-  try {
-    const [item] = (await podio.items.filter(as, app.id, newest, { priority: 'background' })).items;
-    if (item === undefined) return tell(ok(check, 'the app is empty'));
-    const editedAt = msOf(item.last_edit_on) ?? msOf(item.last_event_on);
-    const ago = editedAt === undefined ? undefined : Date.now() + podio.clock.aheadMs() - editedAt;
-    const when = ago === undefined ? 'at some time' : `${showDuration(Math.max(0, ago))} ago`;
-    const seen = await reader?.journal.list({ itemId: item.item_id, last: 1 });
-    const event = seen?.at(-1)?.event;
-    const what = `item ${item.item_id} was edited last, ${when}`;
-    if (event !== undefined && (event.revision ?? 0) >= (item.revision ?? 0)) {
-      if (event.source !== 'recovered')
-        return tell(ok(check, `quiet, and not deaf: ${what}, and podiod has it`));
-      return tell(
-        warn(
-          check,
-          `${what}, and podiod had to look for it: no delivery came`,
-          'If it is no write of an API client without hooks, deliveries get lost: see the handshake.',
-        ),
-      );
-    }
-    const { revision } = item;
-    const own =
-      revision === undefined
-        ? undefined
-        : await reader?.own.find(
-            revision === 0 ? madeItem(item.item_id) : madeRevision(item.item_id, revision),
-          );
-    if (own) return tell(ok(check, `${what}, by podiod itself (rule ${own.rule})`));
-    if (ago !== undefined && ago < ON_ITS_WAY_MS)
-      return tell(ok(check, `${what}; its delivery may be on the way`));
-    const has =
-      event === undefined ? 'nothing of it' : `its revision ${event.revision ?? 0} and not ${item.revision}`;
-    tell(
-      warn(
-        check,
-        `${what}, and podiod has ${has}`,
-        'Right for an edit from before podiod was started, or of an API client without hooks. Else the hook is dead: see the handshake.',
-      ),
-    );
-  } catch (thrown) {
-    tell(fail(check, `its items can't be looked at: ${coerceError(thrown).message}`, null));
-  }
-}
-
-function tryReader(dataDir: string): StoreReader | undefined {
-  try {
-    return openReader(dataDir);
-  } catch {
-    return undefined;
-  }
 }

@@ -34,14 +34,14 @@ describe('podiod doctor, of an app', function () {
     const [early] = await findings(site, 'events, leads');
     expect(early?.verdict).to.equal('ok');
     expect(early?.message).to.match(
-      new RegExp(`^item ${itemId} was edited last, .* ago; its delivery may be on the way$`),
+      new RegExp(`^item ${itemId} was made last, .* ago; its delivery may be on the way$`),
     );
 
     later = 2.5 * 60_000;
     const [late] = await findings(site, 'events, leads');
     expect(late?.verdict).to.equal('warn');
     expect(late?.message).to.match(
-      new RegExp(`^item ${itemId} was edited last, 2m 3\\ds ago, and podiod has nothing of it$`),
+      new RegExp(`^item ${itemId} was made last, 2m 3\\ds ago, and podiod has nothing of it$`),
     );
     expect(late?.hint).to.match(/Else the hook is dead: see the handshake\.$/);
     expect((await findings(site, 'events, deals')).map(({ message }) => message)).to.deep.equal([
@@ -55,6 +55,38 @@ describe('podiod doctor, of an app', function () {
     const [own] = await findings(site, 'events, leads');
     expect(own?.verdict).to.equal('ok');
     expect(own?.message).to.match(/ago, by podiod itself \(rule won\)$/);
+  });
+});
+
+describe('podiod doctor, of many apps with one login', function () {
+  this.timeout(60_000);
+
+  it('leaves calls for the daemon, and says of which it has not asked', async () => {
+    const APPS = 50;
+    const ids = Array.from({ length: APPS }, (_, n) => 1000 + n);
+    const bot = { username: 'bot@example.com', password: 'password-of-bot' };
+    await using site = await makeSite(
+      {
+        logins: { bot },
+        apps: Object.fromEntries(ids.map(id => [`app-${id}`, { id, login: 'bot' }])),
+        rules: { all: { on: { app: 'app-*', events: 'item.create' }, steps: ['audit'] } },
+      },
+      { limits: { general: 10_000, limited: 100 } },
+    );
+    site.podio.addUser({ name: 'Bot', ...bot });
+    const { spaceId } = site.podio.addSpace({ name: 'Many' });
+    for (const appId of ids) site.podio.addApp({ appId, spaceId, name: `App ${appId}`, fields: [] });
+    expect((await site.podiod(['apply', '--yes'])).code).to.equal(0);
+    const { code, stdout } = await site.podiod(['doctor', '--json', '--no-handshake']);
+    const events = (JSON.parse(stdout) as { findings: Finding[] }).findings.filter(({ check }) =>
+      check.startsWith('events, '),
+    );
+    expect([code, events.length]).to.deep.equal([0, APPS]);
+    const by = Map.groupBy(events, ({ verdict, message }) => `${verdict}: ${message}`);
+    expect([...by].map(([told, { length }]) => `${length} ${told}`).sort()).to.deep.equal([
+      '20 ok: not compared, to leave calls for the daemon. None has come lately',
+      '30 ok: the app is empty',
+    ]);
   });
 });
 
