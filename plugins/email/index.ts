@@ -144,7 +144,7 @@ export default definePlugin({
   name: 'email',
   options,
   effects: 'context',
-  setup(given, { podio: calls, store, log, mayCall, outside }) {
+  setup(given, { podio: calls, store, log, connect, mayCall, outside }) {
     const podio = given.as === undefined ? calls : calls.as(given.as);
     const server = parseServer(given.smtp);
     if (!server) throw new PermanentError('`smtp` is no URL of a mail server');
@@ -164,7 +164,7 @@ export default definePlugin({
                 return outside('mail', shown(letter, wanted), {
                   async make() {
                     const attachments = await download(podio, wanted, given.maxAttachments);
-                    return send(server, { ...letter, attachments, messageId }, signal);
+                    return send(server, { ...letter, attachments, messageId }, { connect, signal });
                   },
                   instead: { messageId, accepted, rejected: [] as readonly string[] },
                 });

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { PermanentError } from 'podiod/plugin';
-import { needsTls, open, type Server } from './server.ts';
+import { PermanentError, type PluginContext } from 'podiod/plugin';
+import { needsTls, type Server } from './server.ts';
 
 export interface Mail {
   readonly from: string;
@@ -39,8 +39,14 @@ export function messageIdOf(deliveryKey: string, from: string): string {
   return `<${createHash('sha256').update(deliveryKey).digest('hex').slice(0, 40)}@${domain}>`;
 }
 
+export interface Way {
+  readonly connect: PluginContext['connect'];
+  /** Ends the connection. */
+  readonly signal: AbortSignal;
+}
+
 /** Hands one mail in. Rejects with PermanentError for what the server refuses for good. */
-export async function send(server: Server, mail: Mail, signal: AbortSignal): Promise<Sent> {
+export async function send(server: Server, mail: Mail, { connect, signal }: Way): Promise<Sent> {
   // Two megabytes that a daemon without mails need not carry.
   const { createTransport } = await import('nodemailer');
   const { host, port, secure, auth } = server;
@@ -56,10 +62,15 @@ export async function send(server: Server, mail: Mail, signal: AbortSignal): Pro
     // Nothing that a template comes to may make it read a file or call a URL.
     disableFileAccess: true,
     disableUrlAccess: true,
+    // TLS and STARTTLS are spoken over it.
     getSocket: (
       _options: unknown,
       done: (error: Error | null, socket: { connection: Socket } | false) => void,
-    ) => open(server, signal, (error, connection) => done(error, connection ? { connection } : false)),
+    ) =>
+      connect({ host, port, signal }).then(
+        connection => done(null, { connection }),
+        error => done(error, false),
+      ),
   });
   const { attachments, ...rest } = mail;
   try {
@@ -82,6 +93,8 @@ export async function send(server: Server, mail: Mail, signal: AbortSignal): Pro
     };
   } catch (error) {
     signal.throwIfAborted();
+    // podiod's own word: the server may not be called.
+    if (error instanceof Error && 'retry' in error) throw error;
     throw toError(error, server);
   } finally {
     transport.close();

@@ -1,4 +1,4 @@
-import { connect, type Socket } from 'node:net';
+import { isLoopback } from 'podiod/plugin';
 
 /** Where mails are handed in. */
 export interface Server {
@@ -10,7 +10,6 @@ export interface Server {
 }
 
 const PORTS: Readonly<Record<string, number>> = { 'smtp:': 587, 'smtps:': 465 };
-const LOOPBACK = new Set(['localhost', '127.0.0.1', '::1']);
 
 /** Undefined for what is no such URL. */
 export function parseServer(text: string): Server | undefined {
@@ -31,26 +30,4 @@ export function parseServer(text: string): Server | undefined {
 }
 
 /** Mails must not cross a network in the clear. To this machine there is none to cross. */
-export const needsTls = ({ host, secure }: Server): boolean => !secure && !LOOPBACK.has(host);
-
-/** A connection that ends with the try it is for. */
-export function open(
-  { host, port }: Server,
-  signal: AbortSignal,
-  done: (error: Error | null, socket?: Socket) => void,
-): void {
-  const socket = connect({ host, port });
-  const cut = () => socket.destroy(signal.reason);
-  const settle = (error: Error | null) => {
-    socket.off('connect', onConnect);
-    socket.off('error', settle);
-    if (error) signal.removeEventListener('abort', cut);
-    done(error, error ? undefined : socket);
-  };
-  const onConnect = () => settle(null);
-  socket.once('connect', onConnect);
-  socket.once('error', settle);
-  socket.once('close', () => signal.removeEventListener('abort', cut));
-  signal.addEventListener('abort', cut, { once: true });
-  if (signal.aborted) cut();
-}
+export const needsTls = ({ host, secure }: Server): boolean => !secure && !isLoopback(host);

@@ -47,6 +47,8 @@ function toError(error: unknown, answer: Response | undefined): Error {
   }
   if (error instanceof IncomingWebhookRequestError) {
     const { original } = error;
+    // podiod's own word: it may not be called.
+    if ('retry' in original) return original;
     return new Error('Slack could not be reached', { cause: original });
   }
   return error instanceof Error ? error : new Error(String(error));

@@ -6,6 +6,7 @@
 import { z } from 'zod';
 import { ALARM_NAMES } from '../core/alarm.ts';
 import { DATE_OFFSET, parseDateOffset } from '../core/date-offset.ts';
+import { hostPatternOf } from '../core/networks.ts';
 import {
   BACKOFF,
   DURATION,
@@ -596,12 +597,21 @@ export const CatchUpSchema = z.strictObject({
     ),
 });
 
+const HOST_WORDS =
+  'must be a host, like hooks.slack.com, or *.example.com for all below it, without protocol, port and path';
+const hostPattern = () =>
+  z
+    .string(HOST_WORDS)
+    .min(1, HOST_WORDS)
+    .refine(value => hostPatternOf(value) !== undefined, HOST_WORDS)
+    .transform(value => hostPatternOf(value) ?? '');
+
 export const OutboundSchema = z.strictObject({
   hosts: z
-    .array(text())
+    .array(hostPattern())
     .optional()
     .describe(
-      'The only hosts that plugins may call; `*.example.com` stands for all hosts below it. Left out: any.',
+      'The only hosts that plugins may call, without port; `*.example.com` stands for all hosts below it. Left out: any. Addresses that `private: false` keeps plugins off stay so, also where they are named here.',
     ),
   private: z
     .boolean()

@@ -30,9 +30,27 @@ TUNNELS6.addSubnet('2001:db8::', 32, 'ipv6');
 TUNNELS6.addSubnet('2002::', 16, 'ipv6');
 TUNNELS6.addSubnet('3fff::', 20, 'ipv6');
 
-/** Whether a URL's host is this machine, so that what is sent in the clear crosses no network. */
+/**
+ * A host as it is looked up: in small letters, without brackets and a dot at its end, an address in the one form that it has
+ * (`127.1`, `0x7f000001`: `127.0.0.1`). `URL` does so for http alone. Undefined for what is no host, such as one with a port.
+ */
+export function hostOf(text: string): string | undefined {
+  const host = isIP(text) === 6 ? `[${text.replace(/%.*$/, '')}]` : text;
+  if (!/^(?:\[[^\]]*\]|[^\s:/?#@\\[\]]+)$/.test(host)) return undefined;
+  const url = URL.parse(`http://${host}`);
+  return url?.hostname.replace(/^\[|\]$|\.$/g, '') || undefined;
+}
+
+/** As {@link hostOf}, also of `*.example.com`, which stands for all hosts below it. */
+export function hostPatternOf(text: string): string | undefined {
+  const [, stars = '', rest = ''] = /^(\*\.)?([^*]*)$/.exec(text) ?? [];
+  const host = hostOf(rest);
+  return host && stars + host;
+}
+
+/** Whether a host is this machine, so that what is sent in the clear crosses no network. */
 export function isLoopback(hostname: string): boolean {
-  const host = hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '');
+  const host = hostOf(hostname) ?? '';
   // Not by how it begins: 127.0.0.1.example.com is anybody's.
   return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
 }

@@ -4,9 +4,10 @@
  */
 import type { Rule } from '../core/rule.ts';
 import type { RuleSet } from '../dispatch/dispatcher.ts';
-import { checkUrl, outboundFetch } from '../http/outbound.ts';
+import { checkUrl, outboundConnect, outboundFetch } from '../http/outbound.ts';
 import type { Attribution } from '../plugin/attribution.ts';
 import { makeCapture } from '../plugin/capture.ts';
+import { connect } from '../plugin/connect.ts';
 import { makePluginHost } from '../plugin/host.ts';
 import { makePluginLoader } from '../plugin/load.ts';
 import { findApp } from '../plugin/view.ts';
@@ -113,6 +114,7 @@ export function makeGeneration(world: RuleWorld, terms: Terms): Generation {
     log,
     clock,
     fetch: outboundFetch(config.outbound, fetch),
+    connect: outboundConnect(config.outbound, connect),
     mayCall: url => checkUrl(config.outbound, url),
     attribution,
     apps: app => findApp(seen.config.apps, app),

@@ -6,10 +6,11 @@ import { lookup as systemLookup } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
 import { PodiodError } from '../core/errors.ts';
 import { loadOnce } from '../core/load-once.ts';
-import { isPrivateAddress } from '../core/networks.ts';
+import { hostOf, isPrivateAddress } from '../core/networks.ts';
+import type { Connect } from '../plugin/connect.ts';
 
 export interface OutboundRules {
-  /** Names that may be called, `*.example.com` for all below it; undefined: any. */
+  /** Hosts that may be called, as `hostOf` has them, `*.example.com` for all below it; undefined: any. */
   readonly hosts: readonly string[] | undefined;
   /** Whether addresses of this machine and of private networks may be called. */
   readonly private: boolean;
@@ -21,19 +22,24 @@ const refuse = (what: string, hint: string): PodiodError =>
   new PodiodError('OUTBOUND_REFUSED', what, { hint, retry: 'never' });
 
 /** Throws OUTBOUND_REFUSED for what may not be called, so far as its name tells. */
-export function checkUrl({ hosts, private: mayPrivate }: OutboundRules, url: URL): void {
-  const host = url.hostname.replace(/^\[|\]$|\.$/g, '').toLowerCase();
+export function checkUrl(rules: OutboundRules, { hostname }: Pick<URL, 'hostname'>): void {
+  checkHost(rules, hostname);
+}
+
+/** @returns the host in the form in which it was judged, and is to be called */
+function checkHost({ hosts, private: mayPrivate }: OutboundRules, given: string): string {
+  const host = hostOf(given);
+  if (host === undefined) throw refuse(`"${given}" is no host`, 'Name one, without a port.');
   if (hosts !== undefined && !hosts.some(pattern => fits(pattern, host)))
     throw refuse(`${host} is not one of outbound.hosts`, 'Add it there, if it is to be called.');
   if (!mayPrivate && isIP(host) !== 0 && isPrivateAddress(host)) throw refusePrivate(host, host);
+  return host;
 }
 
-const fits = (pattern: string, host: string): boolean => {
-  const wanted = pattern.toLowerCase();
-  return wanted.startsWith('*.')
-    ? host.endsWith(wanted.slice(1)) && host.length > wanted.length - 1
-    : host === wanted;
-};
+const fits = (pattern: string, host: string): boolean =>
+  pattern.startsWith('*.')
+    ? host.endsWith(pattern.slice(1)) && host.length > pattern.length - 1
+    : host === pattern;
 
 const refusePrivate = (host: string, address: string): PodiodError =>
   refuse(
@@ -91,6 +97,21 @@ export function outboundFetch(
       throw thrown;
     }
   };
+}
+
+/** As `connect`, but to what may be called only, and to the addresses that were looked at. */
+export function outboundConnect(
+  rules: OutboundRules,
+  connect: Connect,
+  lookup: Lookup = systemLookup,
+): Connect {
+  if (rules.hosts === undefined && rules.private) return connect;
+  return async ({ host, ...to }) =>
+    connect({
+      ...to,
+      host: checkHost(rules, host),
+      ...(!rules.private && { lookup: guardedLookup(lookup) }),
+    });
 }
 
 async function partsOf(request: Request, init: RequestInit = {}): Promise<RequestInit> {

@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { PermanentError } from '../core/errors.ts';
 import type { Item } from '../core/podio.ts';
 import type { Sending } from '../core/would.ts';
 import type { Values } from '../store/contract.ts';
@@ -10,6 +11,7 @@ export interface Captured {
   readonly fetch: typeof globalThis.fetch;
   readonly values: Values;
   readonly outside: PluginContext['outside'];
+  readonly connect: PluginContext['connect'];
 }
 
 export interface Capture {
@@ -67,6 +69,11 @@ export function makeCapture(deps: CaptureDeps): Capture {
       async outside(name, what, { instead }) {
         keep({ [name]: what });
         return instead;
+      },
+      async connect() {
+        throw new PermanentError('nothing is connected to where effects are captured', {
+          hint: 'Connect in the `make` of context.outside().',
+        });
       },
     },
     async collect(fn) {

@@ -15,6 +15,7 @@ export interface ContextParts {
   readonly fetch: typeof globalThis.fetch;
   readonly values: Values;
   readonly outside: PluginContext['outside'];
+  readonly connect: PluginContext['connect'];
   readonly mayCall?: ((url: URL) => void) | undefined;
   readonly captured: boolean;
   /** What the config says of an app. */
@@ -23,8 +24,8 @@ export interface ContextParts {
 
 /** Names hold no slash, so no two steps can meet in one space. */
 export function makeContext(parts: ContextParts): PluginContext {
-  const { rule, ruleKey, step, log, podio, fetch, values, apps, outside, captured } = parts;
-  const { mayCall = () => {} } = parts;
+  const { rule, ruleKey, step, log, podio, fetch, values, apps, captured } = parts;
+  const { outside, connect, mayCall = () => {} } = parts;
   const space = `${ruleKey}/${step}`;
   const store = Object.freeze({
     get: (key: string) => values.get(space, key),
@@ -34,7 +35,19 @@ export function makeContext(parts: ContextParts): PluginContext {
       values.update(space, key, value => asJson(fn(value))),
   });
   const aliases = (app: string | number) => fieldsOf(apps(app));
-  return Object.freeze({ log, podio, rule, step, fetch, store, outside, mayCall, captured, aliases });
+  return Object.freeze({
+    log,
+    podio,
+    rule,
+    step,
+    fetch,
+    store,
+    outside,
+    connect,
+    mayCall,
+    captured,
+    aliases,
+  });
 }
 
 /** What of a value would be lost in silence, or is no value at all, is an error that says so. */

@@ -1,4 +1,5 @@
 /** What a plugin author sees. Everything here is public through `podiod/plugin`. */
+import type { Socket } from 'node:net';
 import type { OperatorFunction } from 'rxjs';
 import type { ZodType, z } from 'zod';
 import type { Check } from '../core/condition.ts';
@@ -145,8 +146,18 @@ export interface PluginContext {
     how: { make(): Promise<T>; readonly instead: T },
   ): Promise<T>;
   /**
-   * Throws where `outbound` of the config does not let plugins call this, so far as its name tells: for what goes out by
-   * another way than `fetch`.
+   * A TCP connection to what `outbound` of the config lets plugins call, for protocols other than HTTP: client libraries take
+   * it as their socket or stream. Addresses are looked at as it is made. Rejects where effects are captured.
+   */
+  connect(to: {
+    readonly host: string;
+    readonly port: number;
+    /** Ends the connection, also once it is made. */
+    readonly signal?: AbortSignal;
+  }): Promise<Socket>;
+  /**
+   * Throws where `outbound` does not let plugins call this, so far as its name tells, so that `setup` can refuse it. What its
+   * name leads to is for `fetch` and `connect` to look at.
    */
   mayCall(url: URL): void;
   /** Effects are captured: `setup` must open nothing outside either. */

@@ -12,6 +12,7 @@ import type { Values } from '../store/contract.ts';
 import { attempt, dryMessage, type StepTask, type TryWorld } from './attempt.ts';
 import type { Attribution } from './attribution.ts';
 import type { Capture } from './capture.ts';
+import { type Connect, connect as openConnection } from './connect.ts';
 import { doOutside, makeContext } from './context.ts';
 import type {
   Data,
@@ -84,6 +85,8 @@ export interface HostDeps {
   readonly log: Log;
   readonly clock: Clock;
   readonly fetch: typeof globalThis.fetch;
+  /** Default: connects to anything. */
+  readonly connect?: Connect;
   /** Throws for what plugins may not call. Default: they may call anything. */
   readonly mayCall?: (url: URL) => void;
   readonly attribution: Attribution;
@@ -444,9 +447,9 @@ class SteppedPlugin implements PreparedStep {
   }
 
   #context(): PluginContext {
-    const { apps, capture, fetch, podioFor, values } = this.#deps;
+    const { apps, capture, connect = openConnection, fetch, podioFor, values } = this.#deps;
     const captured = this.#mode === 'captured' ? capture?.world : undefined;
-    const world = captured ?? { podio: podioFor(this.#rule), fetch, values, outside: doOutside };
+    const world = captured ?? { podio: podioFor(this.#rule), fetch, values, connect, outside: doOutside };
     return makeContext({
       rule: this.#rule.name,
       ruleKey: keyOf(this.#rule),

@@ -11,8 +11,9 @@ import type { Values } from '../store/contract.ts';
 import { attempt, dryMessage, type StepTask } from './attempt.ts';
 import { makeAttribution } from './attribution.ts';
 import { makeCapture } from './capture.ts';
+import { connect } from './connect.ts';
 import { doOutside, makeContext } from './context.ts';
-import type { Data, FieldChanged, PluginDefinition, PluginPodio } from './contract.ts';
+import type { Data, FieldChanged, PluginContext, PluginDefinition, PluginPodio } from './contract.ts';
 import type { MessageWorld } from './message.ts';
 
 /** What a plugin under test meets. All of it may be left out. */
@@ -23,6 +24,8 @@ export interface TestBench {
   readonly fetch?: typeof globalThis.fetch;
   /** The calls that the plugin makes. Without it, touching `context.podio` is an error. */
   readonly podio?: Partial<PluginPodio>;
+  /** Default: connects to anything. */
+  readonly connect?: PluginContext['connect'];
   /** Throws for what the plugin may not call, as `outbound` in the config would. */
   readonly mayCall?: (url: URL) => void;
   /** Aliases of the app's fields, to external ids. */
@@ -87,7 +90,7 @@ export async function testPlugin(plugin: PluginDefinition, bench: TestBench = {}
       ruleKey: RULE,
       step,
       log,
-      ...(capture?.world ?? { podio, fetch, values, outside: doOutside }),
+      ...(capture?.world ?? { podio, fetch, values, connect: bench.connect ?? connect, outside: doOutside }),
       mayCall: bench.mayCall,
       captured: capture !== undefined,
       apps: app =>

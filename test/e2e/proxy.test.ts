@@ -1,5 +1,5 @@
 // The proxies of config/, as they are shipped but for names, ports and certificate: Podio's way in goes through them.
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { openSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -7,6 +7,7 @@ import { request } from 'node:https';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { makeCertificate } from '../support/certificate.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { until } from '../support/wait.ts';
 import { freePort, LEADS, makeSite } from './site.ts';
@@ -75,17 +76,6 @@ const logTo = (folder: string): ['ignore', number, number] => {
   return ['ignore', log, log];
 };
 
-/** For localhost, trusted by the processes that are started from now on. */
-function makeCertificate(folder: string): void {
-  const [key, cert] = [join(folder, 'privkey.pem'), join(folder, 'fullchain.pem')];
-  const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost'];
-  const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-days', '30', '-nodes'];
-  execFileSync('openssl', ['req', '-x509', ...kind, ...subject, '-keyout', key, '-out', cert], {
-    stdio: 'ignore',
-  });
-  process.env.NODE_EXTRA_CA_CERTS = cert;
-}
-
 /** What a stranger gets who says that he comes from somewhere else. */
 const post = (port: number, folder: string, path: string): Promise<{ status?: number; body: string }> =>
   new Promise((resolve, reject) => {
@@ -112,7 +102,8 @@ describe('behind a proxy', function () {
   for (const [name, start] of Object.entries(PROXIES)) {
     it(`podiod works behind ${name}, as its config is shipped`, async () => {
       using certificates = temporaryFolder();
-      makeCertificate(certificates.path);
+      // Processes that are started from now on trust it.
+      process.env.NODE_EXTRA_CA_CERTS = makeCertificate(certificates.path).certFile;
       const site = await makeSite({
         rules: { all: { on: { app: 'leads', events: ['item.create', 'item.update'] }, steps: ['audit'] } },
       });
@@ -152,7 +143,8 @@ describe('behind a proxy', function () {
 
     it(`${name} says whom a request is from, and logs no key of a hook, also when podiod is down`, async () => {
       using folder = temporaryFolder();
-      makeCertificate(folder.path);
+      // Processes that are started from now on trust it.
+      process.env.NODE_EXTRA_CA_CERTS = makeCertificate(folder.path).certFile;
       const [port, behind] = [await freePort(), await freePort()];
       proxies.push(start({ folder: folder.path, port, behind }));
       await until(() => listens(port), name, 20_000);

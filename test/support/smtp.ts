@@ -5,6 +5,7 @@ export interface Received {
   readonly from: string;
   readonly to: readonly string[];
   readonly raw: string;
+  readonly tls: boolean;
 }
 
 export interface MailServer extends AsyncDisposable {
@@ -12,6 +13,8 @@ export interface MailServer extends AsyncDisposable {
   readonly url: string;
   readonly port: number;
   readonly received: readonly Received[];
+  /** How many there have been. */
+  readonly connections: number;
 }
 
 /** A mail server on this machine. */
@@ -30,6 +33,7 @@ export async function startSmtp(options: SMTPServerOptions = {}, host = '127.0.0
           from: mailFrom === false ? '' : mailFrom.address,
           to: rcptTo.map(({ address }) => address),
           raw: Buffer.concat(chunks).toString(),
+          tls: session.secure,
         });
         done();
       });
@@ -38,12 +42,17 @@ export async function startSmtp(options: SMTPServerOptions = {}, host = '127.0.0
   });
   // Clients that give up are what some tests are about.
   server.on('error', () => {});
+  let connections = 0;
+  server.server.on('connection', () => connections++);
   await new Promise<void>(resolve => server.listen(0, host, resolve));
   const { port } = server.server.address() as AddressInfo;
   return {
     url: `smtp://${host}:${port}`,
     port,
     received,
+    get connections() {
+      return connections;
+    },
     [Symbol.asyncDispose]: () => new Promise(resolve => server.close(() => resolve())),
   };
 }

@@ -111,6 +111,7 @@ export async function openStage(deps: StageDeps): Promise<Stage> {
     clock,
     // Everything is captured.
     fetch: () => Promise.reject(new TypeError('nothing is called here')),
+    mayCall: url => checkUrl(config.outbound, url),
     attribution,
     apps: app => findApp(config.apps, app),
     knowsField({ app: name }, field) {

@@ -115,6 +115,13 @@ describe('config: load', () => {
     });
   });
 
+  it('knows a host in one form, however it is written', async () => {
+    const { outbound } = await load(
+      `${BASE}outbound: { hosts: [Hooks.Slack.com., "*.Example.com", "127.1"] }\n`,
+    );
+    expect(outbound.hosts).to.deep.equal(['hooks.slack.com', '*.example.com', '127.0.0.1']);
+  });
+
   it('takes sections that are left empty for ones that are left out', async () => {
     const config = await load(`${BASE}rules:\nreconcile:\ninclude:\ndataDir:\n`);
     expect(config.rules).to.deep.equal([]);

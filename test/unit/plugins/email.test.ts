@@ -1,14 +1,19 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createServer, type Socket } from 'node:net';
+import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { expect } from 'chai';
 import type { SMTPServerOptions } from 'smtp-server';
 import email from '../../../plugins/email/index.ts';
 import { parseServer } from '../../../plugins/email/server.ts';
+import { checkUrl, type OutboundRules, outboundConnect } from '../../../src/http/outbound.ts';
+import { connect } from '../../../src/plugin/connect.ts';
 import type { TestEvent } from '../../../src/plugin/testing.ts';
 import { testPlugin } from '../../../src/plugin/testing.ts';
+import { makeCertificate } from '../../support/certificate.ts';
 import { type Emulated, emulate, failureOf, LEADS } from '../../support/emulated.ts';
-import { type Received, startSmtp } from '../../support/smtp.ts';
+import { temporaryFolder } from '../../support/folder.ts';
+import { type MailServer, type Received, startSmtp } from '../../support/smtp.ts';
 
 const reply = (responseCode: number, message: string) => Object.assign(new Error(message), { responseCode });
 
@@ -122,22 +127,74 @@ describe('email', () => {
     expect(server.received).to.have.lengthOf(1);
   });
 
-  it('hands in nothing where the config lets nobody call', async () => {
-    const seen: string[] = [];
-    const mayCall = (url: URL) => {
-      seen.push(url.hostname);
-      throw new Error(`${url.hostname} is not one of outbound.hosts`);
+  describe('where `outbound` of the config restricts it', () => {
+    const restricted = async (smtp: string, rules: Partial<OutboundRules>) => {
+      const outbound = { hosts: undefined, private: true, ...rules };
+      await using tested = await testPlugin(email, {
+        options: { smtp, from: 'bot@example.com', to: 'a@example.com', subject: 's', text: 't' },
+        mayCall: url => checkUrl(outbound, url),
+        connect: outboundConnect(outbound, connect),
+      });
+      await tested.run();
     };
-    const options = {
-      smtp: 'smtp://mail.example.net',
-      from: 'bot@example.com',
-      to: 'a@example.com',
-      subject: 's',
-      text: 't',
-    };
-    const error: unknown = await testPlugin(email, { options, mayCall }).catch(thrown => thrown);
-    expect(String(error)).to.contain('outbound.hosts');
-    expect(seen).to.deep.equal(['mail.example.net']);
+    const at = (host: string, { url }: MailServer) => url.replace('127.0.0.1', host);
+
+    it('hands in nothing on a private address, however it is written, and by no name that leads to one', async () => {
+      await using server = await startSmtp();
+      for (const host of [
+        '127.0.0.1',
+        '127.1',
+        '0x7f000001',
+        '2130706433',
+        '[::ffff:127.0.0.1]',
+        '0',
+        'localhost',
+        'localhost.',
+      ]) {
+        const error = await failureOf(restricted(at(host, server), { private: false }));
+        expect(error, host).to.include({ code: 'OUTBOUND_REFUSED', retry: 'never' });
+      }
+      // Not even its greeting was read.
+      expect([server.connections, server.received]).to.deep.equal([0, []]);
+      await restricted(at('localhost', server), { private: true });
+      expect(server.received).to.have.lengthOf(1);
+    });
+
+    it('hands in on the hosts that it names, and on no others', async () => {
+      await using server = await startSmtp();
+      const hosts = ['localhost'];
+      expect(await failureOf(restricted(server.url, { hosts }))).to.include({ code: 'OUTBOUND_REFUSED' });
+      // Both must allow it.
+      expect(await failureOf(restricted(at('localhost', server), { hosts, private: false }))).to.include({
+        code: 'OUTBOUND_REFUSED',
+      });
+      expect(server.connections).to.equal(0);
+      await restricted(at('LOCALHOST.', server), { hosts });
+      expect(server.received).to.have.lengthOf(1);
+    });
+  });
+
+  it('speaks TLS, at once or by STARTTLS, with a server whose certificate is right', async () => {
+    using folder = temporaryFolder();
+    const { key, cert } = makeCertificate(folder.path);
+    const trusted = getCACertificates();
+    setDefaultCACertificates([...trusted, cert]);
+    try {
+      for (const secure of [true, false]) {
+        await using server = await startSmtp({ key, cert, secure, disabledCommands: [] });
+        const smtp = `${secure ? 'smtps' : 'smtp'}://localhost:${server.port}`;
+        await run({ smtp });
+        expect(server.received, smtp).to.have.lengthOf(1);
+        expect(server.received[0]?.tls, smtp).to.equal(true);
+        // The certificate is another's.
+        expect(await failureOf(run({ smtp: smtp.replace('localhost', '127.0.0.1') }))).to.include({
+          retry: 'backoff',
+        });
+        expect(server.received, smtp).to.have.lengthOf(1);
+      }
+    } finally {
+      setDefaultCACertificates(trusted);
+    }
   });
 
   it('sends one mail for an event, and marks a repeat as one', async () => {
@@ -316,12 +373,25 @@ describe('email', () => {
     });
 
     it('does not send in the clear to another machine', async () => {
-      // The whole of 127/8 is this machine; but for the one address it is taken for another.
-      await using server = await startSmtp({}, '127.0.0.2');
-      expect(await failureOf(run({ smtp: server.url }))).to.include({ retry: 'backoff' });
+      /** As if it were another machine. */
+      const sendTo = async ({ port }: MailServer) => {
+        await using tested = await testPlugin(email, {
+          options: {
+            smtp: `smtp://mail.example.net:${port}`,
+            from: 'a@b.c',
+            to: 'a@b.c',
+            subject: 's',
+            text: 't',
+          },
+          connect: to => connect({ ...to, host: '127.0.0.1' }),
+        });
+        await tested.run();
+      };
+      await using server = await startSmtp();
+      expect(await failureOf(sendTo(server))).to.include({ retry: 'backoff' });
       // One with STARTTLS, whose certificate nobody vouches for.
-      await using signed = await startSmtp({ disabledCommands: [] }, '127.0.0.2');
-      expect(await failureOf(run({ smtp: signed.url }))).to.include({ retry: 'backoff' });
+      await using signed = await startSmtp({ disabledCommands: [] });
+      expect(await failureOf(sendTo(signed))).to.include({ retry: 'backoff' });
       expect([...server.received, ...signed.received]).to.deep.equal([]);
     });
 

@@ -5,6 +5,7 @@ import { text } from 'node:stream/consumers';
 import { expect } from 'chai';
 import slackNotifier from '../../../plugins/slack-notifier/index.ts';
 import { retryAfterMs } from '../../../plugins/slack-notifier/send.ts';
+import { outboundFetch } from '../../../src/http/outbound.ts';
 import { testPlugin } from '../../../src/plugin/testing.ts';
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void;
@@ -242,6 +243,17 @@ describe('slack-notifier', () => {
     expect(error.retry).to.equal('backoff');
     expect(error.message).to.match(/^Slack could not be reached: .*ECONNREFUSED/);
     expect(error.message).not.to.contain('verysecret');
+  });
+
+  it('posts nothing where `outbound` of the config does not let it, and says so', async () => {
+    await using server = await slack();
+    const fetch = outboundFetch({ hosts: undefined, private: false }, globalThis.fetch);
+    const webhookUrl = server.url.replace('127.0.0.1', 'localhost');
+    await using tested = await testPlugin(slackNotifier, { options: { webhookUrl, text: 'hi' }, fetch });
+    const error = await tested.run().catch(thrown => thrown);
+    expect(error).to.include({ code: 'OUTBOUND_REFUSED', retry: 'never' });
+    expect(error.message).not.to.contain('verysecret');
+    expect(server.posted).to.deep.equal([]);
   });
 
   it('lets go of the connection when it is cut off', async () => {
