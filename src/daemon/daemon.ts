@@ -102,10 +102,10 @@ const REST_MS = 3000;
 export async function startDaemon(config: Config, options: DaemonOptions): Promise<Daemon> {
   // Whatever is deferred here ends in reverse: on stop, or when a later part can't start.
   await using starting = new Closing();
-  // Before anything calls Podio or anybody else.
-  if (options.ownsProcess) optimiseWasmLate();
   const metrics = makeMetrics();
   const base = await openBase(config, options, metrics, starting);
+  // Before anything calls Podio or anybody else, and not before the store's threads are up.
+  if (options.ownsProcess) optimiseWasmLate();
   const { store, live, log, clock } = base;
   const startedAt = clock.now();
 

@@ -21,7 +21,10 @@ const OLD_GARBAGE_PERCENT = 45;
  */
 const WASM_BUDGET = 2 ** 31 - 1;
 
-/** V8 asks for it whenever a module is loaded, and `fetch` loads its own when it first calls somebody. */
+/**
+ * V8 asks for it whenever a module of WebAssembly is loaded, and `fetch` loads its own when it first calls somebody. Once any flag
+ * was set, V8 takes no code that was compiled before: a thread that starts then compiles all that Node itself is made of, for 30 ms.
+ */
 export function optimiseWasmLate(): void {
   setFlagsFromString(`--wasm-tiering-budget=${WASM_BUDGET}`);
 }
