@@ -25,6 +25,7 @@ interface ReadSettings extends CommonOptions {
   readonly withoutCatalog?: boolean;
   readonly placeholders?: boolean;
   readonly attribution?: Attribution;
+  readonly edition?: string;
 }
 
 /** Reads and checks the whole config, plugins and their options included. */
@@ -35,6 +36,7 @@ export const readConfig = (
     withoutCatalog = false,
     placeholders = false,
     attribution,
+    edition,
     ...options
   }: ReadSettings,
 ): Promise<LoadResult<Config>> =>
@@ -42,6 +44,7 @@ export const readConfig = (
     ...findOptions(cli, options),
     ...{ withoutSecrets, withoutCatalog, placeholders },
     ...(attribution && { attribution }),
+    ...(edition !== undefined && { edition }),
   });
 
 /** Problems are told on stderr, under `--json` inside of a document. */

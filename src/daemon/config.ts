@@ -42,14 +42,21 @@ export interface ReadOptions extends FindOptions {
   readonly placeholders?: boolean;
   /** Where plugins are run as well: a module is loaded once, and what it does by itself is the plugin's from then on. */
   readonly attribution?: Attribution;
+  /** Of plugins in files. */
+  readonly edition?: string;
 }
 
 /** Reads and checks the whole config, plugins and their options included. */
-export function readConfig({ attribution, ...options }: ReadOptions): Promise<LoadResult<Config>> {
+export function readConfig({ attribution, edition, ...options }: ReadOptions): Promise<LoadResult<Config>> {
   const loaders = new Map<string, PluginLoader>();
   const loaderFor = (configDir: string) => {
     const loader =
-      loaders.get(configDir) ?? makePluginLoader({ configDir, ...(attribution && { attribution }) });
+      loaders.get(configDir) ??
+      makePluginLoader({
+        configDir,
+        ...(attribution && { attribution }),
+        ...(edition !== undefined && { edition }),
+      });
     loaders.set(configDir, loader);
     return loader;
   };

@@ -12,19 +12,24 @@ export function makePluginFiles(): PluginFiles {
   const loaded = new Map<string, string>();
   return {
     async changed({ rules, dir }) {
-      const files = new Set(rules.flatMap(({ steps }) => steps.map(({ use }) => use)).filter(isAbsolute));
       const found: string[] = [];
-      // Grows while it is gone through.
-      for (const file of files) {
+      for (const file of await pluginFilesOf(rules)) {
         const now = await stampOf(file);
         const first = loaded.get(file) ?? now;
         loaded.set(file, first);
         if (first !== now) found.push(relative(dir, file));
-        if (now !== '') for (const imported of await importsOf(file)) files.add(imported);
       }
       return found.sort();
     },
   };
+}
+
+/** Files that the rules' plugins stand in, and what these import by relative paths; one that is not there may be among them. */
+export async function pluginFilesOf(rules: Config['rules']): Promise<ReadonlySet<string>> {
+  const files = new Set(rules.flatMap(({ steps }) => steps.map(({ use }) => use)).filter(isAbsolute));
+  // Grows while it is gone through.
+  for (const file of files) for (const imported of await importsOf(file)) files.add(imported);
+  return files;
 }
 
 /** A folder may be an installed package, and nothing is said of that. */

@@ -9,7 +9,7 @@ import type { Attribution } from './attribution.ts';
 import type { PluginDefinition } from './contract.ts';
 import { isPlugin, shapeProblem } from './define.ts';
 import { explain, withDeadline } from './failure.ts';
-import { installHooks, isNotFound, resolveFrom } from './resolve.ts';
+import { inEdition, installHooks, isNotFound, resolveFrom } from './resolve.ts';
 
 export interface PluginLoader {
   /** Names that need no install. */
@@ -33,6 +33,8 @@ export interface LoadProblem {
 export interface LoaderDeps {
   /** Where relative paths and packages are looked up from: the config's folder. Default: the working directory. */
   readonly configDir?: string;
+  /** With another one, plugins in files are loaded anew, for whoever is writing them. Default: once in a process's life. */
+  readonly edition?: string;
   /** So that what a module does later, outside of any event, is known to be the plugin's. */
   readonly attribution?: Pick<Attribution, 'run'>;
   readonly clock?: Clock;
@@ -45,13 +47,14 @@ const BUILT_INS = fileURLToPath(new URL('../../plugins/', import.meta.url));
 const EXTENSIONS = ['.ts', '.mts', '.js', '.mjs', '.cjs'];
 
 export function makePluginLoader(deps: LoaderDeps = {}): PluginLoader {
-  const { configDir = process.cwd(), attribution, clock = systemClock, deadlineMs = 30_000 } = deps;
+  const { configDir = process.cwd(), edition, attribution, clock = systemClock, deadlineMs = 30_000 } = deps;
   const builtIns = findBuiltIns();
   const loaded = new Map<string, Promise<PluginDefinition>>();
 
   async function loadFresh(use: string, fromDir: string): Promise<PluginDefinition> {
     installHooks();
-    const url = await locate(use, fromDir, builtIns);
+    const found = await locate(use, fromDir, builtIns);
+    const url = edition !== undefined && isPath(use) ? inEdition(found, edition) : found;
     const at = { plugin: use, phase: 'load' } as const;
     const late = () =>
       new LoadError(

@@ -14,6 +14,19 @@ const codeOf = (error: unknown): unknown =>
 /** Whether an import failed because there is no such file or package. */
 export const isNotFound = (error: unknown): boolean => NOT_FOUND.has(String(codeOf(error)));
 
+/** In the URL of a module: which edition of the code it is. A process keeps the first of each URL for good. */
+const EDITION = 'podiod-edition';
+
+/** The same file, read anew: with it what it imports by relative paths, since each module is asked in which edition it was loaded. */
+export const inEdition = (url: string, edition: string): string => `${url}?${EDITION}=${edition}`;
+
+/** What a module imports from files beside it is of its own edition. */
+function ofSameEdition(specifier: string, parent: string | undefined, url: string): string {
+  if (!/^\.\.?\//.test(specifier) || !parent?.includes(EDITION)) return url;
+  const edition = new URL(parent).searchParams.get(EDITION);
+  return edition === null ? url : inEdition(url, edition);
+}
+
 let installed = false;
 
 /** Hooks belong to the process, so they are installed once, however many loaders there are. */
@@ -27,7 +40,8 @@ export function installHooks(): void {
         return next(wanted, { ...context, parentURL: decodeURIComponent(parent) });
       }
       try {
-        return next(specifier, context);
+        const found = next(specifier, context);
+        return { ...found, url: ofSameEdition(specifier, context.parentURL, found.url) };
       } catch (error) {
         if (!OURS.test(specifier) || !isNotFound(error) || context.parentURL === import.meta.url) throw error;
         return { url: import.meta.resolve(specifier), shortCircuit: true };

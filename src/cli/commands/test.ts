@@ -2,6 +2,7 @@ import { coerceError } from '../../core/errors.ts';
 import { type CommandContext, withCommonOptions, withExamples } from '../command.ts';
 import { EXIT } from '../exit.ts';
 import type { CommonOptions } from '../io.ts';
+import type { TestResult } from '../test/test.ts';
 
 interface TestOptions extends CommonOptions {
   readonly rule?: string;
@@ -19,16 +20,21 @@ export function defineTest({ program, cli, exit }: CommandContext): void {
     )
     .option('--rule <name>', 'only tests about this rule')
     .option('-g, --grep <text>', 'only tests with this in their name')
-    .option('-w, --watch', 'again whenever a file of the config or a test file changes')
+    .option(
+      '-w, --watch',
+      'again whenever a file of the config, a plugin, the catalog or a test file changes',
+    )
     .action(async (files: string[], options: TestOptions) => {
       const [{ runTests }, { showTest, showUnknownFields, summaryOf }] = await Promise.all([
         import('../test/test.ts'),
         import('../test/show.ts'),
       ]);
-      const once = async (): Promise<readonly string[]> => {
-        const report = await runTests(cli, options, files, result => {
+      const once = async (edition?: string, onFiles?: (read: Iterable<string>) => void): Promise<void> => {
+        const settings = { ...options, ...(edition !== undefined && { edition }) };
+        const onResult = (result: TestResult): void => {
           if (!options.json) for (const line of showTest(cli, result)) cli.print(line);
-        });
+        };
+        const report = await runTests(cli, settings, files, onResult, onFiles);
         const { ok, tests } = report;
         if (options.json) cli.printJson({ ok, tests });
         else if (tests.length === 0)
@@ -38,26 +44,30 @@ export function defineTest({ program, cli, exit }: CommandContext): void {
           cli.print(summaryOf(cli, report));
         }
         exit(ok ? EXIT.done : EXIT.failed);
-        return report.files;
       };
-      if (!options.watch) return void (await once());
+      if (!options.watch) return await once();
 
       const { changeOf } = await import('../test/watch.ts');
       const stopping = new AbortController();
       cli.io.onStop(() => stopping.abort());
       const onWaiting = () => cli.note(cli.style('gray', 'waiting for a change'));
-      let watched: readonly string[] = [];
+      // What was once read stays: where it is no longer, it may be put back.
+      const watched = new Set<string>();
+      let isFirst = true;
       let startedAt: number;
       do {
         startedAt = Date.now();
         try {
-          watched = await once();
+          await once(String(startedAt), read => {
+            for (const file of read) watched.add(file);
+          });
         } catch (error) {
-          // What is being written may be wrong for a while; before there is anything to watch it is an error.
-          if (watched.length === 0) throw error;
+          // What is being written may be wrong for a while; what is wrong from the start is an error.
+          if (isFirst) throw error;
           cli.note(coerceError(error).message);
         }
-      } while (await changeOf(watched, startedAt, stopping.signal, onWaiting));
+        isFirst = false;
+      } while (await changeOf([...watched], startedAt, stopping.signal, onWaiting));
     });
   withExamples(
     command,

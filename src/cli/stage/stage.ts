@@ -86,9 +86,11 @@ export function asTried({ recovered: _, shadow: __, ...rule }: Rule): Rule {
   return { ...rule, startAt: 'earliest', steps: rule.steps.map(once) };
 }
 
-/** Of events that are run together each has a record, and the last one's tells of the run. */
-export const isRunWithOthers = ({ steps }: Pick<RunRecord, 'steps'>): boolean =>
-  steps.length > 0 && steps.every(({ step }) => step === MODE);
+/**
+ * Of events that are run together each has a record, and the last one's tells of the run. Those of the others end with what the mode
+ * has made of them, after what decided that they might wait.
+ */
+export const isRunWithOthers = ({ steps }: Pick<RunRecord, 'steps'>): boolean => steps.at(-1)?.step === MODE;
 
 export async function openStage(deps: StageDeps): Promise<Stage> {
   const { config, rules, podio, identities, names, fields, reader, store, clock } = deps;

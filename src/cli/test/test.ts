@@ -11,6 +11,7 @@ import { coerceError, UsageError } from '../../core/errors.ts';
 import type { RuleTest } from '../../core/rule-test.ts';
 import { suggestion } from '../../core/suggest.ts';
 import { configOrFail } from '../../daemon/config.ts';
+import { pluginFilesOf } from '../../daemon/plugin-files.ts';
 import { makePluginLoader } from '../../plugin/load.ts';
 import type { Cli, CommonOptions } from '../io.ts';
 import { readConfig } from '../setup.ts';
@@ -18,6 +19,8 @@ import { compare, type Difference } from './compare.ts';
 import { runTrial } from './trial.ts';
 
 export interface TestSettings extends CommonOptions {
+  /** Of plugins in files: another one is of their code as it is now. */
+  readonly edition?: string;
   readonly rule?: string;
   /** Of the test's name. */
   readonly grep?: string;
@@ -41,8 +44,6 @@ export interface TestResult {
 export interface TestReport {
   readonly ok: boolean;
   readonly tests: readonly TestResult[];
-  /** What was read: for `--watch`. */
-  readonly files: readonly string[];
 }
 
 /** Real time that what one test has in hand may take. */
@@ -54,8 +55,9 @@ export async function runTests(
   options: TestSettings,
   files: readonly string[],
   onResult: (result: TestResult) => void = () => {},
+  onFiles: (read: Iterable<string>) => void = () => {},
 ): Promise<TestReport> {
-  const { config, tests, read } = await loadTests(cli, options, files);
+  const { config, tests } = await loadTests(cli, options, files, onFiles);
   if (options.rule !== undefined && !config.rules.some(({ name }) => name === options.rule)) {
     const names = config.rules.map(({ name }) => name);
     throw new UsageError(`there is no rule ${options.rule}`, suggestion(options.rule, names, 'There are'));
@@ -66,7 +68,8 @@ export async function runTests(
     const about = rule === undefined ? '' : ` about ${rule}`;
     throw new UsageError(`no test${about} has ${JSON.stringify(grep)} in its name`);
   }
-  const loader = makePluginLoader({ configDir: config.dir });
+  const { edition } = options;
+  const loader = makePluginLoader({ configDir: config.dir, ...(edition !== undefined && { edition }) });
   const results: TestResult[] = [];
   for (const test of wanted) {
     const startedAt = performance.now();
@@ -90,7 +93,7 @@ export async function runTests(
     results.push(result);
     onResult(result);
   }
-  return { ok: results.every(({ ok }) => ok), tests: results, files: read };
+  return { ok: results.every(({ ok }) => ok), tests: results };
 }
 
 function isWanted({ name, rule, expect, fires }: RuleTest, { rule: only, grep }: TestSettings): boolean {
@@ -102,10 +105,15 @@ async function loadTests(
   cli: Cli,
   options: TestSettings,
   files: readonly string[],
-): Promise<{ config: Config; tests: readonly RuleTest[]; read: readonly string[] }> {
+  onFiles: (read: Iterable<string>) => void,
+): Promise<{ config: Config; tests: readonly RuleTest[] }> {
   const look = { cwd: cli.io.cwd, color: cli.noteColors && !options.json };
   const loaded = await readConfig(cli, { ...options, placeholders: true });
+  // Before anything is found wrong in them: who mends it is waited for.
+  onFiles(loaded.sources.texts.keys());
+  if (loaded.fields) onFiles([loaded.fields.catalog]);
   const config = configOrFail(loaded, look);
+  onFiles(await pluginFilesOf(config.rules));
   const found =
     files.length > 0
       ? files.map(file => resolve(cli.io.cwd, file))
@@ -119,6 +127,7 @@ async function loadTests(
   const texts = new Map(loaded.sources.texts);
   const diagnostics: Diagnostic[] = [];
   const tests = files.length > 0 ? [] : [...(config.tests ?? [])];
+  onFiles(found);
   for (const file of found) {
     const text = await readText(file);
     texts.set(file, text);
@@ -130,7 +139,7 @@ async function loadTests(
   }
   const failed = diagnostics.some(({ severity }) => severity === 'error');
   configOrFail({ ...(failed ? {} : { config }), diagnostics, sources: { ...loaded.sources, texts } }, look);
-  return { config, tests, read: [...texts.keys()] };
+  return { config, tests };
 }
 
 /** Beside the config and what it includes: `leads.test.yml`. One that is included is read already. */

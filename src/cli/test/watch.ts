@@ -1,4 +1,4 @@
-import { type FSWatcher, statSync, watch } from 'node:fs';
+import { existsSync, type FSWatcher, statSync, watch } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { isTestFile } from '../../config/include.ts';
 
@@ -29,7 +29,7 @@ export function changeOf(
     signal.addEventListener('abort', onAbort, { once: true });
     if (signal.aborted) return end(false);
     // Folders, since an editor may put a new file in the old one's place.
-    for (const folder of new Set(files.map(dirname))) {
+    for (const folder of new Set(files.map(dirname).filter(existsSync))) {
       const watcher = watch(folder, (_event, name) => {
         const isOurs =
           name !== null && ([...watched].some(file => basename(file) === name) || isTestFile(name));

@@ -375,6 +375,21 @@ describe('podiod test', function () {
         { when: [made, { after: '59m' }], expect: false },
         { when: [made, { after: '1h' }], expect: { fires: 1, steps: { slack: { sends: says('A of 1') } } } },
       ]);
+      // What decides whether an event may wait at all makes no more runs of them.
+      const judged = (mode: unknown) => ({
+        ...rule(mode),
+        on: { app: 'leads', fields: ['title'] },
+        where: { 'item.title': { exists: true } },
+      });
+      await passes(judged({ settle: '2m' }), [
+        {
+          when: [made, named('B'), named('C'), { after: '2m' }],
+          expect: { fires: 1, sends: [says('C of 1')] },
+        },
+      ]);
+      await passes(judged({ batch: { max: 2, within: '1h' } }), [
+        { when: [made, other], expect: { fires: 1, sends: [says('D of 2')] } },
+      ]);
       await passes(rule({ throttle: { max: 1, per: '1h' } }), [
         { when: [made, other], expect: 1 },
         { when: [made, other, { after: '1h' }], expect: 2 },
@@ -685,6 +700,59 @@ export default definePlugin({ name: 'own', options: z.object({}), setup: () => {
     await until(() => running.stdout().includes('✓ second'), 'the second round');
     running.stop();
     expect(await running.ended).to.equal(0);
+  });
+
+  it('--watch runs them again, by what stands there now, when an include, a plugin, what it imports or the catalog changes', async () => {
+    await using site = await makeSite({
+      include: ['rules.yml'],
+      plugins: { slack, greeting: { use: './greeting.ts' } },
+      rules: undefined,
+    });
+    const rule = (sign: string) => ({
+      on: { app: 'leads', events: 'item.create' },
+      steps: [{ greeting: {}, id: 'a' }, tell(`{{ data.a.word }} {{ item.title }}${sign}`)],
+      tests: [
+        { name: 'greets', app: 'leads', after: { title: 'Ada' }, expect: { sends: [says('Hello Ada')] } },
+      ],
+    });
+    const include = (sign: string) => site.write('rules.yml', { rules: { greets: rule(sign) } });
+    const word = (text: string) => site.write('words/word.ts', `export const word: string = '${text}';`);
+    const plugin = (more: string) =>
+      site.write(
+        'greeting.ts',
+        `import { definePlugin, z } from 'podiod/plugin';
+import { map } from 'rxjs';
+import { word } from './words/word.ts';
+export default definePlugin({
+  name: 'greeting', pure: true, options: z.strictObject({}),
+  setup: () => ({ operator: messages$ => messages$.pipe(map(message => message.with({ word: word${more} }))) }),
+});`,
+      );
+    include('');
+    word('Hello');
+    plugin('');
+    await using running = site.start(['test', '--watch']);
+    let rounds = 0;
+    /** The next round, once it waits for another change. */
+    const next = async (): Promise<string> => {
+      rounds++;
+      const waiting = () => running.stderr().split('waiting for a change').length - 1;
+      await until(() => waiting() >= rounds, `round ${rounds}`);
+      return running.stdout().split(/^\d+ passed.*\n/m)[rounds - 1] ?? '';
+    };
+    expect(await next()).to.include('✓ greets');
+    include('!');
+    expect(await next()).to.include('actual    "Hello Ada!"');
+    include('');
+    expect(await next()).to.include('✓ greets');
+    word('Howdy');
+    expect(await next()).to.include('actual    "Howdy Ada"');
+    plugin(".replace('owdy', 'ello')");
+    expect(await next()).to.include('✓ greets');
+    site.write('.podiorc.catalog.json', '{');
+    expect(await next()).to.include('✓ greets');
+    running.stop();
+    await running.ended;
   });
 });
 
