@@ -137,6 +137,7 @@ export async function openFront(
     log,
     random: Math.random,
     podioAheadMs: podio.clock.aheadMs,
+    podioBack$: podio.back$,
   });
   const { listen, outage, waiting } = makeIngress({
     path: server.path,

@@ -2,23 +2,23 @@ import type { Config } from '../config/model.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import type { Metrics } from '../core/metrics.ts';
-import { type Identities, identityKey, type Names, type PodioClient } from '../podio/contract.ts';
+import { type Identities, identityKey, type Names } from '../podio/contract.ts';
 import type { LearningFieldDirectory } from '../podio/fields.ts';
 import {
+  type HearingPodioClient,
   loginsTakeMs,
   makeFieldDirectory,
   makeIdentities,
   makeNames,
   makePodioClient,
   makeTokenKeep,
-  type PodioClock,
 } from '../podio/index.ts';
 import type { Settings } from '../store/contract.ts';
 import type { Terms } from './live.ts';
 
 /** Podio as one config sees it: who may call, and what the ids stand for. */
 export interface Connection {
-  readonly podio: PodioClient & { readonly clock: PodioClock };
+  readonly podio: HearingPodioClient;
   readonly identities: Identities;
   readonly fields: LearningFieldDirectory;
   readonly names: Names;

@@ -1,3 +1,4 @@
+import { type Observable, Subject } from 'rxjs';
 import type { Clock } from '../core/clock.ts';
 import { PodioError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
@@ -49,8 +50,15 @@ interface Attempt {
   readonly token: Token;
 }
 
+/** With what its calls have shown of Podio. */
+export interface HearingPodioClient extends PodioClient {
+  readonly clock: PodioClock;
+  /** Podio was down, and a call has shown that it no longer is. */
+  readonly back$: Observable<void>;
+}
+
 /** Podio's REST API, with tokens, budgets and outages taken care of. */
-export function makePodioClient(options: PodioClientOptions): PodioClient & { readonly clock: PodioClock } {
+export function makePodioClient(options: PodioClientOptions): HearingPodioClient {
   const { apiUrl, clientId, clientSecret, tokenEndpoint, backgroundShare, settings, clock, metrics } =
     options;
   const log = options.log.child({ module: 'podio' });
@@ -62,7 +70,8 @@ export function makePodioClient(options: PodioClientOptions): PodioClient & { re
     timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
     onDate: podioClock.heard,
   });
-  const outage = makeOutageGuard(clock, log);
+  const back$ = new Subject<void>();
+  const outage = makeOutageGuard(clock, log, () => back$.next());
   const budget = makeBudget({ clock, backgroundShare });
   const pace = makeLoginPace(clock);
   const kept = makeBudgetKeep({ settings, budget, pace, clock, log });
@@ -192,5 +201,6 @@ export function makePodioClient(options: PodioClientOptions): PodioClient & { re
     budgets: budget.status,
     outage: outage.status,
     clock: podioClock,
+    back$,
   };
 }

@@ -1,6 +1,6 @@
 // What the composition root builds Podio from.
 
-export { makePodioClient, type PodioClientOptions } from './client.ts';
+export { type HearingPodioClient, makePodioClient, type PodioClientOptions } from './client.ts';
 export { type Identity, identityKey, type PodioClient } from './contract.ts';
 export { knowsField, makeFieldDirectory } from './fields.ts';
 export { makeIdentities } from './identities.ts';

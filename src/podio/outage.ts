@@ -26,7 +26,12 @@ export interface Admission {
   failed(error: PodioError): PodioError;
 }
 
-export function makeOutageGuard(clock: Pick<Clock, 'monotonic'>, log: Log): OutageGuard {
+/** @param onBack told when Podio answers again after it was down */
+export function makeOutageGuard(
+  clock: Pick<Clock, 'monotonic'>,
+  log: Log,
+  onBack: () => void = () => {},
+): OutageGuard {
   let inRow = 0;
   let downUntil = Number.NEGATIVE_INFINITY;
   /** Raised with each wait, so that the failures of calls sent before it do not count for the next. */
@@ -54,11 +59,14 @@ export function makeOutageGuard(clock: Pick<Clock, 'monotonic'>, log: Log): Outa
       if (isDown()) downUntil = now + waitMs();
       const mine = round;
       const succeeded = () => {
-        if (isDown()) log.info('Podio answers again');
+        const wasDown = isDown();
         hasAnswered = true;
         down = undefined;
         inRow = 0;
         downUntil = Number.NEGATIVE_INFINITY;
+        if (!wasDown) return;
+        log.info('Podio answers again');
+        onBack();
       };
       return {
         succeeded,

@@ -22,6 +22,11 @@ const LEAST_TRY_MS = 10_000;
 const RETRY = { fromMs: 1000, toMs: 8000 };
 const OPEN_RETRY = { fromMs: 60_000, toMs: 3_600_000 };
 
+/** What is tried before its time, since Podio answers again, is tried one after the other, so long apart. */
+const WOKEN_APART_MS = 500;
+/** And not again for as long as that, however often Podio comes and goes. */
+const CALM_MS = 60_000;
+
 /** A refusal is not yet proof: a token may be renewed. After so long it is taken for one. */
 const REFUSED_FOR_MS = 3_600_000;
 
@@ -71,6 +76,11 @@ export class GapReader {
   readonly #deps: GapReaderDeps;
   readonly #attempts = new Map<number, Attempts>();
   readonly #held = new Map<number, Held>();
+  /** Apps of which Podio answers again; undefined: of any. */
+  readonly #called = new Set<string | undefined>();
+  #calledAt = Number.NEGATIVE_INFINITY;
+  /** When items are to be tried before their time, by the clock's monotonic time. */
+  readonly #woken = new Map<number, number>();
   #subscription: Subscription | undefined;
   #timer: Cancel | undefined;
   #looking: Promise<void> | undefined;
@@ -85,6 +95,13 @@ export class GapReader {
     this.#subscription = this.#deps.store.changes$.subscribe(pulse => {
       if (pulse === 'gaps') this.#wake();
     });
+    // Whatever kept something from being read may have been mended since.
+    this.wake();
+  }
+
+  /** Podio answers again, of this app or of all: what is left open need not wait for its next try. */
+  wake(app?: string): void {
+    this.#called.add(app);
     this.#wake();
   }
 
@@ -129,8 +146,11 @@ export class GapReader {
     for (const item of held) next = Math.min(next, await this.#tend(item));
     const waiting = new Set(held.map(({ itemId }) => itemId));
     for (const itemId of this.#held.keys()) if (!waiting.has(itemId)) this.#held.delete(itemId);
+    next = Math.min(next, this.#call(open));
     for (const gap of open) if (!waiting.has(gap.itemId)) next = Math.min(next, this.#retry(gap));
-    const present = new Set([...waiting, ...open.map(({ itemId }) => itemId)]);
+    const left = new Set(open.map(({ itemId }) => itemId));
+    for (const itemId of this.#woken.keys()) if (!left.has(itemId)) this.#woken.delete(itemId);
+    const present = new Set([...waiting, ...left]);
     for (const [itemId, { isReading }] of this.#attempts) {
       if (!isReading && !present.has(itemId)) this.#attempts.delete(itemId);
     }
@@ -182,7 +202,31 @@ export class GapReader {
     await store.gaps.release(lease, { itemId, app, why, retryMs: OPEN_RETRY.fromMs });
   }
 
-  #retry({ itemId, app, missing, since, waitMs }: OpenGap): number {
+  /** Says when each is to be tried of what has been called for. Answers when to look again, milliseconds. */
+  #call(open: readonly OpenGap[]): number {
+    if (this.#called.size === 0) return Number.POSITIVE_INFINITY;
+    const now = this.#deps.clock.monotonic();
+    const calmMs = this.#calledAt + CALM_MS - now;
+    if (calmMs > 0) return calmMs;
+    let at = now;
+    for (const woken of this.#woken.values()) at = Math.max(at, woken + WOKEN_APART_MS);
+    for (const { itemId, app, waitMs } of open) {
+      if (waitMs <= 0 || this.#woken.has(itemId)) continue;
+      if (!this.#called.has(undefined) && !this.#called.has(app)) continue;
+      this.#woken.set(itemId, at);
+      at += WOKEN_APART_MS;
+      this.#calledAt = now;
+      // That it failed before says nothing any more.
+      const attempts = this.#attempts.get(itemId);
+      if (attempts) attempts.count = 0;
+    }
+    this.#called.clear();
+    return Number.POSITIVE_INFINITY;
+  }
+
+  #retry({ itemId, app, missing, since, waitMs: dueMs }: OpenGap): number {
+    const wokenMs = (this.#woken.get(itemId) ?? Number.POSITIVE_INFINITY) - this.#deps.clock.monotonic();
+    const waitMs = Math.min(dueMs, wokenMs);
     // Never longer than the longest wait: more is what a clock that was set back makes of it.
     if (waitMs > 0 && waitMs <= OPEN_RETRY.toMs) return waitMs;
     const ageMs = Math.max(0, this.#deps.clock.now() - since);
@@ -199,6 +243,7 @@ export class GapReader {
     const wait = wanted.isHeld ? attempts.nextAt - clock.monotonic() : 0;
     if (wait > 0) return wait;
     attempts.isReading = true;
+    this.#woken.delete(wanted.itemId);
     this.#reading += 1;
     void this.#read(wanted, attempts).finally(() => {
       attempts.isReading = false;

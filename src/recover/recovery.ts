@@ -1,5 +1,6 @@
 /** Missed changes are found and told (ARCHITECTURE.md, G7): at once where a number is left out, else by looking again. */
 
+import type { Observable, Subscription } from 'rxjs';
 import type { AppConfig, Config } from '../config/model.ts';
 import { backoffMs, isRateLimited, statedWaitMs } from '../core/backoff.ts';
 import { type Clock, sleep } from '../core/clock.ts';
@@ -33,6 +34,8 @@ export interface RecoveryDeps {
   readonly random: () => number;
   /** How far Podio's clock is ahead of this one, milliseconds. Default: not at all. */
   readonly podioAheadMs?: () => number;
+  /** Podio was away and answers again. */
+  readonly podioBack$?: Observable<void>;
   /** Items a page at most; default and maximum: 500. */
   readonly pageLimit?: number;
 }
@@ -145,6 +148,7 @@ export async function makeRecovery(deps: RecoveryDeps): Promise<Recovery> {
   const running = new Set<Promise<void>>();
   const stopping = new AbortController();
   let gapReader: GapReader | undefined;
+  let backs: Subscription | undefined;
 
   /** By the store's clock, as everything that a change's time is compared with: it is never set back while it runs. */
   const localTime = (podioMs: number): number => podioMs - podioAheadMs() + store.now() - clock.now();
@@ -278,7 +282,10 @@ export async function makeRecovery(deps: RecoveryDeps): Promise<Recovery> {
     },
 
     doubt(name) {
-      const state = name === undefined ? undefined : apps.get(name);
+      if (name === undefined) return;
+      // Its hooks could be mended, so Podio answers of it.
+      gapReader?.wake(name);
+      const state = apps.get(name);
       // Before the first look nothing is looked back to.
       if (!state?.watermark) return;
       state.isBehind = true;
@@ -300,14 +307,20 @@ export async function makeRecovery(deps: RecoveryDeps): Promise<Recovery> {
         log,
       });
       gapReader.start();
+      backs = deps.podioBack$?.subscribe(() => gapReader?.wake());
       sweeping = lease;
       watchAll(apps.values());
     },
 
-    follow: async () => watchAll(await follow()),
+    async follow() {
+      watchAll(await follow());
+      // Whatever kept something from being read may be what the config was changed for.
+      gapReader?.wake();
+    },
 
     async stop() {
       stopping.abort(new Error('podiod is stopping'));
+      backs?.unsubscribe();
       await gapReader?.stop();
       await Promise.all(running);
     },

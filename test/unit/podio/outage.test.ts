@@ -10,7 +10,10 @@ const failing = new PodioError('PODIO_UNAVAILABLE', 'GET /x answered 500', { sta
 const setUp = () => {
   const clock = makeVirtualClock();
   const { log, lines } = makeLines();
-  const guard = makeOutageGuard(clock, log);
+  let backs = 0;
+  const guard = makeOutageGuard(clock, log, () => {
+    backs += 1;
+  });
   const refusal = () => {
     try {
       guard.admit();
@@ -19,7 +22,7 @@ const setUp = () => {
       return (error as PodioError).retry;
     }
   };
-  return { clock, guard, lines, refusal };
+  return { clock, guard, lines, refusal, backs: () => backs };
 };
 
 describe('podio outage', () => {
@@ -30,6 +33,18 @@ describe('podio outage', () => {
     expect(guard.admit().failed(down).retry).to.deep.equal({ afterMs: 1_000 });
     expect(refusal()).to.deep.equal({ afterMs: 1_000 });
     expect(lines.map(({ message }) => message)).to.deep.equal(['Podio is down']);
+  });
+
+  it('tells once that it is over, by the first call that is answered', async () => {
+    const { clock, guard, backs } = setUp();
+    guard.admit().failed(down);
+    guard.admit().succeeded();
+    for (let n = 0; n < 3; n++) guard.admit().failed(down);
+    expect(backs()).to.equal(0);
+    await clock.advance(1_000);
+    guard.admit().succeeded();
+    guard.admit().succeeded();
+    expect(backs()).to.equal(1);
   });
 
   it('says whether it is one, since when and why', async () => {

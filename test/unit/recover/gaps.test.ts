@@ -261,6 +261,69 @@ describe('gap reader', () => {
     expect((await scene.told()).length).to.equal(80);
   });
 
+  describe('that left gaps open', () => {
+    const HOUR = 3_600_000;
+
+    /** Two items of each app, given up after half a minute, and since then tried until the waits are long. */
+    async function leaveOpen(apps: readonly string[]): Promise<void> {
+      scene.findings = Object.fromEntries(apps.map(name => [name, FINDING]));
+      scene.answer = async () => {
+        throw down();
+      };
+      for (const [at, app] of apps.entries()) {
+        for (const item of [10 * at + 1, 10 * at + 2]) {
+          await scene.append({ ...update(item, 1), app }, { ...update(item, 3), app });
+        }
+      }
+      await scene.clock.advance(6 * HOUR);
+      scene.calls.length = 0;
+      scene.answer = async () => listed(2);
+    }
+    const open = async (): Promise<number> => (await scene.store.gaps.open()).length;
+
+    it('tries all of them once Podio answers again, one after the other', async () => {
+      await leaveOpen(['leads', 'deals', 'tasks']);
+      await scene.clock.advance(5_000);
+      expect([await open(), scene.calls]).to.deep.equal([6, []]);
+      scene.reader?.wake();
+      await scene.clock.advance(0);
+      expect(scene.calls).to.have.length(1);
+      await scene.clock.advance(1_400);
+      expect(scene.calls).to.have.length(3);
+      await scene.clock.advance(1_200);
+      expect([await open(), scene.calls.length]).to.deep.equal([0, 6]);
+    });
+
+    it('tries those of one app where only that one answers again', async () => {
+      await leaveOpen(['leads', 'deals']);
+      scene.reader?.wake('deals');
+      await scene.clock.advance(10_000);
+      expect(scene.calls).to.deep.equal([11, 12]);
+      expect(await open()).to.equal(2);
+    });
+
+    it('tries them once a minute at most, however often Podio comes and goes, and soon again where that fails', async () => {
+      await leaveOpen(['leads']);
+      scene.answer = async () => {
+        throw down();
+      };
+      for (let second = 0; second < 59; second++) {
+        scene.reader?.wake();
+        await scene.clock.advance(1000);
+      }
+      expect(scene.calls).to.have.length(2);
+      await scene.clock.advance(120_000);
+      expect(scene.calls.length).to.be.within(4, 6);
+    });
+
+    it('tries them at a start: whatever kept it from reading may be mended', async () => {
+      await leaveOpen(['leads']);
+      await scene.restart();
+      await scene.clock.advance(10_000);
+      expect([await open(), scene.calls]).to.deep.equal([0, [1, 2]]);
+    });
+  });
+
   it('writes nothing once it was stopped', async () => {
     scene.answer = async () => listed(2);
     await scene.append(update(1, 1), update(1, 3));

@@ -1,8 +1,10 @@
 import { expect } from 'chai';
+import { Subject } from 'rxjs';
 import type { AppConfig } from '../../../src/config/model.ts';
 import { PodioError } from '../../../src/core/errors.ts';
+import type { NewEvent } from '../../../src/core/event.ts';
 import { silentLog } from '../../../src/core/log.ts';
-import type { Item } from '../../../src/core/podio.ts';
+import type { Item, Revision } from '../../../src/core/podio.ts';
 import { stampOf } from '../../../src/core/podio-time.ts';
 import type { Rule } from '../../../src/core/rule.ts';
 import type { Identity } from '../../../src/podio/contract.ts';
@@ -18,7 +20,12 @@ const BOT: Identity = { kind: 'login', name: 'bot', username: 'bot', password: '
 async function setUp(apps: number, calls: number) {
   const clock = makeVirtualClock();
   const looks: string[] = [];
-  const podio = { refuse: undefined as PodioError | undefined, items: [] as Item[] };
+  const podio = {
+    refuse: undefined as PodioError | undefined,
+    items: [] as Item[],
+    revisions: undefined as readonly Revision[] | undefined,
+    back$: new Subject<void>(),
+  };
   const begin = clock.now();
   const store = makeMemoryStore({ clock });
   const names = Array.from({ length: apps }, (_, n) => `app-${n}`);
@@ -57,7 +64,10 @@ async function setUp(apps: number, calls: number) {
         const { items } = podio;
         return { total: items.length, filtered: items.length, items };
       },
-      revisions: async () => [],
+      revisions: async () => {
+        if (podio.revisions) return podio.revisions;
+        throw new PodioError('PODIO_UNAVAILABLE', 'Podio is down', { status: 503 });
+      },
     },
     share: () => ({ general: 300, limited: calls }),
     identities: { forApp: () => BOT, forRef: () => BOT },
@@ -65,6 +75,7 @@ async function setUp(apps: number, calls: number) {
     log: silentLog,
     random: () => 0.5,
     // Nobody sets Podio's clock.
+    podioBack$: podio.back$,
     podioAheadMs: () => begin + clock.monotonic() - clock.now(),
   });
   await recovery.start();
@@ -108,6 +119,47 @@ describe('looking for missed changes in time', () => {
     expect(entries.map(({ event }) => event.params.changed_at)).to.deep.equal(['2026-01-01T00:30:00.000Z']);
     await recovery.stop();
   });
+
+  for (const [why, mend] of [
+    ['Podio answers again', ({ podio }) => podio.back$.next()],
+    ['hooks of the app could be mended', ({ recovery }) => recovery.doubt('app-0')],
+    ['the config is another one', ({ recovery }) => recovery.follow()],
+  ] as const satisfies readonly (readonly [
+    string,
+    (scene: Awaited<ReturnType<typeof setUp>>) => unknown,
+  ])[]) {
+    it(`reads soon what was left open when ${why}`, async () => {
+      const scene = await setUp(1, 75);
+      const { clock, podio, recovery, store } = scene;
+      const event = (revision: number): NewEvent => ({
+        id: `item.update:1:${revision}`,
+        type: 'item.update',
+        source: 'webhook',
+        following: 'jumps',
+        ref: { type: 'app', id: 1 },
+        app: 'app-0',
+        itemId: 1,
+        revision,
+        params: {},
+      });
+      await store.journal.append([event(1), event(3)]);
+      await clock.advance(6 * HOUR);
+      const listed: Revision = { revision: 2, type: 'update', created_on: stampOf(clock.now()) };
+      podio.revisions = [listed];
+      await clock.advance(MINUTE);
+      expect(await store.gaps.open()).to.have.length(1);
+      await mend(scene);
+      await clock.advance(1000);
+      expect(await store.gaps.open()).to.have.length(0);
+      const { entries } = await store.journal.read({ after: 0, limit: 10 });
+      expect(entries.map(({ event: { revision, source } }) => [revision, source])).to.deep.equal([
+        [1, 'webhook'],
+        [3, 'webhook'],
+        [2, 'recovered'],
+      ]);
+      await recovery.stop();
+    });
+  }
 
   it('tells nothing from before the first start, also of an item that comes into an app without any', async () => {
     const { clock, podio, recovery, store } = await setUp(1, 75);
