@@ -116,7 +116,7 @@ export const ServerSchema = z.strictObject({
     .min(0)
     .default(50)
     .describe(
-      'How many requests a second with a wrong path or key one address may make (IPv6: one /64 network), up to ten seconds’ worth at once; more are answered with 429. Deliveries with a valid key never count. 0: no limit. A proxy on this machine is not limited, unless `trustProxy` tells its clients apart.',
+      'How many requests a second with a wrong path or key one address may make (IPv6: one /64 network), up to ten seconds’ worth at once; more are answered with 429. Deliveries with a valid key are neither counted nor limited. 0: no limit. A proxy on this machine is not limited, unless `trustProxy` tells its clients apart.',
     ),
   trustProxy: z
     .boolean()

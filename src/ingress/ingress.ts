@@ -59,6 +59,14 @@ const notFound = (): IngressError => new IngressError('INGRESS_NOT_FOUND', 404, 
 const notAllowed = (): IngressError =>
   new IngressError('INGRESS_METHOD', 405, 'hooks are called with POST', { headers: { Allow: 'POST' } });
 
+/** Of a request's target, which is a whole URL where a client takes podiod for a proxy. */
+const pathOf = (target: string): string =>
+  target.startsWith('/') ? (/^[^?#]*/.exec(target)?.[0] ?? '') : (URL.parse(target)?.pathname ?? target);
+
+const answer = (response: ServerResponse, { status, headers }: BareAnswer): void => {
+  response.writeHead(status, { ...headers, 'Content-Length': 0 }).end();
+};
+
 export function makeIngress(options: IngressOptions): Ingress {
   const { path: base, metrics, clock, makeId = randomId } = options;
   const log = options.log.child({ module: 'ingress' });
@@ -73,9 +81,6 @@ export function makeIngress(options: IngressOptions): Ingress {
   const maxInHand = options.maxInHand ?? MAX_IN_HAND;
   const { take, waiting } = makeIntake({ ...options, maxInHand, makeId, outage, log });
 
-  /** A key that was seen before costs nothing: whoever has one is no stranger, however busy his address is. */
-  const hookAt = (path: string, request: Caller): HookPath | undefined =>
-    strangers.exceeds(request) ? hooks.known(path) : hooks.find(path);
   const refusalOf = (request: Caller): IngressError => {
     if (strangers.exceeds(request)) return tooMany();
     strangers.refused(request);
@@ -94,7 +99,9 @@ export function makeIngress(options: IngressOptions): Ingress {
   };
   let rest: Rest | undefined;
   const load = loadOnce(() =>
-    import('./rest.ts').then(({ makeRest }) => makeRest({ hookAt, refusalOf, notAllowed, take, tell, log })),
+    import('./rest.ts').then(({ makeRest }) =>
+      makeRest({ hookAt: hooks.find, refusalOf, notAllowed, take, tell, log }),
+    ),
   );
   /** Does `work` with koa, which comes with the first request that needs it. */
   const throughKoa = (response: ServerResponse, work: (koa: Rest) => void): void => {
@@ -110,17 +117,26 @@ export function makeIngress(options: IngressOptions): Ingress {
       // No more files may be opened, or podiod is just being replaced by another version.
       thrown => {
         log.error('request failed', { error: coerceError(thrown) });
-        response.writeHead(503, { 'Retry-After': RETRY_AFTER_SECONDS }).end();
+        answer(response, { status: 503, headers: { 'Retry-After': RETRY_AFTER_SECONDS } });
       },
     );
   };
   /**
    * What nearly every request is goes past koa: making its context and composing its middleware would cost more than
-   * all that is done for the delivery here. Whatever is refused, and whatever else there is, is koa's.
+   * all that is done for the delivery here. So does what an address sends that has used up its allowance. It may be Podio's
+   * all the same, so the key is looked at first: one hash, a fraction of what any answer costs. Whatever else there is, is koa's.
    */
   const handle: RequestListener = (request, response) => {
-    const hook = request.method === 'POST' ? hookAt(request.url ?? '', request) : undefined;
-    if (!hook) {
+    const { method, url: target = '' } = request;
+    const path = pathOf(target);
+    const hook = hooks.find(path);
+    if (!hook && strangers.exceeds(request)) {
+      const refusal = tooMany();
+      tell(refusal);
+      answer(response, refusal);
+      return;
+    }
+    if (!hook || method !== 'POST' || path !== target) {
       throughKoa(response, koa => koa.handle(request, response));
       return;
     }
@@ -131,7 +147,7 @@ export function makeIngress(options: IngressOptions): Ingress {
   };
 
   const unknownMethod = (target: string, caller: Caller): BareAnswer => {
-    const refusal = hookAt(target.split('?', 1)[0] ?? '', caller) ? notAllowed() : refusalOf(caller);
+    const refusal = hooks.find(pathOf(target)) ? notAllowed() : refusalOf(caller);
     tell(refusal);
     return refusal;
   };

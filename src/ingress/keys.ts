@@ -8,8 +8,6 @@ const SLASH = '/'.charCodeAt(0);
 export interface HookPaths {
   /** The hook whose path this is; undefined where path or key is wrong. */
   find(path: string): HookPath | undefined;
-  /** As `find`, but only if that hook has been found before: costs next to nothing, right or wrong. */
-  known(path: string): HookPath | undefined;
 }
 
 /**
@@ -46,7 +44,7 @@ export function makeHookPaths(base: string, secrets: () => Secrets): HookPaths {
     return made;
   };
 
-  return { find, known };
+  return { find };
 }
 
 /** Whether `key` stands there. Takes as long whatever differs. */

@@ -12,7 +12,7 @@ import type { Caller } from '../http/strangers.ts';
 import type { Intake } from './intake.ts';
 
 export interface RestOptions {
-  readonly hookAt: (path: string, request: Caller) => HookPath | undefined;
+  readonly hookAt: (path: string) => HookPath | undefined;
   /** Of one who has no valid key. */
   readonly refusalOf: (request: Caller) => IngressError;
   /** Of one who has, and does not POST. */
@@ -33,7 +33,7 @@ export function makeRest({ hookAt, refusalOf, notAllowed, take, tell, log }: Res
   const router = new Router();
   // Whether a path is a hook's is one question with whether its key is valid, so the route takes every path.
   router.post(/^\//, async ctx => {
-    const hook = hookAt(ctx.path, ctx.req);
+    const hook = hookAt(ctx.path);
     if (!hook) throw refusalOf(ctx.req);
     ctx.state.hook = hook;
     await new Promise<void>((resolve, reject) => {
@@ -47,7 +47,7 @@ export function makeRest({ hookAt, refusalOf, notAllowed, take, tell, log }: Res
   // `allowedMethods` would answer OPTIONS with 200 and PURGE with 501.
   app.use(ctx => {
     // The key comes first, so that nobody learns which hooks there are.
-    throw hookAt(ctx.path, ctx.req) ? notAllowed() : refusalOf(ctx.req);
+    throw hookAt(ctx.path) ? notAllowed() : refusalOf(ctx.req);
   });
   app.on('error', (thrown: unknown, ctx?: Context) => {
     if (thrown instanceof IngressError) tell(thrown, ctx?.state.hook);

@@ -1,6 +1,7 @@
 // Strangers against the daemon as it is started, with the limits that it ships with: it serves others meanwhile, grows by
 // little, and is there afterwards.
 import { expect } from 'chai';
+import { hookUrl } from '../../src/core/hook.ts';
 import { residentOf } from '../support/memory.ts';
 import { type RawConnection, rawConnection, rawRequest } from '../support/raw-http.ts';
 import { until } from '../support/wait.ts';
@@ -96,6 +97,46 @@ describe('strangers', function () {
     expect(await deliver(site)).to.equal(200);
     expect((residentOf(daemon.pid) ?? 0) - before).to.be.below(128 * MIB);
     expect(await daemon.end('SIGTERM')).to.equal(0);
+  });
+
+  it('who use up what an address may do keep no delivery out that comes from there', async () => {
+    const site = await makeSite({
+      rules: { all: { on: { app: 'leads', events: 'comment.create' }, steps: ['audit'] } },
+    });
+    const { publicUrl } = site;
+    const port = Number(new URL(publicUrl).port);
+    // A proxy takes everybody's word for it, so all of them come from one address.
+    const server = { publicUrl, port, allowNonPublicUrl: true, trustProxy: true, rateLimit: 1 };
+    site.configure({ server: { ...server, secret: SECRET } });
+    const post = async (url: string, body: string): Promise<number> => {
+      const headers = {
+        'X-Forwarded-For': '203.0.113.5',
+        'Content-Type': 'application/x-www-form-urlencoded',
+      };
+      return (await fetch(url, { method: 'POST', headers, body })).status;
+    };
+    const flood = () => until(async () => (await post(`${publicUrl}/.env`, '')) === 429, 'the limit');
+    const from = (secret: string) => {
+      comments += 1;
+      const body = `type=comment.create&comment_id=${comments}&item_id=1`;
+      return post(hookUrl(publicUrl, secret, LEADS, 'comment.create'), body);
+    };
+
+    // Podio asks for hook.verify itself, from elsewhere; this hook has had no delivery.
+    const first = await site.boot();
+    await flood();
+    expect(await from(SECRET)).to.equal(200);
+    expect(await first.end('SIGTERM')).to.equal(0);
+    await site.boot();
+    await flood();
+    expect(await from(SECRET)).to.equal(200);
+
+    site.configure({ server: { ...server, secret: 'another-secret-for-the-tests' } });
+    expect((await site.podiod(['reload'])).code).to.equal(0);
+    await flood();
+    expect([await from('another-secret-for-the-tests'), await from(SECRET)]).to.deep.equal([200, 200]);
+    expect(await from('a-secret-of-nobody')).to.equal(429);
+    await site.untilLines('events.ndjson', 4);
   });
 
   it('who open connections and say nothing get so many, for so long; then there is room', async () => {

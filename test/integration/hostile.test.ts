@@ -125,15 +125,71 @@ describe('the ingress on a hostile internet', () => {
         ({ status }) => status,
       );
     const wrong = pathOf('another-secret-of-strangers');
-    // Podio's own deliveries come from there too: its hooks are known.
-    expect(await from('203.0.113.5', pathOf(SECRET))).to.equal(200);
     for (let n = 0; n < 20; n++) expect(await from('203.0.113.5', wrong)).to.equal(404);
     expect(await from('203.0.113.5', wrong)).to.equal(429);
     expect(await from('203.0.113.5', '/robots.txt')).to.equal(429);
+    // Podio's own deliveries come from there too. It is the first since the start.
     expect(await from('203.0.113.5', pathOf(SECRET))).to.equal(200);
+    expect(await from('203.0.113.5', wrong)).to.equal(429);
     expect(await from('203.0.113.6', wrong)).to.equal(404);
     await clock.advance(1000);
     expect(await from('203.0.113.5', wrong)).to.equal(404);
+  });
+
+  it('takes whatever has a valid key from there, however it asks, before and after another secret', async () => {
+    let secrets: Secrets = SECRETS;
+    const { port, stored } = await start({
+      strangers: 2,
+      trustProxy: true,
+      clock: makeVirtualClock(),
+      secrets: () => secrets,
+    });
+    const head = 'X-Forwarded-For: 203.0.113.5\r\n';
+    const ask = async (text: string) => (await rawRequest(port, text)).status;
+    const flood = () => rawRequest(port, delivery('/.env', head));
+    for (let n = 0; n < 20; n++) await flood();
+    const valid = (secret: string) => [
+      delivery(pathOf(secret), head),
+      delivery(`${pathOf(secret)}?from=podio`, head),
+      delivery(`http://hooks.example.com${pathOf(secret)}`, head),
+    ];
+    for (const text of valid(SECRET)) expect(await ask(text), text).to.equal(200);
+    secrets = ['the-next-secret', SECRET];
+    expect((await flood()).status).to.equal(429);
+    for (const text of [...valid('the-next-secret'), ...valid(SECRET)])
+      expect(await ask(text), text).to.equal(200);
+    for (const method of ['GET', 'HEAD', 'OPTIONS', 'FLOOD'])
+      expect(await ask(`${method} ${pathOf(SECRET)} HTTP/1.1\r\nHost: a\r\n${head}\r\n`), method).to.equal(
+        405,
+      );
+    secrets = ['the-next-secret'];
+    for (const text of valid(SECRET)) expect(await ask(text), text).to.equal(429);
+    expect(stored).to.have.length(9);
+  });
+
+  it('answers who is over the limit alike, whatever is asked', async () => {
+    const refused: string[] = [];
+    const { port, open } = await start({
+      strangers: 1,
+      trustProxy: true,
+      clock: makeVirtualClock(),
+      metrics: { ...noMetrics, refused: code => refused.push(code) },
+    });
+    const head = 'X-Forwarded-For: 203.0.113.5\r\n';
+    for (let n = 0; n < 10; n++) await rawRequest(port, delivery('/.env', head));
+    const { send, answer } = await open();
+    // On one connection, whose bodies are left unread.
+    for (const text of [
+      delivery('/.env', head),
+      delivery(pathOf('another-secret-of-strangers'), head, BODY.padEnd(1900)),
+      `GET http://example.com/?x HTTP/1.1\r\nHost: a\r\n${head}\r\n`,
+      `PUT * HTTP/1.1\r\nHost: a\r\n${head}\r\n`,
+    ]) {
+      send(text);
+      const { status, headers, body } = await answer();
+      expect([status, headers['retry-after'], body], text).to.deep.equal([429, '10', '']);
+    }
+    expect(refused.filter(code => code === 'INGRESS_TOO_MANY')).to.have.length(4);
   });
 
   it('slows down who does so with methods that nobody knows, too', async () => {

@@ -38,16 +38,6 @@ describe('makeHookPaths', () => {
     }
   });
 
-  it('has known what it has found, and nothing else', () => {
-    const hooks = makeHookPaths('', () => SECRETS);
-    const path = pathOf(SECRETS[0]).slice(BASE.length);
-    expect(hooks.known(path)).to.equal(undefined);
-    const found = hooks.find(path);
-    expect(hooks.known(path)).to.equal(found).and.not.equal(undefined);
-    expect(hooks.known(path.replace('/app/1/', '/app/2/'))).to.equal(undefined);
-    expect(hooks.known(pathOf('a secret of another').slice(BASE.length))).to.equal(undefined);
-  });
-
   it('finds a key by all of its characters, whatever was found before', () => {
     const hooks = makeHookPaths(BASE, () => SECRETS);
     const path = pathOf(SECRETS[0]);
@@ -67,7 +57,6 @@ describe('makeHookPaths', () => {
     const before = pathOf('the-one-before-that');
     expect(hooks.find(before)).to.not.equal(undefined);
     secrets = [SECRETS[0]];
-    expect(hooks.known(before)).to.equal(undefined);
     expect(hooks.find(before)).to.equal(undefined);
     expect(hooks.find(pathOf(SECRETS[0]))).to.not.equal(undefined);
   });
