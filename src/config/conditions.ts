@@ -6,6 +6,7 @@ import { HOOK_EVENTS, MADE_TYPES } from '../core/event.ts';
 import type { FieldValue } from '../core/rule.ts';
 import { suggestion } from '../core/suggest.ts';
 import { certainTests } from '../language/condition/certain.ts';
+import { culprits, foresee, knownAt, type Occasion, THERE } from '../language/condition/foreseen.ts';
 import { judge } from '../language/condition/judge.ts';
 import {
   type Condition,
@@ -20,12 +21,13 @@ import {
   testsIn,
 } from '../language/condition/parse.ts';
 import { isRelative } from '../language/moment.ts';
+import type { Name } from '../language/names.ts';
 import { surroundings, within } from '../language/surroundings.ts';
 import { hasTemplate } from '../language/template.ts';
 import { type Context, complain } from './context.ts';
 import type { FieldCheck } from './field-check.ts';
 import { nameOf, orderProblem, typeOf, valueProblem } from './field-values.ts';
-import { type ConfigNode, child, nodeAt, type Path, standInsIn, toPlain } from './node.ts';
+import { type ConfigNode, child, hasUnknown, nodeAt, type Path, standInsIn, toPlain } from './node.ts';
 import { checkTemplateFields } from './template-fields.ts';
 
 export interface ConditionContext extends Context {
@@ -39,8 +41,10 @@ export function resolveCondition(
   path: Path,
   /** The apps whose fields it is about; empty: that can't be known. */
   apps: readonly string[],
+  /** What it will be asked about; empty: that can't be known. */
+  occasions: readonly Occasion[],
 ): RuleCondition | undefined {
-  const condition = compiled(context, node, path, apps);
+  const condition = compiled(context, node, path, apps, undefined, occasions);
   if (condition === undefined) return undefined;
   const fields = fieldsIn(condition);
   return { ...(fields.length > 0 && { fields }), judge: view => judge(condition, view as never) };
@@ -102,6 +106,7 @@ function compiled(
   path: Path,
   apps: readonly string[],
   look?: (tested: Tested, complainAt: (message: string, hint: string) => void) => void,
+  occasions: readonly Occasion[] = [],
 ): Condition | undefined {
   let failed = false;
   const inner: Context = {
@@ -125,6 +130,8 @@ function compiled(
       complain(inner, 'CONFIG_CONDITION', [...path, ...tested.at], message, { hint, atKey: true }),
     );
   }
+  // What is written wrong is told as that.
+  if (!failed) checkOccasions(inner, condition, path, occasions);
   const rule = String(path[1]);
   checkFields(context, inner, condition, { node, path, rule, apps });
   const filledIn = fieldsFilledIn(condition);
@@ -150,16 +157,83 @@ function checkEventType(context: Context, { path: [root, part, ...more], tests }
   }
 }
 
+/** What holds for none of the events that the rule is for. By hand it can be fired for any item. */
+function checkOccasions(
+  context: Context,
+  condition: Condition,
+  path: Path,
+  occasions: readonly Occasion[],
+): void {
+  if (occasions.length === 0 || occasions.some(one => foresee(condition, one) !== false)) return;
+  const isTogether = occasions.some(one => one.isTogether);
+  const never = foresee(condition, { type: 'item.fire', isTogether }) === false;
+  if (!never && asksForFired(condition)) return;
+  const end = never ? 'this can never hold' : 'this holds at most for what is fired by hand';
+  const [first = [], ...others] = occasions.map(one => culprits(condition, one));
+  const blamed = first.filter(test => others.every(some => some.includes(test)));
+  const types = [...new Set(occasions.map(({ type }) => type))].join(', ');
+  const severity = never ? 'error' : 'warning';
+  for (const tested of blamed) {
+    const [message, hint] = foreseenWords(tested.path, occasions as [Occasion], types);
+    const at = [...path, ...tested.at];
+    complain(context, 'CONFIG_CONDITION', at, `${message}: ${end}`, { hint, severity, atKey: true });
+  }
+  if (blamed.length > 0) return;
+  complain(context, 'CONFIG_CONDITION', path, `for none of ${types} there is all that is asked: ${end}`, {
+    hint: 'make a rule for each of the events, or ask for less',
+    severity,
+  });
+}
+
+/** It is for what is fired by hand, and says so. */
+const asksForFired = (condition: Condition): boolean =>
+  [...testsIn(condition)].some(
+    ({ path, tests }) =>
+      path.join('.') === 'event.type' &&
+      tests.some(({ operand }) =>
+        [operand, ...(operand.parts ?? [])].some(({ value }) => value === 'item.fire'),
+      ),
+  );
+
+function foreseenWords(
+  path: readonly string[],
+  [occasion]: readonly [Occasion, ...Occasion[]],
+  types: string,
+): readonly [message: string, hint: string] {
+  const [root = '', field] = path;
+  const shown = `\`${path.join('.')}\``;
+  switch (knownAt(path, occasion)?.why) {
+    case 'no-before':
+      return [
+        `${shown} is always empty: before it was made an item held nothing`,
+        `write \`changes.${field}.to\`, or let the rule have \`item.update\` too`,
+      ];
+    case 'only-id':
+      return [`${shown} is always empty for ${types}`, `of what is deleted there is \`${root}.id\` only`];
+    case 'type':
+      return [`${shown} is ${types} here`, 'those are the events that the rule is for'];
+    case 'alone':
+      return [
+        `${shown} is 1 here`,
+        'a `where` is asked before messages are put together, a `when` only with `mode: { batch }` of several',
+      ];
+    default: {
+      const isTick =
+        occasion.type === 'schedule.fire' && (THERE[root as Name]?.includes('schedule.item') ?? false);
+      return [
+        `${shown} is always empty for ${types}`,
+        isTick
+          ? 'a tick has no item: `items: { app: ... }` beside `schedule` makes a run for each of an app'
+          : `there is \`${root}\` for ${THERE[root as Name]?.join(', ')}`,
+      ];
+    }
+  }
+}
+
 /** What stands in the file as `${...}` is shown as it stands there. */
 function shownAt(node: ConfigNode, at: Path): string | undefined {
   const found = nodeAt(node, at);
   return found?.kind === 'scalar' && found.interpolated ? found.text : undefined;
-}
-
-function hasUnknown(node: ConfigNode): boolean {
-  if (node.kind === 'list') return node.items.some(hasUnknown);
-  if (node.kind === 'map') return [...node.entries.values()].some(({ value }) => hasUnknown(value));
-  return node.kind === 'unknown';
 }
 
 /** Names, options and types of fields, as far as the catalog tells. */

@@ -131,6 +131,12 @@ function startOf(node: ConfigNode): Place {
   return node.place;
 }
 
+export function hasUnknown(node: ConfigNode): boolean {
+  if (node.kind === 'list') return node.items.some(hasUnknown);
+  if (node.kind === 'map') return [...node.entries.values()].some(({ value }) => hasUnknown(value));
+  return node.kind === 'unknown';
+}
+
 /** What is made up under a node, in place of what is missing. */
 export function* standInsIn(node: ConfigNode): Generator<unknown> {
   if (node.kind === 'scalar' && node.standIn) yield node.value;

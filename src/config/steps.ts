@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import { fingerprintOf } from '../core/fingerprint.ts';
 import type { DeliveryPolicy, Step } from '../core/rule.ts';
 import { didYouMean, suggestion } from '../core/suggest.ts';
+import type { Occasion } from '../language/condition/foreseen.ts';
 import { isName } from '../language/names.ts';
 import { type Surroundings, within } from '../language/surroundings.ts';
 import { check } from './check.ts';
@@ -20,6 +21,14 @@ export const isStepWord = (key: string): boolean => HEAD.has(key);
 
 type StepPolicy = z.output<typeof StepDeliverySchema>;
 
+/** What is known of the rule that steps are of. */
+export interface StepsOf {
+  /** Whose events the rule gets; empty where that can't be known, or there are none. */
+  readonly apps: readonly string[];
+  /** What a `when` will be asked about; empty: that can't be known. */
+  readonly occasions: readonly Occasion[];
+}
+
 /** Resolves the steps of a rule. Undefined when one has a problem (reported) or can't be known. */
 export async function resolveSteps(
   context: PluginContext,
@@ -27,8 +36,7 @@ export async function resolveSteps(
   node: ConfigNode,
   path: Path,
   policy: (step: StepPolicy) => DeliveryPolicy,
-  /** Whose events the rule gets. */
-  apps: readonly string[],
+  rule: StepsOf,
 ): Promise<{ readonly steps: readonly Step[]; readonly fingerprint: string } | undefined> {
   if (node.kind === 'unknown') return undefined;
   if (node.kind !== 'list' || node.items.length === 0) {
@@ -52,7 +60,8 @@ export async function resolveSteps(
     const known = new Set(given.keys());
     // What a step with a problem gives names to is not known.
     const adds = found.includes(undefined) ? () => undefined : addedBy(node.items.slice(0, index), known);
-    const draft = await resolveStep(context, plugins, item, [...path, index], policy, apps, known, adds);
+    const about = { ...rule, known, adds };
+    const draft = await resolveStep(context, plugins, item, [...path, index], policy, about);
     found.push(draft);
     for (const [name, at] of draft?.names ?? []) {
       if (!checkGivenName(context, name, at, given)) isClear = false;
@@ -149,11 +158,13 @@ async function resolveStep(
   node: ConfigNode,
   path: Path,
   policy: (step: StepPolicy) => DeliveryPolicy,
-  apps: readonly string[],
-  /** What the steps before have given names to. */
-  known: ReadonlySet<string>,
-  adds: Added,
+  about: StepsOf & {
+    /** What the steps before have given names to. */
+    readonly known: ReadonlySet<string>;
+    readonly adds: Added;
+  },
 ): Promise<Draft | undefined> {
+  const { apps, occasions, known, adds } = about;
   if (node.kind === 'unknown') return undefined;
   if (node.kind === 'scalar' && typeof node.value === 'string') {
     const resolved = await plugins.find(node.value, path, node.text);
@@ -195,7 +206,7 @@ async function resolveStep(
   const when =
     whenNode &&
     within({ names: known, fieldProblem: () => undefined, dataProblem: adds }, () =>
-      resolveCondition(context, whenNode, [...path, 'when'], apps),
+      resolveCondition(context, whenNode, [...path, 'when'], apps, occasions),
     );
   const plugin = await onePlugin(context, node, keys, path);
   if (plugin === undefined) return undefined;

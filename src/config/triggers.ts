@@ -1,4 +1,5 @@
 import { ALARM_NAMES, alarmType } from '../core/alarm.ts';
+import type { CatalogField } from '../core/catalog.ts';
 import { NO_OFFSET, parseDateOffset } from '../core/date-offset.ts';
 import { HOOK_EVENTS } from '../core/event.ts';
 import type {
@@ -130,6 +131,7 @@ async function resolveApp(
     ? resolveEvents(context, written, [...path, 'events'], known, withFields ? ' of fields' : ' of apps')
     : ['item.create', 'item.update'];
   if (apps) checkFields(context, child(node, 'fields'), [...path, 'fields'], apps);
+  if (apps && events) checkSides(context, child(node, 'fields'), [...path, 'fields'], { apps, events });
   const isSound = checkDurations(context, child(node, 'fields'), written, path);
   if (!parsed || !apps || !events || !isSound) return undefined;
   if (parsed.fields === undefined) return [{ kind: 'app', apps, events }];
@@ -142,6 +144,66 @@ async function resolveApp(
   );
   return [...(fields.length > 0 ? [{ kind: 'app' as const, apps, events, fields }] : []), ...lasted];
 }
+
+/** Of these types one value follows another only where it is another one: what several are held of may stay. */
+const isOneValue = ({ type, multiple }: CatalogField): boolean =>
+  type === 'number' ||
+  type === 'progress' ||
+  ((type === 'category' || type === 'question') && multiple === false);
+
+/** What no such event is: a change that never is, whatever the item holds. */
+function checkSides(
+  context: TriggerContext,
+  fields: ConfigNode | undefined,
+  path: Path,
+  { apps, events }: { readonly apps: readonly string[]; readonly events: readonly string[] },
+): void {
+  if (fields?.kind !== 'map') return;
+  const isOnly = (event: string) => events.every(one => one === event);
+  for (const [name, { value }] of fields.entries) {
+    if (child(value, 'for')) continue;
+    const [from, to] = (['from', 'to'] as const).map(side => wantedIn(child(value, side)));
+    const tell = (side: 'from' | 'to', message: string, hint: string) =>
+      complain(context, 'CONFIG_TRIGGER', [...path, name, side], `${message}: this never starts the rule`, {
+        hint,
+      });
+    const given = from ? 'from' : 'to';
+    if (isOnly('item.delete') && (from ?? to))
+      tell(
+        given,
+        'a deletion changes no field',
+        'leave out `from` and `to`, or let the rule have `item.update`',
+      );
+    else if (isOnly('item.create') && from?.every(one => !isNothing(one)))
+      tell(
+        'from',
+        'before it was made an item held nothing',
+        'leave it out, or let the rule have `item.update` too',
+      );
+    else if (isOnly('item.create') && to?.every(isNothing))
+      tell(
+        'to',
+        'what is empty when an item is made has not changed',
+        'use `item.create` without `fields`, and `where`',
+      );
+    else if (from?.every(isNothing) && to?.every(isNothing))
+      tell('to', 'from empty to empty is no change', 'leave out one of the two');
+    else if (from?.length === 1 && to?.length === 1 && from[0] === to[0]) {
+      const found = context.fields.peek(name, apps);
+      if (found.length > 0 && found.every(isOneValue))
+        tell('to', 'from a value to the same is no change', 'leave out one of the two');
+    }
+  }
+}
+
+/** What a side is compared with; undefined where it says nothing, or is not known. */
+function wantedIn(node: ConfigNode | undefined): readonly unknown[] | undefined {
+  const all = each(node, []).map(({ node: one }) => one);
+  if (all.length === 0 || all.some(one => one.kind !== 'scalar' || one.standIn)) return undefined;
+  return all.map(one => (one.kind === 'scalar' ? one.value : undefined));
+}
+
+const isNothing = (value: unknown): boolean => value === null || value === '';
 
 /** `for` says how long a field has been at something, and nothing of changes. */
 function checkDurations(

@@ -1,5 +1,6 @@
 import type { ItemWhere, RuleCondition } from './condition.ts';
 import type { DateOffset } from './date-offset.ts';
+import type { AppField } from './podio.ts';
 
 /** What a field is compared with: a scalar, `{ value, currency }` for money, or null for empty. */
 export type FieldValue =
@@ -117,6 +118,24 @@ export const appsOf = (triggers: readonly Trigger[]): readonly string[] => [
   ...new Set(triggers.flatMap(appsIn)),
 ];
 
+/** The types of events that these triggers start a rule for. */
+export const eventTypesOf = (triggers: readonly Trigger[]): readonly string[] => [
+  ...new Set(triggers.flatMap(typesIn)),
+];
+
+function typesIn(trigger: Trigger): readonly string[] {
+  switch (trigger.kind) {
+    case 'date':
+      return ['item.date'];
+    case 'lasted':
+      return ['item.lasted'];
+    case 'schedule':
+      return [trigger.items ? 'schedule.item' : 'schedule.fire'];
+    default:
+      return trigger.events;
+  }
+}
+
 /** How a step is tried (`delivery` in docs/config.md). All times are milliseconds. */
 export interface DeliveryPolicy {
   /** Tries of one step, the first included; undefined: no limit but `retryForMs`. */
@@ -139,6 +158,8 @@ export interface StepWrite {
   readonly fields?: readonly string[] | undefined;
   /** What some of these fields are set to, as the config says it, templates and all. Left out: anything. */
   readonly values?: Readonly<Record<string, unknown>> | undefined;
+  /** What is wrong with what the config says under a field's name, templates and all; undefined where it may fit. */
+  wrong?(field: AppField, value: unknown): ValueFault | undefined;
   /** Whether Podio tells hooks of it. Left out: it does not, and nobody has said so. */
   readonly hook?: boolean | undefined;
 }
@@ -153,10 +174,18 @@ export interface StepRead {
   readonly name?: string | undefined;
   /** What stands under that key is a value of the field. */
   readonly compared?: boolean | undefined;
+  /** What is wrong with that value, as in {@link StepWrite}. */
+  wrong?(field: AppField, value: unknown): ValueFault | undefined;
   /** Types of fields that won't do, and why: `can't be copied`. */
   readonly unfit?: { readonly types: readonly string[]; readonly why: string } | undefined;
   /** The field that its value goes into. */
   readonly into?: ReadInto | undefined;
+}
+
+/** Why a value is none of a field's. */
+export interface ValueFault {
+  readonly message: string;
+  readonly hint?: string | undefined;
 }
 
 export interface ReadInto {

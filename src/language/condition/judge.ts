@@ -1,10 +1,11 @@
 /** Whether a condition holds for one message, and what was seen of it. */
 import type { Check, Judgement } from '../../core/condition.ts';
-import { contains, equal, isEmpty, isTyped, order, textOf, textsOf } from '../compare.ts';
+import { isEmpty, isTyped, textOf } from '../compare.ts';
 import { FieldView, lackingPart, reviveFields } from '../field-view.ts';
 import type { Now } from '../moment.ts';
 import { isName, type View } from '../names.ts';
-import { type Condition, isMoney, namesIn, type Operand, type Test, type Tested, testsIn } from './parse.ts';
+import { isBound, isWithin, testHolds } from './holds.ts';
+import { type Condition, isMoney, namesIn, type Operand, type Tested, testsIn } from './parse.ts';
 
 /** What costs no call is looked at first. */
 const FREE: ReadonlySet<string> = new Set(['event', 'app', 'now', 'data', 'run', 'alarm']);
@@ -78,8 +79,9 @@ class Judge {
     let between = each;
     for (const test of tests) {
       const { operator, operand } = test;
-      if (isBound(operator)) between = await this.#within(operator, operand, between);
-      const holds = isBound(operator) ? between.length > 0 : await this.#holds(operator, test, values);
+      const right = await this.#value(operand);
+      if (isBound(operator)) between = between.filter(one => isWithin(operator, one, right, this.#now));
+      const holds = isBound(operator) ? between.length > 0 : testHolds(test, values, right, this.#now);
       if (!holds) doAll = false;
       // That none is left is this bound's doing: of the next one it is told whether that holds.
       if (isBound(operator) && !holds) between = each;
@@ -105,44 +107,6 @@ class Judge {
     return value;
   }
 
-  /** Those that are above the bound, or below it. */
-  async #within(operator: Bound, operand: Operand, values: readonly unknown[]): Promise<readonly unknown[]> {
-    const right = await this.#value(operand);
-    return values.filter(one => {
-      const by = order(one, right, this.#now);
-      return by !== undefined && fits(operator, by);
-    });
-  }
-
-  async #holds(
-    operator: Exclude<Test['operator'], Bound>,
-    { operand, pattern }: Test,
-    values: readonly unknown[],
-  ): Promise<boolean> {
-    const is = (right: unknown) =>
-      values.length === 0
-        ? equal(undefined, right, this.#now)
-        : values.some(one => equal(one, right, this.#now));
-    switch (operator) {
-      case 'currency':
-      case 'exists': {
-        const exists = values.some(value => !isEmpty(value));
-        return operator === 'currency' ? exists : exists === operand.value;
-      }
-      case 'eq':
-      case 'in':
-        return is(await this.#value(operand));
-      case 'ne':
-        return !is(await this.#value(operand));
-      case 'contains': {
-        const right = await this.#value(operand);
-        return values.some(one => contains(one, right, this.#now));
-      }
-      case 'matches':
-        return values.some(one => textsOf(one).some(text => pattern?.matches(text) ?? false));
-    }
-  }
-
   async #value({ value, template, parts }: Operand): Promise<unknown> {
     if (template !== undefined) return template.value(this.#view);
     if (parts === undefined) return value;
@@ -151,27 +115,10 @@ class Judge {
   }
 }
 
-type Bound = 'gt' | 'gte' | 'lt' | 'lte';
-const BOUNDS: readonly string[] = ['gt', 'gte', 'lt', 'lte'] satisfies Bound[];
-const isBound = (operator: Test['operator']): operator is Bound => BOUNDS.includes(operator);
-
 /** A list, and a field of several values, value by value. */
 const eachIn = (value: unknown): readonly unknown[] => {
   if (Array.isArray(value)) return value.flatMap(eachIn);
   return value instanceof FieldView ? value.each() : [value];
-};
-
-const fits = (operator: Bound, by: number): boolean => {
-  switch (operator) {
-    case 'gt':
-      return by > 0;
-    case 'gte':
-      return by >= 0;
-    case 'lt':
-      return by < 0;
-    case 'lte':
-      return by <= 0;
-  }
 };
 
 const isFree = (condition: Condition): boolean => namesIn(condition).isSubsetOf(FREE);

@@ -183,6 +183,11 @@ class Parser {
       const problem = dataProblem?.(second);
       if (problem) return wrong(problem.message, problem.hint);
     }
+    if (root === 'batch' && second !== undefined && second !== 'size')
+      return wrong(
+        `a condition is asked of one message: of \`batch\` it can compare \`batch.size\` only, so \`${key}\` is always empty`,
+        'leave out `batch`, or say it in a template: `{% for m in batch %}`',
+      );
     const part = partProblem(path);
     if (part) return wrong(part.message, part.hint);
     return path;
