@@ -1,7 +1,7 @@
 import { appOption, definePlugin, FieldView, loginOption, templated, z } from 'podiod/plugin';
 import { concatMap } from 'rxjs';
 import { makeWork } from './work.ts';
-import { neverFits } from './written.ts';
+import { neverFits, neverMatched, neverWritten } from './written.ts';
 
 /** Anything that YAML can say, and fields as they are. */
 const value = z.unknown();
@@ -83,7 +83,7 @@ export default definePlugin({
     const values = typeof set === 'object' && {
       values: Object.fromEntries(Object.entries(set).filter(([field]) => !copied.includes(field))),
     };
-    const written = { ...common, ...(fields && { fields }), ...values };
+    const written = { ...common, ...(fields && { fields }), ...values, wrong: neverWritten };
     if (app !== undefined && !match && item === undefined) return [{ ...written, event: 'item.create' }];
     const changed = { ...written, event: 'item.update' };
     return create ? [changed, { ...written, event: 'item.create' }] : [changed];
@@ -106,6 +106,7 @@ export default definePlugin({
           app: name,
           at: ['match', key],
           compared: true,
+          wrong: neverMatched,
           unfit: { types: ['calculation'], why: 'is calculated by Podio, and can’t be looked for' },
         })),
       ...(Array.isArray(copy)

@@ -1,5 +1,5 @@
 /** From what a rule says to what Podio takes for a field, by the field's type (docs of the API, "Field values on write"). */
-import { FieldView, momentOf, PermanentError } from 'podiod/plugin';
+import { FieldView, momentOf, PermanentError, type ValueFault } from 'podiod/plugin';
 import type { Field } from './fields.ts';
 
 export interface Clock {
@@ -149,6 +149,12 @@ const money: Write = (given, field) => {
   if (typeof currency !== 'string') {
     throw wrong(field, 'needs a currency', 'Write it as { value: 100, currency: EUR } or "100 EUR".');
   }
+  if (Array.isArray(allowed) && allowed.length > 0 && !allowed.includes(currency.toUpperCase()))
+    throw wrong(
+      field,
+      `does not have the currency ${show(currency)}`,
+      `Its currencies are ${allowed.join(', ')}.`,
+    );
   return { value: String(numberOf(amount ?? given, field, 'an amount')), currency: currency.toUpperCase() };
 };
 
@@ -279,7 +285,8 @@ const WRITES: Readonly<Record<string, Write>> = {
   number: (given, field) => numberOf(given, field),
   money,
   progress: (given, field) => integerOf(given, field, 'a whole number from 0 to 100', 100),
-  duration: (given, field) => integerOf(given, field, 'a number of seconds', Number.MAX_SAFE_INTEGER),
+  duration: (given, field) =>
+    integerOf(given, field, 'a number of seconds (2h is 7200)', Number.MAX_SAFE_INTEGER),
   category,
   question: category,
   state: (given, field) => textOf(given, field),
@@ -320,3 +327,29 @@ export function neverFits(from: string, to: string): string | undefined {
   if (NUMERIC.has(to) && NEVER_NUMBERS.has(from)) return 'which takes numbers only';
   return undefined;
 }
+
+/** What stands in the config as it is can be looked at before anything happens; a zone moves no date out of the calendar. */
+const ANY_TIME: Clock = { now: 0, zone: 'UTC' };
+
+/** Why a field can never hold what stands in the config for it; undefined where it can, or templates will say. */
+export function neverWritten(field: Field, given: unknown): ValueFault | undefined {
+  const known =
+    isRecord(given) && 'currency' in given && hasTemplate(given.value) ? { ...given, value: 1 } : given;
+  if (hasTemplate(known)) return undefined;
+  try {
+    written(field, known, ANY_TIME);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof PermanentError)) throw error;
+    return { message: error.message, hint: error.hint };
+  }
+}
+
+/** The same of what is looked for: nothing is no name for an item. */
+export function neverMatched(field: Field, given: unknown): ValueFault | undefined {
+  const isNothing = !hasTemplate(given) && valuesIn(given).every(isEmpty);
+  if (!isNothing) return neverWritten(field, given);
+  return { message: `\`${field.external_id}\` is looked for empty, and nothing is no name for an item` };
+}
+
+const hasTemplate = (given: unknown): boolean => /\{[{%]/.test(JSON.stringify(given) ?? '');

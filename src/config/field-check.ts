@@ -38,8 +38,13 @@ export interface FieldCheck {
   parts(name: FieldName, parts: readonly unknown[], path: Path, fields: readonly CatalogField[]): void;
   /** What it is in each of these apps that has it; nothing is told and nothing is recorded. */
   peek(name: string, apps: readonly string[]): readonly CatalogField[];
-  /** One value or a list of alternatives that is compared with a field. */
-  values(node: ConfigNode | undefined, path: Path, fields: readonly CatalogField[], use: 'from' | 'to'): void;
+  /** One value or a list of alternatives that is compared with a field. False where one can never be. */
+  values(
+    node: ConfigNode | undefined,
+    path: Path,
+    fields: readonly CatalogField[],
+    use: 'from' | 'to',
+  ): boolean;
   /** What `apps.*.fields` says. */
   aliases(): void;
   /** Every field that was asked for, with its place. */
@@ -216,6 +221,7 @@ export function makeFieldCheck(context: Context, catalog: Catalog | undefined): 
       return fields;
     },
     values(node, path, fields, use) {
+      let isFine = true;
       for (const { node: one, path: at } of each(node, path)) {
         if (one.kind === 'list' || one.kind === 'unknown' || fields.length === 0) continue;
         if (standInsIn(one).next().done !== true) continue;
@@ -223,8 +229,10 @@ export function makeFieldCheck(context: Context, catalog: Catalog | undefined): 
         const problems = fields.map(field => valueProblem(field, value, use));
         const [first] = problems;
         if (first === undefined || problems.some(problem => problem === undefined)) continue;
+        isFine = false;
         complain(context, first.code, at, `${showValue(one)} ${first.words}`, { hint: first.hint });
       }
+      return isFine;
     },
     aliases() {
       if (appsNode?.kind !== 'map') return;

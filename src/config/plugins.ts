@@ -1,5 +1,6 @@
 /** From the name of a plugin in the config to what is to be loaded, and to options that fit it. */
 import { dirname, isAbsolute, resolve } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import type { ZodType } from 'zod';
 import type * as core from 'zod/v4/core';
 import type { StepRead, StepWrite } from '../core/rule.ts';
@@ -15,6 +16,7 @@ import {
   type ConfigNode,
   child,
   emptyMap,
+  hasUnknown,
   type MapEntry,
   type MapNode,
   type Path,
@@ -23,7 +25,7 @@ import {
   standInsIn,
   toPlain,
 } from './node.ts';
-import { checkRead, hasOptions, hasTemplate } from './read-fields.ts';
+import { checkRead, checkValue, hasOptions, hasTemplate } from './read-fields.ts';
 import { PluginUseSchema } from './schema.ts';
 import { checkTemplateData, checkTemplateFields } from './template-fields.ts';
 
@@ -239,7 +241,7 @@ export async function checkOptions(
   return {
     parsed,
     written: asWritten(options),
-    writes,
+    writes: writes.map(({ wrong: _, ...write }) => write),
     names: new Map(given.map(name => [name, placeOf(name)])),
   };
 }
@@ -301,7 +303,8 @@ function checkWritten(
   const { fields } = context;
   const configured = new Set(namesOf(context.root, 'apps'));
   const seen = new Set<string>();
-  for (const { app, fields: names = [] } of writes) {
+  for (const write of writes) {
+    const { app, fields: names = [] } = write;
     const apps = app === undefined ? by.apps : [app].filter(name => configured.has(name));
     for (const name of apps.length > 0 ? names : []) {
       // Made or changed, it is the same field.
@@ -314,7 +317,7 @@ function checkWritten(
         rule: by.rule,
         values: [],
       });
-      if (found.length > 0 && found.every(({ type }) => type === 'calculation'))
+      if (found.length > 0 && found.every(({ type }) => type === 'calculation')) {
         complain(
           context,
           'CONFIG_FIELD_VALUE',
@@ -325,8 +328,14 @@ function checkWritten(
             atKey: at.isKey,
           },
         );
-      if (at.isKey && found.every(hasOptions) && !hasTemplate(at.node))
-        fields.values(at.node, placed(at.path), found, 'to');
+        continue;
+      }
+      if (!at.isKey) continue;
+      const isOpen = !found.every(hasOptions) || hasTemplate(at.node);
+      const isFine = isOpen || fields.values(at.node, placed(at.path), found, 'to');
+      // Elsewhere a field's name may stand for another one, as in what is copied.
+      const isSet = isDeepStrictEqual(write.values?.[name], toPlain(at.node));
+      if (isFine && isSet) checkValue(context, write, at.node, placed(at.path), found);
     }
   }
 }
@@ -469,11 +478,4 @@ export function asWritten(node: ConfigNode): unknown {
     case 'unknown':
       return undefined;
   }
-}
-
-function hasUnknown(node: ConfigNode): boolean {
-  if (node.kind === 'list') return node.items.some(hasUnknown);
-  return node.kind === 'map'
-    ? [...node.entries.values()].some(({ value }) => hasUnknown(value))
-    : node.kind === 'unknown';
 }

@@ -1,9 +1,18 @@
 /** Fields that the options of a step name and that it looks at: what its plugin's `reads` says, looked up at its place. */
-import type { CatalogField } from '../core/catalog.ts';
-import type { ReadInto, StepRead } from '../core/rule.ts';
-import { type Context, complain, namesOf } from './context.ts';
+import { type CatalogField, toAppField } from '../core/catalog.ts';
+import type { ReadInto, StepRead, ValueFault } from '../core/rule.ts';
+import { type Context, complain, each, namesOf } from './context.ts';
 import { type FieldCheck, fieldNameOf } from './field-check.ts';
-import { type ConfigNode, nodeAt, type Path } from './node.ts';
+import { nameOf } from './field-values.ts';
+import {
+  type ConfigNode,
+  hasUnknown,
+  isInterpolated,
+  nodeAt,
+  type Path,
+  standInsIn,
+  toPlain,
+} from './node.ts';
 
 export function checkRead(
   context: Context,
@@ -16,7 +25,8 @@ export function checkRead(
   const configured = new Set(namesOf(context.root, 'apps'));
   const appsOf = (app: string | undefined): readonly string[] =>
     app === undefined ? by.apps : [app].filter(name => configured.has(name));
-  for (const { app, at, name: said, compared = false, unfit, into } of reads) {
+  for (const read of reads) {
+    const { app, at, name: said, compared = false, unfit, into } = read;
     const apps = appsOf(app);
     const node = nodeAt(options, at);
     const last = at.at(-1);
@@ -44,10 +54,37 @@ export function checkRead(
         hint: 'leave it out, or name a field of another type',
         atKey,
       });
-    } else if (compared && atKey && !isOpen && found.every(hasOptions)) {
-      fields.values(node, path, found, 'to');
+    } else if (compared && atKey) {
+      const isFine = isOpen || !found.every(hasOptions) || fields.values(node, path, found, 'to');
+      if (isFine) checkValue(context, read, node, path, found);
     }
   }
+}
+
+/** What stands under a field's name, as its plugin takes it: in no app is there a field that it fits. */
+export function checkValue(
+  context: Context,
+  { wrong }: Pick<StepRead, 'wrong'>,
+  node: ConfigNode,
+  path: Path,
+  fields: readonly CatalogField[],
+): void {
+  if (wrong === undefined || fields.length === 0 || hasUnknown(node) || standInsIn(node).next().done !== true)
+    return;
+  const faultsOf = (value: unknown) => fields.map(field => heard(() => wrong(toAppField(field), value)));
+  const tell = (at: Path, [fault, ...others]: readonly (ValueFault | undefined)[]): boolean => {
+    if (fault === undefined || others.includes(undefined)) return false;
+    // What a plugin says shows the value.
+    const message = isShown
+      ? fault.message
+      : `what stands here does not fit ${nameOf(fields[0] as CatalogField)}`;
+    complain(context, 'CONFIG_FIELD_VALUE', at, message, { hint: fault.hint });
+    return true;
+  };
+  const isShown = !hasInterpolated(node);
+  const single = node.kind === 'list' ? each(node, path) : [];
+  const told = single.map(one => tell(one.path, faultsOf(toPlain(one.node))));
+  if (!told.includes(true)) tell(path, faultsOf(toPlain(node)));
 }
 
 /** Why nothing of the one goes into the other, whichever of the apps it is. */
@@ -65,8 +102,15 @@ function misfitOf(
   return whys.includes(undefined) ? undefined : whys[0];
 }
 
+const hasInterpolated = (node: ConfigNode): boolean =>
+  node.kind === 'map'
+    ? [...node.entries.values()].some(({ value }) => hasInterpolated(value))
+    : node.kind === 'list'
+      ? node.items.some(hasInterpolated)
+      : isInterpolated(node);
+
 /** A plugin of somebody else, too: where it throws it has said nothing, and the check goes on. */
-function heard(ask: () => string | undefined): string | undefined {
+function heard<T>(ask: () => T | undefined): T | undefined {
   try {
     return ask();
   } catch {

@@ -150,6 +150,31 @@ function settingsOf(type: string, settings: Readonly<Record<string, unknown>>): 
   }
 }
 
+/** As Podio tells it, as far as the catalog does: for whoever reads fields as Podio's. */
+export function toAppField(field: CatalogField): AppField {
+  const { id, externalId, label, type, status, required } = field;
+  const settings = {
+    ...(field.options && {
+      options: field.options.map(({ id, text, deleted }) => ({
+        ...{ id, text },
+        status: deleted ? 'deleted' : 'active',
+      })),
+    }),
+    ...(field.multiple !== undefined && { multiple: field.multiple }),
+    ...(field.currencies && { allowed_currencies: field.currencies }),
+    ...(field.apps && { referenced_apps: field.apps.map(app => ({ app_id: app })) }),
+    ...(field.decimals !== undefined && { decimals: field.decimals }),
+    ...(field.returnType !== undefined && { return_type: field.returnType }),
+    ...(field.format !== undefined && { format: field.format }),
+    ...(field.time !== undefined && { time: field.time }),
+    ...(field.end !== undefined && { end: field.end }),
+  };
+  return {
+    ...{ field_id: id, external_id: externalId, type, label, status },
+    config: { label, settings, ...(required && { required }) },
+  };
+}
+
 const optionsOf = (options: readonly unknown[]): readonly CatalogOption[] =>
   options
     .filter(isRecord)

@@ -16,7 +16,7 @@ export type {
   Task,
 } from '../core/podio.ts';
 export { msOf } from '../core/podio-time.ts';
-export type { FieldValue, StepRead, StepWrite } from '../core/rule.ts';
+export type { FieldValue, StepRead, StepWrite, ValueFault } from '../core/rule.ts';
 export { showValues, testValues } from '../core/values.ts';
 export { type FieldJson, FieldView } from '../language/field-view.ts';
 export { itemJson } from '../language/item-json.ts';
