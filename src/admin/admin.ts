@@ -29,6 +29,16 @@ export interface RetryAnswer {
   readonly missing: readonly string[];
 }
 
+/** What `/api/parked/drop` answers. */
+export interface DropAnswer {
+  /** Parked runs that were given up. */
+  readonly ids: readonly string[];
+  /** Of a rule that has left the config: runs that had begun or were gathered, ... */
+  readonly waiting: number;
+  /** ... and events that it had not come to. */
+  readonly passed: number;
+}
+
 /** What `/api/pause` and `/api/resume` answer: how it is now. */
 export interface PauseAnswer {
   /** One of them: what was asked for. */
@@ -47,8 +57,7 @@ export interface AdminDeps {
   events(query: EventQuery): Promise<readonly EventWithRuns[]>;
   readonly parking: Pick<Parking, 'list'> & {
     retry(selection: ParkedSelection): Promise<RetryAnswer>;
-    /** The ids of those that were given up. */
-    drop(selection: ParkedSelection): Promise<readonly string[]>;
+    drop(selection: ParkedSelection): Promise<DropAnswer>;
   };
   /** The item_id of `leads/42` or a link. Rejects with USAGE for what is no item. */
   findItem(name: string): Promise<number>;

@@ -131,7 +131,7 @@ export function makeApp({ token, deps, metrics, log, mask }: AdminOptions): Requ
     ctx.body = await deps.parking.retry(parseParkedSelection(ctx.request.body));
   });
   api.post('/api/parked/drop', async ctx => {
-    ctx.body = { ids: await deps.parking.drop(parseParkedSelection(ctx.request.body)) };
+    ctx.body = await deps.parking.drop(parseParkedSelection(ctx.request.body));
   });
   api.post('/api/replay', async ctx => {
     const wish = parseReplayRequest(ctx.request.body);

@@ -10,7 +10,7 @@ import type { HookStatus } from '../reconcile/status.ts';
 import { requireFolder } from '../store/access.ts';
 import type { EventQuery, ParkedSelection, Pausable } from '../store/contract.ts';
 import { readSecretFile } from '../store/files.ts';
-import type { PauseAnswer, RetryAnswer } from './admin.ts';
+import type { DropAnswer, PauseAnswer, RetryAnswer } from './admin.ts';
 import type { ErrorBody } from './errors.ts';
 import type { EventJson } from './events.ts';
 import type {
@@ -41,8 +41,7 @@ export interface AdminClient {
   /** The numbers that people see, of those of these items that the daemon has read lately. */
   itemNumbers(ids: readonly number[]): Promise<ReadonlyMap<number, number>>;
   retryParked(selection: ParkedSelection): Promise<RetryAnswer>;
-  /** Answers the ids taken. */
-  dropParked(selection: ParkedSelection): Promise<readonly string[]>;
+  dropParked(selection: ParkedSelection): Promise<DropAnswer>;
   /** Has Podio ping a hook; takes as long as the ping does. */
   handshake(hook: HookPlace): Promise<HandshakeAnswer>;
   logLevels(): Promise<LevelsStatus>;
@@ -160,7 +159,7 @@ export function adminClient({ dataDir, admin, fetch = globalThis.fetch }: AdminC
       return new Map(Object.entries(numbers).map(([id, number]) => [Number(id), number]));
     },
     retryParked: async selection => (await post('/api/parked/retry', selection)) as RetryAnswer,
-    dropParked: selection => part(post('/api/parked/drop', selection), 'ids'),
+    dropParked: async selection => (await post('/api/parked/drop', selection)) as DropAnswer,
     handshake: async ({ hookId }) =>
       (await post(
         '/api/handshake',

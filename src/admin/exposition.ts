@@ -97,7 +97,9 @@ export function makeExposition({ tallies, times }: Counted): (facts: StatusFacts
     ])
       one.reset();
     for (const rule of rulesOf(facts)) {
-      parked.set({ rule: rule.rule }, rule.parked);
+      // What has begun or was gathered of a rule that is gone waits for a person, too.
+      const held = rule.state === 'gone' ? rule.waiting + (rule.gathered ?? 0) : 0;
+      parked.set({ rule: rule.rule }, rule.parked + held);
       if (rule.lastRunAt !== undefined) lastRun.set({ rule: rule.rule }, Date.parse(rule.lastRunAt) / 1000);
       if (rule.state === 'gone') continue;
       lag.set({ rule: rule.rule }, rule.lag);

@@ -1,10 +1,19 @@
 /** `podiod status` for people. Pure: text in, nothing but text out. */
 import { styleText } from 'node:util';
 import { showDuration } from '../core/duration.ts';
+import { howLeft, showLeft } from '../core/left.ts';
 import { showSize } from '../core/units.ts';
 import type { BudgetStatus } from '../podio/contract.ts';
 import type { ItemRunStatus } from '../schedule/item-runs.ts';
-import type { AlarmStatus, PausedStatus, ReplayStatus, RuleStatus, Status, WaitingStatus } from './status.ts';
+import {
+  type AlarmStatus,
+  leftOf,
+  type PausedStatus,
+  type ReplayStatus,
+  type RuleStatus,
+  type Status,
+  type WaitingStatus,
+} from './status.ts';
 
 export interface RenderOptions {
   /** Columns of the terminal. Default: 80. */
@@ -158,8 +167,9 @@ function rules(
   const errors = all
     .filter(rule => rule.error !== undefined)
     .map(rule => indented(`${rule.rule}: ${rule.error}`, width, text => paint('red', text)));
-  const gathered = all.flatMap(({ rule, gathered = 0 }) =>
-    gathered > 0
+  const gone = every.filter(({ state }) => state === 'gone').map(rule => goneLine(rule, width, paint));
+  const gathered = all.flatMap(({ rule, state, gathered = 0 }) =>
+    gathered > 0 && state !== 'gone'
       ? [
           clip(
             `${plain(rule)}: ${gathered} ${gathered === 1 ? 'event waits' : 'events wait'} to be run together`,
@@ -174,7 +184,16 @@ function rules(
     const turn = `${runs === 1 ? '1 run waits for its' : `${runs} runs wait for their`} turn`;
     return [clip(`${plain(rule)}: ${turn}, the next may begin at ${nextAt}`, width)];
   });
-  return [...lines, ...otherRules(others, width, now), ...gathered, ...throttled, ...errors];
+  return [...lines, ...otherRules(others, width, now), ...gathered, ...throttled, ...errors, ...gone];
+}
+
+/** Why nothing of it runs, and what waits. */
+function goneLine(rule: RuleStatus, width: number, paint: Paint): string {
+  const left = leftOf(rule);
+  const waits = [...some(rule.parked, 'parked'), showLeft(left)].filter(text => text !== '').join(', ');
+  return indented(`${rule.rule} ${howLeft(left)} (podiod parked): ${waits}`, width, text =>
+    paint('yellow', text),
+  );
 }
 
 function otherRules(all: readonly RuleStatus[], width: number, now: number): string[] {

@@ -1,6 +1,7 @@
 /** What `podiod status` and the admin API tell: one shape, put together from what each part knows. Pure. */
 import type { Outage, RaisedAlarm } from '../core/alarm.ts';
 import type { DefinitionStatus } from '../core/field-use.ts';
+import { type LeftRule, leftRules } from '../core/left.ts';
 import type { Outcome } from '../core/run.ts';
 import type { BreakerStatus } from '../dispatch/breaker.ts';
 import type { RuleStatus as LaneReport, LaneState } from '../dispatch/lane.ts';
@@ -43,8 +44,10 @@ export interface Readiness {
 
 export interface RuleStatus {
   readonly rule: string;
-  /** `gone`: no longer in the config; what it left behind is still told. */
+  /** `gone`: not in the config, or `disabled`; what waits of it is still told. */
   readonly state: LaneState | 'gone';
+  /** `enabled: false`. */
+  readonly disabled?: true;
   /** `enabled: shadow`: what it would do outside is shown and not done. */
   readonly shadow?: true;
   /** Why it is halted or not set up yet. */
@@ -53,13 +56,13 @@ export interface RuleStatus {
   readonly pausedSince?: string;
   /** It runs, but lacks events: something that it needs at Podio is degraded. */
   readonly degraded: boolean;
-  /** Entries of the journal that it has not settled. */
+  /** Entries of the journal that it has not settled; of one that is gone, those from before that which it had not come to. */
   readonly lag: number;
   /** Everything up to here is settled. */
   readonly cursor: number;
   /** Runs that are being worked on. */
   readonly inHand: number;
-  /** Runs that wait to try a step again. */
+  /** Runs that wait to try a step again; of a rule that is gone, those that have begun. */
   readonly waiting: number;
   /** Of these, how many wait for their turn (mode `throttle`), and when the next one may begin. */
   readonly throttled?: { readonly runs: number; readonly nextAt: string };
@@ -214,6 +217,8 @@ export interface StatusFacts {
   readonly retention: RetentionStatus;
   /** From the store: every lane that ever was. */
   readonly lanes: readonly LaneStatus[];
+  /** Rules of the config with `enabled: false`. */
+  readonly disabled: readonly string[];
   /** From the dispatcher: the lanes of this process. */
   readonly running: readonly LaneReport[];
   readonly breakers: readonly BreakerStatus[];
@@ -309,19 +314,34 @@ export function rulesOf({
   lanes,
   parked,
   readiness,
-}: Pick<StatusFacts, 'running' | 'lanes' | 'parked' | 'readiness'>): readonly RuleStatus[] {
+  disabled,
+}: Pick<StatusFacts, 'running' | 'lanes' | 'parked' | 'readiness' | 'disabled'>): readonly RuleStatus[] {
   const degraded = new Set(readiness.degraded.flatMap(({ rules }) => rules));
   const stored = new Map(lanes.map(lane => [lane.rule, lane]));
   const present = new Set(running.map(({ rule }) => rule));
-  const gone = [...parked.keys()].filter(rule => !present.has(rule));
+  const waits = leftRules(lanes, disabled).map(({ rule }) => rule);
+  const gone = [...new Set([...parked.keys(), ...waits])].filter(rule => !present.has(rule));
   return [
     ...running.map(report => ({
       ...ruleOf(report.rule, report, stored.get(report.rule), parked),
       degraded: degraded.has(report.rule),
     })),
-    ...gone.map(rule => ({ ...ruleOf(rule, undefined, stored.get(rule), parked), degraded: false })),
+    ...gone.map(rule => ({
+      ...ruleOf(rule, undefined, stored.get(rule), parked),
+      ...(disabled.includes(rule) && { disabled: true as const }),
+      degraded: false,
+    })),
   ];
 }
+
+/** What waits of a rule that is gone, parked runs left out of account. */
+export const leftOf = ({ rule, disabled, waiting, gathered = 0, lag }: RuleStatus): LeftRule => ({
+  rule,
+  ...(disabled && { disabled }),
+  begun: waiting,
+  gathered,
+  behind: lag,
+});
 
 function ruleOf(
   rule: string,
@@ -335,11 +355,11 @@ function ruleOf(
     ...(report?.shadow && { shadow: true }),
     ...(report?.error === undefined ? {} : { error: report.error }),
     ...(report?.pausedSince === undefined ? {} : { pausedSince: report.pausedSince }),
-    // What has left the config falls behind for ever, which is nobody's lag.
-    lag: report ? (lane?.lag ?? 0) : 0,
+    // What comes once it has left the config is nobody's lag.
+    lag: (report ? lane?.lag : lane?.left?.behind) ?? 0,
     cursor: lane?.cursor ?? 0,
     inHand: report?.inHand ?? 0,
-    waiting: report?.waiting ?? 0,
+    waiting: (report ? report.waiting : lane?.left?.begun) ?? 0,
     ...(report?.throttled && { throttled: report.throttled }),
     ...(lane?.gathered === undefined ? {} : { gathered: lane.gathered }),
     parked: parked.get(rule) ?? 0,

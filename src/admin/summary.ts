@@ -2,7 +2,10 @@ import { countHooks, rulesOf, type StatusFacts } from './status.ts';
 
 /** The daemon in a line, for `systemctl status`: `12 rules, 9 hooks active, 1 ref degraded, lag 0`. Pure. */
 export function summaryOf(
-  facts: Pick<StatusFacts, 'readiness' | 'running' | 'lanes' | 'parked' | 'reconcile' | 'config'>,
+  facts: Pick<
+    StatusFacts,
+    'readiness' | 'running' | 'lanes' | 'parked' | 'disabled' | 'reconcile' | 'config'
+  >,
 ): string {
   const { ready, reasons, degraded } = facts.readiness;
   const rules = rulesOf(facts);

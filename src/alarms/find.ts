@@ -2,6 +2,7 @@
 import type { AlarmName, Outage } from '../core/alarm.ts';
 import { showDuration } from '../core/duration.ts';
 import { refKey } from '../core/event.ts';
+import { howLeft, type LeftRule } from '../core/left.ts';
 import { showSize } from '../core/units.ts';
 import { showWeekdays } from '../core/weekdays.ts';
 import type { BreakerStatus } from '../dispatch/breaker.ts';
@@ -36,6 +37,8 @@ export interface AlarmFacts {
   readonly rules: readonly RuleFacts[];
   /** By rule. */
   readonly parked: ReadonlyMap<string, number>;
+  /** Rules that are gone, and what waits of them. */
+  readonly left: readonly LeftRule[];
   readonly plugins: readonly BreakerStatus[];
   readonly reconcile: Pick<ReconcileStatus, 'lastRunAt' | 'hooks' | 'plan' | 'degraded'>;
   readonly podio: OutageStatus;
@@ -150,16 +153,32 @@ const isUnneeded = ({ upMs, limits, rules }: AlarmFacts, plugin: string): boolea
 
 const runs = (count: number): string => (count === 1 ? '1 run' : `${count} runs`);
 
-const parkedOutages = ({ parked }: AlarmFacts): Outage[] =>
-  [...parked]
-    .filter(([, count]) => count > 0)
-    .map(([rule, count]) => ({
-      alarm: 'parked',
-      subject: rule,
-      rule,
-      count,
-      text: `${runs(count)} of rule ${rule} gave up: podiod parked --rule ${rule} says why`,
-    }));
+/** What has begun of a rule that is gone waits for a person like what is parked. */
+const parkedOutages = ({ parked, left }: AlarmFacts): Outage[] => [
+  ...left
+    .map(one => ({ ...one, count: one.begun + one.gathered + (parked.get(one.rule) ?? 0) }))
+    .filter(({ count }) => count > 0)
+    .map(
+      ({ rule, count, ...how }): Outage => ({
+        alarm: 'parked',
+        subject: rule,
+        rule,
+        count,
+        text: `${runs(count)} of rule ${rule} ${count === 1 ? 'waits' : 'wait'}, and it ${howLeft(how)}: podiod parked says what to do`,
+      }),
+    ),
+  ...[...parked]
+    .filter(([rule, count]) => count > 0 && !left.some(one => one.rule === rule))
+    .map(
+      ([rule, count]): Outage => ({
+        alarm: 'parked',
+        subject: rule,
+        rule,
+        count,
+        text: `${runs(count)} of rule ${rule} gave up: podiod parked --rule ${rule} says why`,
+      }),
+    ),
+];
 
 const haltedOutages = ({ rules }: AlarmFacts): Outage[] =>
   rules

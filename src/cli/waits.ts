@@ -30,7 +30,10 @@ export function makeWaits(
 
   const onDisk = async ({ id, seq }: PodioEvent): Promise<readonly Wait[]> => {
     const entry = (await reader.journal.trace(id)).find(({ event }) => event.seq === seq);
-    return (entry?.runs ?? []).filter(({ outcome }) => outcome === 'open').map(waitOf);
+    const left = new Set(lanes.flatMap(one => (one.left ? [one.rule] : [])));
+    return (entry?.runs ?? [])
+      .filter(({ outcome }) => outcome === 'open')
+      .map(run => (left.has(run.rule) ? leftWaitOf(run) : waitOf(run)));
   };
 
   const inDaemon = async (seq: number): Promise<readonly Wait[]> => {
@@ -62,11 +65,14 @@ export function makeWaits(
       readAt = performance.now();
     }
     const came = Date.parse(event.receivedAt);
-    const behind = lanes.filter(
+    const open = lanes.filter(
       ({ rule, cursor }) => cursor < event.seq && !runs.some(run => run.rule === rule),
     );
+    // Whether one that left would want it nobody knows: what of it has begun stands on the disk.
+    const behind = open.filter(({ left }) => left === undefined);
+    const mayBe = open.some(({ left }) => left !== undefined && event.seq <= left.at);
     const mayGather = lanes.some(({ gatheredSince = Number.POSITIVE_INFINITY }) => gatheredSince <= came);
-    if (behind.length === 0 && !mayGather) return [];
+    if (behind.length === 0 && !mayBe && !mayGather) return [];
     const known = await onDisk(event);
     const unknown = behind.filter(({ rule }) => !known.some(wait => wait.rule === rule));
     if (unknown.length === 0) return known;
@@ -147,6 +153,12 @@ async function* inOrder(
     }
   }
 }
+
+const leftWaitOf = (run: TracedRun): Wait => ({
+  rule: run.rule,
+  why: `${sentenceOf(run, true)}; the rule is not in the config, or disabled: podiod parked says what to do`,
+  until: null,
+});
 
 function waitOf(run: TracedRun): Wait {
   const waitMs = run.tries?.at(-1)?.waitMs ?? run.gathered?.waitMs;

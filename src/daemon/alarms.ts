@@ -2,6 +2,7 @@
 import { findOutages } from '../alarms/find.ts';
 import { makeSilence, type Silence } from '../alarms/silence.ts';
 import { type Alarms, makeAlarms } from '../alarms/watch.ts';
+import { leftRules } from '../core/left.ts';
 import type { Dispatcher } from '../dispatch/dispatcher.ts';
 import { makeMatcher } from '../dispatch/match.ts';
 import type { Reconciler } from '../reconcile/index.ts';
@@ -43,6 +44,7 @@ export function makeDaemonAlarms(base: Base, { running, reconciler, retention, r
         limits: live.config.alarms,
         rules: running.status().map(rule => ({ ...rule, plugins: pluginsOf(rule.rule) })),
         parked: await store.parking.counts(),
+        left: leftRules(await store.lanes.status(), live.config.disabledRules ?? []),
         plugins: running.breakers(),
         reconcile: reconciler.status(),
         podio: podio.outage(),

@@ -146,6 +146,7 @@ async function factsOf(
     diskFree: await freeBytes(live.config.dataDir),
     retention: await retention.status(),
     lanes: await store.lanes.status(),
+    disabled: live.config.disabledRules ?? [],
     running: dispatcher.status(),
     breakers: dispatcher.breakers(),
     replays: await store.replays.list(),

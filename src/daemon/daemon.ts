@@ -10,6 +10,7 @@ import type { Config } from '../config/model.ts';
 import type { Catalog } from '../core/catalog.ts';
 import { coerceError, UsageError } from '../core/errors.ts';
 import type { PodioEvent } from '../core/event.ts';
+import { leftRules } from '../core/left.ts';
 import type { LogFields } from '../core/log.ts';
 import { appsOf } from '../core/rule.ts';
 import type { RunRecord } from '../core/run.ts';
@@ -30,6 +31,7 @@ import { fieldAudit } from './field-audit.ts';
 import { makeGeneration, type Parts, type RuleWorld } from './generation.ts';
 import { makeGenerations } from './generations.ts';
 import { forgetWhenReplaced } from './hook-secrets.ts';
+import { tellLeft } from './left.ts';
 import { boundHeap, optimiseWasmLate, restWhenQuiet } from './memory.ts';
 import { OwnWrites } from './own-writes.ts';
 import { makePluginFiles } from './plugin-files.ts';
@@ -158,6 +160,7 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
   if (!(await hasRunFile(config.dataDir))) await store.lanes.endedCleanly();
   await dispatcher.open();
   isTaken = true;
+  for (const left of leftRules(await store.lanes.status(), config.disabledRules ?? [])) tellLeft(log, left);
   const definitions = makeDefinitions({
     ...base,
     config: () => live.config,
@@ -293,6 +296,7 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
         readiness: readiness.status(),
         running: dispatcher.status(),
         lanes: await store.lanes.status(),
+        disabled: live.config.disabledRules ?? [],
         parked: await store.parking.counts(),
         reconcile: reconciler.status(),
         config: reloads.status(),

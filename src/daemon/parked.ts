@@ -1,4 +1,4 @@
-import type { RetryAnswer } from '../admin/admin.ts';
+import type { DropAnswer, RetryAnswer } from '../admin/admin.ts';
 import type { Metrics } from '../core/metrics.ts';
 import type { ParkedSelection, Parking } from '../store/contract.ts';
 
@@ -28,15 +28,15 @@ export async function retryParked(
   return { ids: ids.length > 0 ? await parking.retry({ ids }) : [], missing: [...missing] };
 }
 
-/** Gives parked runs up, which no lane sees: so their end is counted here. */
+/** Gives parked runs up, and what waits of a rule that is gone. No lane sees it, so their end is counted here. */
 export async function dropParked(
   parking: Pick<Parking, 'drop'>,
   metrics: Pick<Metrics, 'delivered'>,
   selection: ParkedSelection,
-): Promise<readonly string[]> {
-  const { ids, runs } = await parking.drop(selection);
+): Promise<DropAnswer> {
+  const { ids, runs, left } = await parking.drop(selection);
   for (const [rule, count] of runs) for (let n = 0; n < count; n++) metrics.delivered(rule, 'dropped');
-  return ids;
+  return { ids, waiting: left?.ended ?? 0, passed: left?.passed ?? 0 };
 }
 
 /** Page by page. */

@@ -7,6 +7,7 @@ import { setTimeout as after } from 'node:timers/promises';
 import type { ConfigStatus } from '../admin/status.ts';
 import type { Config } from '../config/model.ts';
 import { coerceError, isPodiodError, PluginError, PodiodError, StoreError } from '../core/errors.ts';
+import { type LeftRule, leftRules } from '../core/left.ts';
 import type { Log } from '../core/log.ts';
 import type { Dispatcher } from '../dispatch/dispatcher.ts';
 import { makeReliably } from '../dispatch/reliably.ts';
@@ -18,6 +19,7 @@ import { termsOf } from './connect.ts';
 import type { Definitions } from './definitions.ts';
 import { makeGeneration, type RuleWorld } from './generation.ts';
 import type { Generations } from './generations.ts';
+import { tellLeft } from './left.ts';
 import type { Terms } from './live.ts';
 import type { PluginFiles } from './plugin-files.ts';
 import { answerOf, type ReconcileAnswer, reconcile } from './reconcile.ts';
@@ -47,6 +49,8 @@ export interface ReloadAnswer {
   readonly rules: RuleDiff;
   /** Runs of rules that are gone: they stay parked. */
   readonly parked: readonly { readonly rule: string; readonly runs: number }[];
+  /** What else waits of rules that are gone, for them to come back. */
+  readonly waiting: readonly LeftRule[];
   /** Runs that took too long to end: they go on from their last finished step. */
   readonly cutOff: number;
   /** Where the journal stood; what came later is the new rules'. Null where nothing was exchanged. */
@@ -61,7 +65,7 @@ export interface ReloadAnswer {
 export interface ReloadParts {
   readonly world: RuleWorld;
   readonly front: Pick<Front, 'reconciler' | 'recovery' | 'publicUrl'>;
-  readonly dispatcher: Pick<Dispatcher, 'succeed'>;
+  readonly dispatcher: Pick<Dispatcher, 'succeed' | 'status'>;
   readonly definitions: Pick<Definitions, 'start'>;
   readonly generations: Generations;
   /** The config that the process was started with. */
@@ -129,27 +133,56 @@ export function makeReloads(parts: ReloadParts): Reloads {
     const rules = withKeys(config.rules, await store.rules.keys());
     const next = await termsOf({ ...config, rules }, { settings: store.settings, fields });
     const diff = diffRules(live.config.rules, rules);
+    const disabled = config.disabledRules ?? [];
     const plan = {
       dryRun,
       rules: diff,
-      parked: await parkedOf(store.parking, diff.removed),
       needsRestart,
       warnings: loaded.warnings.map(({ message, hint }) => ({ message, hint: hint ?? null })),
     };
     if (dryRun) {
       const hooks = parts.reconciles ? await inTime(() => wouldHook(parts, next)) : null;
-      return { ...plan, cutOff: 0, position: null, hooks };
+      const parked = await parkedOf(store.parking, diff.removed);
+      const waiting = await wouldWait(diff.removed, disabled);
+      return { ...plan, parked, waiting, cutOff: 0, position: null, hooks };
     }
+    const before = live.config.rules.map(({ name }) => name);
     const { cutOff, position } = await exchange(next, diff);
+    // Of one whose new name was in use already, too.
+    const gone = before.filter(name => !rules.some(rule => rule.name === name));
+    const parked = await always(() => parkedOf(store.parking, gone));
+    const waiting = leftRules(await always(store.lanes.status), disabled).filter(({ rule }) =>
+      gone.includes(rule),
+    );
     const counts = Object.fromEntries(
       (['added', 'removed', 'renamed', 'changed', 'unchanged'] as const).map(key => [key, diff[key].length]),
     );
     log.info('config reloaded', { ...counts, names: namesIn(diff), cutOff, position });
     tellWarnings(loaded.warnings);
-    for (const { rule, runs } of plan.parked) log.warn('a rule is gone that has parked runs', { rule, runs });
+    for (const { rule, runs } of parked) log.warn('a rule is gone that has parked runs', { rule, runs });
+    for (const left of waiting) tellLeft(log, left);
     if (needsRestart.length > 0) log.warn('settings wait for a restart', { settings: needsRestart });
     const hooks = parts.reconciles ? await inTime(() => nowHook(parts)) : null;
-    return { ...plan, cutOff, position, hooks };
+    return { ...plan, parked, waiting, cutOff, position, hooks };
+  };
+
+  /** As it looks now: what is in hand may have ended by then. */
+  const wouldWait = async (
+    removed: readonly string[],
+    disabled: readonly string[],
+  ): Promise<readonly LeftRule[]> => {
+    const gathered = new Map(
+      (await parts.world.store.lanes.status()).map(lane => [lane.rule, lane.gathered]),
+    );
+    const lanes = parts.dispatcher.status().flatMap(({ rule, waiting, throttled }) => {
+      const behind = throttled?.runs ?? 0;
+      const events = gathered.get(rule);
+      const left = { begun: waiting - behind, behind };
+      return removed.includes(rule)
+        ? [{ rule, ...(events !== undefined && { gathered: events }), left }]
+        : [];
+    });
+    return leftRules(lanes, disabled);
   };
 
   /** Each once, for as long as the config has it: a reload is mostly about something else. */

@@ -159,6 +159,7 @@ export function makeDispatcher(deps: DispatcherDeps): Dispatcher {
 
     async open() {
       await Promise.all(all().map(lane => lane.open()));
+      await store.lanes.leave([...lanes.keys()]);
       // What is paused was so before anything is started.
       holds.apply(await store.pauses.list());
       tap.open();
@@ -224,6 +225,8 @@ export function makeDispatcher(deps: DispatcherDeps): Dispatcher {
             const lane = byName.get(name);
             if (lane) lanes.set(name, lane);
           }
+          if ((await reliably(() => store.lanes.leave([...lanes.keys()]), givenUp)) === undefined)
+            return false;
           for (const name of gone) if (!lanes.has(name)) holds.forget('rule', name);
           const stayed = all().filter(({ rule }) => kept.has(rule.name));
           breakers.renew(pluginsOf(stayed));

@@ -12,6 +12,7 @@ import type {
   Lease,
   Member,
   ParkRequest,
+  Reached,
   RecordedRun,
   RequestedRun,
   RunKey,
@@ -34,6 +35,7 @@ export interface HeldLaneDeps {
   readonly cursor: () => number;
   /** How far the journal has been looked at. */
   readonly position: () => number;
+  readonly reached: () => Reached;
   /** How far ahead of that runs are announced. */
   readonly reachAhead: number;
   /** Someone else has the lane. */
@@ -212,9 +214,9 @@ export class HeldLane {
 
   /** The clean end: nothing is in hand any more. Rejects with a StoreError, and may be called again then. */
   async release(): Promise<void> {
-    const { lanes, lease, cursor } = this.#deps;
+    const { lanes, lease, cursor, reached } = this.#deps;
     if (this.#isReleased || !lease.usable()) return;
-    await lanes.release(lease, cursor());
+    await lanes.release(lease, cursor(), reached());
     this.#isReleased = true;
   }
 

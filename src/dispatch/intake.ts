@@ -8,6 +8,7 @@ import type {
   Journal,
   LaneState,
   OpenRun,
+  Reached,
   RequestedRun,
   RunKey,
 } from '../store/contract.ts';
@@ -226,6 +227,12 @@ export class Intake {
       if (key !== without?.value.key) return Math.min(cursor, seq - 1);
     }
     return cursor;
+  }
+
+  /** For the store, where it ends. Runs that were carried on have rows of their own. */
+  get reached(): Reached {
+    const openTo = this.#spill.isEmpty ? (this.#window.last ?? 0) : this.#upTo;
+    return { lookedTo: this.#upTo, openTo };
   }
 
   /** Reads on where what is in hand runs out. Not for each single entry that leaves. */

@@ -195,6 +195,7 @@ export class Lane {
       savedCursor: state.cursor,
       cursor: () => this.#intake.cursor(),
       position: () => this.#intake.position,
+      reached: () => this.#intake.reached,
       reachAhead: Math.max(4 * rule.concurrency, MIN_REACH),
       onLost: () => this.#lose(),
     });

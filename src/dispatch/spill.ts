@@ -46,6 +46,10 @@ export class Spill {
     return cursor;
   }
 
+  get isEmpty(): boolean {
+    return this.#left.size === 0;
+  }
+
   /** Whether to leave the event in the journal. @param chain how many of its item lie in memory */
   leaves(order: string, chain: number, { seq, itemId }: { seq: number; itemId?: number }): boolean {
     const left = this.#left.size > 0 ? this.#left.get(order) : undefined;

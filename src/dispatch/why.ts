@@ -3,6 +3,7 @@ import { type Check, type CheckTuple, unpackCheck } from '../core/condition.ts';
 import { showDuration } from '../core/duration.ts';
 import { onlyFor, type PodioEvent } from '../core/event.ts';
 import { type LedgerEntry, type Range, without } from '../core/ledger.ts';
+import { howLeft, type LeftRule, leftHint } from '../core/left.ts';
 import {
   type AppTrigger,
   type FieldChange,
@@ -105,10 +106,10 @@ export function whyChange(world: RulesWorld, entries: readonly TracedEntry[], on
   }
   for (const rule of world.disabled) {
     const ran = runs.get(rule) ?? [];
-    answers.set(rule, ran.length > 0 ? whileAway(whyRan(rule, ran), 'is disabled') : disabled(rule));
+    answers.set(rule, ran.length > 0 ? whileAway(whyRan(rule, ran, [], true), true) : disabled(rule));
   }
   for (const [rule, ran] of runs)
-    if (!answers.has(rule)) answers.set(rule, whileAway(whyRan(rule, ran), 'has left the config'));
+    if (!answers.has(rule)) answers.set(rule, whileAway(whyRan(rule, ran, [], true), false));
   if (only !== undefined && !answers.has(only)) answers.set(only, gone(only));
   const all = [...answers.values()]
     .sort((a, b) => a.rank - b.rank || a.misses - b.misses || (a.answer.rule < b.answer.rule ? -1 : 1))
@@ -187,7 +188,12 @@ const gone = (rule: string): Ranked => ({
   misses: 0,
 });
 
-function whyRan(rule: string, runs: readonly TracedRun[], trigger: readonly Check[] = []): Ranked {
+function whyRan(
+  rule: string,
+  runs: readonly TracedRun[],
+  trigger: readonly Check[] = [],
+  isAway = false,
+): Ranked {
   const last = runs.at(-1) as TracedRun;
   const verdict = last.parked || last.outcome === 'parked' ? 'parked' : isOwn(last) ? 'own' : last.outcome;
   const next = nextOf(last);
@@ -196,7 +202,7 @@ function whyRan(rule: string, runs: readonly TracedRun[], trigger: readonly Chec
     answer: {
       rule,
       verdict,
-      why: sentenceOf(last),
+      why: sentenceOf(last, isAway),
       ...(next !== undefined && { next }),
       trigger,
       runs: runs.map(toRun),
@@ -221,17 +227,11 @@ const failuresOf = (verdict: StepVerdict | undefined): number =>
   verdict?.checks?.filter(({ holds }) => !holds).length ?? 0;
 
 /** What became of a run, or what it waits for; for people. */
-export function sentenceOf({
-  outcome,
-  steps,
-  error,
-  tries,
-  parked,
-  branches,
-  replay,
-  shadow,
-  gathered,
-}: TracedRun): string {
+export function sentenceOf(
+  { outcome, steps, error, tries, parked, branches, replay, shadow, gathered }: TracedRun,
+  /** Nothing runs for the rule, so no time is known at which it goes on. */
+  isAway = false,
+): string {
   const again = replay > 0 ? ` (replay ${replay})` : '';
   if (shadow)
     return `in shadow: ${shadowOf({ outcome, steps, ...(error !== undefined && { error }) })}${again}`;
@@ -251,19 +251,19 @@ export function sentenceOf({
     case 'filtered':
       return `${filteredBy(steps)}${again}`;
     case 'dropped':
-      return `it was parked and then dropped by a person${error === undefined ? '' : `: ${error}`}${again}`;
+      return `it was given up, and dropped by a person${error === undefined ? '' : `: ${error}`}${again}`;
     case 'parked':
       return `it was parked${togetherOf(steps)}${error === undefined ? '' : `: ${error}`}${again}`;
     case 'open': {
       const failing = tries?.at(-1);
-      if (gathered !== undefined && failing === undefined) return gatheredSentence(gathered);
-      if (failing === undefined) return `it is under way${again}`;
+      if (gathered !== undefined && failing === undefined) return gatheredSentence(gathered, isAway);
+      if (failing === undefined) return `it ${isAway ? 'has begun' : 'is under way'}${again}`;
       const wait = Math.max(0, Math.ceil(failing.waitMs / 1000));
-      const when = wait > 0 ? `next try in ${showDuration(1000 * wait)}` : 'next try now';
+      const next = wait > 0 ? `, next try in ${showDuration(1000 * wait)}` : ', next try now';
       const of = failing.branch ? ` for ${failing.branch}` : '';
       // An open breaker and what asks to be tried later use up no try.
       const so = failing.attempts === 0 ? 'waits' : `has failed ${times(failing.attempts)}`;
-      return `${failing.step}${of} ${so}, ${when}: ${failing.error}${again}`;
+      return `${failing.step}${of} ${so}${isAway ? '' : next}: ${failing.error}${again}`;
     }
   }
 }
@@ -277,7 +277,10 @@ function togetherOf(steps: readonly StepVerdict[]): string {
   return check ? `, ${check.seen} (mode ${check.test})` : '';
 }
 
-function gatheredSentence({ mode, count, since, waitMs, lead }: NonNullable<TracedRun['gathered']>): string {
+function gatheredSentence(
+  { mode, count, since, waitMs, lead }: NonNullable<TracedRun['gathered']>,
+  isAway: boolean,
+): string {
   const came = `${count === 1 ? '1 event' : `${count} events`} since ${new Date(since).toISOString()}`;
   if (lead !== undefined) return `it waits for its turn with ${came}, to be run as ${lead} (mode ${mode})`;
   if (waitMs === undefined) return `it waits for the end of its schedule's run: ${came} (mode ${mode})`;
@@ -288,7 +291,7 @@ function gatheredSentence({ mode, count, since, waitMs, lead }: NonNullable<Trac
     batch: 'to be run with others',
     latest: 'for the run before it of its item',
   }[mode];
-  return `it waits ${what}: ${came}${left} (mode ${mode})`;
+  return `it waits ${what}: ${came}${isAway ? '' : left} (mode ${mode})`;
 }
 
 const shadowOf = ({ outcome, steps, error }: Pick<TracedRun, 'outcome' | 'steps' | 'error'>): string => {
@@ -421,12 +424,16 @@ function whileHeld(world: RulesWorld, ranked: Ranked): Ranked {
 }
 
 /** Of a rule that nothing runs for: what is under way or parked waits for it to come back. */
-function whileAway(ranked: Ranked, how: string): Ranked {
-  const { next: _, ...answer } = ranked.answer;
+function whileAway(ranked: Ranked, isDisabled: boolean): Ranked {
+  const { answer } = ranked;
   if (answer.verdict !== 'open' && answer.verdict !== 'parked') return ranked;
-  const why = `${answer.why}; the rule ${how}, and it stays so until that is changed`;
-  return { ...ranked, answer: { ...answer, why } };
+  const how = { rule: answer.rule, ...(isDisabled && { disabled: true as const }) };
+  return { ...ranked, answer: { ...answer, why: `${answer.why}; ${awayOf(how)}`, next: leftHint(how) } };
 }
+
+/** Why what has begun gets no further. */
+export const awayOf = (how: Pick<LeftRule, 'disabled'>): string =>
+  `the rule ${howLeft(how)}, and it stays so until that is changed`;
 
 /** What of the rule is paused, if anything: itself, or a plugin that its steps use. */
 const pausedBy = ({ paused }: RulesWorld, { name, steps }: Rule): Paused | undefined =>

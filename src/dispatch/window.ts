@@ -51,6 +51,11 @@ export class Window<T> {
     return this.#entries;
   }
 
+  /** The newest of them; undefined: there is none. */
+  get last(): number | undefined {
+    return this.#last?.seq;
+  }
+
   get runnable(): number {
     return this.#runnable.length;
   }

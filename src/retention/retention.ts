@@ -93,7 +93,7 @@ export function makeRetention({ store, limits, rules, clock, log: parent }: Rete
       used <= size
         ? undefined
         : held === undefined
-          ? 'what is left is younger than 30 days, or parked: changes are known for 30 days whatever they take'
+          ? 'what is left is younger than 30 days, or parked, or waits for a rule that has left the config: changes are known for 30 days whatever they take'
           : `rule ${held.rule} has not settled the events after ${held.cursor}`;
     if (over !== undefined && over !== before) {
       log.warn('the database is larger than retention.size allows', {

@@ -505,6 +505,28 @@ export interface LaneStatus {
   readonly lastRunAt: number | undefined;
   readonly lastOutcome: Outcome | undefined;
   readonly counts: Readonly<Record<Outcome, number>>;
+  /** Of a rule that has left the config: what waits for it to come back, beside what is gathered and parked. */
+  readonly left?: Left;
+}
+
+/** How far a lane has come. */
+export interface Reached {
+  /** The newest entry that it has looked at. */
+  readonly lookedTo: number;
+  /** No entry above this, of those that it has looked at, waits for it. */
+  readonly openTo: number;
+}
+
+export interface Left {
+  /** Runs that have begun and not ended. */
+  readonly begun: number;
+  /**
+   * Entries from before it left that it had not come to; which of them it wants only the rule could say. Where its lane did not end
+   * cleanly those that it had passed over are among them.
+   */
+  readonly behind: number;
+  /** The newest entry when it left. */
+  readonly at: number;
 }
 
 export interface Lanes {
@@ -566,13 +588,18 @@ export interface Lanes {
    * `release` take the mark away; a takeover before that counts as an unclean end of a run that was alone.
    */
   mark(lease: Lease, run: RunKey, alone: boolean): Promise<void>;
-  /** A clean end: moves the cursor, and nothing is in hand any more. */
-  release(lease: Lease, cursor: number): Promise<void>;
+  /** A clean end: moves the cursor, and nothing is in hand any more. `reached`: for the case that the rule leaves the config. */
+  release(lease: Lease, cursor: number, reached?: Reached): Promise<void>;
   /**
    * Before any lane is taken over: whoever had them last has ended in good order, whether or not the store took that. No mark is
    * left but of what was suspected before.
    */
   endedCleanly(): Promise<void>;
+  /**
+   * The config has these rules and no others. Of each other one is kept how far the journal had come when it left: what came
+   * before that waits until its lane is taken over again, or it is dropped.
+   */
+  leave(present: readonly string[]): Promise<void>;
   /** Records a failed try of a step, for attempts and waits that outlive a restart. */
   tried(lease: Lease, run: RunKey, fingerprint: string, tries: Tries): Promise<void>;
   /** Records a finished step. The next step starts after this resolves. Its tries are forgotten. */
@@ -591,11 +618,21 @@ export type ParkedSelection =
   | { readonly rule: string }
   | { readonly all: true };
 
+/** What was not parked, but waited for its rule to come back. */
+export interface GivenUp {
+  /** Runs that have ended by it; they are among those of the rule. */
+  readonly ended: number;
+  /** Entries that the rule had not come to, and never will. */
+  readonly passed: number;
+}
+
 /** What came of giving parked runs up. */
 export interface Dropped {
   readonly ids: readonly string[];
   /** By rule, the runs that have ended by it: not one of which other branches go on or stay parked. */
   readonly runs: ReadonlyMap<string, number>;
+  /** Of a rule that has left the config. */
+  readonly left?: GivenUp;
 }
 
 export interface Parking {
@@ -605,7 +642,10 @@ export interface Parking {
   counts(): Promise<ReadonlyMap<string, number>>;
   /** Asks the lanes to run these again; answers the ids taken. Durable: a restart does not forget the wish. */
   retry(selection: ParkedSelection): Promise<readonly string[]>;
-  /** Gives these up for good: their runs' outcome becomes `dropped`. */
+  /**
+   * Gives these up for good: their runs' outcome becomes `dropped`. Of a rule that has left the config, asked for by its name, also
+   * what waits for it to come back.
+   */
   drop(selection: ParkedSelection): Promise<Dropped>;
 }
 
@@ -750,10 +790,7 @@ export interface Settings {
 /** Which events may go. Nothing goes that somebody still needs, however old it is. */
 export interface Removal {
   readonly olderThanMs: number;
-  /**
-   * The rules there are: what their lanes have not settled stays, and what they are asked to replay. A rule that left the
-   * config holds what is parked of it and nothing else.
-   */
+  /** The rules there are: what their lanes have not settled stays. Of a rule that left the config what waited then does. */
   readonly rules: readonly string[];
   /** Only above this seq: `upTo` of the answer before. */
   readonly after: number;

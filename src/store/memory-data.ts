@@ -1,7 +1,7 @@
 /** What the store in memory has of what a disk would hold. */
 import type { OwnChange } from '../core/own.ts';
 import type { RunRecord } from '../core/run.ts';
-import type { Checkpoint, Entry, LaneId, ParkRequest, Paused, Replay, RunKey } from './contract.ts';
+import type { Checkpoint, Entry, LaneId, ParkRequest, Paused, Reached, Replay, RunKey } from './contract.ts';
 import { emptyGroups, type GroupData } from './memory-groups.ts';
 import type { StoredTries } from './memory-pauses.ts';
 import { emptyRevisions, type RevisionData } from './memory-revisions.ts';
@@ -32,6 +32,10 @@ export interface StoredLane {
   readonly loadedAt: number;
   /** Runs of entries up to here may be in hand; 0 after a clean end. */
   readonly reach: number;
+  /** The newest event when the rule left the config; absent: it is there. */
+  readonly leftAt?: number;
+  /** Of a lane that has ended cleanly. */
+  readonly reached?: Reached;
 }
 
 export interface StoredMark {
@@ -101,3 +105,7 @@ export const emptyData = (): MemoryData => ({
 /** What a store on disk would give back: a copy, with what JSON can hold. */
 export const copy = <T>(value: T): T => JSON.parse(JSON.stringify(value)) as T;
 export const pair = (a: string, b: string): string => JSON.stringify([a, b]);
+
+/** Whether the entry waits in the journal for a rule that has left the config. */
+export const isOwed = ({ cursor, leftAt = 0, reached }: StoredLane, seq: number): boolean =>
+  seq > cursor && seq <= leftAt && (reached === undefined || seq <= reached.openTo || seq > reached.lookedTo);

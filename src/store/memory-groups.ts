@@ -150,6 +150,10 @@ export class MemoryGroups {
     if (found) this.#data.groups.delete(found);
   }
 
+  endAll(rule: string): void {
+    for (const stored of this.#all(rule)) this.#data.groups.delete(stored);
+  }
+
   admit(rule: string, { max, perMs }: { max: number; perMs: number }): number {
     const now = this.#world.now();
     const recent = (this.#data.admitted.get(rule) ?? []).filter(at => at > now - perMs);

@@ -1,6 +1,6 @@
 /** What goes from the store in memory, and what is kept as long as somebody needs it. */
 import type { Entry, Removal, Removed, Usage } from './contract.ts';
-import type { MemoryData } from './memory-data.ts';
+import { isOwed, type MemoryData } from './memory-data.ts';
 import type { MemoryGroups } from './memory-groups.ts';
 import type { MemoryRevisions } from './memory-revisions.ts';
 
@@ -27,11 +27,10 @@ export function memoryRetention(data: MemoryData, { revisions, groups, kept, now
     const holds = (seq: number): boolean =>
       (slowest !== undefined && seq > slowest.cursor) ||
       [...data.parked.values()].some(({ key }) => key.seq === seq) ||
-      [...data.runs.values(), ...data.marks.values()].some(
-        ({ rule, key }) => live.has(rule) && key.seq === seq,
-      ) ||
-      [...groups.waiting()].some(one => one.seq === seq && (one.isParked || live.has(one.rule))) ||
-      data.replays.some(({ rule, cursor, to }) => live.has(rule) && cursor < seq && seq <= to);
+      [...data.runs.values(), ...data.marks.values()].some(({ key }) => key.seq === seq) ||
+      [...groups.waiting()].some(one => one.seq === seq) ||
+      data.replays.some(({ cursor, to }) => cursor < seq && seq <= to) ||
+      [...data.lanes.values()].some(row => isOwed(row, seq));
     const isFree = (entry: Entry): boolean => isOld(entry) && !holds(entry.event.seq);
     const old = kept().filter(isOld);
     const free = kept(after).filter(

@@ -21,6 +21,7 @@ import {
   type EventWithRuns,
   type Finished,
   type Gathered,
+  type GivenUp,
   type LaneId,
   type LaneState,
   type LaneStatus,
@@ -29,6 +30,7 @@ import {
   type ParkedSelection,
   type ParkRequest,
   type Pulse,
+  type Reached,
   type ReadResult,
   type RecordedRun,
   type RequestedRun,
@@ -43,7 +45,15 @@ import {
   verdictsIn,
 } from './contract.ts';
 import { Leases, laneKey, staleLease } from './leases.ts';
-import { copy, emptyData, type MemoryData, pair, type StoredPark, type StoredRun } from './memory-data.ts';
+import {
+  copy,
+  emptyData,
+  isOwed,
+  type MemoryData,
+  pair,
+  type StoredPark,
+  type StoredRun,
+} from './memory-data.ts';
 import { MemoryGroups } from './memory-groups.ts';
 import { MemoryPauses } from './memory-pauses.ts';
 import { memoryRetention } from './memory-retention.ts';
@@ -364,10 +374,10 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
     data.marks.set(id, { rule: lane.rule, key, epoch, alone, ends: data.marks.get(id)?.ends ?? 0 });
   };
 
-  const release = (lease: Lease, cursor: number): void => {
+  const release = (lease: Lease, cursor: number, reached?: Reached): void => {
     moveCursor(lease, cursor);
-    const row = laneOf(lease);
-    data.lanes.set(laneKey(row.lane), { ...row, reach: 0 });
+    const { reached: _, ...row } = laneOf(lease);
+    data.lanes.set(laneKey(row.lane), { ...row, reach: 0, ...(reached && { reached: copy(reached) }) });
     for (const [id, found] of data.marks) {
       if (found.rule !== row.lane.rule || found.epoch !== row.epoch) continue;
       if (found.ends === 0) data.marks.delete(id);
@@ -382,6 +392,62 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
       if (found.ends === 0) data.marks.delete(id);
       else data.marks.set(id, { ...found, epoch: 0, alone: false });
     }
+  };
+
+  const leave = (present: readonly string[]): void => {
+    for (const [key, row] of data.lanes)
+      if (row.leftAt === undefined && !present.includes(row.lane.rule))
+        data.lanes.set(key, { ...row, leftAt: Math.max(head(), row.cursor) });
+  };
+
+  const begunOf = (rule: string): readonly StoredRun[] =>
+    [...data.runs].filter(([id, run]) => run.rule === rule && !data.records.has(id)).map(([, run]) => run);
+
+  const leftOf = (rule: string): Pick<LaneStatus, 'left'> => {
+    const row = [...data.lanes.values()].find(one => one.lane.rule === rule);
+    if (row?.leftAt === undefined) return {};
+    const { cursor, leftAt } = row;
+    const begun = begunOf(rule).filter(({ key }) => key.replay > 0 || !groups.has(rule, key.seq));
+    const come = new Set([
+      ...doneAbove(rule, cursor),
+      ...[...data.runs.values()]
+        .filter(run => run.rule === rule && run.key.replay === 0 && run.key.seq > cursor)
+        .map(({ key }) => key.seq),
+    ]);
+    const ahead = kept(cursor).filter(({ event }) => isOwed(row, event.seq) && !come.has(event.seq));
+    return { left: { begun: begun.length, behind: ahead.length, at: leftAt } };
+  };
+
+  /** Of a rule of which nothing is parked. Undefined: it has not left. */
+  const giveUp = (rule: string): GivenUp | undefined => {
+    const lanes = [...data.lanes].filter(([, row]) => row.lane.rule === rule && row.leftAt !== undefined);
+    if (lanes.length === 0) return undefined;
+    let ended = 0;
+    const end = (key: RunKey, steps: RunRecord['steps'], error?: string): void => {
+      const id = runId(rule, key);
+      if (data.records.has(id)) return;
+      const told = { outcome: 'dropped' as const, steps, ...(error !== undefined && { error }) };
+      const record = copy({ ...key, ...told, rule, endedAt: now() });
+      data.records.set(id, record);
+      data.lastRuns.set(rule, record);
+      ended += 1;
+    };
+    for (const { key, checkpoints, tries } of begunOf(rule)) {
+      const before = key.replay === 0 ? groups.judged(rule, key.seq) : [];
+      const last = [...tries.values()].sort((a, b) => a.at - b.at).at(-1);
+      end(key, [...before, ...verdictsIn([...checkpoints.values()])], last?.tries.error);
+    }
+    for (const seq of groups.seqs(rule))
+      end({ seq, eventId: entryAt(seq).event.id, replay: 0 }, groups.judged(rule, seq));
+    for (const [id, run] of data.runs) if (run.rule === rule) data.runs.delete(id);
+    for (const [id, found] of data.marks) if (found.rule === rule) data.marks.delete(id);
+    groups.endAll(rule);
+    for (const [at, replay] of data.replays.entries())
+      if (replay.rule === rule) data.replays[at] = { ...replay, cursor: Math.max(replay.cursor, replay.to) };
+    const passed = leftOf(rule).left?.behind ?? 0;
+    for (const [key, row] of lanes)
+      data.lanes.set(key, { ...row, cursor: row.leftAt ?? row.cursor, reach: 0 });
+    return { ended, passed };
   };
 
   const tried = (lease: Lease, key: RunKey, fingerprint: string, tries: Tries): void => {
@@ -520,6 +586,7 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
         lastRunAt: last?.endedAt,
         lastOutcome: last?.outcome,
         counts,
+        ...leftOf(rule),
       };
     });
   };
@@ -605,7 +672,12 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
       }
       if (replay === 0) groups.end(row.rule, seq);
     }
-    return { ids: rows.map(row => String(row.id)), runs };
+    const ids = rows.map(row => String(row.id));
+    if (!('rule' in selection)) return { ids, runs };
+    const { rule } = selection;
+    const given = giveUp(rule);
+    if (given && given.ended > 0) runs.set(rule, (runs.get(rule) ?? 0) + given.ended);
+    return { ids, runs, ...(given && { left: given }) };
   };
 
   // ------------------------------------------------------------------------------------------ replays
@@ -749,8 +821,9 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
       advance: (lease, cursor) => call(() => moveCursor(lease, cursor)),
       reach: (lease, seq) => call(() => reach(lease, seq)),
       mark: (lease, run, alone) => call(() => mark(lease, run, alone)),
-      release: (lease, cursor) => call(() => release(lease, cursor)),
+      release: (lease, cursor, reached) => call(() => release(lease, cursor, reached)),
       endedCleanly: () => call(endedCleanly),
+      leave: present => call(() => leave(present)),
       tried: (lease, run, fingerprint, tries) => call(() => tried(lease, run, fingerprint, tries)),
       checkpoint: (lease, run, fingerprint, made) => call(() => checkpoint(lease, run, fingerprint, made)),
       gather: (lease, gathered, cursor) =>

@@ -49,7 +49,7 @@ function makeDeps() {
       },
       drop: async selection => {
         told.dropped.push(selection);
-        return [];
+        return { ids: [], waiting: 2, passed: 1 };
       },
     },
     handshake: async () => undefined,
@@ -479,7 +479,7 @@ describe('admin API', () => {
       expect(await client.parked()).to.deep.equal([]);
       expect(await client.findItem('leads/42')).to.equal(4711);
       expect(await client.retryParked({ all: true })).to.deep.equal({ ids: ['1', '2'], missing: ['old'] });
-      expect(await client.dropParked({ rule: 'a' })).to.deep.equal([]);
+      expect(await client.dropParked({ rule: 'a' })).to.deep.equal({ ids: [], waiting: 2, passed: 1 });
       expect(await client.reconcile({ move: true })).to.deep.equal({ plan: { actions: [] } });
       expect(await client.readiness()).to.include({ ready: true });
     });

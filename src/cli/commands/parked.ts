@@ -1,7 +1,9 @@
 import type { Command } from 'commander';
-import type { RetryAnswer } from '../../admin/admin.ts';
+import type { DropAnswer, RetryAnswer } from '../../admin/admin.ts';
 import type { AdminClient } from '../../admin/client.ts';
+import { leftOf } from '../../admin/status.ts';
 import { UsageError } from '../../core/errors.ts';
+import type { LeftRule } from '../../core/left.ts';
 import type { ParkedRun } from '../../core/run.ts';
 import { nearest } from '../../core/suggest.ts';
 import type { ParkedSelection } from '../../store/contract.ts';
@@ -22,7 +24,7 @@ export function defineParked(context: CommandContext): void {
   })
     .summary('runs that gave up: list, retry, drop')
     .description(
-      'Lists the runs of the running daemon that wait for a person, oldest first, with why they gave up. Nothing is lost meanwhile.',
+      'Lists the runs of the running daemon that wait for a person, oldest first, with why they gave up; then rules that are no longer in the config, with what waits of them. Nothing is lost meanwhile.',
     )
     .option('--rule <name>', 'of this rule only')
     .usage('[options] [retry | drop]')
@@ -33,31 +35,33 @@ export function defineParked(context: CommandContext): void {
           `unknown command parked ${verb}`,
           `${meant(verb)}podiod parked retry runs them again, podiod parked drop gives them up.`,
         );
-      const [{ showParked }, { makeKnown }] = await Promise.all([
+      const [{ showGone, showParked }, { makeKnown }] = await Promise.all([
         import('../show/parked.ts'),
         import('../known.ts'),
       ]);
       const client = await clientOf(cli, options);
       const runs = await allParked(client, options.rule);
-      if (options.json) return cli.printJson({ parked: runs });
-      if (runs.length === 0) return cli.print('Nothing is parked.');
+      const gone = await allLeft(client, options.rule);
+      if (options.json) return cli.printJson({ parked: runs, gone });
+      if (runs.length + gone.length === 0) return cli.print('Nothing is parked.');
       const known = makeKnown({ settings: { list: async () => new Map() } }, client);
       for await (const chunk of chunksOf(runs, 500)) {
         await known.look(chunk.map(({ event }) => event));
         for (const run of chunk) for (const line of showParked(cli, run, known)) cli.print(line);
       }
+      for (const rule of gone) for (const line of showGone(cli, rule)) cli.print(line);
     });
   defineVerb(context, parked, {
     name: 'retry',
     summary: 'runs them again, from the step that failed',
     done: 'will run again',
-    act: (client, selection) => client.retryParked(selection),
+    act: async (client, selection) => ({ ...(await client.retryParked(selection)), waiting: 0, passed: 0 }),
   });
   defineVerb(context, parked, {
     name: 'drop',
     summary: 'gives them up for good',
     done: 'dropped',
-    act: async (client, selection) => ({ ids: await client.dropParked(selection), missing: [] }),
+    act: async (client, selection) => ({ ...(await client.dropParked(selection)), missing: [] }),
   });
   withExamples(parked, [
     ['podiod parked', 'which, and why?'],
@@ -65,6 +69,10 @@ export function defineParked(context: CommandContext): void {
     ['podiod parked retry 17 18', 'these two again'],
     ['podiod parked retry --rule won-leads', 'all of a rule, when its trouble is over'],
     ['podiod parked drop --all', 'no more of it'],
+    [
+      'podiod parked drop --rule old-tasks',
+      'of a rule that is no longer in the config: also what waits for it',
+    ],
   ]);
 }
 
@@ -78,7 +86,7 @@ interface Verb {
   readonly name: 'retry' | 'drop';
   readonly summary: string;
   readonly done: string;
-  act(client: AdminClient, selection: ParkedSelection): Promise<RetryAnswer>;
+  act(client: AdminClient, selection: ParkedSelection): Promise<RetryAnswer & DropAnswer>;
 }
 
 function defineVerb(
@@ -96,9 +104,15 @@ function defineVerb(
     .action(async (ids: string[], options: SelectOptions) => {
       const selection = selectionOf(name, ids, options);
       const answer = await act(await clientOf(cli, options), selection);
-      const { ids: taken, missing } = answer;
-      if (options.json) cli.printJson(name === 'retry' ? answer : { ids: taken });
-      else cli.print(`${taken.length} ${taken.length === 1 ? 'run' : 'runs'} ${done}.`);
+      const { ids: taken, missing, waiting, passed } = answer;
+      const runs = taken.length + waiting;
+      if (options.json)
+        cli.printJson(name === 'retry' ? { ids: taken, missing } : { ids: taken, waiting, passed });
+      else cli.print(`${runs} ${runs === 1 ? 'run' : 'runs'} ${done}.`);
+      if (passed > 0)
+        cli.note(
+          `podiod: ${options.rule} had not come to ${passed} ${passed === 1 ? 'event' : 'events'}, and never will`,
+        );
       const left = ids.filter(id => !taken.includes(id));
       const troubles = [
         ...missing.map(rule => `the running daemon has no rule ${rule}; what is parked of it stays so`),
@@ -106,7 +120,7 @@ function defineVerb(
           ? [`${missing.length > 0 ? 'not taken' : 'not parked'}: ${left.join(', ')}`]
           : []),
         // Asked for as a whole, a halted rule goes on, whether anything of it is parked or not.
-        ...(name === 'drop' && options.rule !== undefined && taken.length === 0
+        ...(name === 'drop' && options.rule !== undefined && runs + passed === 0
           ? [`nothing of the rule ${options.rule} is parked`]
           : []),
       ];
@@ -141,6 +155,14 @@ function selectionOf(verb: string, ids: readonly string[], { rule, all }: Select
   }
   if (ids.length > 0) return { ids };
   return rule === undefined ? { all: true } : { rule };
+}
+
+/** Rules that are gone, of which something waits that is not parked. */
+async function allLeft(client: AdminClient, rule: string | undefined): Promise<readonly LeftRule[]> {
+  const left = (await client.rules()).filter(({ state }) => state === 'gone').map(leftOf);
+  return left.filter(
+    one => (rule === undefined || one.rule === rule) && one.begun + one.gathered + one.behind > 0,
+  );
 }
 
 /** Page by page: there may be more than one answer should hold. */

@@ -1,3 +1,4 @@
+import { howLeft, type LeftRule, leftHint, showLeft } from '../../core/left.ts';
 import type { ParkedRun } from '../../core/run.ts';
 import type { Cli } from '../io.ts';
 import type { Known } from '../known.ts';
@@ -20,3 +21,9 @@ export function showParked(
     `    ${clip(`at ${step}${branch === undefined ? '' : ` for ${plain(branch)}`} after ${tries}: ${plain(error)}`, room - 4)}`,
   ];
 }
+
+/** A rule that is gone: what waits of it, and what to do. */
+export const showGone = (cli: Cli, left: LeftRule): string[] => [
+  `${cli.style('bold', left.rule)} ${howLeft(left)}: ${showLeft(left)}`,
+  `    ${leftHint(left)}`,
+];

@@ -1,8 +1,9 @@
+import { howLeft, leftHint, showLeft } from '../../core/left.ts';
 import type { ReloadAnswer } from '../../daemon/reload.ts';
 
 /** What a reload meant, for people. */
 export function showReload(answer: ReloadAnswer): readonly string[] {
-  const { dryRun, rules, parked, cutOff, needsRestart, warnings, hooks } = answer;
+  const { dryRun, rules, parked, waiting, cutOff, needsRestart, warnings, hooks } = answer;
   const { added, removed, renamed, changed, unchanged } = rules;
   const because = (keys: readonly string[]): string => (keys.length > 0 ? ` (${keys.join(', ')})` : '');
   const lines = fewer([
@@ -21,11 +22,22 @@ export function showReload(answer: ReloadAnswer): readonly string[] {
     ...hooksIn(hooks, dryRun),
     ...(cutOff > 0 ? [`${count(cutOff, 'run')} took too long to end: they go on from their last step.`] : []),
     ...parked.map(({ rule, runs }) => `Still parked: ${count(runs, 'run')} of ${rule}, which is gone.`),
+    ...waitingIn(waiting, dryRun),
     ...needsRestart.map(setting => `Needs a restart: ${setting}`),
     ...(warnings.length <= FEW
       ? warnings.map(({ message }) => `Warning: ${message}`)
       : [`${count(warnings.length, 'warning')}: podiod check shows each with its place.`]),
   ];
+}
+
+function waitingIn(waiting: ReloadAnswer['waiting'], dryRun: boolean): readonly string[] {
+  const begin = dryRun ? 'Would wait of' : 'Still waiting of';
+  if (waiting.length > FEW)
+    return [`${begin} ${waiting.length} rules that are gone${dryRun ? '' : ': podiod parked shows what'}.`];
+  return waiting.flatMap(left => [
+    `${begin} ${left.rule}, which ${howLeft(left)}: ${showLeft(left)}.`,
+    `  ${leftHint(left)}`,
+  ]);
 }
 
 function hooksIn(hooks: ReloadAnswer['hooks'], dryRun: boolean): readonly string[] {

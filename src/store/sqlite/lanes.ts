@@ -66,11 +66,14 @@ export function makeLanes(
     async mark(lease, run, alone) {
       await writer.call('mark', token(lease), run, alone);
     },
-    async release(lease, cursor) {
-      await writer.call('release', token(lease), cursor);
+    async release(lease, cursor, reached) {
+      await writer.call('release', token(lease), cursor, reached);
     },
     async endedCleanly() {
       await writer.call('endedCleanly');
+    },
+    async leave(present) {
+      await writer.call('leave', present);
     },
     async tried(lease, run, fingerprint, tries) {
       await writer.call('tried', token(lease), run, fingerprint, tries, now());

@@ -4,7 +4,12 @@ import type { Thread } from './thread.ts';
 import type { Writes } from './writes/index.ts';
 
 /** `requested` is called when a wish can be read. */
-export function makeParking(writer: Thread<Writes>, reader: Thread<Reads>, requested: () => void): Parking {
+export function makeParking(
+  writer: Thread<Writes>,
+  reader: Thread<Reads>,
+  now: () => number,
+  requested: () => void,
+): Parking {
   return {
     list: (query = {}) => reader.call('parked', query),
     counts: () => reader.call('parkedCounts'),
@@ -14,6 +19,6 @@ export function makeParking(writer: Thread<Writes>, reader: Thread<Reads>, reque
       if (ids.length > 0 || !('ids' in selection)) requested();
       return ids;
     },
-    drop: selection => writer.call('drop', selection),
+    drop: selection => writer.call('drop', selection, now()),
   };
 }

@@ -89,7 +89,7 @@ export function stepsOf(stored: SQLOutputValue | undefined): readonly StepVerdic
 export const verdictText = ({ verdict, before }: Pick<Checkpoint, 'verdict' | 'before'>): string =>
   JSON.stringify(before === undefined ? verdict : { ...verdict, before });
 
-export function verdictOf(stored: SQLOutputValue | undefined): Pick<Checkpoint, 'verdict' | 'before'> {
+function verdictOf(stored: SQLOutputValue | undefined): Pick<Checkpoint, 'verdict' | 'before'> {
   const { before, ...verdict } = JSON.parse(String(stored)) as StepVerdict & Pick<Checkpoint, 'before'>;
   return { verdict, ...(before && { before }) };
 }
@@ -98,12 +98,19 @@ export function verdictOf(stored: SQLOutputValue | undefined): Pick<Checkpoint, 
 export const outputText = (output: Checkpoint['output'], branches: readonly string[] | undefined): string =>
   JSON.stringify(branches === undefined ? output : { output, branches });
 
-export function outputOf(stored: SQLOutputValue | undefined): Pick<Checkpoint, 'output' | 'branches'> {
+function outputOf(stored: SQLOutputValue | undefined): Pick<Checkpoint, 'output' | 'branches'> {
   const parsed = JSON.parse(String(stored)) as
     | Checkpoint['output']
     | Required<Pick<Checkpoint, 'output' | 'branches'>>;
   return 'branches' in parsed ? parsed : { output: parsed };
 }
+
+export const checkpointOf = ({ step, branch, output, verdict }: Row): Checkpoint => ({
+  step: String(step),
+  branch: String(branch),
+  ...outputOf(output),
+  ...verdictOf(verdict),
+});
 
 export const iso = (ms: SQLOutputValue | undefined): string => new Date(Number(ms)).toISOString();
 

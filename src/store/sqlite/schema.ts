@@ -325,6 +325,19 @@ export const MIGRATIONS: readonly string[] = [
   -- What has decided that the event is to wait, as the steps of a run; NULL: nothing was looked at.
   ALTER TABLE gathered ADD COLUMN judged TEXT;
   `,
+  `
+  -- The newest event when the rule left the config; NULL: it is there. Of one that left before this was kept that is not known: what
+  -- had begun waits for it, and nothing else.
+  ALTER TABLE lane ADD COLUMN left_at INTEGER;
+  UPDATE lane SET left_at = cursor;
+  -- Of a lane that has ended cleanly: how far it had looked, and the newest of that which waits for it.
+  ALTER TABLE lane ADD COLUMN looked_to INTEGER;
+  ALTER TABLE lane ADD COLUMN open_to INTEGER;
+  -- What waits in the journal for a rule that has left.
+  CREATE VIEW owed AS
+    SELECT rule, cursor, coalesce(open_to, left_at) AS last FROM lane WHERE left_at IS NOT NULL
+    UNION ALL SELECT rule, max(cursor, looked_to) AS cursor, left_at AS last FROM lane WHERE left_at IS NOT NULL AND looked_to IS NOT NULL;
+  `,
 ];
 
 /**

@@ -119,7 +119,7 @@ function makeStore({ writer, reader, head, clock, maxWaiting, release }: Parts):
     journal,
     gaps: makeGaps({ writer, reader, leases, now, publish, changed: () => changes$.next('gaps') }),
     lanes: makeLanes(writer, reader, leases, now),
-    parking: makeParking(writer, reader, () => changes$.next('requests')),
+    parking: makeParking(writer, reader, now, () => changes$.next('requests')),
     replays: makeReplays(writer, reader, now, () => changes$.next('requests')),
     pauses: makePauses(writer, reader, now, () => changes$.next('requests')),
     own: makeOwn(writer, reader, now),

@@ -50,6 +50,7 @@ export function makeFacts(but: Partial<StatusFacts> = {}): StatusFacts {
         counts: { settled: 0, filtered: 0, parked: 1, dropped: 0 },
       },
     ],
+    disabled: [],
     replays: [{ id: '3', rule: 'won-leads', from: 10, to: 900, cursor: 255, askedAt: now - 60_000 }],
     paused: [],
     itemRuns: [],

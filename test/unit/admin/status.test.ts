@@ -102,6 +102,7 @@ describe('renderStatus', () => {
       'morning    no set-up    0        0       0  never',
       'old        gone         0        0       1  10d ago parked',
       '  morning: no such file',
+      '  old is not in the config (podiod parked): 1 parked',
       '',
       'replay 3 of won-leads: at 255 of 10 to 900 (asked for 1m ago)',
       '',

@@ -30,6 +30,7 @@ function facts(but: Partial<AlarmFacts> = {}): AlarmFacts {
     limits: { afterMs: 300_000, disk: GB, budget: 0.02 },
     rules: [idle('won-leads')],
     parked: new Map(),
+    left: [],
     plugins: [{ plugin: 'audit', state: 'closed', hasWorked: true }],
     reconcile: { ...reconcile, hooks: [] },
     podio: { hasAnswered: true },
@@ -72,6 +73,20 @@ describe('outages', () => {
         count: 1,
         text: '1 run of rule gone gave up: podiod parked --rule gone says why',
       },
+    ]);
+  });
+
+  it('of what waits of rules that are gone are those of what is parked, and count it', () => {
+    const left = [
+      { rule: 'old', begun: 1, gathered: 2, behind: 9 },
+      { rule: 'off', disabled: true as const, begun: 1, gathered: 0, behind: 0 },
+      // Which of them it wanted nobody knows.
+      { rule: 'behind', begun: 0, gathered: 0, behind: 4 },
+    ];
+    const outages = found({ parked: new Map([['old', 2]]), left });
+    expect(outages.map(({ subject, count, text }) => [subject, count, text])).to.deep.equal([
+      ['old', 5, '5 runs of rule old wait, and it is not in the config: podiod parked says what to do'],
+      ['off', 1, '1 run of rule off waits, and it is disabled: podiod parked says what to do'],
     ]);
   });
 

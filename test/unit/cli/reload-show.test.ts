@@ -15,7 +15,7 @@ function answer(count: number): Answer {
     ...(n === 1 ? { outcome: 'failed', error: 'no answer' } : { outcome: 'done', error: null }),
   }));
   return {
-    ...{ dryRun: false, parked: [], cutOff: 0, position: 1, needsRestart: [] },
+    ...{ dryRun: false, parked: [], waiting: [], cutOff: 0, position: 1, needsRestart: [] },
     rules: {
       ...{ added: [], removed: [], renamed: [], unchanged: [] },
       changed: numbers.map(n => ({ rule: `tell-${n}`, changed: ['defaults'] })),
@@ -39,6 +39,18 @@ describe('what a reload meant', () => {
       'Warning: rule tell-0 is odd',
       'Warning: rule tell-1 is odd',
     ]);
+  });
+
+  it('names what waits of rules that are gone, and counts them where they are many', () => {
+    const left = (n: number) => ({ rule: `tell-${n}`, begun: n, gathered: 0, behind: 1 });
+    const waiting = (count: number) =>
+      showReload({ ...answer(0), waiting: Array.from({ length: count }, (_, n) => left(n + 1)) });
+    expect(waiting(1).slice(1)).to.deep.equal([
+      'Hooks: as they were.',
+      'Still waiting of tell-1, which is not in the config: 1 run begun, up to 1 event that it had not come to.',
+      '  Back in the config, or as `was: tell-1` of another rule, it goes on; podiod parked drop --rule tell-1 gives that up.',
+    ]);
+    expect(waiting(6).at(-1)).to.equal('Still waiting of 6 rules that are gone: podiod parked shows what.');
   });
 
   it('is counted where it is much', () => {

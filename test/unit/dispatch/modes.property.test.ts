@@ -82,7 +82,7 @@ interface Outcome {
 const FORKED = 3;
 
 /** Others are asked for at the start alone, which ends where they fail. */
-const STEADY = new Set(['acquire', 'load', 'status']);
+const STEADY = new Set(['acquire', 'load', 'leave', 'status']);
 
 const unreliable = (lanes: Lanes, store: { readonly fails: string }): Lanes =>
   Object.fromEntries(

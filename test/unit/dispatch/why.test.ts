@@ -114,12 +114,13 @@ describe('why a rule ran', () => {
     const setup = why({}, entries, live({ state: 'waiting for setup', error: 'no key' }));
     expect(setup.why).to.equal('a step is not set up yet: no key');
     const away = (more: Partial<RulesWorld>) => whyChange(world([], more), entries).rules[0];
-    expect(away({ disabled: ['r'] })?.why).to.equal(
-      `${failing}; the rule is disabled, and it stays so until that is changed`,
-    );
+    const off = away({ disabled: ['r'] });
+    const stands = 'and it stays so until that is changed';
+    expect(off?.why).to.equal(`work has failed 3 tries: no; the rule is disabled, ${stands}`);
+    expect(off?.next).to.match(/^With `enabled: true` it goes on; podiod parked drop --rule r /);
     const gone = away({});
-    expect(gone?.why).to.include('; the rule has left the config, and it stays so');
-    expect(gone).not.to.have.property('next');
+    expect(gone?.why).to.equal(`work has failed 3 tries: no; the rule is not in the config, ${stands}`);
+    expect(gone?.next).to.match(/^Back in the config, or as `was: r` of another rule, it goes on; /);
   });
 
   it('the last replay tells', () => {

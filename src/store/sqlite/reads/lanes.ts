@@ -2,11 +2,11 @@ import type { DatabaseSync } from 'node:sqlite';
 import { isWithin } from '../../../core/branch.ts';
 import type { GatherMode } from '../../../core/gather.ts';
 import {
-  type Checkpoint,
   DEFAULT_LIMIT,
   type LaneId,
   type LaneState,
   type LaneStatus,
+  type Left,
   type OpenRun,
   type ParkRequest,
   type RequestedRun,
@@ -20,15 +20,14 @@ import {
 import { elapsed, standsAt } from '../../time.ts';
 import { type Names, NO_NAME } from '../names.ts';
 import {
+  checkpointOf,
   entryOf,
   isShadow,
   outcomeNumber,
   outcomeOf,
-  outputOf,
   type Row,
   SHADOW_BEGINS,
   stepsOf,
-  verdictOf,
 } from '../rows.ts';
 import { type GroupReads, makeGroupReads } from './groups.ts';
 import { makePausedSince } from './pauses.ts';
@@ -113,8 +112,20 @@ export function makeLaneReads(db: DatabaseSync, names: Names, ruleNames: Names):
        AND (? OR steps IS NULL OR steps NOT LIKE '${SHADOW_BEGINS}%') ORDER BY run.seq DESC LIMIT 1`,
   );
   const selectLanes = db.prepare(
-    `SELECT lane.rule, min(cursor) AS cursor, min(loaded_at) AS loaded_at, settled, filtered, parked, dropped, last_at, last_outcome
+    `SELECT lane.rule, min(cursor) AS cursor, min(left_at) AS left_at, min(loaded_at) AS loaded_at, settled, filtered, parked, dropped, last_at, last_outcome
      FROM lane LEFT JOIN tally USING (rule) GROUP BY lane.rule`,
+  );
+  // What is gathered is told as such, and so is what is parked as a whole.
+  const countBegun = db.prepare(
+    `SELECT count(*) AS n FROM open_run AS o WHERE rule = ?
+       AND NOT EXISTS (SELECT 1 FROM run AS r WHERE r.rule = o.rule AND r.seq = o.seq AND r.replay = o.replay)
+       AND NOT (replay = 0 AND EXISTS (SELECT 1 FROM gathered AS g WHERE g.rule = o.rule AND g.seq = o.seq))`,
+  );
+  const selectOwed = db.prepare('SELECT cursor, last FROM owed WHERE rule = ?');
+  const countCome = db.prepare(
+    `SELECT count(*) AS n FROM (SELECT seq FROM run WHERE rule = ?1 AND seq > ?2 AND seq <= ?3 AND replay = 0
+     UNION SELECT seq FROM gathered WHERE rule = ?1 AND seq > ?2 AND seq <= ?3
+     UNION SELECT seq FROM open_run WHERE rule = ?1 AND seq > ?2 AND seq <= ?3 AND replay = 0)`,
   );
   const countDone = db.prepare(
     `SELECT count(*) AS n FROM (SELECT seq FROM run WHERE rule = ?1 AND seq > ?2 AND replay = 0
@@ -134,13 +145,6 @@ export function makeLaneReads(db: DatabaseSync, names: Names, ruleNames: Names):
   );
   const selectEntries = db.prepare('SELECT * FROM event WHERE id = ?');
   const selectRules = db.prepare('SELECT rule FROM lane GROUP BY rule');
-
-  const checkpointOf = ({ step, branch, output, verdict }: Row): Checkpoint => ({
-    step: String(step),
-    branch: String(branch),
-    ...outputOf(output),
-    ...verdictOf(verdict),
-  });
 
   const parkOf = ({ step, branch, attempts, error }: Row): ParkRequest => ({
     step: String(step),
@@ -328,6 +332,15 @@ export function makeLaneReads(db: DatabaseSync, names: Names, ruleNames: Names):
         cursor >= removedTo
           ? last - cursor
           : last - removedTo + Number(countKept.get(cursor, removedTo)?.n ?? 0);
+      const left = (rule: number, at: number): Left => {
+        const behind = selectOwed
+          .all(rule)
+          .map(row => [Number(row.cursor), Number(row.last)] as const)
+          .filter(([cursor, last]) => cursor < last)
+          .map(([cursor, last]) => after(cursor) - after(last) - Number(countCome.get(rule, cursor, last)?.n))
+          .reduce((sum, one) => sum + Math.max(0, one), 0);
+        return { begun: Number(countBegun.get(rule)?.n), behind, at };
+      };
       return selectLanes
         .all()
         .map((row): LaneStatus => {
@@ -347,6 +360,7 @@ export function makeLaneReads(db: DatabaseSync, names: Names, ruleNames: Names):
               parked: Number(row.parked ?? 0),
               dropped: Number(row.dropped ?? 0),
             },
+            ...(row.left_at !== null && { left: left(Number(row.rule), Number(row.left_at)) }),
           };
         })
         .sort((a, b) => (a.rule < b.rule ? -1 : 1));

@@ -9,6 +9,7 @@ import { makeHeldWrites } from './held.ts';
 import { makeJournalWrites } from './journal.ts';
 import { makeLaneWrites } from './lanes.ts';
 import { makeLedgerWrites } from './ledger.ts';
+import { makeLeftWrites } from './left.ts';
 import { makeMarks } from './marks.ts';
 import { makeOwnWrites } from './own.ts';
 import { makeParkingWrites } from './parking.ts';
@@ -43,7 +44,8 @@ export function makeWrites(db: DatabaseSync, firstEpoch?: number) {
     head: journal.head,
     firstEpoch,
   });
-  const parking = makeParkingWrites(db, { rules: ruleNames, tallies, marks, groups });
+  const left = makeLeftWrites(db, { rules: ruleNames, tallies, lanes, head: journal.head });
+  const parking = makeParkingWrites(db, { rules: ruleNames, tallies, marks, groups, left });
   const pauses = makePauseWrites(db, ruleNames);
   const retention = makeRetentionWrites(db, ruleNames, lanes.flush);
   return {
@@ -73,6 +75,7 @@ export function makeWrites(db: DatabaseSync, firstEpoch?: number) {
       removeEvents: retention.removeEvents,
       forgetSteps: retention.forgetSteps,
       giveBack: retention.giveBack,
+      leave: left.leave,
       ...makeOwnWrites(db),
       ...makeTimerWrites(db),
       ...makeValueWrites(db),

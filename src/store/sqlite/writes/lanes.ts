@@ -1,7 +1,16 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { keptSteps } from '../../../core/fingerprint.ts';
 import { withBranch } from '../../../core/run.ts';
-import type { Closable, Closing, Gathered, LaneId, ParkRequest, RunKey, Tries } from '../../contract.ts';
+import type {
+  Closable,
+  Closing,
+  Gathered,
+  LaneId,
+  ParkRequest,
+  Reached,
+  RunKey,
+  Tries,
+} from '../../contract.ts';
 import { staleLease } from '../../leases.ts';
 import type { Names } from '../names.ts';
 import { isShadow, outcomeNumber, outcomeOf, stepsOf, stepsText } from '../rows.ts';
@@ -42,7 +51,7 @@ export interface LaneWrites {
   advance(lease: LeaseToken, cursor: number): void;
   reach(lease: LeaseToken, seq: number): void;
   mark(lease: LeaseToken, run: RunKey, alone: boolean): void;
-  release(lease: LeaseToken, cursor: number): void;
+  release(lease: LeaseToken, cursor: number, reached: Reached | undefined): void;
   endedCleanly(): void;
   replayed(lease: LeaseToken, id: string, cursor: number): void;
   tried(lease: LeaseToken, run: RunKey, fingerprint: string, tries: Tries, at: number): void;
@@ -83,9 +92,11 @@ export function makeLaneWrites(db: DatabaseSync, parts: LaneWriteParts): LaneWri
   const selectLastEpoch = db.prepare('SELECT coalesce(max(epoch), 0) AS epoch FROM lane');
   const takeLane = db.prepare(
     `INSERT INTO lane (rule, shard, shards, epoch, cursor, reach, loaded_at) VALUES (?, ?, ?, ?, ?, ?, ?)
-     ON CONFLICT (rule, shard, shards) DO UPDATE SET epoch = excluded.epoch, loaded_at = excluded.loaded_at`,
+     ON CONFLICT (rule, shard, shards) DO UPDATE SET epoch = excluded.epoch, loaded_at = excluded.loaded_at,
+       left_at = NULL, looked_to = NULL, open_to = NULL`,
   );
   const updateLane = db.prepare('UPDATE lane SET cursor = ?, reach = ? WHERE epoch = ?');
+  const setReached = db.prepare('UPDATE lane SET looked_to = ?, open_to = ? WHERE epoch = ?');
   const selectOutcome = db.prepare('SELECT outcome FROM run WHERE rule = ? AND seq = ? AND replay = ?');
   const selectRecord = db.prepare('SELECT steps, error FROM run WHERE rule = ? AND seq = ? AND replay = ?');
   const insertRun = db.prepare(
@@ -345,8 +356,9 @@ export function makeLaneWrites(db: DatabaseSync, parts: LaneWriteParts): LaneWri
       marks.set(laneOf(lease).rule, run, lease.epoch, alone);
     },
 
-    release(lease, cursor) {
+    release(lease, cursor, reached) {
       const lane = moveCursor(lease, cursor);
+      setReached.run(reached?.lookedTo ?? null, reached?.openTo ?? null, lease.epoch);
       lane.reach = 0;
       moved.add(lease.epoch);
       marks.release(lane.rule, lease.epoch);

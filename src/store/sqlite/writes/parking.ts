@@ -4,12 +4,13 @@ import type { Dropped, ParkedSelection } from '../../contract.ts';
 import type { Names } from '../names.ts';
 import { outcomeNumber, outputText, type Row } from '../rows.ts';
 import type { GroupWrites } from './groups.ts';
+import type { LeftWrites } from './left.ts';
 import type { Marks } from './marks.ts';
 import type { Tallies } from './tallies.ts';
 
 export interface ParkingWrites {
   retry(selection: ParkedSelection): readonly string[];
-  drop(selection: ParkedSelection): Dropped;
+  drop(selection: ParkedSelection, at: number): Dropped;
 }
 
 export interface ParkingWriteParts {
@@ -17,10 +18,11 @@ export interface ParkingWriteParts {
   readonly tallies: Tallies;
   readonly marks: Pick<Marks, 'lift'>;
   readonly groups: Pick<GroupWrites, 'others' | 'end'>;
+  readonly left: Pick<LeftWrites, 'giveUp'>;
 }
 
 export function makeParkingWrites(db: DatabaseSync, parts: ParkingWriteParts): ParkingWrites {
-  const { rules, tallies, marks, groups } = parts;
+  const { rules, tallies, marks, groups, left } = parts;
   const columns = 'id, rule, seq, replay, step, branch, attempts, error';
   const selectId = db.prepare(`SELECT ${columns} FROM parked WHERE id = ?`);
   const selectRule = db.prepare(`SELECT ${columns} FROM parked WHERE rule = ? ORDER BY id`);
@@ -79,7 +81,7 @@ export function makeParkingWrites(db: DatabaseSync, parts: ParkingWriteParts): P
         return String(id);
       });
     },
-    drop(selection) {
+    drop(selection, at) {
       const runs = new Map<string, number>();
       const ids = select(selection).map(row => {
         const [rule, seq, replay] = [Number(row.rule), Number(row.seq), Number(row.replay)];
@@ -100,7 +102,11 @@ export function makeParkingWrites(db: DatabaseSync, parts: ParkingWriteParts): P
         if (replay === 0) groups.end(rule, seq);
         return String(row.id);
       });
-      return { ids, runs };
+      if (!('rule' in selection)) return { ids, runs };
+      const { rule } = selection;
+      const given = left.giveUp(rule, at);
+      if (given && given.ended > 0) runs.set(rule, (runs.get(rule) ?? 0) + given.ended);
+      return { ids, runs, ...(given && { left: given }) };
     },
   };
 }

@@ -41,19 +41,14 @@ export function makeRetentionWrites(db: DatabaseSync, ruleNames: Names, flush: (
   );
   const selectSame = db.prepare('SELECT seq, id, received_at FROM event WHERE id = ?');
   const selectCursors = db.prepare('SELECT rule, min(cursor) AS cursor FROM lane GROUP BY rule');
-  const selectReplays = db.prepare('SELECT rule, cursor, last FROM replay WHERE cursor < last');
+  // What a replay has not come to, and what a rule that has left the config had not.
+  const selectAhead = db.prepare(
+    `SELECT cursor, last FROM replay WHERE cursor < last
+     UNION ALL SELECT cursor, last FROM owed WHERE cursor < last`,
+  );
   const inRange = (table: 'parked' | 'open_run' | 'start_mark' | 'gathered'): StatementSync =>
     db.prepare(`SELECT seq FROM ${table} WHERE rule = ? AND seq >= ? AND seq <= ?`);
-  const ofParked = [
-    inRange('parked'),
-    // Parked together with another one.
-    db.prepare(
-      `SELECT gathered.seq FROM gathered JOIN gathering ON gathering.id = gathered.gathering
-       JOIN parked ON parked.rule = gathering.rule AND parked.seq = gathering.last AND parked.replay = 0
-       WHERE gathering.place IS NOT NULL AND gathered.rule = ? AND gathered.seq >= ? AND gathered.seq <= ?`,
-    ),
-  ];
-  const ofRules = [inRange('open_run'), inRange('start_mark'), inRange('gathered')];
+  const ofRules = [inRange('parked'), inRange('open_run'), inRange('start_mark'), inRange('gathered')];
   const deleteEvents = db.prepare('DELETE FROM event WHERE seq >= ? AND seq <= ?');
   const deleteOfRuns = ['run', 'open_run', 'start_mark', 'gathered'].map(table =>
     db.prepare(`DELETE FROM ${table} WHERE rule = ? AND seq >= ? AND seq <= ?`),
@@ -62,7 +57,7 @@ export function makeRetentionWrites(db: DatabaseSync, ruleNames: Names, flush: (
   const deleteReplays = db.prepare(
     'DELETE FROM replay WHERE cursor >= last AND last < (SELECT min(seq) FROM event)',
   );
-  /** Of rules that left the config. */
+  /** Of rules that left the config, from before what they had gathered was kept. */
   const deleteEmptied = db.prepare(
     'DELETE FROM gathering WHERE last < (SELECT min(seq) FROM event) AND NOT EXISTS (SELECT 1 FROM gathered WHERE gathering = gathering.id)',
   );
@@ -95,18 +90,10 @@ export function makeRetentionWrites(db: DatabaseSync, ruleNames: Names, flush: (
     statement.all(rule, from, to).map(({ seq }) => Number(seq));
 
   /** Which of these seqs somebody needs. */
-  const neededIn = (
-    from: number,
-    to: number,
-    rules: readonly number[],
-    live: ReadonlySet<number>,
-  ): ReadonlySet<number> => {
+  const neededIn = (from: number, to: number, rules: readonly number[]): ReadonlySet<number> => {
     const needed = new Set<number>();
-    for (const rule of rules) {
-      for (const statement of ofParked) for (const seq of seqsIn(statement, rule, from, to)) needed.add(seq);
-      if (!live.has(rule)) continue;
+    for (const rule of rules)
       for (const statement of ofRules) for (const seq of seqsIn(statement, rule, from, to)) needed.add(seq);
-    }
     return needed;
   };
 
@@ -127,9 +114,8 @@ export function makeRetentionWrites(db: DatabaseSync, ruleNames: Names, flush: (
         .filter(({ rule }) => live.has(rule))
         .sort((a, b) => a.cursor - b.cursor)
         .at(0);
-      const replays = selectReplays
+      const ahead = selectAhead
         .all()
-        .filter(({ rule }) => live.has(Number(rule)))
         .map(({ cursor, last }) => ({ cursor: Number(cursor), last: Number(last) }));
       // seqs are given above the newest event: it stays.
       const old = Math.min(sinceOf(before), Number(selectNewest.get()?.seq ?? 0)) - 1;
@@ -139,13 +125,13 @@ export function makeRetentionWrites(db: DatabaseSync, ruleNames: Names, flush: (
         seq <= bound &&
         receivedAt < before &&
         !needed.has(seq) &&
-        !replays.some(({ cursor, last }) => cursor < seq && seq <= last);
+        !ahead.some(({ cursor, last }) => cursor < seq && seq <= last);
       /** A change that is kept under another ref is known as long as that is. */
       const hasKeptTwin = ({ id, seq }: Old): boolean =>
         selectSame
           .all(id)
           .map(oldOf)
-          .some(twin => twin.seq !== seq && !isFree(twin, neededIn(twin.seq, twin.seq, rules, live)));
+          .some(twin => twin.seq !== seq && !isFree(twin, neededIn(twin.seq, twin.seq, rules)));
 
       const started = performance.now();
       let upTo = after;
@@ -154,7 +140,7 @@ export function makeRetentionWrites(db: DatabaseSync, ruleNames: Names, flush: (
       while (more && performance.now() - started < PART_MS) {
         const found = selectOld.all(upTo, bound, EVENTS).map(oldOf);
         const last = found.at(-1)?.seq ?? bound;
-        const needed = neededIn(upTo + 1, last, rules, live);
+        const needed = neededIn(upTo + 1, last, rules);
         let from: number | undefined;
         let to = 0;
         for (const event of found) {
