@@ -3,7 +3,7 @@ import type { Config } from '../../config/model.ts';
 import type { PodioEvent } from '../../core/event.ts';
 import { silentLog } from '../../core/log.ts';
 import { causeOf, type OwnLookup } from '../../core/own.ts';
-import type { Rule } from '../../core/rule.ts';
+import { isTimed, type Rule, type Trigger } from '../../core/rule.ts';
 import { type Outcome, type RunRecord, type StepVerdict, unknownFieldsOf } from '../../core/run.ts';
 import { makeMatcher } from '../../dispatch/match.ts';
 import type { PluginLoader } from '../../plugin/load.ts';
@@ -94,6 +94,8 @@ export interface BacktestResult {
   readonly until: string;
   /** Asked to stop before it was through: what is told is of what was run. */
   readonly interrupted: boolean;
+  /** False: nobody knows the events that it is for, so that none were found says nothing. */
+  readonly canTell: boolean;
   readonly events: number;
   /** How many of them were run. */
   readonly ran: number;
@@ -342,6 +344,7 @@ async function run(deps: BacktestDeps, apps: readonly WatchedApp[], past: Past):
     since: iso(span.since),
     until: iso(span.until),
     interrupted: interrupted || signal.aborted,
+    canTell: changes.length > 0 || !rule.triggers.every(isMadeForRule),
     events: changes.length,
     ...counts,
     items: fired.size,
@@ -356,27 +359,29 @@ async function run(deps: BacktestDeps, apps: readonly WatchedApp[], past: Past):
 const gatheredIn = async (lanes: Pick<Lanes, 'status'>, rule: string): Promise<number> =>
   (await lanes.status()).find(lane => lane.rule === rule)?.gathered ?? 0;
 
+/** Its events are made for the rule alone, while a daemon runs it. */
+const isMadeForRule = (trigger: Trigger): boolean =>
+  isTimed(trigger) || (trigger.kind === 'schedule' && trigger.items !== undefined);
+
 /** What can't be told, whatever is read. */
 function notesOn(
   rule: Rule,
   { store, journalOnly }: BacktestDeps,
   apps: readonly WatchedApp[],
 ): readonly string[] {
-  const types = new Set(
-    rule.triggers.flatMap(trigger => {
-      if (trigger.kind === 'date') return 'item.date';
-      if (trigger.kind === 'lasted') return 'item.lasted';
-      return 'events' in trigger ? trigger.events : [];
-    }),
-  );
+  const types = new Set(rule.triggers.flatMap(trigger => ('events' in trigger ? trigger.events : [])));
   const others = [...types].filter(type => type !== 'item.create' && type !== 'item.update');
   const notes: string[] = [];
   if (others.length > 0) {
     const from = store ? 'are those that the journal has' : 'are not known: no daemon has run here yet';
     notes.push(`events of ${others.join(', ')} ${from}`);
   }
+  if (rule.triggers.some(isTimed))
+    notes.push(
+      'states that last and dates that come are known from when a daemon has run this rule, and from no time before; podiod test plays them',
+    );
   if (rule.triggers.some(trigger => trigger.kind === 'schedule' && trigger.items !== undefined))
-    notes.push('which items a schedule would have found is not known');
+    notes.push('which items a schedule would have found is not known; podiod test plays it');
   if (!journalOnly && apps.length > 0) notes.push('items that were deleted since are not seen');
   return notes;
 }

@@ -38,6 +38,7 @@ export function* showBacktest(cli: Cli, report: BacktestReport): Generator<strin
     rule,
     since,
     until,
+    canTell,
     fired,
     failed,
     items,
@@ -62,7 +63,12 @@ export function* showBacktest(cli: Cli, report: BacktestReport): Generator<strin
   if (fired > hits.length) yield cli.style('gray', `... and ${fired - hits.length} more (--limit, --json)`);
   if (hits.length > 0) yield '';
   const span = `${since.slice(0, 10)} to ${until.slice(0, 10)}`;
-  yield `${cli.style('bold', plain(rule))} ${fired === 0 ? 'would not have fired' : `would have fired ${times(fired)}, for ${count(items, 'item')}`}, ${span}${failed > 0 ? `; ${failed} failed` : ''}`;
+  const outcome = !canTell
+    ? 'may have fired or not: what it is for is not known'
+    : fired === 0
+      ? 'would not have fired'
+      : `would have fired ${times(fired)}${items > 0 ? `, for ${count(items, 'item')}` : ''}`;
+  yield `${cli.style('bold', plain(rule))} ${outcome}, ${span}${failed > 0 ? `; ${failed} failed` : ''}`;
   const stopped = Object.entries(stoppedBy).map(([by, n]) => `${n} by ${by}`);
   yield `${count(events, 'event')} looked at${ran < events ? `, ${ran} run` : ''}, ${filtered} filtered out${stopped.length > 0 ? ` (${stopped.join(', ')})` : ''}`;
   yield `${count(calls.made, 'call')} to Podio${calls.kept > 0 ? `, ${calls.kept} answers from before` : ''}`;

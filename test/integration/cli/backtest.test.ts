@@ -18,6 +18,20 @@ const RULES = {
     steps: ['audit'],
   },
   settles: { on: { app: 'leads', events: 'item.update' }, mode: { settle: '1h' }, steps: ['audit'] },
+  together: {
+    on: { app: 'leads', fields: ['status'] },
+    where: { 'fields.value': { exists: true } },
+    mode: { batch: { max: 5, within: '1m' } },
+    steps: [{ slack: { text: '{{ batch.size }}' } }],
+  },
+  stuck: {
+    on: { app: 'leads', fields: { status: { to: 'Won', for: '3d' } } },
+    steps: [{ slack: { text: '{{ item.title }}' } }],
+  },
+  nightly: {
+    on: { schedule: '0 2 * * *', items: { app: 'leads', where: { 'fields.status': 'Won' } } },
+    steps: [{ slack: { text: '{{ item.title }}' } }],
+  },
   morning: { on: { schedule: '0 9 * * *', timezone: 'UTC' }, steps: ['audit'] },
 };
 
@@ -274,6 +288,33 @@ describe('podiod backtest', function () {
     expect(notes).to.include("at the end 3 events wait to be run, as the rule's mode says");
     const { stdout } = await place.podiod(['backtest', '--since', '1h', '--yes', '--rule', 'settles']);
     expect(stdout).to.match(/^settles would not have fired, /m);
+  });
+
+  it('counts what runs together as one run, also where conditions judged each event', async () => {
+    await using place = await site();
+    fill(place);
+    const { events, fired, hits } = await report(place, '--rule', 'together');
+    expect([events, fired]).to.deep.equal([6, 1]);
+    expect(hits[0]?.steps.at(-1)?.would?.text).to.equal('posts to Slack: 5');
+  });
+
+  it('does not say that a rule would not have fired where nobody knows the events that it is for', async () => {
+    await using place = await site();
+    fill(place);
+    for (const [rule, note] of [
+      [
+        'stuck',
+        /^note: states that last and dates that come are known from when a daemon has run this rule/m,
+      ],
+      ['nightly', /^note: which items a schedule would have found is not known; podiod test plays it/m],
+    ] as const) {
+      expect(await report(place, '--rule', rule)).to.include({ canTell: false, events: 0 });
+      const { stdout } = await place.podiod(['backtest', '--since', '1h', '--yes', '--rule', rule]);
+      expect(stdout)
+        .to.match(note)
+        .and.include(`${rule} may have fired or not: what it is for is not known, `);
+    }
+    expect(await report(place, '--rule', 'won')).to.include({ canTell: true });
   });
 
   for (const [what, argv, said] of [
