@@ -344,7 +344,7 @@ function stateOf({ state, waiting, throttled, degraded }: RuleStatus): Cell {
 }
 
 function hooks(
-  { hooks, reconcile, refusedDeletions }: Status,
+  { hooks, reconcile, refusedDeletions, oldSecret }: Status,
   isAll: boolean,
   width: number,
   now: number,
@@ -377,6 +377,15 @@ function hooks(
     ...(refusedDeletions > 0
       ? [paint('yellow', `  ${refusedDeletions} deletions wait for: podiod apply --allow-deletes`)]
       : []),
+    ...(oldSecret === undefined
+      ? []
+      : [
+          indented(
+            `the secret that was replaced ${age(oldSecret.since, now)} is accepted: ${oldSecret.because ?? 'it will be forgotten in a moment'}`,
+            width,
+            text => paint('yellow', text),
+          ),
+        ]),
   ];
 }
 

@@ -167,6 +167,8 @@ export interface Status {
   readonly leftovers: readonly Leftover[];
   /** Deletions that wait for `podiod apply --allow-deletes`. */
   readonly refusedDeletions: number;
+  /** A replaced secret of hook URLs that is still accepted, since when and why (absent: for ten minutes more at most). */
+  readonly oldSecret?: { readonly since: string; readonly because?: string };
   readonly reconcile: {
     readonly running: boolean;
     /** ISO 8601, UTC. */
@@ -237,6 +239,7 @@ export interface StatusFacts {
   readonly completeness: readonly Completeness[];
   readonly definitions: DefinitionStatus;
   readonly config?: ConfigStatus | undefined;
+  readonly oldSecret?: { readonly since: number; readonly because?: string } | undefined;
   /** Those that last. */
   readonly alarms: readonly RaisedAlarm[];
 }
@@ -275,6 +278,7 @@ export function statusOf(facts: StatusFacts): Status {
     alarms: facts.alarms.map(({ since, raisedAt, ...alarm }) => ({ ...alarm, since: iso(since) })),
     leftovers: reconcile.leftovers,
     refusedDeletions: reconcile.refusedDeletions,
+    ...(facts.oldSecret && { oldSecret: { ...facts.oldSecret, since: iso(facts.oldSecret.since) } }),
     reconcile: {
       running: reconcile.running,
       ...(reconcile.lastRunAt === undefined ? {} : { lastRunAt: reconcile.lastRunAt }),

@@ -12,6 +12,7 @@ import { ensureSecretFile, keepSecretFile } from '../store/files.ts';
 import type { Base, Front } from './base.ts';
 import type { Definitions } from './definitions.ts';
 import { freeBytes } from './disk.ts';
+import type { OldSecrets } from './hook-secrets.ts';
 import { dropParked, retryParked } from './parked.ts';
 import { makePauseDesk } from './pauses.ts';
 import { reconcile } from './reconcile.ts';
@@ -25,6 +26,7 @@ export interface ApiParts {
   readonly definitions: Definitions;
   readonly retention: Retention;
   readonly alarms: Pick<Alarms, 'raised'>;
+  readonly oldSecrets: Pick<OldSecrets, 'status'>;
   readonly readiness: { status(): Readiness };
   readonly numberOfItem: (itemId: number) => number | undefined;
   /** Ticks whose items are being read. */
@@ -123,6 +125,7 @@ async function factsOf(
     definitions,
     retention,
     alarms,
+    oldSecrets,
     readiness,
     itemRuns,
     timers,
@@ -162,5 +165,6 @@ async function factsOf(
     definitions: definitions.status(),
     config: reloads.status(),
     alarms: alarms.raised(),
+    oldSecret: oldSecrets.status(),
   };
 }

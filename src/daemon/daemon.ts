@@ -197,7 +197,8 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
     reloads: () => reloads,
   });
   starting.defer('the alarms', () => alarms.stop());
-  starting.defer('old secrets', forgetWhenReplaced(base.secrets, reconciler, clock, log));
+  const oldSecrets = forgetWhenReplaced(base.secrets, reconciler, clock, log);
+  starting.defer('old secrets', oldSecrets.stop);
   const readiness = makeReadiness({ clock, reconciler, rules: dispatcher, outage });
   starting.defer('readiness', readiness.waitForHooks());
   const lanesUp = readiness.wait('the lanes are starting');
@@ -234,6 +235,7 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
     definitions,
     retention,
     alarms,
+    oldSecrets,
     readiness,
     numberOfItem: world.reader.numberOfItem,
     itemRuns: () => generations.current.parts.itemRuns(),

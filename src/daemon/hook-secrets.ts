@@ -10,6 +10,7 @@ import {
   ensureSecretFile,
   exchangeSecretFile,
   newSecret,
+  previousSecretsSince,
   readPreviousSecrets,
   writePreviousSecrets,
   writeSecretFile,
@@ -27,6 +28,8 @@ export interface HookSecrets {
   prepare(server: Server): Promise<NextSecrets>;
   /** Whether hooks may still be made with a secret that was replaced and that nobody has to name in the config. */
   isRotating(): boolean;
+  /** When the latest of these was replaced, UTC milliseconds; undefined where there is none. */
+  replacedAt(): number | undefined;
   /** From now on hooks are to be made with a new one; the old one is accepted until `forget`. Rejects with USAGE. */
   rotate(): Promise<void>;
   forget(): Promise<void>;
@@ -114,6 +117,7 @@ export async function makeHookSecrets({
         };
       }),
     isRotating: () => kept.length > 0,
+    replacedAt: () => (kept.length > 0 ? previousSecretsSince(dataDir) : undefined),
     rotate: () =>
       inTurn(async () => {
         if (server.secret !== undefined) throw configured();
@@ -143,19 +147,39 @@ export const configured = (): PodiodError =>
 /** Deliveries on their way to a URL that was just replaced still get in, milliseconds. */
 const GRACE_MS = 10 * 60_000;
 
-/** Forgets old secrets once every hook at Podio is made with the current one. Answers how to end that. */
+/** After this it is said loudly that an old secret is still good: whoever exchanged it because somebody has seen it wants to know. */
+const REMIND_AFTER_MS = 60 * 60_000;
+const REMIND_EVERY_MS = 24 * 60 * 60_000;
+
+/** An old secret that is accepted. */
+export interface OldSecret {
+  /** When it was replaced, UTC milliseconds. */
+  readonly since: number;
+  /** Why it can not be forgotten, in plain words; absent: it will be in a moment. */
+  readonly because?: string;
+}
+
+export interface OldSecrets {
+  status(): OldSecret | undefined;
+  stop(): void;
+}
+
+/**
+ * Forgets old secrets once every hook at Podio is made with the current one, and no sooner, however long that takes: what a
+ * hook delivers that could not be replaced would be refused and lost.
+ */
 export function forgetWhenReplaced(
   secrets: HookSecrets,
   reconciler: Pick<Reconciler, 'finished$' | 'status'>,
   clock: Clock,
   log: Log,
-): () => void {
+): OldSecrets {
   let since: number | undefined;
   let cancel = (): void => {};
   const look = (): void => {
     cancel();
     if (!secrets.isRotating()) return;
-    if (!isReplaced(reconciler)) {
+    if (whatIsLeft(reconciler) !== undefined) {
       since = undefined;
       return;
     }
@@ -169,15 +193,55 @@ export function forgetWhenReplaced(
     secrets.forget().catch(error => log.warn('old secrets not forgotten yet', { error: coerceError(error) }));
   };
   const looks: Subscription = reconciler.finished$.subscribe(look);
-  return () => {
-    looks.unsubscribe();
-    cancel();
+
+  const status = (): OldSecret | undefined => {
+    const replacedAt = secrets.replacedAt();
+    if (replacedAt === undefined) return undefined;
+    const because = whatIsLeft(reconciler);
+    return { since: replacedAt, ...(because !== undefined && { because }) };
+  };
+  let remindIn = (_ms: number): void => {};
+  let cancelReminder = (): void => {};
+  remindIn = ms => {
+    cancelReminder = clock.after(ms, () => {
+      const old = status();
+      if (old) {
+        log.warn('deliveries with an old secret are still accepted', {
+          since: new Date(old.since).toISOString(),
+          because: old.because,
+          next: 'docs/operations.md (Keys) says how to refuse it at once',
+        });
+      }
+      remindIn(old ? REMIND_EVERY_MS : REMIND_AFTER_MS);
+    });
+  };
+  remindIn(REMIND_AFTER_MS);
+  return {
+    status,
+    stop() {
+      looks.unsubscribe();
+      cancel();
+      cancelReminder();
+    },
   };
 }
 
-function isReplaced({ status }: Pick<Reconciler, 'status'>): boolean {
-  const { running, lastError, degraded, leftovers, refusedDeletions, plan } = status();
+/** Why hooks may still be made with an old secret; undefined: none that is needed is. */
+function whatIsLeft({ status }: Pick<Reconciler, 'status'>): string | undefined {
+  const { running, lastRunAt, lastError, degraded, leftovers, refusedDeletions, outdated, plan } = status();
+  if (lastError !== undefined) return `hooks can not be looked at: ${lastError}`;
+  if (running || lastRunAt === undefined) return 'hooks are being looked at';
+  const refs = [...new Set([...degraded, ...leftovers].map(({ ref }) => ref))];
+  const [first] = refs;
+  if (first !== undefined) {
+    const others = refs.length === 1 ? '' : ` and ${refs.length - 1} more`;
+    return `${first}${others} can not be looked after, and may have hooks made with it`;
+  }
   const { create, verify, replace, delete: gone } = plan.summary;
-  const left = create + verify + replace + gone + refusedDeletions + degraded.length + leftovers.length;
-  return !running && lastError === undefined && left === 0;
+  const changes = create + verify + replace + gone + refusedDeletions;
+  if (changes > 0)
+    return `${changes === 1 ? 'a hook waits' : `${changes} hooks wait`} to be set right: podiod plan`;
+  if (outdated === 0) return undefined;
+  const kept = outdated === 1 ? 'a hook is' : `${outdated} hooks are`;
+  return `${kept} made with it and stay so, as reconcile.mode says`;
 }

@@ -2,7 +2,7 @@ import { isRateLimited, statedWaitMs } from '../core/backoff.ts';
 import type { Clock } from '../core/clock.ts';
 import { isPodiodError } from '../core/errors.ts';
 import { refKey } from '../core/event.ts';
-import { type HookRef, maskHookUrl, type ObservedHook, ownerOf } from '../core/hook.ts';
+import { type HookRef, maskHookUrl, type ObservedHook, ownerOf, type Secrets } from '../core/hook.ts';
 import type { Log } from '../core/log.ts';
 import { type FieldDirectory, type Identities, identityKey, type PodioClient } from '../podio/contract.ts';
 import type { Settings } from '../store/contract.ts';
@@ -71,10 +71,7 @@ export interface Runner {
   retryInMs(): number | undefined;
   /** Milliseconds until something is to be looked at again, well or not. */
   dueInMs(): number;
-  status(): Pick<
-    ReconcileStatus,
-    'hooks' | 'degraded' | 'leftovers' | 'plan' | 'refusedDeletions' | 'everyMs' | 'pace'
-  >;
+  status(): Omit<ReconcileStatus, 'running' | 'lastRunAt' | 'lastError'>;
 }
 
 /** Fields are degraded under a key of their own: a misspelt one must not keep its app's hooks from being looked at. */
@@ -327,7 +324,7 @@ export function makeRunner(effects: RunnerEffects, signal: AbortSignal): Runner 
       const pace = rota.pace();
       if (!config) {
         const plan = planToJson([]);
-        return { hooks: [], degraded: [], leftovers, plan, refusedDeletions: 0, everyMs, pace };
+        return { hooks: [], degraded: [], leftovers, plan, refusedDeletions: 0, outdated: 0, everyMs, pace };
       }
       const plan = planWorld(config, declaration, world, fields, {});
       return {
@@ -336,6 +333,7 @@ export function makeRunner(effects: RunnerEffects, signal: AbortSignal): Runner 
         leftovers,
         plan: planToJson(plan),
         refusedDeletions: plan.filter(action => action.refused).length,
+        outdated: countOutdated([...world.values()].flat(), config, declaration),
         everyMs,
         pace,
       };
@@ -360,4 +358,22 @@ function statusOf(
     const rules = owner === 'ours' ? (rulesByKey.get(keyOf(hook)) ?? []) : [];
     return { ref, type, hookId, status, owner, url: maskHookUrl(url), rules };
   });
+}
+
+function countOutdated(
+  observed: readonly ObservedHook[],
+  { publicUrl, secrets }: ReconcileConfig,
+  { hooks }: Declaration,
+): number {
+  const [current, ...previous] = secrets;
+  if (previous.length === 0) return 0;
+  const active = Map.groupBy(
+    observed.filter(({ status }) => status === 'active'),
+    hookKey,
+  );
+  return hooks.filter(spec => {
+    const there = active.get(hookKey(spec)) ?? [];
+    const isMadeWith = (some: Secrets) => there.some(hook => ownerOf(hook, publicUrl, some) === 'ours');
+    return isMadeWith(secrets) && !isMadeWith([current]);
+  }).length;
 }

@@ -63,6 +63,8 @@ export interface ReconcileStatus {
   readonly plan: PlanJson;
   /** Deletions that wait for `podiod apply --allow-deletes`. */
   readonly refusedDeletions: number;
+  /** Hooks that rules need and that are made with a previous secret, without one of the current secret beside them. */
+  readonly outdated: number;
   /** How often all hooks are to be looked at, as configured. */
   readonly everyMs: number;
   /** How often they are, by identity: longer where the background share of its budget does not suffice. */

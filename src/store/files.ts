@@ -199,6 +199,10 @@ export async function readPreviousSecrets(dataDir: string): Promise<readonly str
   return lines.filter(line => line !== '').map(fromLine);
 }
 
+/** When the latest of them was replaced, UTC milliseconds; undefined where there is none. */
+export const previousSecretsSince = (dataDir: string): number | undefined =>
+  statSync(smallFile(dataDir, PREVIOUS), { throwIfNoEntry: false })?.mtimeMs;
+
 /** These and no others; without any there is no file. */
 export async function writePreviousSecrets(dataDir: string, secrets: readonly string[]): Promise<void> {
   if (secrets.length === 0) await rm(smallFile(dataDir, PREVIOUS), { force: true });

@@ -92,6 +92,83 @@ describe('podiod secret rotate', () => {
     expect(await comment(site, before, 3)).to.equal(200);
   }).timeout(60_000);
 
+  it('leaves no moment without a key that every hook’s deliveries have, whenever it is killed, and none for ever', async () => {
+    const site = await makeOwnSite();
+    let daemon = await site.boot();
+    let id = 100;
+    for (const [round, phase] of [
+      // Files first; then hooks one after the other; then all are replaced and old ones still accepted.
+      'previous-secrets',
+      'secret',
+      ...[1, 3, 5, 6],
+    ].entries()) {
+      const before = secretOf(site);
+      const asked = site.podiod(['secret', 'rotate']);
+      await until(
+        async () =>
+          phase === 'previous-secrets'
+            ? existsSync(join(site.dataDir, 'previous-secrets')) &&
+              readFileSync(join(site.dataDir, 'previous-secrets'), 'utf8').includes(before)
+            : secretOf(site) !== before &&
+              (phase === 'secret' ||
+                (await hooksOf(site, secretOf(site))).filter(hook => hook.endsWith('active new')).length >=
+                  Number(phase)),
+        `round ${round}`,
+        30_000,
+      );
+      await daemon.end('SIGKILL');
+      await asked;
+      // As Podio has them now: each of these delivers as soon as somebody listens.
+      const atPodio = (await site.podio.hooks()).filter(({ status }) => status === 'active');
+      expect(new Set(atPodio.map(({ ref, type }) => `${ref.id} ${type}`)).size, `round ${round}`).to.equal(6);
+      daemon = await site.boot();
+      for (const { url, type } of atPodio) {
+        id += 1;
+        const body = new URLSearchParams({
+          type,
+          item_id: String(id),
+          item_revision_id: '0',
+          comment_id: String(id),
+        });
+        const { status } = await fetch(url, { method: 'POST', body });
+        expect(status, `round ${round}: ${type}`).to.equal(200);
+      }
+      await until(
+        async () => (await hooksOf(site, secretOf(site))).join() === wanted.join(),
+        `all to be replaced in round ${round}`,
+        30_000,
+      );
+    }
+    const { oldSecret } = JSON.parse((await site.podiod(['status', '--json'])).stdout);
+    expect(oldSecret).to.have.keys('since');
+  }).timeout(180_000);
+
+  it('goes on accepting the old one where hooks made with it are not to be touched, and says so', async () => {
+    const port = await freePort();
+    const url = `http://127.0.0.1:${port}/podio`;
+    const own = await makeSite({
+      rules: RULES,
+      server: { publicUrl: url, port, allowNonPublicUrl: true },
+      reconcile: { mode: 'repair' },
+    });
+    const site = { ...own, url };
+    await site.boot();
+    const old = secretOf(site);
+    const why = '6 hooks are made with it and stay so, as reconcile.mode says';
+    const rotated = await site.podiod(['secret', 'rotate']);
+    expect([rotated.code, rotated.stdout]).to.deep.equal([
+      0,
+      'A new secret is made, and 0 hooks are replaced.\n',
+    ]);
+    expect(rotated.stderr).to.equal(`podiod: the one before goes on being accepted: ${why}\n`);
+    const { oldSecret } = JSON.parse((await site.podiod(['status', '--json'])).stdout);
+    expect(oldSecret.because).to.equal(why);
+    expect((await site.podiod(['status'])).stdout).to.match(
+      /the secret that was replaced .* is accepted: 6 hooks/,
+    );
+    expect(await comment(site, old, 1)).to.equal(200);
+  }).timeout(60_000);
+
   it('is done for a config with another secret by a reload or a restart, which need not be told the one before', async () => {
     const site = await makeOwnSite();
     const first = await site.boot();

@@ -64,6 +64,9 @@ export function defineSecret({ program, cli, exit }: CommandContext): void {
         for (const { ref, type, error } of failed)
           cli.note(`podiod: ${ref.type}/${ref.id} ${type}: ${error ?? 'not done'}; it is tried again`);
       }
+      const { oldSecret } = await client.status();
+      if (oldSecret?.because !== undefined && !options.json)
+        cli.note(`podiod: the one before goes on being accepted: ${oldSecret.because}`);
       if (failed.length > 0) exit(EXIT.failed);
     });
   withExamples(rotate, [

@@ -1,13 +1,12 @@
 /** What can be found out on this machine: files, disk, database, daemon. */
-import { existsSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { AdminClient } from '../../admin/client.ts';
 import type { Readiness } from '../../admin/status.ts';
 import { showDuration } from '../../core/duration.ts';
 import { replacedBy } from '../../daemon/package.ts';
 import { requireFolderOrRoom } from '../../store/access.ts';
-import { readGoodSecretFile, readPreviousSecrets } from '../../store/files.ts';
+import { previousSecretsSince, readGoodSecretFile, readPreviousSecrets } from '../../store/files.ts';
 import { faultsOf } from '../../store/index.ts';
 import { closing, openFilesIn } from '../../store/private.ts';
 import { type Finding, fail, failure, ok, type Tell, warn } from './findings.ts';
@@ -79,8 +78,11 @@ const EXCHANGED_MS = 60 * 60 * 1000;
 
 /** Who exchanges a secret because somebody has seen it wants to know for how long it is good. */
 async function lookAtOldSecrets(dataDir: string, tell: Tell): Promise<void> {
-  const since = statSync(join(dataDir, 'previous-secrets'), { throwIfNoEntry: false })?.mtimeMs;
-  if (since === undefined || Date.now() - since < EXCHANGED_MS) return;
+  const since = previousSecretsSince(dataDir);
+  if (since === undefined) return;
+  const forMs = Date.now() - since;
+  // Where the clock was ahead when it was replaced, nobody knows how long that is.
+  if (forMs > -EXCHANGED_MS && forMs < EXCHANGED_MS) return;
   try {
     const current = await readGoodSecretFile(dataDir);
     if ((await readPreviousSecrets(dataDir)).every(secret => secret === current)) return;
@@ -91,7 +93,11 @@ async function lookAtOldSecrets(dataDir: string, tell: Tell): Promise<void> {
   const hint =
     'podiod plan shows which hooks are to be replaced, podiod status which apps can not be looked at. docs/operations.md (Keys) says how to refuse it at once.';
   tell(
-    warn('old secret', `deliveries with one are accepted, since ${showDuration(Date.now() - since)}`, hint),
+    warn(
+      'old secret',
+      `deliveries with one are accepted, ${forMs < 0 ? 'nobody knows since when: the clock was set' : `since ${showDuration(forMs)}`}`,
+      hint,
+    ),
   );
 }
 

@@ -108,6 +108,7 @@ export function makeFacts(but: Partial<StatusFacts> = {}): StatusFacts {
         },
       },
       refusedDeletions: 0,
+      outdated: 0,
       everyMs: 900_000,
       pace: [
         { identity: 'app/101', refs: 2, everyMs: 900_000 },

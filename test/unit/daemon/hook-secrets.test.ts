@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { Subject } from 'rxjs';
 import { isPodiodError } from '../../../src/core/errors.ts';
-import { silentLog } from '../../../src/core/log.ts';
+import { type Log, silentLog } from '../../../src/core/log.ts';
 import { forgetWhenReplaced, type HookSecrets, makeHookSecrets } from '../../../src/daemon/hook-secrets.ts';
 import type { ReconcileStatus } from '../../../src/reconcile/index.ts';
 import { ensureSecretFile, exchangeSecretFile, newSecret } from '../../../src/store/files.ts';
@@ -21,6 +21,7 @@ const statusWith = (replace: number): ReconcileStatus => ({
   leftovers: [],
   plan: { actions: [], summary: { ...NOTHING, replace } },
   refusedDeletions: 0,
+  outdated: 0,
   everyMs: 900_000,
   pace: [],
 });
@@ -176,10 +177,19 @@ describe('old secrets of hooks', () => {
     const finished$ = new Subject<void>();
     let left = 2;
     const reconciler = { finished$, status: () => statusWith(left) };
-    const end = forgetWhenReplaced(again, reconciler, clock, silentLog);
+    const told: unknown[] = [];
+    const log: Log = { ...silentLog, warn: (message, fields) => void told.push([message, fields?.because]) };
+    const old = forgetWhenReplaced(again, reconciler, clock, log);
+    expect(old.status()?.because).to.equal('2 hooks wait to be set right: podiod plan');
     finished$.next();
     await clock.advance(3_600_000);
     expect(again.isRotating()).to.equal(true);
+    const line = 'deliveries with an old secret are still accepted';
+    expect(told).to.deep.equal([[line, '2 hooks wait to be set right: podiod plan']]);
+    await clock.advance(23 * 3_600_000);
+    expect(told).to.have.length(1);
+    await clock.advance(3_600_000);
+    expect(told).to.have.length(2);
     left = 0;
     finished$.next();
     await clock.advance(9 * 60_000);
@@ -191,6 +201,36 @@ describe('old secrets of hooks', () => {
     await until(() => !again.isRotating(), 'the old ones to be forgotten');
     expect(again.all()).to.deep.equal([third, 'one-of-the-config-itself']);
     expect(existsSync(join(dataDir, 'previous-secrets'))).to.equal(false);
-    end();
+    expect(old.status()).to.equal(undefined);
+    old.stop();
+  });
+
+  it('are accepted, and said to be, for as long as something keeps a hook that needs one', async () => {
+    using folder = temporaryFolder();
+    const dataDir = folder.path;
+    const server = { secret: undefined, previousSecrets: [] };
+    const secrets = await makeHookSecrets({ dataDir, server, log: silentLog, hide: undefined });
+    const clock = makeVirtualClock();
+    const finished$ = new Subject<void>();
+    let status = statusWith(0);
+    const old = forgetWhenReplaced(secrets, { finished$, status: () => status }, clock, silentLog);
+    expect(old.status()).to.equal(undefined);
+    await secrets.rotate();
+    const gone = { ref: 'app/102', error: 'refused', hint: undefined, since: '', rules: [] };
+    for (const [what, because] of [
+      [{ lastRunAt: undefined }, 'hooks are being looked at'],
+      [{ lastError: 'no room' }, 'hooks can not be looked at: no room'],
+      [{ degraded: [gone] }, 'app/102 can not be looked after, and may have hooks made with it'],
+      [{ outdated: 2 }, '2 hooks are made with it and stay so, as reconcile.mode says'],
+    ] as const) {
+      status = { ...statusWith(0), ...what };
+      finished$.next();
+      await clock.advance(3_600_000);
+      expect(old.status()?.because).to.equal(because);
+      expect(secrets.isRotating()).to.equal(true);
+    }
+    status = statusWith(0);
+    expect(old.status()).to.have.keys('since');
+    old.stop();
   });
 });
