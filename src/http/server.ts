@@ -40,7 +40,7 @@ export interface ServerOptions {
   readonly timeouts?: Timeouts;
   /** More at once are closed as they come. */
   readonly maxConnections?: number;
-  /** The answer to a method that Node's parser does not know (or CONNECT), by the request's target. Default: 400. */
+  /** The answer to a method that Node's parser does not know (or CONNECT), by the request's target, as sent. Default: 400. */
   readonly unknownMethod?: (target: string, caller: Caller) => BareAnswer;
 }
 
@@ -93,6 +93,12 @@ export async function listen(
     (request, response) => {
       connections.set(request.socket, response);
       if (closing) response.shouldKeepAlive = false;
+      const target = originForm(request.url ?? '');
+      if (target === undefined) {
+        response.writeHead(BAD_REQUEST.status, { Connection: 'close', 'Content-Length': 0 }).end();
+        return;
+      }
+      request.url = target;
       handler(request, response);
     },
   );
@@ -153,6 +159,16 @@ export async function listen(
       });
     },
   };
+}
+
+/**
+ * A request's target as path and query. It is a whole URL where a client takes podiod for a proxy, which koa would read by
+ * rules of its own, and throw at what it takes for none. Undefined for that.
+ */
+function originForm(target: string): string | undefined {
+  if (target.startsWith('/') || target === '*') return target;
+  const url = URL.parse(target);
+  return url ? (url.pathname || '/') + url.search : undefined;
 }
 
 /**

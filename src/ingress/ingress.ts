@@ -59,9 +59,8 @@ const notFound = (): IngressError => new IngressError('INGRESS_NOT_FOUND', 404, 
 const notAllowed = (): IngressError =>
   new IngressError('INGRESS_METHOD', 405, 'hooks are called with POST', { headers: { Allow: 'POST' } });
 
-/** Of a request's target, which is a whole URL where a client takes podiod for a proxy. */
-const pathOf = (target: string): string =>
-  target.startsWith('/') ? (/^[^?#]*/.exec(target)?.[0] ?? '') : (URL.parse(target)?.pathname ?? target);
+/** Of a request's target. */
+const pathOf = (target: string): string => target.split(/[?#]/, 1)[0] ?? '';
 
 const answer = (response: ServerResponse, { status, headers }: BareAnswer): void => {
   response.writeHead(status, { ...headers, 'Content-Length': 0 }).end();

@@ -388,6 +388,15 @@ describe('admin API', () => {
     expect(told.dropped).to.deep.equal([]);
   });
 
+  it('takes a whole URL for its path, and answers 400 to what is none', async () => {
+    const { port } = await start();
+    const ask = async (target: string) =>
+      (await rawRequest(port, `GET ${target} HTTP/1.1\r\nHost: a\r\n\r\n`)).status;
+    expect([await ask('http://localhost/healthz?x'), await ask('http://[::1'), await ask('*')]).to.deep.equal(
+      [200, 400, 401],
+    );
+  });
+
   it('answers other paths and methods with JSON', async () => {
     const { call } = await start();
     expect((await call('/api/nothing')).status).to.equal(404);

@@ -212,6 +212,29 @@ describe('the ingress on a hostile internet', () => {
     expect((await by('FLOOD', '203.0.113.7', pathOf(SECRET))).status).to.equal(405);
   });
 
+  it('has an answer of its own for every target, and no line in the log for each', async () => {
+    const errors: unknown[] = [];
+    const log = { ...silentLog, error: (...told: unknown[]) => void errors.push(told), child: () => log };
+    const { port } = await start({ log });
+    for (const [target, status] of [
+      ['http://[::1', 400],
+      ['http://[::1]:99999/', 400],
+      ['http://a:b/', 400],
+      ['http://%ff/', 400],
+      ['x://y', 404],
+      ['http://example.com', 404],
+      ['http://u:p@example.com/podio', 404],
+      ['*', 404],
+      ['*[::1', 400],
+      ['//[::1', 404],
+      ['//[::1#x', 404],
+      ['/podio/../%zz?%zz#%zz', 404],
+      [`http://example.com${pathOf(SECRET)}#x`, 200],
+    ] as const)
+      expect((await rawRequest(port, delivery(target))).status, target).to.equal(status);
+    expect(errors).to.deep.equal([]);
+  });
+
   it('does not take a proxy on this machine for a stranger', async () => {
     const { port } = await start({ strangers: 1 });
     const wrong = delivery(pathOf('another-secret-of-strangers'), 'X-Forwarded-For: 203.0.113.5\r\n');
