@@ -39,8 +39,11 @@ async function isBorneOut(podio: Podio, event: Event): Promise<boolean> {
     }
     case 'item.delete':
       return itemId !== undefined && (await read(podio.items.get(itemId, event.app))) === undefined;
-    case 'comment.create':
-      return (await read(podio.comments.get(Number(params.comment_id)))) !== undefined;
+    case 'comment.create': {
+      const comment = await read(podio.comments.get(Number(params.comment_id)));
+      // Somebody's comment on something else says nothing of this item.
+      return comment !== undefined && (comment.ref === undefined || comment.ref.id === itemId);
+    }
     case 'comment.delete':
       return (await read(podio.comments.get(Number(params.comment_id)))) === undefined;
     case 'task.create':
@@ -48,8 +51,10 @@ async function isBorneOut(podio: Podio, event: Event): Promise<boolean> {
       return (await read(podio.tasks.get(Number(params.task_id)))) !== undefined;
     case 'task.delete':
       return (await read(podio.tasks.get(Number(params.task_id)))) === undefined;
-    case 'app.create':
     case 'app.update':
+      if (Number(params.app_id) !== event.ref.id) return false;
+      return (await read(podio.apps.get(Number(params.app_id)))) !== undefined;
+    case 'app.create':
       return (await read(podio.apps.get(Number(params.app_id)))) !== undefined;
     default:
       return false;

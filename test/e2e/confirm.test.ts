@@ -22,6 +22,7 @@ describe('server.confirm', () => {
     await site.podio.updateItem(itemId, { fields: { title: 'Birch' } });
     const other = await site.podio.createItem(102, { fields: { title: 'Elsewhere' } });
     await site.untilLines('events.ndjson', 2);
+    const { commentId } = await site.podio.addComment(itemId, 'nobody is told', { hook: false });
 
     const forged = [
       ['item.create', { item_id: 999_999 }],
@@ -29,6 +30,8 @@ describe('server.confirm', () => {
       ['item.update', { item_id: itemId, item_revision_id: 2 }],
       ['item.delete', { item_id: itemId, item_revision_id: 1 }],
       ['comment.create', { item_id: itemId, comment_id: 12_345 }],
+      // There is such a comment, on something else.
+      ['comment.create', { item_id: 999_999, comment_id: commentId }],
       ['form.create', { app_id: LEADS.id, form_id: 5 }],
     ] as const;
     for (const [type, params] of forged) expect(await site.deliver(LEADS, type, params)).to.equal(200);
