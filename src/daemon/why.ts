@@ -18,7 +18,7 @@ export interface WhyQuery {
   readonly itemId?: number;
   /** By its name: where nothing of the item is there, this is where it should have come from. */
   readonly app?: string;
-  /** A seq, or the id of an event. */
+  /** A seq, the id of an event, or a delivery key. */
   readonly event?: string;
   readonly rule?: string;
   /** So many changes, the newest. */
@@ -103,7 +103,8 @@ const MAX_AHEAD = 100;
 const ITEM_EVENTS = 1000;
 
 /** Rejects with USAGE for a rule or an app that is nowhere known. */
-export async function why(world: WhyWorld, query: WhyQuery): Promise<WhyAnswer> {
+export async function why(world: WhyWorld, { event, ...given }: WhyQuery): Promise<WhyAnswer> {
+  const query: WhyQuery = { ...given, ...(event !== undefined && { event: eventIn(event) }) };
   const lanes = await world.store.lanes.status();
   const { apps, disabledRules = [], rules, spaces } = world.config;
   const { rule } = query;
@@ -240,6 +241,12 @@ async function find(
   const events = (await journal.list(query)).map(entry => entry.event);
   const revisions = new Set(events.flatMap(event => revisionOf(event) ?? []));
   return { ids: [...new Set(events.map(({ id }) => id))].slice(-last), revisions };
+}
+
+/** A delivery key names it behind the rule; that of a batch from its first seq to its last, which is what it was run as. */
+function eventIn(text: string): string {
+  const [, about] = text.split('/');
+  return /^\d+-(\d+)$/.exec(about ?? '')?.[1] ?? about ?? text;
 }
 
 const isSeq = (event: string): boolean => /^[0-9]{1,15}$/.test(event);

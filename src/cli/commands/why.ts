@@ -18,7 +18,10 @@ export function defineWhy({ program, cli }: CommandContext): void {
       'Tells of the last changes of an item, or of one event, what every rule made of them: each condition with the value that was there, each step with its tries and its end. Of rules that did not run the nearest miss comes first. What no event tells of is told too: that it never arrived, waits for missed changes, or was made by podiod itself. Works beside a running daemon and without one.',
     )
     .option('--item <item>', 'the item: its item_id, app/app_item_id, or the link in Podio')
-    .option('--event <event>', 'one event: its number in the journal, or its id')
+    .option(
+      '--event <event>',
+      'one event: its number in the journal, its id, or the delivery key that a receiver has of it',
+    )
     .option('--rule <name>', 'only what this rule made of it')
     .option('-n, --limit <n>', 'the last N changes (default: 5)')
     .action(async (options: WhyOptions) => {

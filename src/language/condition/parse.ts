@@ -1,7 +1,7 @@
 /** From what stands in a config to a condition, with everything in it that can never hold. Pure but for templates and patterns. */
 import { isDeepStrictEqual } from 'node:util';
 import { isPodiodError } from '../../core/errors.ts';
-import { nearest, suggestion } from '../../core/suggest.ts';
+import { didYouMean, nearest } from '../../core/suggest.ts';
 import { DURATION } from '../../core/units.ts';
 import { isRecord, toNumber } from '../../core/values.ts';
 import { isEmpty, textOf } from '../compare.ts';
@@ -172,7 +172,10 @@ class Parser {
     const { names, fieldProblem, dataProblem } = surroundings();
     if (!isName(root) && !names.has(root)) {
       const known = [...NAMES, ...names, 'all', 'any', 'not'];
-      return wrong(`unknown name \`${root}\` in a condition`, suggestion(root, known, 'known are'));
+      return wrong(
+        `unknown name \`${root}\` in a condition`,
+        didYouMean(root, known) ?? `a field is written as \`fields.${root}\``,
+      );
     }
     if (root === 'fields' || root === 'changes') {
       if (second === undefined) return wrong(`\`${key}\` names no field`, `write it as \`${root}.status\``);

@@ -123,7 +123,9 @@ describe('podiod why', function () {
     it('of an event by its number or its id, and of a rule', async () => {
       const last = (await asked(site, '--rule', 'won', '--limit', '1')).changes[0];
       expect(last?.event.itemId).to.equal(alder);
-      for (const event of [String(last?.event.seq), last?.event.id ?? '']) {
+      const id = last?.event.id ?? '';
+      const seq = String(last?.event.seq);
+      for (const event of [seq, id, `won/${id}/note`, `won/1-${seq}/note/1`]) {
         const { changes } = await asked(site, '--event', event);
         expect(changes.map(one => one.event.id)).to.deep.equal([last?.event.id]);
       }
