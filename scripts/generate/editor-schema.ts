@@ -13,8 +13,10 @@ export function editorSchema(): JsonSchema {
 
   at(root, 'properties', 'rules', 'additionalProperties', 'properties').steps = stepsSchema(root, plugins);
   at(root, 'properties', 'plugins').additionalProperties = pluginEntrySchema(root, plugins);
+  const { required, ...sections } = root;
   return {
-    ...relax({ ...root, definitions: { ...root.definitions, ...definitions } }),
+    ...relax({ ...sections, definitions: { ...root.definitions, ...definitions } }),
+    ...(required && { allOf: [onlyWhole(required)] }),
     title: 'podiod config',
     patternProperties: { '^x-': { description: 'Free for YAML anchors.' } },
   };
@@ -25,6 +27,21 @@ export const testFileSchema = (): JsonSchema => ({
   ...relax(toJsonSchema(TestFileSchema)),
   title: 'podiod tests',
 });
+
+/** A file that is included has what it has. One that has rules and a section of these, and includes none, is meant to be the whole. */
+const onlyWhole = (sections: string[]): JsonSchema =>
+  // Written as entries: an object literal with a `then` would look like a promise.
+  Object.fromEntries<JsonSchema>([
+    [
+      'if',
+      {
+        required: ['rules'],
+        anyOf: sections.map(section => ({ required: [section] })),
+        not: { required: ['include'] },
+      },
+    ],
+    ['then', { required: sections }],
+  ]);
 
 interface Plugin {
   readonly name: string;

@@ -1,8 +1,9 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect } from 'chai';
 import * as fc from 'fast-check';
+import { parse, stringify } from 'yaml';
 import { editorSchema, type JsonSchema, patternsOf } from '../../src/cli/pull/editor-schema.ts';
 import type { AppConfig } from '../../src/config/model.ts';
 import type { CatalogField } from '../../src/core/catalog.ts';
@@ -40,6 +41,40 @@ describe('the editor', function () {
   it('has nothing to say against the example', async () => {
     const { problems } = await open(readFileSync(new URL('.podiorc.example.yml', ROOT), 'utf8'));
     expect(problems).to.deep.equal([]);
+  });
+
+  it('has nothing to say against any example, whole or in parts that one includes', async () => {
+    const folder = new URL('config/examples/', ROOT);
+    const examples = readdirSync(folder).filter(name => name.endsWith('.yml'));
+    expect(examples.length).to.be.greaterThan(10);
+    for (const name of examples) {
+      const text = readFileSync(new URL(name, folder), 'utf8');
+      expect(
+        (await open(text.replace(/(\$schema=)\S+/, '$1./config/podiorc.schema.json'))).problems,
+        name,
+      ).to.deep.equal([]);
+      const { server, podio, ...rest } = parse(text, { merge: true });
+      const parts = [
+        { server, podio, include: ['rules/*.yml'] },
+        rest,
+        { server },
+        ...Object.entries(rest).map(one => Object.fromEntries([one])),
+      ];
+      for (const part of parts)
+        expect((await open(`${MODELINE}${stringify(part)}`)).problems, name).to.deep.equal([]);
+    }
+  });
+
+  it('underlines in a part what is wrong there, and in the whole what it lacks', async () => {
+    const rules = 'rules:\n  a: { on: { app: leads, events: item.create }, steps: [audit], wehre: {} }\n';
+    expect((await open(`${MODELINE}${rules}ruels: {}\n`)).problems.map(({ line }) => line)).to.have.members([
+      3, 4,
+    ]);
+    const whole = `${MODELINE}server: { publicUrl: "https://hooks.example.com/podio" }\nrules: {}\n`;
+    expect((await open(whole)).problems.map(({ message }) => message)).to.deep.equal([
+      'Missing property "podio".',
+    ]);
+    expect((await open(`${whole}include: [podio.yml]\n`)).problems).to.deep.equal([]);
   });
 
   it('takes an interpolation where a number, a choice or a duration is wanted', async () => {
