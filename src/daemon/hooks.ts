@@ -122,16 +122,27 @@ export async function openHooksForReading(
   };
 }
 
-/** Podio, for a command that asks it something; tokens that a daemon or another command has kept are used again. */
+/**
+ * Podio, for a command that asks it something; tokens that a daemon or another command has kept are used again.
+ * @param about the apps that it will ask about, by name; left out: any
+ */
 export async function connectForReading(
   config: Config,
   { log, clock = systemClock, fetch = globalThis.fetch }: BaseOptions,
+  about?: readonly string[],
 ): Promise<Connection & Pick<OfflineHooks, 'loginsTakeMs'>> {
   const settings = await readingSettings(config, log, clock);
   const connection = await connect(config, { settings, log, clock, fetch, metrics: noMetrics });
+  const asked = about
+    ? {
+        ...config,
+        apps: new Map([...config.apps].filter(([name]) => about.includes(name))),
+        spaces: new Map(),
+      }
+    : config;
   return {
     ...connection,
-    loginsTakeMs: await loginsAheadMs(config, { ...connection, settings, clock, log }),
+    loginsTakeMs: await loginsAheadMs(asked, { ...connection, settings, clock, log }),
   };
 }
 

@@ -7,7 +7,13 @@ import { isTimed, type Rule, type Trigger } from '../../core/rule.ts';
 import { type Outcome, type RunRecord, type StepVerdict, unknownFieldsOf } from '../../core/run.ts';
 import { makeMatcher } from '../../dispatch/match.ts';
 import type { PluginLoader } from '../../plugin/load.ts';
-import type { Identities, Identity, Names, PodioClient } from '../../podio/contract.ts';
+import {
+  type Identities,
+  type Identity,
+  identityKey,
+  type Names,
+  type PodioClient,
+} from '../../podio/contract.ts';
 import { knowsField, type LearningFieldDirectory } from '../../podio/fields.ts';
 import { makeItemReader } from '../../podio/index.ts';
 import type { Seen } from '../../recover/missed.ts';
@@ -67,6 +73,8 @@ export interface Cost {
 
 export interface AppPlan {
   readonly app: string;
+  /** Who asks, and whose budget it is. */
+  readonly as: string;
   /** Edited within the time. */
   readonly items: number;
   readonly cost: Cost;
@@ -199,6 +207,7 @@ async function planApp(
     Math.max(general / Math.max(share.general, 1), limited / Math.max(share.limited, 1)) * HOUR_MS;
   return {
     app: app.name,
+    as: identityKey(app.as),
     items: isExact ? seen.size : items,
     cost: { general: [least, most], limited, isExact },
     leastMs: msFor(least),

@@ -5,8 +5,8 @@ import { systemClock } from '../../core/clock.ts';
 import { showDuration } from '../../core/duration.ts';
 import { isPodiodError, PodiodError, PodioError, UsageError } from '../../core/errors.ts';
 import { silentLog } from '../../core/log.ts';
+import { appsOf } from '../../core/rule.ts';
 import { suggestion } from '../../core/suggest.ts';
-import type { Connection } from '../../daemon/connect.ts';
 import { connectForReading } from '../../daemon/index.ts';
 import { makePluginLoader } from '../../plugin/load.ts';
 import {
@@ -22,7 +22,7 @@ import { makeMemoryStore } from '../../store/memory.ts';
 import { confirmed, unasked } from '../confirm.ts';
 import type { Cli, CommonOptions } from '../io.ts';
 import { statusLine } from '../progress.ts';
-import { loadConfigOrFail } from '../setup.ts';
+import { loadConfigOrFail, noteLogins } from '../setup.ts';
 import { parseTime } from '../values.ts';
 import { type BacktestResult, planBacktest } from './backtest.ts';
 import { headOf, keepAnswers, patiently, type Request, throughDaemon } from './reads.ts';
@@ -83,7 +83,8 @@ export async function backtest(cli: Cli, options: BacktestSettings): Promise<Bac
   );
   using line = statusLine(cli.io.stderr);
   await using ending = new AsyncDisposableStack();
-  const { raw, share, connection, where } = await wayTo(config);
+  const { raw, share, connection, where } = await wayTo(config, options.journal ? [] : appsOf(rule.triggers));
+  if (connection) noteLogins(cli, config, connection.loginsTakeMs);
   let made = 0;
   let inFlight = 0;
   const counted: Request = (as, call) => {
@@ -161,7 +162,7 @@ export async function backtest(cli: Cli, options: BacktestSettings): Promise<Bac
 interface WayToPodio {
   readonly raw: Request;
   readonly share: PodioClient['share'];
-  readonly connection?: Connection;
+  readonly connection?: Awaited<ReturnType<typeof connectForReading>>;
   readonly where: string;
 }
 
@@ -169,7 +170,7 @@ interface WayToPodio {
 const USUAL = { general: 1000, limited: 250 };
 
 /** Through the daemon where one runs, so that there is one budget; else by a client of its own. */
-async function wayTo(config: Config): Promise<WayToPodio> {
+async function wayTo(config: Config, about: readonly string[]): Promise<WayToPodio> {
   const client = adminClient(config);
   const runs = await client.readiness().then(
     () => true,
@@ -180,7 +181,7 @@ async function wayTo(config: Config): Promise<WayToPodio> {
     const share = { general: USUAL.general * backgroundShare, limited: USUAL.limited * backgroundShare };
     return { raw: throughDaemon(client), share: () => share, where: 'through the running daemon' };
   }
-  const connection = await connectForReading(config, { log: silentLog });
+  const connection = await connectForReading(config, { log: silentLog }, about);
   return {
     raw: connection.podio.request,
     share: connection.podio.share,

@@ -20,14 +20,30 @@ export function* showPlan(
   for (const { app, items, cost, leastMs, mostMs } of apps) {
     const [least, most] = cost.general;
     const general = least === most ? `${most}` : `${least} to ${most}`;
-    const time = mostMs < 60_000 ? 'at once' : `${roughly(leastMs)} to ${roughly(mostMs)}`;
+    const time = takes(leastMs, mostMs);
     const limited = cost.limited > 0 ? ` and ${cost.limited} rate limited ones` : '';
     const calls = `${cost.isExact ? '' : 'about '}${general} ${most === 1 ? 'call' : 'calls'} more${limited}`;
     yield `  ${plain(app)}: ${count(items, 'item')} ${items === 1 ? 'was' : 'were'} edited; ${calls}, ${time} at what is spare`;
   }
+  if (apps.length > 1) {
+    const [least, most] = ([0, 1] as const).map(which => sum(apps.map(({ cost }) => cost.general[which])));
+    const calls = least === most ? `${most}` : `${least} to ${most}`;
+    yield `  all of them: ${calls} ${most === 1 ? 'call' : 'calls'} more, ${takes(leastOf(apps), mostOf(apps))}`;
+  }
   yield '  Counted is what is read of these items and their history; what steps look up by themselves comes on top.';
   yield `  Podio is asked with spare budget only, ${where}. It can be stopped and gone on with.`;
 }
+
+const takes = (leastMs: number, mostMs: number): string =>
+  mostMs < 60_000 ? 'at once' : `${roughly(leastMs)} to ${roughly(mostMs)}`;
+
+/** What apps share a login for waits for the same budget; at best the others wait for nobody, at worst for each other. */
+const leastOf = (apps: readonly AppPlan[]): number =>
+  Math.max(
+    ...Array.from(Map.groupBy(apps, ({ as }) => as).values(), same => sum(same.map(one => one.leastMs))),
+  );
+const mostOf = (apps: readonly AppPlan[]): number => sum(apps.map(({ mostMs }) => mostMs));
+const sum = (numbers: readonly number[]): number => numbers.reduce((all, one) => all + one, 0);
 
 const roughly = (ms: number): string =>
   ms < 60_000 ? 'under a minute' : showDuration(Math.ceil(ms / 60_000) * 60_000);

@@ -240,6 +240,35 @@ describe('podiod backtest', function () {
     });
   });
 
+  it('says how long its logins take, and what all apps of the rule cost together', async () => {
+    const ids = Array.from({ length: 20 }, (_, n) => 300 + n);
+    const apps = Object.fromEntries(ids.map(id => [`client-${id}`, { id, token: `token-${id}` }]));
+    const on = { app: 'client-*', events: 'item.update' };
+    await using place = await makeSite({
+      apps,
+      plugins: { slack },
+      rules: { all: { on, steps: [{ slack: { text: '{{ item.title }}' } }] } },
+    });
+    const { spaceId } = place.podio.app(101) ?? expect.fail('no app');
+    for (const appId of ids)
+      place.podio.addApp({
+        spaceId,
+        appId,
+        name: `Client ${appId}`,
+        token: `token-${appId}`,
+        fields: [{ externalId: 'title', type: 'text' }],
+      });
+    for (const appId of ids.slice(0, 2)) {
+      const { itemId } = place.podio.createItem(appId, { fields: { title: 'a' } });
+      for (const title of ['b', 'c']) place.podio.updateItem(itemId, { fields: { title } });
+    }
+    const { code, stderr } = await place.podiod(['backtest', '--rule', 'all', '--since', '1h', '--yes']);
+    expect(code, stderr).to.equal(0);
+    const [login = '', ...rest] = stderr.split('\n');
+    expect(login).to.match(/^Logging in: Podio limits logins, so they are spread; about 7s\./);
+    expect(rest.join('\n')).to.match(/\n {2}all of them: 2 to 4 calls more, at once\n/);
+  });
+
   it('plays schedules at their times', async () => {
     await using place = await site();
     const { hits, fired, calls } = await report(
