@@ -223,31 +223,33 @@ export function makeTimedWorld(rule: Rule) {
       world.podioAheadMs = -aheadMs;
     },
     before: async (_id: number): Promise<void> => {},
-    /** Changes an item (or makes it) now; a hook tells of it, if one does. */
-    async edit(id: number, values: Values, isTold = true): Promise<void> {
+    /** Changes an item (or makes it) now; a hook tells of it, if one does: `late`, once it is asked to. */
+    async edit(id: number, values: Values, isTold: boolean | 'late' = true): Promise<() => Promise<void>> {
       const past = pasts.get(id) ?? [];
       pasts.set(id, [
         ...past,
         { at: clock.now() + world.podioAheadMs, values: { ...past.at(-1)?.values, ...values } },
       ]);
-      if (!isTold || running === undefined) return;
       const revision = past.length;
       const type = revision === 0 ? 'item.create' : 'item.update';
       const touched = FIELDS.filter(({ external_id: name }) => name in values);
-      await store.journal.append(
-        touched.map(
-          ({ field_id: fieldId }): NewEvent => ({
-            id: `${type}:${id}:${revision}`,
-            type,
-            source: 'webhook',
-            ref: { type: 'app_field', id: fieldId },
-            app: 'tickets',
-            itemId: id,
-            revision,
-            params: {},
-          }),
-        ),
+      const events = touched.map(
+        ({ field_id: fieldId }): NewEvent => ({
+          id: `${type}:${id}:${revision}`,
+          type,
+          source: 'webhook',
+          ref: { type: 'app_field', id: fieldId },
+          app: 'tickets',
+          itemId: id,
+          revision,
+          params: {},
+        }),
       );
+      const tell = async (): Promise<void> => {
+        if (running !== undefined) await store.journal.append(events);
+      };
+      if (isTold === true) await tell();
+      return tell;
     },
     remove: (id: number) => void pasts.delete(id),
     async up(): Promise<void> {

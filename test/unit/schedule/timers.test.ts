@@ -276,7 +276,8 @@ describe('a state that lasts', () => {
           kind: fc.constant('edit' as const),
           item: fc.integer({ min: 1, max: 2 }),
           status: fc.constantFrom('Open', 'Waiting', 'Waiting', 'Stuck', ''),
-          told: fc.boolean(),
+          // `late`: after the next edit. `own`: podiod has written it, without hooks.
+          told: fc.constantFrom('once', 'twice', 'late', 'own', 'never'),
         }),
       },
       {
@@ -287,12 +288,24 @@ describe('a state that lasts', () => {
       { weight: 1, arbitrary: fc.record({ kind: fc.constant('up' as const) }) },
       { weight: 2, arbitrary: killed },
     );
+    const seen = { states: 0, withFrom: 0 };
     await fc.assert(
       fc.asyncProperty(
         fc.array(step, { minLength: 1, maxLength: 30, size: 'max' }),
         fc.integer({ min: 0, max: 5 }),
-        async (steps, late) => {
-          const trigger: LastedTrigger = { ...LASTED, to: ['Waiting', 'Stuck'], forMs };
+        fc.constantFrom<(readonly (string | null)[] | undefined)[]>(
+          undefined,
+          ['Open'],
+          [null],
+          [null, 'Open'],
+        ),
+        async (steps, late, from) => {
+          const trigger: LastedTrigger = {
+            ...LASTED,
+            to: ['Waiting', 'Stuck'],
+            forMs,
+            ...(from && { from }),
+          };
           const world = makeTimedWorld(ruleOf(trigger));
           world.tellsRevision = late % 2 === 0;
           let isUp = false;
@@ -304,17 +317,24 @@ describe('a state that lasts', () => {
             since ??= world.clock.now();
             isUp = true;
           };
+          let tellLate = async () => {};
           for (const [index, one] of steps.entries()) {
             if (index === late) await up();
             switch (one.kind) {
               case 'wait':
                 await world.clock.advance(one.minutes * MINUTE);
                 break;
-              case 'edit':
+              case 'edit': {
                 // Two edits in one second can't be told apart in time.
                 await world.clock.advance(MINUTE);
-                await world.edit(one.item, { status: one.status }, one.told);
+                const isTold = one.told === 'once' || one.told === 'twice';
+                const tell = await world.edit(one.item, { status: one.status }, isTold);
+                await tellLate();
+                tellLate = one.told === 'late' ? tell : async () => {};
+                if (one.told === 'twice') await tell();
+                if (one.told === 'own') world.timers()?.wrote(one.item, 101);
                 break;
+              }
               case 'title':
                 await world.clock.advance(MINUTE);
                 await world.edit(one.item, { title: String(index) }, false);
@@ -346,18 +366,21 @@ describe('a state that lasts', () => {
           const isIn = (status: string | undefined) => status === 'Waiting' || status === 'Stuck';
           const expected = new Map<string, number>();
           for (const [item, past] of world.pasts) {
-            let began: { revision: number; at: number } | undefined;
+            let began: { revision: number; at: number; fits: boolean } | undefined;
             const close = (at: number) => {
-              if (began && at - began.at >= forMs && began.at + forMs > (since ?? 0))
+              if (began?.fits && at - began.at >= forMs && began.at + forMs > (since ?? 0))
                 expected.set(`item.lasted:sla:${item}:${began.revision}`, began.at + forMs);
               began = undefined;
             };
             for (const [revision, { at, values }] of past.entries()) {
+              const before = past[revision - 1]?.values.status || null;
               if (!isIn(values.status)) close(at);
-              else began ??= { revision, at };
+              else began ??= { revision, at, fits: from === undefined || from.includes(before) };
             }
             close(end);
           }
+          seen.states += expected.size;
+          if (from) seen.withFrom += expected.size;
           const told = await world.told();
           expect(told.map(({ id }) => id)).to.have.members([...expected.keys()]);
           for (const { id, receivedAt } of told) {
@@ -368,8 +391,9 @@ describe('a state that lasts', () => {
           }
         },
       ),
-      { numRuns: 150 },
+      { numRuns: 250 },
     );
+    expect(Math.min(seen.states, seen.withFrom)).to.be.above(50);
   }).timeout(120_000);
 });
 
