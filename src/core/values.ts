@@ -249,6 +249,9 @@ const named = (names: readonly string[], ids: readonly string[], shown: readonly
 });
 
 /** YAML reads `to: 2024` as a number: where there are no ids it is text. */
+const isText = (wanted: Wanted): wanted is string | number =>
+  typeof wanted === 'string' || typeof wanted === 'number';
+
 const asText = (show: Kind['show']): Kind => ({
   show,
   is: (value, wanted, settings) => typeof wanted === 'number' && sameText(show(value, settings), wanted),
@@ -336,12 +339,13 @@ const KINDS: Readonly<Record<string, Kind>> = {
   embed: {
     show: value => firstPart(value.embed, ['original_url', 'resolved_url', 'title']),
     is: (value, wanted) =>
-      typeof wanted === 'string' &&
+      isText(wanted) &&
       ['original_url', 'resolved_url', 'title'].some(key => sameText(part(value.embed, key), wanted)),
   },
   location: {
     show: value => scalar(value.formatted) || scalar(value.value),
-    is: (value, wanted) => typeof wanted === 'string' && sameText(scalar(value.value), wanted),
+    is: (value, wanted) =>
+      isText(wanted) && [value.formatted, value.value].some(text => sameText(scalar(text), wanted)),
   },
   calculation: {
     show: (value, settings) => calculated(value, settings).show(value, settings),
