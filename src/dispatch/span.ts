@@ -9,6 +9,9 @@ type Reader = Pick<ItemReader, 'changes' | 'spanned'>;
 
 const EDITS = new Set(['item.create', 'item.update', 'item.delete']);
 
+/** Whose changes are looked at one by one: of more it would cost more calls than a run that was not needed. */
+const MAX_LOOKS = 100;
+
 /**
  * Whether edits of an item come to nothing: what they changed was changed back, or they made the item and deleted it. Edits
  * of something that differences do not show, such as tags, do not.
@@ -23,7 +26,7 @@ async function cancelOut(
   const gone = events.findLast(({ type }) => type === 'item.delete');
   if (gone !== undefined) return isMade && events.every(event => isBefore(event, gone));
   if (isMade) return false;
-  if ((await reader.spanned(events, rule))?.size !== 0) return false;
+  if ((await reader.spanned(events, rule))?.size !== 0 || events.length > MAX_LOOKS) return false;
   // One that changed no field, as far as can be seen, changed something else: that stands.
   for (const event of events) if ((await reader.changes(event)).size === 0) return false;
   return true;

@@ -286,6 +286,26 @@ describe('mode settle', () => {
     }
   });
 
+  it('of very many edits it is not asked whether each shows: they run', async () => {
+    const seen = told();
+    let asked = 0;
+    const world = await new World({
+      rules: [ruleOf(SETTLE)],
+      work: { work: task => void seen.note(task) },
+      changes: async () => {
+        asked++;
+        return statusChange('a', 'b');
+      },
+    }).start();
+    const edits = Array.from({ length: 101 }, (_, n) => itemUpdate(1, n + 1));
+    await world.append(...edits.slice(1));
+    await world.clock.advance(2 * MINUTE);
+    expect([seen.seqs, asked]).to.deep.equal([[], 100]);
+    await world.append(...edits.map(edit => ({ ...edit, id: edit.id.replace(':1:', ':2:'), itemId: 2 })));
+    await world.clock.advance(2 * MINUTE);
+    expect([seen.seqs.flat().length, asked]).to.deep.equal([101, 100]);
+  });
+
   it('an edit that shows in no difference stands, among others that cancel out', async () => {
     const seen = told();
     const states = ['a', 'b', 'b', 'a'];
