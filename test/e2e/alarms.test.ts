@@ -232,4 +232,61 @@ describe('alarms', function () {
     await until(() => site.lines('alarms.ndjson').length === 2, 'Podio to be back', 30_000);
     expect(await alarmsIn(site)).to.deep.equal(['podiod.podio-down  raised', 'podiod.podio-down  cleared']);
   });
+
+  it('of calls that are used up are of the identity that made them', async () => {
+    const site = await makeSite(
+      {
+        // A start takes more calls of it.
+        alarms: { ...ALARMS, budget: '98%' },
+        rules: {
+          all: { on: { app: 'leads', events: 'item.create' }, steps: ['audit'] },
+          tell: { on: { podiod: 'budget' }, steps: [{ audit: { path: './alarms.ndjson' } }] },
+        },
+      },
+      { limits: { general: 100, limited: 250 } },
+    );
+    await site.boot();
+    const gone = await until(
+      () => site.lines('alarms.ndjson').find(({ params }) => params.subject === 'app/101'),
+      'the alarm',
+    );
+    expect(gone.params).to.include({ state: 'raised', subject: 'app/101' });
+    expect(gone.params.text).to.match(/^the calls of app\/101 to Podio are used up: \d\d of 100 are left$/);
+    expect((await statusOf(site)).alarms.map(({ alarm, subject }) => [alarm, subject])).to.deep.include([
+      'budget',
+      'app/101',
+    ]);
+  });
+
+  it('of a Podio that asks to wait begin and end with that', async () => {
+    const site = await makeSite(
+      {
+        alarms: ALARMS,
+        reconcile: { every: '1s' },
+        rules: {
+          all: { on: { app: 'leads', events: 'item.create' }, steps: ['audit'] },
+          tell: { on: { podiod: 'budget' }, steps: [{ audit: { path: './alarms.ndjson' } }] },
+        },
+      },
+      { limits: { general: 1_000_000, limited: 1_000_000 } },
+    );
+    await site.boot();
+    await site.podio.setFaults({ rateLimitSeconds: 15 });
+    const [raised] = await site.untilLines('alarms.ndjson', 1);
+    expect(raised?.params.text).to.match(/^Podio has asked app\/10[12] to wait: no calls for \d+s$/);
+    await site.podio.clearFaults();
+    await until(
+      async () =>
+        site.lines('alarms.ndjson').some(({ params }) => params.state === 'cleared') &&
+        (await statusOf(site)).alarms.length === 0,
+      'the end to be told',
+      40_000,
+    );
+    const states = (subject: string) =>
+      site
+        .lines('alarms.ndjson')
+        .filter(({ params }) => params.subject === subject)
+        .map(({ params }) => params.state);
+    expect(states(raised?.params.subject ?? '')).to.deep.equal(['raised', 'cleared']);
+  });
 });

@@ -6,6 +6,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statfsSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
@@ -87,6 +88,39 @@ function limitedDisk(): Disk {
 
 if (process.platform === 'linux') {
   describe('a daemon whose disk is full', () => {
+    it('raises an alarm before that, and ends it when there is room again', async function () {
+      using disk = mountedDisk();
+      // Without a file system of its own there is no telling what else fills the disk.
+      if (!disk) return this.skip();
+      const site = await makeSite({
+        dataDir: disk.dataDir,
+        alarms: { after: '1s', disk: '6mb' },
+        rules: {
+          ...RULES,
+          tell: { on: { podiod: '*' }, steps: [{ audit: { path: './alarms.ndjson' } }] },
+        },
+      });
+      site.run();
+      await until(async () => (await comment(site, 1)) === 200, 'the first to be taken in');
+      const room = () => {
+        const { bavail, bsize } = statfsSync(disk.dataDir);
+        return bavail * bsize;
+      };
+      expect(room()).to.be.above(7e6);
+      const ballast = join(disk.dataDir, '..', 'ballast');
+      writeFileSync(ballast, Buffer.alloc(room() - 5e6));
+      const [raised] = await site.untilLines('alarms.ndjson', 1);
+      expect(raised?.params).to.include({ alarm: 'disk', state: 'raised', subject: '' });
+      expect(raised?.params.text).to.match(
+        /^4(\.\d)? mb are left where podiod keeps its data: events are refused when it is full$/,
+      );
+      // Nothing is refused yet.
+      expect(await comment(site, 2)).to.equal(200);
+      rmSync(ballast);
+      const [, cleared] = await site.untilLines('alarms.ndjson', 2);
+      expect(cleared?.params).to.include({ alarm: 'disk', state: 'cleared' });
+    }).timeout(60_000);
+
     it('answers 503, goes on running, and takes all of it in when there is room again', async () => {
       using disk = mountedDisk() ?? limitedDisk();
       const ticks = { on: { schedule: '* * * * *' }, timezone: 'UTC', steps: ['audit'] };

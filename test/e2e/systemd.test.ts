@@ -4,10 +4,12 @@ import { once } from 'node:events';
 import { Agent, request } from 'node:http';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { readRunFile } from '../../src/admin/run-file.ts';
 import { startNotifySocket, startSocketParent } from '../support/systemd.ts';
 import { until } from '../support/wait.ts';
+import { compileFaults, makeFaults } from '../torture/faults.ts';
 import { LEADS, makeSite, type Site } from './site.ts';
 
 const AUDITED = { all: { on: { app: 'leads', events: 'item.create' }, steps: ['audit'] } };
@@ -49,6 +51,79 @@ describe('podiod under systemd', function () {
     site.write('gate', '');
     expect(await daemon.ended).to.equal(0);
     expect(said('READY')).to.deep.equal(['1']);
+  });
+
+  describe('that waits for a sign of life', () => {
+    /** So long without one, and systemd would have killed it. */
+    const WATCHDOG_MS = 1000;
+
+    async function watched(site: Site, env: Readonly<Record<string, string>> = {}) {
+      const systemd = await startNotifySocket(site.folder);
+      const alive = () => systemd.messages().filter(({ WATCHDOG }) => WATCHDOG === '1').length;
+      const daemon = site.run({
+        env: { ...env, NOTIFY_SOCKET: systemd.path, WATCHDOG_USEC: String(WATCHDOG_MS * 1000) },
+      });
+      await until(() => alive() >= 2, 'signs of life', 20_000);
+      return {
+        daemon,
+        async goesOn(when: string) {
+          const before = alive();
+          await until(() => alive() >= before + 2, `signs of life ${when}`, 20_000);
+        },
+        /** One that was on its way when it began is none of them. */
+        async hasEnded(when: string) {
+          await sleep(WATCHDOG_MS / 2);
+          const before = alive();
+          await sleep(3 * WATCHDOG_MS);
+          expect(alive(), `signs of life ${when}`).to.equal(before);
+        },
+      };
+    }
+
+    it('gets none while the store hangs, though the process is well, and one again when it goes on', async function () {
+      if (process.platform !== 'linux') this.skip();
+      const site = await makeSite({ rules: AUDITED });
+      const faults = makeFaults(compileFaults(site.folder), site.folder, site.dataDir);
+      const { daemon, goesOn, hasEnded } = await watched(site, faults.env);
+      faults.hold(true);
+      await hasEnded('while no flush of the database ends');
+      // Nothing else hangs: its HTTP servers answer.
+      const run = await daemon.runFile();
+      expect((await fetch(`http://127.0.0.1:${run.admin.port}/healthz`)).status).to.equal(200);
+      expect(daemon.log()).to.include('podiod does not answer itself');
+      faults.hold(false);
+      await goesOn('once the disk answers');
+      faults.close();
+      expect(await daemon.end('SIGTERM')).to.equal(0);
+    });
+
+    it('gets none while a plugin blocks the thread', async () => {
+      const site = await makeSite({
+        plugins: { blocks: { use: './blocks.ts' } },
+        rules: { stuck: { on: { app: 'leads', events: 'item.create' }, steps: ['blocks'] } },
+      });
+      site.write(
+        'blocks.ts',
+        `import { existsSync } from 'node:fs';
+        import { definePlugin, z } from 'podiod/plugin';
+        import { tap } from 'rxjs';
+        export default definePlugin({
+          name: 'blocks',
+          options: z.strictObject({}),
+          setup: () => ({
+            operator: messages$ => messages$.pipe(tap(() => {
+              while (!existsSync(new URL('gate', import.meta.url))) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
+            })),
+          }),
+        });`,
+      );
+      const { daemon, goesOn, hasEnded } = await watched(site);
+      expect(await site.deliver(LEADS, 'item.create', { item_id: 1, item_revision_id: 0 })).to.equal(200);
+      await hasEnded('while the thread is blocked');
+      site.write('gate', '');
+      await goesOn('once it is not');
+      expect(await daemon.end('SIGTERM')).to.equal(0);
+    });
   });
 
   it('tells that its config is exchanged, and when that is over, also where nothing came of it', async () => {

@@ -1,7 +1,9 @@
 import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
+import { isPatient } from '../../src/alarms/find.ts';
 import { DIAGNOSTIC_CODES } from '../../src/config/codes.ts';
+import { ALARM_NAMES } from '../../src/core/alarm.ts';
 import { ERROR_CODES } from '../../src/core/errors.ts';
 
 const ROOT_URL = new URL('../../', import.meta.url);
@@ -16,6 +18,27 @@ describe('documents', () => {
   it('docs/errors.md has every code, and no other', () => {
     const documented = [...read('docs/errors.md').matchAll(/^\| `([A-Z_]+)` \|/gm)].map(([, code]) => code);
     expect(documented).to.have.members([...Object.keys(ERROR_CODES), ...Object.keys(DIAGNOSTIC_CODES)]);
+  });
+
+  it('docs/alarms.md has every alarm, in the order of the code, and says which have to last', () => {
+    const text = read('docs/alarms.md');
+    const [table = ''] = text.split('## The alarms')[1]?.split('\n## ') ?? [];
+    expect([...table.matchAll(/^\| `([a-z-]+)` \|/gm)].map(([, name]) => name)).to.deep.equal(ALARM_NAMES);
+    const [, patient = ''] = /^((?:`[a-z-]+`(?:, | and ))+`[a-z-]+`) may mend/m.exec(table) ?? [];
+    expect([...patient.matchAll(/`([a-z-]+)`/g)].map(([, name]) => name)).to.deep.equal(
+      ALARM_NAMES.filter(isPatient),
+    );
+  });
+
+  it('docs/operations.md has all that systemd is told, and nothing else', () => {
+    const rows = [...read('docs/operations.md').matchAll(/^\| ((?:`[A-Z_]+=1?`(?: with )?)+) \|/gm)];
+    const documented = rows.flatMap(([, cell = '']) =>
+      [...cell.matchAll(/`([A-Z_]+)=/g)].map(([, key]) => key),
+    );
+    const told = [...read('src/service/manager.ts').matchAll(/\.tell\(\{([^}]*)\}/g)].flatMap(
+      ([, body = '']) => [...body.matchAll(/\b([A-Z_]{5,})(?=:)/g)].map(([, key]) => key),
+    );
+    expect(documented).to.have.members([...new Set(told)]);
   });
 
   it('docs/dependencies.md gives a reason for every dependency, and for no other', () => {
