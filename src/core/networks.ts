@@ -55,13 +55,25 @@ export function isLoopback(hostname: string): boolean {
   return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
 }
 
-/** Whether it is no address of the public internet. What embeds an IPv4 address (mapped, NAT64) counts as private. */
+/** Where a network without IPv4 has the IPv4 internet: the last 32 bits are an address of it (RFC 6052). */
+const NAT64 = /^64:ff9b::(?:([0-9a-f]+):)?([0-9a-f]+)$/;
+
+/** The IPv4 address that one of IPv6 stands for by NAT64. */
+function behindNat64(address: string): string | undefined {
+  const [match, high = '0', low = '0'] = NAT64.exec(hostOf(address) ?? '') ?? [];
+  const [from, to] = [Number.parseInt(high, 16), Number.parseInt(low, 16)];
+  return match && [from >> 8, from & 255, to >> 8, to & 255].join('.');
+}
+
+/** Whether it is no address of the public internet. What embeds an IPv4 address counts as private, but for NAT64. */
 export function isPrivateAddress(address: string): boolean {
   switch (isIP(address)) {
     case 4:
       return PRIVATE.check(address, 'ipv4');
     case 6: {
       const bare = address.replace(/%.*$/, '');
+      const inner = behindNat64(bare);
+      if (inner !== undefined) return isPrivateAddress(inner);
       return !PUBLIC6.check(bare, 'ipv6') || TUNNELS6.check(bare, 'ipv6');
     }
     default:

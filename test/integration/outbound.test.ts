@@ -178,13 +178,27 @@ describe('where plugins may call', () => {
   });
 
   it('knows what is public', () => {
-    for (const address of ['8.8.8.8', '93.184.216.34', '172.32.0.1', '2606:4700:4700::1111', '2a00:1450::1'])
+    for (const address of [
+      '8.8.8.8',
+      '93.184.216.34',
+      '172.32.0.1',
+      '2606:4700:4700::1111',
+      '2a00:1450::1',
+      '64:ff9b::8.8.8.8',
+      '64:ff9b::808:808',
+    ])
       expect(isPrivateAddress(address), address).to.equal(false);
     for (const address of [
       '224.0.0.1',
       '255.255.255.255',
       '2001:db8::1',
       '2001::1',
+      '64:ff9b::10.0.0.1',
+      '64:ff9b::7f00:1',
+      '64:ff9b::',
+      '64:ff9b::1',
+      '64:ff9b:0:1::808:808',
+      '::ffff:8.8.8.8',
       'ff02::1',
       '',
       'localhost',
