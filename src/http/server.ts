@@ -26,6 +26,8 @@ export interface Timeouts {
   readonly request: number;
   /** How long a connection is kept without a request. */
   readonly keepAlive: number;
+  /** How long one is kept whose answers nobody reads, or that has none. Left out: for ever, since an answer may take its time. */
+  readonly stall?: number;
 }
 
 /** An answer without a body, for requests that never reach the handler. */
@@ -54,7 +56,7 @@ export interface HttpServer {
   close(graceMs: number): Promise<void>;
 }
 
-const DEFAULT_TIMEOUTS: Timeouts = {
+export const DEFAULT_TIMEOUTS: Timeouts = {
   headers: 10_000,
   request: 30_000,
   // Longer than a proxy keeps its side (nginx: 60 s): a connection is best closed by the side that sends requests.
@@ -102,6 +104,7 @@ export async function listen(
       handler(request, response);
     },
   );
+  server.timeout = timeouts.stall ?? 0;
   if (maxConnections !== undefined) server.maxConnections = maxConnections;
   server.on('connection', (socket: Socket) => {
     connections.set(socket, undefined);

@@ -10,7 +10,14 @@ import type { HookPath, Secrets } from '../core/hook.ts';
 import { loadOnce } from '../core/load-once.ts';
 import type { Log } from '../core/log.ts';
 import type { Metrics } from '../core/metrics.ts';
-import { type BareAnswer, type HttpServer, type ListenAt, listen, type Timeouts } from '../http/server.ts';
+import {
+  type BareAnswer,
+  DEFAULT_TIMEOUTS,
+  type HttpServer,
+  type ListenAt,
+  listen,
+  type Timeouts,
+} from '../http/server.ts';
 import { type Caller, makeStrangers } from '../http/strangers.ts';
 import { type IntakeOptions, makeIntake, RETRY_AFTER_SECONDS } from './intake.ts';
 import { makeHookPaths } from './keys.ts';
@@ -52,6 +59,9 @@ export interface Ingress {
 
 /** As many bodies as are likely to be read at once, and no more than a small machine can spare; bytes. */
 const MAX_IN_HAND = 64 * 1024 * 1024;
+
+/** An event is stored all the same, if its answer should take that long, and told again as a repeat. */
+const TIMEOUTS: Timeouts = { ...DEFAULT_TIMEOUTS, stall: 60_000 };
 
 const tooMany = (): IngressError =>
   new IngressError('INGRESS_TOO_MANY', 429, '', { headers: { 'Retry-After': RETRY_AFTER_SECONDS } });
@@ -159,7 +169,7 @@ export function makeIngress(options: IngressOptions): Ingress {
         name: 'server',
         unknownMethod,
         ...(options.maxConnections === undefined ? {} : { maxConnections: options.maxConnections }),
-        ...(options.timeouts ? { timeouts: options.timeouts } : {}),
+        timeouts: options.timeouts ?? TIMEOUTS,
       });
       return {
         ...server,

@@ -75,6 +75,22 @@ describe('the ingress on a hostile internet', () => {
     expect((await rawRequest(port, delivery())).status).to.equal(200);
   }).timeout(20_000);
 
+  it('lets go of who asks on and on and reads no answer', async () => {
+    const { port, open } = await start({
+      timeouts: { headers: 2000, request: 4000, keepAlive: 8000, stall: 500 },
+    });
+    const { socket, closed } = await open();
+    socket.pause();
+    // Until nothing more goes in, since nothing comes out.
+    const asking = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(20_000);
+    const ask = () => void (socket.writable && socket.write(asking, () => setImmediate(ask)));
+    ask();
+    const begin = performance.now();
+    await closed;
+    expect(performance.now() - begin).to.be.above(400);
+    expect((await rawRequest(port, delivery())).status).to.equal(200);
+  }).timeout(20_000);
+
   it('has so many connections and no more, and room again when some have gone', async () => {
     const { port, open } = await start({ maxConnections: 10 });
     const held = await Promise.all(Array.from({ length: 10 }, open));
