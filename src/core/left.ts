@@ -7,7 +7,7 @@ export interface LeftRule {
   readonly begun: number;
   /** Events that wait to be run with others. */
   readonly gathered: number;
-  /** Events from before it left that it had not come to; which of them it wants only the rule could say. */
+  /** Events from before it left that it had not come to, or of which no step had ended; which of them it wants only it could say. */
   readonly behind: number;
 }
 
@@ -26,12 +26,12 @@ export const leftRules = (lanes: readonly Lane[], disabled: readonly string[]): 
     return [{ rule, ...(disabled.includes(rule) && { disabled: true }), begun, gathered, behind }];
   });
 
-/** `2 runs begun, 3 events gathered, up to 40 events that it had not come to` */
+/** `2 runs begun, 3 events gathered, up to 40 more events` */
 export function showLeft({ begun, gathered, behind }: LeftRule): string {
   return [
     ...(begun > 0 ? [`${count(begun, 'run')} begun`] : []),
     ...(gathered > 0 ? [`${count(gathered, 'event')} gathered`] : []),
-    ...(behind > 0 ? [`up to ${count(behind, 'event')} that it had not come to`] : []),
+    ...(behind > 0 ? [`up to ${count(behind, begun + gathered > 0 ? 'more event' : 'event')}`] : []),
   ].join(', ');
 }
 

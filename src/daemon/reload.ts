@@ -218,12 +218,11 @@ export function makeReloads(parts: ReloadParts): Reloads {
       const error = coerceError(thrown);
       throw error instanceof StoreError ? error : rolledBack(error);
     }
-    const cutOff = await succession.drain(parts.drainMs(), stopping.signal);
+    const { cutOff, position } = await succession.drain(parts.drainMs(), stopping.signal);
     stopping.signal.throwIfAborted();
 
     const switched = (async () => {
       await generations.enter(generation).parts.stop();
-      const position = world.store.journal.head();
       world.live.become(next);
       await always(secrets.use);
       await always(() => carryOver(world.store.rules, next.config.rules, log));
@@ -232,10 +231,9 @@ export function makeReloads(parts: ReloadParts): Reloads {
       await always(() => parts.definitions.start());
       await generation.parts.start(true, always);
       await generations.settle(kept);
-      return position;
     })();
     switching = switched.catch(() => {});
-    const position = await switched;
+    await switched;
     switching = undefined;
     return { cutOff, position };
   };

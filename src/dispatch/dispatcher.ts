@@ -92,12 +92,15 @@ export interface Succession {
   abandon(): Promise<void>;
   /**
    * Ends the lanes that are not kept: what is in hand finishes, or is aborted after `deadlineMs` and goes on in the new
-   * lane from its last finished step. Resolves with how many runs were, when that they have ended is on disk or `signal` was
-   * aborted.
+   * lane from its last finished step. Resolves with how many runs were (`cutOff`), when that they have ended is on disk or `signal`
+   * was aborted. What the journal has above `position` is the new rules' alone.
    */
-  drain(deadlineMs: number, signal: AbortSignal): Promise<number>;
+  drain(
+    deadlineMs: number,
+    signal: AbortSignal,
+  ): Promise<{ readonly cutOff: number; readonly position: number }>;
   /**
-   * The new lanes go on where those have ended, new rules where they start. Until the store allows it, it is tried again;
+   * The new lanes go on where those have ended, new rules at the position. Until the store allows it, it is tried again;
    * false when `signal` was aborted or the dispatcher stopped meanwhile.
    */
   takeOver(signal: AbortSignal): Promise<boolean>;
@@ -198,6 +201,7 @@ export function makeDispatcher(deps: DispatcherDeps): Dispatcher {
     succeed(next, kept) {
       const fresh = next.rules.filter(({ name }) => !kept.has(name)).map(rule => makeLane(rule, next, true));
       const leaving = () => all().filter(({ rule }) => !kept.has(rule.name));
+      let position: number | undefined;
       return {
         async ready(signal) {
           await Promise.all(fresh.map(lane => lane.ready(signal)));
@@ -208,15 +212,16 @@ export function makeDispatcher(deps: DispatcherDeps): Dispatcher {
           breakers.keep(pluginsOf(all()));
         },
         async drain(deadlineMs, signal) {
+          // Lanes take no more from here on.
+          position = store.journal.head();
           const left = await Promise.all(leaving().map(lane => lane.stop(deadlineMs)));
           const givenUp = AbortSignal.any([signal, ending.signal]);
           await Promise.all(leaving().map(lane => lane.released(givenUp)));
-          return left.reduce((sum, one) => sum + one, 0);
+          return { cutOff: left.reduce((sum, one) => sum + one, 0), position };
         },
         async takeOver(signal) {
           const givenUp = AbortSignal.any([signal, ending.signal]);
-          // Together, so that new rules start at the same place.
-          const open = Promise.all(fresh.map(lane => reliably(() => lane.open(), givenUp)));
+          const open = Promise.all(fresh.map(lane => reliably(() => lane.open(position), givenUp)));
           if ((await open).includes(undefined)) return false;
           const byName = new Map([...lanes, ...fresh.map(lane => [lane.rule.name, lane] as const)]);
           const gone = leaving().map(({ rule }) => rule.name);
@@ -225,7 +230,7 @@ export function makeDispatcher(deps: DispatcherDeps): Dispatcher {
             const lane = byName.get(name);
             if (lane) lanes.set(name, lane);
           }
-          if ((await reliably(() => store.lanes.leave([...lanes.keys()]), givenUp)) === undefined)
+          if ((await reliably(() => store.lanes.leave([...lanes.keys()], position), givenUp)) === undefined)
             return false;
           for (const name of gone) if (!lanes.has(name)) holds.forget('rule', name);
           const stayed = all().filter(({ rule }) => kept.has(rule.name));

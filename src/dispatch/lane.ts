@@ -176,10 +176,14 @@ export class Lane {
     });
   }
 
-  /** Takes the lane over from whoever had it and reads where it stands. Rejects with a StoreError. */
-  async open(): Promise<void> {
+  /**
+   * Takes the lane over from whoever had it and reads where it stands. Rejects with a StoreError.
+   * @param position where the journal stood when the rule came: a new one begins after it
+   */
+  async open(position?: number): Promise<void> {
     const { clock, feed, lanes, reliably, rule } = this.#deps;
-    const lease = await lanes.acquire({ rule: rule.name, shard: 0, of: 1 }, rule.startAt);
+    const startAt = rule.startAt === 'head' ? (position ?? 'head') : rule.startAt;
+    const lease = await lanes.acquire({ rule: rule.name, shard: 0, of: 1 }, startAt);
     const state = await lanes.load(lease);
     const readAt = clock.monotonic();
     this.#intake.load(state, readAt);

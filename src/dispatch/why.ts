@@ -259,10 +259,12 @@ export function sentenceOf(
       if (gathered !== undefined && failing === undefined) return gatheredSentence(gathered, isAway);
       if (failing === undefined) return `it ${isAway ? 'has begun' : 'is under way'}${again}`;
       const wait = Math.max(0, Math.ceil(failing.waitMs / 1000));
-      const next = wait > 0 ? `, next try in ${showDuration(1000 * wait)}` : ', next try now';
       const of = failing.branch ? ` for ${failing.branch}` : '';
-      // An open breaker and what asks to be tried later use up no try.
-      const so = failing.attempts === 0 ? 'waits' : `has failed ${times(failing.attempts)}`;
+      // An open breaker, a paused plugin and what asks to be tried later use up no try.
+      const isHeld = failing.attempts === 0;
+      const so = isHeld ? 'waits' : `has failed ${times(failing.attempts)}`;
+      const now = isHeld ? '' : ', next try now';
+      const next = wait > 0 ? `, next try in ${showDuration(1000 * wait)}` : now;
       return `${failing.step}${of} ${so}${isAway ? '' : next}: ${failing.error}${again}`;
     }
   }

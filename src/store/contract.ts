@@ -529,9 +529,12 @@ export interface Left {
   readonly at: number;
 }
 
+/** After the newest entry, before all of them, or after this one. */
+export type StartAt = 'head' | 'earliest' | number;
+
 export interface Lanes {
   /** Takes over the lane. A lane seen for the first time starts as `startAt` says. */
-  acquire(lane: LaneId, startAt: 'head' | 'earliest'): Promise<Lease>;
+  acquire(lane: LaneId, startAt: StartAt): Promise<Lease>;
   load(lease: Lease): Promise<LaneState>;
   /**
    * Parked runs that are asked to be retried, for a look on a `requests` pulse. Each is told until it is finished or
@@ -596,10 +599,10 @@ export interface Lanes {
    */
   endedCleanly(): Promise<void>;
   /**
-   * The config has these rules and no others. Of each other one is kept how far the journal had come when it left: what came
-   * before that waits until its lane is taken over again, or it is dropped.
+   * The config has these rules and no others. Of each other one is kept how far the journal had come when it left, which is now
+   * where `at` does not say: what came before that waits until its lane is taken over again, or it is dropped.
    */
-  leave(present: readonly string[]): Promise<void>;
+  leave(present: readonly string[], at?: number): Promise<void>;
   /** Records a failed try of a step, for attempts and waits that outlive a restart. */
   tried(lease: Lease, run: RunKey, fingerprint: string, tries: Tries): Promise<void>;
   /** Records a finished step. The next step starts after this resolves. Its tries are forgotten. */

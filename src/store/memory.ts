@@ -37,6 +37,7 @@ import {
   type RunKey,
   type SeqRange,
   type Singleton,
+  type StartAt,
   type Store,
   type Together,
   type TracedEntry,
@@ -242,12 +243,11 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
     data.lanes.set(laneKey(row.lane), { ...row, cursor: Math.max(row.cursor, cursor) });
   };
 
-  const acquire = (lane: LaneId, startAt: 'head' | 'earliest'): Lease => {
+  const acquire = (lane: LaneId, startAt: StartAt): Lease => {
+    const start = startAt === 'head' ? head() : startAt === 'earliest' ? 0 : startAt;
     const rows = [...data.lanes.values()].filter(row => row.lane.rule === lane.rule);
     const before = data.lanes.get(laneKey(lane));
-    const cursor =
-      before?.cursor ??
-      (rows.length > 0 ? Math.min(...rows.map(row => row.cursor)) : startAt === 'head' ? head() : 0);
+    const cursor = before?.cursor ?? (rows.length > 0 ? Math.min(...rows.map(row => row.cursor)) : start);
     const first = rows.length > 0 ? Math.min(...rows.map(row => row.loadedAt)) : now();
     const loadedAt = first > now() ? 0 : first;
     const reach = before?.reach ?? Math.max(0, ...rows.map(row => row.reach));
@@ -394,10 +394,10 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
     }
   };
 
-  const leave = (present: readonly string[]): void => {
+  const leave = (present: readonly string[], at = head()): void => {
     for (const [key, row] of data.lanes)
       if (row.leftAt === undefined && !present.includes(row.lane.rule))
-        data.lanes.set(key, { ...row, leftAt: Math.max(head(), row.cursor) });
+        data.lanes.set(key, { ...row, leftAt: Math.max(at, row.cursor) });
   };
 
   const begunOf = (rule: string): readonly StoredRun[] =>
@@ -823,7 +823,7 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
       mark: (lease, run, alone) => call(() => mark(lease, run, alone)),
       release: (lease, cursor, reached) => call(() => release(lease, cursor, reached)),
       endedCleanly: () => call(endedCleanly),
-      leave: present => call(() => leave(present)),
+      leave: (present, at) => call(() => leave(present, at)),
       tried: (lease, run, fingerprint, tries) => call(() => tried(lease, run, fingerprint, tries)),
       checkpoint: (lease, run, fingerprint, made) => call(() => checkpoint(lease, run, fingerprint, made)),
       gather: (lease, gathered, cursor) =>

@@ -139,6 +139,24 @@ describe('podiod reload', function () {
     ).to.deep.equal(['item.update:1:1', 'item.update:2:0']);
   });
 
+  it('gives what comes while a rule ends to the one in its place: the position says from where on', async () => {
+    const site = await makeGatedSite({ before: gated });
+    const daemon = await site.boot();
+    await update(site, 1);
+    await until(() => notes(site).length === 1, 'a run to be in hand');
+    site.configure({ plugins: PLUGINS, rules: { after: audited } });
+    const answered = reload(site);
+    await until(async () => (await statesOf(daemon)).before === 'stopped', 'the rule to begin nothing more');
+    await update(site, 2);
+    site.write('gate', '');
+    const answer = await answered;
+    expect([answer.position, answer.waiting]).to.deep.equal([1, []]);
+    await update(site, 3);
+    await site.untilLines('events.ndjson', 2);
+    const runs = (await site.journal()).map(event => event.runs.map(({ rule }) => rule).join());
+    expect(runs).to.deep.equal(['before', 'after', 'after']);
+  });
+
   it('cuts off what does not end in time, which then runs as edited', async () => {
     const site = await makeGatedSite({ edited: gated });
     site.configure({ plugins: PLUGINS, rules: { edited: gated }, stopTimeout: '2s' });

@@ -72,8 +72,8 @@ export function makeLanes(
     async endedCleanly() {
       await writer.call('endedCleanly');
     },
-    async leave(present) {
-      await writer.call('leave', present);
+    async leave(present, at) {
+      await writer.call('leave', present, at);
     },
     async tried(lease, run, fingerprint, tries) {
       await writer.call('tried', token(lease), run, fingerprint, tries, now());

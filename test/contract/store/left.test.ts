@@ -139,6 +139,19 @@ for (const { name, make } of WORLDS) {
       expect(await leftOf(store)).to.deep.equal({ begun: 0, behind: 1, at: 7 });
     });
 
+    it('ends where another one begins, which may be before the newest event', async () => {
+      await using world = make();
+      const store = await world.open();
+      await store.lanes.acquire(lane('old'), 'earliest');
+      await appended(store, 5);
+      const lease = await store.lanes.acquire(lane('fresh'), 3);
+      await store.lanes.leave(['fresh'], 3);
+      expect((await store.lanes.load(lease)).cursor).to.equal(3);
+      expect(await leftOf(store)).to.deep.equal({ begun: 0, behind: 3, at: 3 });
+      // It is known, and goes on where it is.
+      expect((await store.lanes.load(await store.lanes.acquire(lane('fresh'), 5))).cursor).to.equal(3);
+    });
+
     it('is left alone where the rule is there', async () => {
       await using world = make();
       const store = await world.open();

@@ -47,7 +47,7 @@ describe('what a reload meant', () => {
       showReload({ ...answer(0), waiting: Array.from({ length: count }, (_, n) => left(n + 1)) });
     expect(waiting(1).slice(1)).to.deep.equal([
       'Hooks: as they were.',
-      'Still waiting of tell-1, which is not in the config: 1 run begun, up to 1 event that it had not come to.',
+      'Still waiting of tell-1, which is not in the config: 1 run begun, up to 1 more event.',
       '  Back in the config, or as `was: tell-1` of another rule, it goes on; podiod parked drop --rule tell-1 gives that up.',
     ]);
     expect(waiting(6).at(-1)).to.equal('Still waiting of 6 rules that are gone: podiod parked shows what.');

@@ -82,6 +82,44 @@ describe('rules in place of others', () => {
     );
   });
 
+  it('get what comes while what is in hand ends, and those that leave do not: all is by one position', async () => {
+    const gate = Promise.withResolvers<void>();
+    const work: Work = async (_task, rule) => {
+      if (rule !== 'kept') await gate.promise;
+      return undefined;
+    };
+    const one = makeRule('one', { concurrency: 1 });
+    const world = await new World({
+      rules: [makeRule('kept'), one, makeRule('edited')],
+      work: { work },
+    }).start();
+    await world.append(itemUpdate(1), itemUpdate(2));
+    const other = makeRule('other', { startAt: 'head' });
+    const succession = succeed(
+      world,
+      [makeRule('kept'), makeRule('edited', { fingerprint: 'f2' }), other],
+      ['kept'],
+    );
+    const drained = succession.drain(1000, new AbortController().signal);
+    await world.append(itemUpdate(3));
+    gate.resolve();
+    expect(await world.clock.until(drained)).to.deep.equal({ cutOff: 0, position: 2 });
+    await world.append(itemUpdate(4));
+    await world.clock.until(succession.takeOver(new AbortController().signal));
+    await world.clock.advance(0);
+    const runs = (await world.runs()).map(([rule, seq]) => `${rule} ${seq}`).sort();
+    expect(runs).to.deep.equal([
+      ...[1, 2, 3, 4].map(seq => `edited ${seq}`),
+      ...[1, 2, 3, 4].map(seq => `kept ${seq}`),
+      'one 1',
+      'other 3',
+      'other 4',
+    ]);
+    // The second was its own, and it had not come to it.
+    const left = (await world.store.lanes.status()).find(({ rule }) => rule === 'one')?.left;
+    expect(left).to.deep.equal({ begun: 0, behind: 1, at: 2 });
+  });
+
   it('halt no more for what was mended', async () => {
     let fails = true;
     const work: Work = async () => {

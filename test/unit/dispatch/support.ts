@@ -267,11 +267,11 @@ export async function exchange(
 ): Promise<number> {
   const succession = succeed(world, rules, kept);
   await world.clock.until(succession.ready(new AbortController().signal));
-  const left = await world.clock.until(succession.drain(1000, new AbortController().signal));
+  const { cutOff } = await world.clock.until(succession.drain(1000, new AbortController().signal));
   const isDone = await world.clock.until(succession.takeOver(new AbortController().signal));
   if (!isDone) throw new Error('the other rules were not taken over');
   await world.clock.advance(0);
-  return left;
+  return cutOff;
 }
 
 /** Conditions in these tests look at the event and the data alone. */

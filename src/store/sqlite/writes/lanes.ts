@@ -9,6 +9,7 @@ import type {
   ParkRequest,
   Reached,
   RunKey,
+  StartAt,
   Tries,
 } from '../../contract.ts';
 import { staleLease } from '../../leases.ts';
@@ -46,7 +47,7 @@ export interface LaneWrites {
   /** Leases below are those of earlier processes. */
   readonly firstEpoch: number;
   /** Answers the new lease's epoch. */
-  acquire(lane: LaneId, startAt: 'head' | 'earliest', at: number): number;
+  acquire(lane: LaneId, startAt: StartAt, at: number): number;
   finish(lease: LeaseToken, finished: FinishedRow, cursor: number, at: number): void;
   advance(lease: LeaseToken, cursor: number): void;
   reach(lease: LeaseToken, seq: number): void;
@@ -250,7 +251,8 @@ export function makeLaneWrites(db: DatabaseSync, parts: LaneWriteParts): LaneWri
       const before = selectLane.get(rule, lane.shard, lane.of);
       const lowest = selectLowest.get(rule);
       const found = before?.cursor ?? lowest?.cursor ?? null;
-      const cursor = found === null ? (startAt === 'head' ? head() : 0) : Number(found);
+      const start = startAt === 'head' ? head() : startAt === 'earliest' ? 0 : startAt;
+      const cursor = found === null ? start : Number(found);
       const loadedAt = Number(lowest?.loaded_at ?? at);
       const epoch = Number(selectLastEpoch.get()?.epoch) + 1;
       takeLane.run(

@@ -7,7 +7,7 @@ import type { Tallies } from './tallies.ts';
 
 /** What becomes of rules that are not in the config any more. */
 export interface LeftWrites {
-  leave(present: readonly string[]): void;
+  leave(present: readonly string[], at: number | undefined): void;
   /** Of a rule of which nothing is parked. Undefined: it has not left. */
   giveUp(rule: string, at: number): GivenUp | undefined;
 }
@@ -51,12 +51,12 @@ export function makeLeftWrites(
   ].map(sql => db.prepare(sql));
 
   return {
-    leave(present) {
+    leave(present, at = head()) {
       lanes.flush();
       const names = new Set(present);
       for (const row of selectThere.all()) {
         const rule = Number(row.rule);
-        if (!names.has(rules.textOf(rule))) setLeft.run(head(), rule);
+        if (!names.has(rules.textOf(rule))) setLeft.run(at, rule);
       }
     },
 
