@@ -106,8 +106,6 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
   await using starting = new Closing();
   const metrics = makeMetrics();
   const base = await openBase(config, options, metrics, starting);
-  // Before anything calls Podio or anybody else, and not before the store's threads are up.
-  if (options.ownsProcess) optimiseWasmLate();
   const { store, live, log, clock } = base;
   const startedAt = clock.now();
 
@@ -252,6 +250,8 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
     admin: admin.address,
   });
 
+  // When the threads are up and all modules are there, and before anything calls Podio.
+  if (options.ownsProcess) optimiseWasmLate();
   await definitions.start();
   if (options.ownsProcess) {
     starting.defer('the bound on memory', boundHeap());

@@ -23,7 +23,8 @@ const WASM_BUDGET = 2 ** 31 - 1;
 
 /**
  * V8 asks for it whenever a module of WebAssembly is loaded, and `fetch` loads its own when it first calls somebody. Once any flag
- * was set, V8 takes no code that was compiled before: a thread that starts then compiles all that Node itself is made of, for 30 ms.
+ * was set, V8 takes no code that was compiled before: a thread that starts then compiles all that Node itself is made of, which
+ * takes 30 ms, and so does what this one still loads.
  */
 export function optimiseWasmLate(): void {
   setFlagsFromString(`--wasm-tiering-budget=${WASM_BUDGET}`);
