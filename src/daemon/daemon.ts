@@ -185,6 +185,7 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
     rules: () =>
       [...dispatcher.status(), ...live.config.rules.map(({ name }) => ({ rule: name }))].map(one => one.rule),
     clock,
+    podioAheadMs: () => (base.podio.outage().hasAnswered ? base.podio.clock.aheadMs() : undefined),
     log,
   });
   starting.defer('retention', () => retention.stop());

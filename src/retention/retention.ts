@@ -1,5 +1,6 @@
 /** Old things go: when, and how much at a time. What may go is the store's to say. */
 import { type Clock, sleep } from '../core/clock.ts';
+import { showDuration } from '../core/duration.ts';
 import { coerceError, isPodiodError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import { showSize } from '../core/units.ts';
@@ -13,11 +14,13 @@ export interface RetentionLimits {
 }
 
 export interface RetentionDeps {
-  readonly store: Pick<Store, 'retention' | 'singleton'>;
+  readonly store: Pick<Store, 'retention' | 'singleton' | 'now'>;
   readonly limits: () => RetentionLimits;
   /** Of the config as it is now, by name. */
   readonly rules: () => readonly string[];
   readonly clock: Clock;
+  /** How far Podio's clock is ahead of this one, milliseconds; undefined as long as it has not answered. */
+  readonly podioAheadMs: () => number | undefined;
   readonly log: Log;
 }
 
@@ -41,16 +44,30 @@ export interface Retention {
 
 /** Changes are known this long, however large the database gets (ARCHITECTURE.md, G3). */
 const PROMISED_MS = 30 * 24 * 3_600_000;
+/** By a clock that is this much ahead nothing is old enough. */
+const APART_MS = 24 * 3_600_000;
+/** The wall clock may be set, and a machine may have slept. After that it takes so long until Podio has surely been asked again. */
+const JUMP_MS = 3_600_000;
+const AFTER_JUMP_MS = 2 * 3_600_000;
 /** After a start lanes have better to do. */
 const FIRST_MS = 3_000;
 const EVERY_MS = 10 * 60_000;
+/** So often it is asked whether the age of events can be told by now. */
+const UNSURE_MS = 15_000;
 /** So often what was passed over is looked at again: runs of old events may be new. */
 const AGAIN_MS = 24 * 3_600_000;
 /** The writer is left alone so many times as long as a part has taken, and at least so long. */
 const REST = 4;
 const LEAST_REST_MS = 10;
 
-export function makeRetention({ store, limits, rules, clock, log: parent }: RetentionDeps): Retention {
+export function makeRetention({
+  store,
+  limits,
+  rules,
+  clock,
+  podioAheadMs,
+  log: parent,
+}: RetentionDeps): Retention {
   const log = parent.child({ module: 'retention' });
   const abort = new AbortController();
   let running: Promise<void> = Promise.resolve();
@@ -59,6 +76,9 @@ export function makeRetention({ store, limits, rules, clock, log: parent }: Rete
   let lastError: string | undefined;
   let heldBy: Removed['heldBy'];
   let over: string | undefined;
+  /** Wall time less measured time: the same for as long as nobody sets the clock. */
+  let offset = clock.now() - clock.monotonic();
+  let jumpedAt = Number.NEGATIVE_INFINITY;
 
   /** A part, and a rest for the writer. */
   const part = async <T>(work: () => Promise<T>): Promise<T> => {
@@ -106,7 +126,26 @@ export function makeRetention({ store, limits, rules, clock, log: parent }: Rete
     }
   };
 
-  const round = async (lease: Singleton): Promise<void> => {
+  /**
+   * Whether the age of events can be told. Where the clock is ahead all of them look old, and what is gone is gone. Throws where
+   * it is; until Podio has told the time nobody knows.
+   */
+  const canTellAge = (): boolean => {
+    const before = offset;
+    offset = clock.now() - clock.monotonic();
+    if (offset - before > JUMP_MS) jumpedAt = clock.monotonic();
+    const podioAhead = podioAheadMs();
+    if (podioAhead === undefined || clock.monotonic() - jumpedAt < AFTER_JUMP_MS) return false;
+    const aheadMs = store.now() - (clock.now() + podioAhead);
+    if (aheadMs <= APART_MS) return true;
+    throw new Error(
+      `the clock is ${showDuration(aheadMs)} ahead of Podio's, or was since podiod started, and everything looks old by it: set it right, then restart podiod`,
+    );
+  };
+
+  /** Answers whether there was one. */
+  const round = async (lease: Singleton): Promise<boolean> => {
+    if (!canTellAge()) return false;
     const { eventsMs, runsMs, size } = limits();
     const aged = await remove(lease, eventsMs, () => false);
     let last: Removed = aged;
@@ -127,14 +166,19 @@ export function makeRetention({ store, limits, rules, clock, log: parent }: Rete
       first = false;
     while (await part(() => store.retention.giveBack(lease)));
     lastRoundAt = clock.now();
+    return true;
   };
 
   const loop = async (): Promise<void> => {
     const lease = await store.singleton('retention');
-    for (let waitMs = FIRST_MS; ; waitMs = EVERY_MS) {
+    for (let waitMs = FIRST_MS; ; ) {
       await sleep(clock, waitMs, abort.signal);
+      waitMs = EVERY_MS;
       try {
-        await round(lease);
+        if (!(await round(lease))) {
+          waitMs = UNSURE_MS;
+          continue;
+        }
         if (lastError !== undefined) log.info('old things are removed again');
         lastError = undefined;
       } catch (thrown) {

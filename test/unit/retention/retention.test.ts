@@ -11,6 +11,7 @@ const MINUTE = 60_000;
 const LIMITS: RetentionLimits = { eventsMs: 90 * DAY, runsMs: 30 * DAY, size: 1024 ** 3 };
 
 function setUp(limits: Partial<RetentionLimits> = {}, change: (store: Store) => Partial<Store> = () => ({})) {
+  const podio = { aheadMs: 0 as number | undefined };
   const clock = makeVirtualClock();
   const store = makeMemoryStore({ clock });
   const lines: string[] = [];
@@ -24,11 +25,12 @@ function setUp(limits: Partial<RetentionLimits> = {}, change: (store: Store) => 
     limits: () => ({ ...LIMITS, ...limits }),
     rules: () => ['won-leads'],
     clock,
+    podioAheadMs: () => podio.aheadMs,
     log,
   });
   const kept = async () =>
     (await store.journal.read({ after: 0, limit: 1000 })).entries.map(({ event }) => event.seq);
-  return { clock, store, retention, lines, kept };
+  return { clock, store, retention, lines, kept, podio };
 }
 
 describe('retention', () => {
@@ -47,6 +49,44 @@ describe('retention', () => {
     expect(usage.removed.events).to.equal(3);
     expect(clock.now() - (lastRoundAt ?? 0)).to.be.at.most(11 * MINUTE);
     expect([over, heldBy]).to.deep.equal([undefined, undefined]);
+    await retention.stop();
+  });
+
+  it('removes nothing by a clock that is ahead, or that nobody has compared with Podio’s, and says so once', async () => {
+    const { clock, store, retention, lines, kept, podio } = setUp();
+    await appended(store, 3);
+    await clock.advance(DAY);
+    await appended(store, 1);
+    podio.aheadMs = undefined;
+    retention.start();
+    clock.jump(365 * DAY);
+    await clock.advance(10 * 60 * MINUTE);
+    expect([await kept(), lines]).to.deep.equal([[1, 2, 3, 4], []]);
+    podio.aheadMs = -365 * DAY;
+    await clock.advance(30 * MINUTE);
+    expect([await kept(), lines]).to.deep.equal([[1, 2, 3, 4], ['warn: old things can not be removed now']]);
+    expect((await retention.status()).lastError).to.match(/^the clock is 365d ahead of Podio's/);
+    // Set back: the store's clock, by which events are dated and removed, goes on from where it was.
+    clock.jump(-365 * DAY);
+    podio.aheadMs = 0;
+    await clock.advance(30 * MINUTE);
+    expect([await kept(), lines.length]).to.deep.equal([[1, 2, 3, 4], 1]);
+    await retention.stop();
+  });
+
+  it('waits after a jump of the clock until Podio has told the time again', async () => {
+    const { clock, store, retention, kept, podio } = setUp();
+    await appended(store, 3);
+    retention.start();
+    await clock.advance(DAY);
+    await appended(store, 1);
+    clock.jump(365 * DAY);
+    // Podio is asked within the hour.
+    await clock.advance(59 * MINUTE);
+    expect(await kept()).to.have.length(4);
+    podio.aheadMs = -365 * DAY;
+    await clock.advance(10 * DAY);
+    expect(await kept()).to.have.length(4);
     await retention.stop();
   });
 
