@@ -65,7 +65,15 @@ const options = z
     maxAttachments: sizeOption().prefault('20mb').describe('How large all attachments together may be.'),
     as: loginOption().optional().describe('The login that reads the files. Default: the app, by its token.'),
   })
-  .superRefine(({ to, cc, bcc, text, html }, check) => {
+  .superRefine(({ to, cc, bcc, replyTo, text, html }, check) => {
+    for (const [key, one] of Object.entries({ to, cc, bcc, replyTo })) {
+      const strange = listOf(one?.constant)
+        .flatMap(text => text.split(','))
+        .find(text => text.trim() !== '' && !text.includes('@'));
+      // A name may have commas in it.
+      if (strange !== undefined && !/["<]/.test(String(one?.constant)))
+        check.addIssue({ code: 'custom', path: [key], message: 'must be a mail address, or several' });
+    }
     if (!to && !cc && !bcc)
       check.addIssue({ code: 'custom', path: ['to'], message: 'needs somebody to send to' });
     if (!text && !html) check.addIssue({ code: 'custom', path: ['text'], message: 'needs `text` or `html`' });

@@ -55,7 +55,24 @@ const options = z
     hook: z.boolean().default(false).describe('Whether Podio tells hooks of the tasks.'),
     silent: z.boolean().default(false).describe('Whether Podio leaves out stream and notifications.'),
   })
-  .superRefine(({ text, tasks }, check) => {
+  .superRefine(({ text, tasks, due, assign }, check) => {
+    const wrong = (path: (string | number)[], message: string) =>
+      check.addIssue({ code: 'custom', path, message });
+    for (const [at, one] of [
+      [[], { due, assign }] as const,
+      ...(tasks ?? []).map((task, n) => [['tasks', n], task] as const),
+    ]) {
+      const day = one.due?.constant;
+      if (
+        typeof day === 'string' &&
+        day.trim() !== '' &&
+        momentOf(day, { now: 0, zone: 'UTC' }) === undefined
+      )
+        wrong([...at, 'due'], 'must be a day like 2026-01-31, +1d, +2w or today');
+      const who = one.assign?.constant;
+      if (who !== undefined && peopleIn(who) === undefined)
+        wrong([...at, 'assign'], 'must be a mail address, a user id, or a list of these');
+    }
     if ((text === undefined) === (tasks === undefined))
       check.addIssue({ code: 'custom', path: ['text'], message: 'needs `text`, or `tasks` for several' });
   });

@@ -139,19 +139,25 @@ function compiled(
   return failed || hasUnknown(node) ? undefined : condition;
 }
 
+/** What Podio says of files that were added, exchanged or taken away. */
+const FILE_ACTIONS: readonly string[] = ['file_created', 'file_replaced', 'file_deleted'];
+
 /** What no event is of. */
-function checkEventType(context: Context, { path: [root, part, ...more], tests }: Tested, path: Path): void {
-  if (root !== 'event' || part !== 'type' || more.length > 0) return;
+function checkEventType(context: Context, { path: names, tests }: Tested, path: Path): void {
+  const named = names.join('.');
+  const isType = named === 'event.type';
+  if (!isType && named !== 'event.params.action_type') return;
+  const known = isType ? EVENT_TYPES : FILE_ACTIONS;
   for (const { operator, operand, at } of tests) {
     if (operator !== 'eq' && operator !== 'ne' && operator !== 'in') continue;
     for (const [index, one] of (operand.parts ?? [operand]).entries()) {
-      if (one.template !== undefined || one.isOpen || EVENT_TYPES.includes(String(one.value))) continue;
+      if (one.template !== undefined || one.isOpen || known.includes(String(one.value ?? known[0]))) continue;
       complain(
         context,
-        'CONFIG_UNKNOWN_EVENT',
+        isType ? 'CONFIG_UNKNOWN_EVENT' : 'CONFIG_CONDITION',
         [...path, ...at, ...(operand.parts ? [index] : [])],
-        `unknown event: \`${one.shown}\``,
-        { hint: suggestion(String(one.value), EVENT_TYPES, 'known are') },
+        isType ? `unknown event: \`${one.shown}\`` : `no file is ever \`${one.shown}\``,
+        { hint: suggestion(String(one.value), known, 'known are') },
       );
     }
   }

@@ -126,8 +126,23 @@ function wrongKind(path: Path, words: string, node: ConfigNode, given: string): 
     words: `${words}${given}`,
     // YAML read a number or a boolean where text was meant
     ...(number && words === 'must be text' ? { hint: 'put it in quotes' } : {}),
+    // And the other way round: what stands in quotes is text.
+    ...(isQuoted(node, words) ? { hint: 'leave out the quotes' } : {}),
+    ...(words === 'must be true or false' && isYesOrNo(node)
+      ? { hint: 'YAML knows `true` and `false` only' }
+      : {}),
   };
 }
+
+const isQuoted = (node: ConfigNode, words: string): boolean =>
+  node.kind === 'scalar' &&
+  typeof node.value === 'string' &&
+  !node.interpolated &&
+  ((/\bnumber\b/.test(words) && /^\s*\d+(?:\.\d+)?\s*$/.test(node.value)) ||
+    (words === 'must be true or false' && /^(?:true|false)$/.test(node.value)));
+
+const isYesOrNo = (node: ConfigNode): boolean =>
+  node.kind === 'scalar' && typeof node.value === 'string' && /^(?:yes|no|on|off)$/i.test(node.value);
 
 type UnionIssue = Extract<Issue, { code: 'invalid_union' }>;
 

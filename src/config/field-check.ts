@@ -15,6 +15,7 @@ import { didYouMean } from '../core/suggest.ts';
 import { type Context, complain, each } from './context.ts';
 import { showGiven } from './explain.ts';
 import { meantField, nameOf, valueProblem } from './field-values.ts';
+import { guessField } from './guesses.ts';
 import {
   type ConfigNode,
   child,
@@ -168,7 +169,7 @@ export function makeFieldCheck(context: Context, catalog: Catalog | undefined): 
   const complainUnknown = (name: FieldName, path: Path, apps: readonly string[]) => {
     const { message, hint } = unknown(name, apps);
     complain(context, 'CONFIG_UNKNOWN_FIELD', path, message, {
-      hint,
+      hint: guessField(name.name, path) ?? hint,
       atKey: name.atKey ?? false,
       place: name.place,
     });

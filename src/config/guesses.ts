@@ -44,6 +44,13 @@ const TOP: Readonly<Record<string, string>> = {
   ...toAll(['timezone', 'delivery'], 'it stands in `defaults`'),
 };
 
+/** What else names an item in `match`: no field of it. */
+const EXTERNAL_ID = /^external[-_ ]?id$/i;
+
+/** What was probably meant by the name of a field that there is not. */
+export const guessField = (name: string, within: Path): string | undefined =>
+  EXTERNAL_ID.test(name) && within.includes('match') ? 'did you mean `externalId`?' : undefined;
+
 /** What was probably meant by a key that there is not; undefined for one that nobody knows. */
 export function guess(key: string, within: Path): string | undefined {
   const table = tableOf(within);

@@ -24,6 +24,8 @@ export interface ValueSources {
 const EXPRESSION = /\$\$\{|\$\{([^}]*)(\}?)/g;
 /** As a shell has it. Only in capitals, as variables are named: other texts may well begin with `$`. */
 const BARE = /^\$[A-Z_][A-Z0-9_]*$/;
+/** The same in a longer text, where it may be anything else. */
+const INSIDE = /(?<![\w$])\$([A-Z][A-Z0-9]*_[A-Z0-9_]+)(?!\w)/;
 const VARIABLE = /^([A-Za-z_][A-Za-z0-9_]*)(?::-([\s\S]*))?$/;
 const CREDENTIAL = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
 
@@ -47,6 +49,7 @@ export async function interpolate(
       case 'scalar':
         if (typeof at.value !== 'string') return at;
         if (BARE.test(at.value)) report(bare(at, at.value.slice(1), key, sources));
+        else if (isSet(at.value, sources)) report(bare(at, INSIDE.exec(at.value)?.[1] ?? '', key, sources));
         return at.value.includes('${') ? fill(at, at.value, key) : at;
       case 'list': {
         const items: ConfigNode[] = [];
@@ -105,6 +108,12 @@ function isOfSecret(expression: string): boolean {
   if (path === undefined) return isSecretName(VARIABLE.exec(expression)?.[1] ?? '');
   const { name } = parse(path);
   return isSecretName(name) || /(?:^|\/)(?:secrets|credentials)\//.test(path);
+}
+
+/** A variable that there is, or what is hardly anything else: a token. */
+function isSet(text: string, { env }: ValueSources): boolean {
+  const name = INSIDE.exec(text)?.[1];
+  return name !== undefined && (ownOf(env, name) !== undefined || isSecretName(name));
 }
 
 /** A name is shown where it surely is one, and no password that begins like one. */

@@ -258,12 +258,22 @@ const IN_WORDS: Partial<Record<YAMLError['code'], { message: string; hint?: stri
   },
 };
 
+const NO_ELEMENT = {
+  message: 'this stands in the column of a list, and is no element of it',
+  hint: 'what belongs to the element above stands in the column of its keys; an element of its own starts with `- `',
+};
+
 function syntaxProblem(file: string, text: string, error: YAMLError, document: AnyDocument): Diagnostic {
   const [start, stop] = UNCLOSED_QUOTE.test(error.message) ? openQuote(document, error.pos) : error.pos;
   const line = text.indexOf('\n', start);
   // An error may claim half the file; what matters is where it starts.
   const end = Math.min(stop, line < 0 ? text.length : Math.max(line, start + 1));
-  const words = closing(error.message) ?? IN_WORDS[error.code] ?? { message: lower(error.message) };
+  const words = closing(error.message) ??
+    (error.message.startsWith('Sequence item without') ? NO_ELEMENT : undefined) ??
+    IN_WORDS[error.code] ?? {
+      message: lower(error.message),
+      ...(error.code === 'BAD_SCALAR_START' && { hint: 'put the text in quotes' }),
+    };
   return { severity: 'error', code: 'CONFIG_SYNTAX', ...words, place: { file, start, end } };
 }
 

@@ -1,5 +1,7 @@
 import { PARTS, partOf } from '../core/event.ts';
 
+const MAILS: ReadonlySet<string> = new Set(['username', 'from', 'to', 'cc', 'bcc', 'replyto', 'assign']);
+
 /**
  * Something in place of a secret that is not there, of a form that its key is likely to want. It is long enough for any
  * secret, leads nowhere, and is recognised as what it is.
@@ -21,6 +23,7 @@ export function placeholder(key: string, name: string, whole: boolean): string {
   if (plain === 'id') return String(1_000_000_000 + partOf(word) * PARTS + partOf(`${word}-id`));
   if (plain === 'secret')
     return `whsec_${Buffer.from(`placeholder-${word}`.padEnd(32, '-').slice(0, 32)).toString('base64')}`;
-  if (plain === 'username' || plain === 'from') return `${word}@placeholder.invalid`;
+  if (plain === 'due') return '+1d';
+  if (MAILS.has(plain)) return `${word}@placeholder.invalid`;
   return `placeholder-${word}`;
 }

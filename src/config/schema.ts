@@ -298,7 +298,10 @@ export const AppTriggerSchema = z.strictObject({
       [
         z.array(z.union([text(), podioId()], 'must name a field')).min(1, 'must not be an empty list'),
         z
-          .record(z.string(), z.union([FieldConditionSchema, z.null()], 'must be a map of `from` and `to`'))
+          .record(
+            z.string(),
+            z.union([FieldConditionSchema, z.null()], 'must be a map of `from` and `to`, like { to: Won }'),
+          )
           .refine(fields => Object.keys(fields).length > 0, 'must name at least one field'),
       ],
       'must be a list of fields, or a map of fields with `from` and `to`',

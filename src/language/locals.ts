@@ -11,7 +11,7 @@ const MOST_TURNS = 5;
 
 /**
  * Every path of the template, from a name on: of `m.mail` in a loop over `fields.team` it is `fields.team[0].mail`. A variable that is
- * given more than one meaning, or that a filter makes, leads nowhere: its paths are left out.
+ * given more than one meaning, that a filter makes, or that is called like a name, leads nowhere: its paths are left out.
  */
 export function followed(text: string, paths: readonly Path[]): readonly Path[] {
   const locals = localsOf(text);
@@ -29,8 +29,8 @@ export function followed(text: string, paths: readonly Path[]): readonly Path[] 
 function localsOf(text: string): ReadonlyMap<string, Path | undefined> {
   const locals = new Map<string, Path | undefined>();
   const give = (name: string, path: Path | undefined) => {
-    // Outside of its loop such a name means what it always does.
-    if (!isName(name)) locals.set(name, locals.has(name) ? undefined : path);
+    // Outside of its loop such a name means what it always does, and which of the two is meant is not known here.
+    locals.set(name, locals.has(name) || isName(name) ? undefined : path);
   };
   for (const [, name = '', list = ''] of text.matchAll(LOOP)) {
     const path = pathOf(list);

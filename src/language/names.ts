@@ -1,6 +1,6 @@
 /** What conditions and templates may name at their start. One list for both. */
 import type { PodioEvent } from '../core/event.ts';
-import { suggestion } from '../core/suggest.ts';
+import { didYouMean, suggestion } from '../core/suggest.ts';
 import type { FieldView } from './field-view.ts';
 
 /** What earlier steps added, under their names. Plain JSON. */
@@ -84,6 +84,169 @@ export const isName = (name: string): name is Name => (NAMES as readonly string[
 
 const CHANGE_PARTS = ['from', 'to'];
 
+const PODIO_OWN = [
+  'created_on',
+  'created_by',
+  'created_via',
+  'external_id',
+  'space_id',
+  'ref',
+  'files',
+  'rights',
+  'like_count',
+  'is_liked',
+  'push',
+  'presence',
+  'link',
+];
+
+/** What people look for in what Podio tells, and more of what it tells: there is whatever Podio says, so only what is near one of these is a slip. */
+const USUAL_PARTS: Partial<
+  Readonly<Record<Name, { readonly main: readonly string[]; readonly more: readonly string[] }>>
+> = {
+  item: {
+    main: [
+      'id',
+      'title',
+      'link',
+      'number',
+      'tags',
+      'externalId',
+      'createdOn',
+      'createdBy',
+      'editedOn',
+      'revision',
+    ],
+    more: [
+      ...PODIO_OWN,
+      ...[
+        'item_id',
+        'app_item_id',
+        'app_item_id_formatted',
+        'app',
+        'space',
+        'fields',
+        'comments',
+        'tasks',
+        'refs',
+      ],
+      ...[
+        'initial_revision',
+        'current_revision',
+        'revisions',
+        'last_event_on',
+        'last_edit_on',
+        'last_edit_by',
+      ],
+      ...[
+        'comment_count',
+        'file_count',
+        'task_count',
+        'participants',
+        'reminder',
+        'recurrence',
+        'excerpt',
+        'priority',
+      ],
+      ...[
+        'references',
+        'linked_account_id',
+        'linked_account_data',
+        'invite',
+        'grant',
+        'grant_count',
+        'subscribed',
+      ],
+      ...[
+        'subscribed_count',
+        'pinned',
+        'ratings',
+        'user_ratings',
+        'votes',
+        'values',
+        'item_name',
+        'last_edit_via',
+      ],
+    ],
+  },
+  comment: {
+    main: ['id', 'text', 'author', 'createdOn'],
+    more: [
+      ...PODIO_OWN,
+      'comment_id',
+      'value',
+      'rich_value',
+      'embed',
+      'embed_file',
+      'questions',
+      'user',
+      'granted',
+    ],
+  },
+  task: {
+    main: ['id', 'text', 'status', 'responsible', 'description', 'due_date', 'due_time', 'due_on'],
+    more: [
+      ...PODIO_OWN,
+      ...[
+        'task_id',
+        'private',
+        'completed_on',
+        'completed_by',
+        'completed_via',
+        'deleted_on',
+        'deleted_by',
+        'labels',
+      ],
+      ...[
+        'reminder',
+        'recurrence',
+        'group',
+        'ref_type',
+        'ref_id',
+        'assigned_to',
+        'responsibles',
+        'files',
+        'comments',
+      ],
+    ],
+  },
+  files: {
+    main: ['id', 'name', 'mimetype', 'size', 'link'],
+    more: [
+      ...PODIO_OWN,
+      ...[
+        'file_id',
+        'description',
+        'perma_link',
+        'thumbnail_link',
+        'link_target',
+        'hosted_by',
+        'context',
+        'replaces',
+      ],
+      ...[
+        'hosted_by_humanized_name',
+        'attached',
+        'external_file_id',
+        'first',
+        'last',
+        'original_name',
+        'url',
+      ],
+    ],
+  },
+};
+
+const OF_LIST: ReadonlySet<string> = new Set(['size', 'first', 'last']);
+
+/** What was meant by a part that there may be, but hardly is: `item.titel`. */
+function slipIn(root: Name, [part]: readonly unknown[]): string | undefined {
+  const usual = USUAL_PARTS[root];
+  if (usual === undefined || typeof part !== 'string') return undefined;
+  if (usual.main.includes(part) || usual.more.includes(part) || /^\d+$/.test(part)) return undefined;
+  return didYouMean(part, [...usual.main, ...usual.more]);
+}
+
 /** What some names have, and nothing else. Of the others it depends on Podio. */
 const KNOWN_PARTS: Partial<Readonly<Record<Name, readonly string[]>>> = {
   event: [
@@ -112,7 +275,20 @@ export function partProblem(
 ): { message: string; hint?: string | undefined } | undefined {
   const [root, ...rest] = path;
   if (typeof root !== 'string' || !isName(root)) return undefined;
+  // What Liquid reads of anything leads on to whatever that is.
+  if (root === 'changes' && OF_LIST.has(String(rest[0]))) return undefined;
   const parts = root === 'changes' ? CHANGE_PARTS : KNOWN_PARTS[root];
+  // Of files each has its own.
+  const asked =
+    root === 'files'
+      ? rest.filter(step => typeof step === 'string' && !/^(?:\d+|first|last)$/.test(step))
+      : rest;
+  const slip = slipIn(root, asked);
+  if (slip !== undefined)
+    return {
+      message: `\`${root}\` has no \`${asked[0]}\`, so \`${path.join('.')}\` is always empty`,
+      hint: slip,
+    };
   const part = rest[root === 'changes' ? 1 : 0];
   if (parts === undefined || typeof part !== 'string' || parts.includes(part)) return undefined;
   return {

@@ -1,5 +1,6 @@
 /** What is wrong with a template, in podiod's words: Liquid's own are those of a parser. */
 import { didYouMean } from '../core/suggest.ts';
+import { NAMES } from './names.ts';
 
 interface Fault {
   readonly message: string;
@@ -31,6 +32,9 @@ function inWords(words: string, filters: readonly string[], tags: readonly strin
   }
   if (/^output .* not closed$/s.test(words)) return unclosed('{{', '}}');
   if (/^tag .* not closed$/s.test(words)) return unclosed('{%', '%}');
+  if (words === 'expected ":" after filter name') {
+    return { message: 'what a filter takes stands behind a `:`', hint: 'write it like `| minus: 5`' };
+  }
   return { message: `the template is wrong: ${words}` };
 }
 
@@ -62,6 +66,19 @@ export function unclosedOutput(text: string): Fault | undefined {
     at += 2;
   }
   return undefined;
+}
+
+const NAMED = new RegExp(String.raw`(?<![{$\w])\{\s*((?:${NAMES.join('|')})\.[\w.-]+)\s*\}(?!\})`);
+
+/** `{ item.title }` where `{{ item.title }}` is meant: it would be sent as it stands. */
+export function singleBraces(text: string): Fault | undefined {
+  const found = text.includes('{') && !/\{%-?\s*raw\b/.test(text) ? NAMED.exec(text) : null;
+  if (!found) return undefined;
+  const [whole, path] = found;
+  return {
+    message: `\`${whole}\` has one brace on each side, so it is text and no value`,
+    hint: `write \`{{ ${path} }}\`; to have it as it stands, \`{% raw %}${whole}{% endraw %}\``,
+  };
 }
 
 function missingBrace(inner: string): Fault | undefined {

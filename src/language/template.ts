@@ -1,5 +1,6 @@
 import type * as liquidjs from 'liquidjs';
 import { PodiodError } from '../core/errors.ts';
+import { didYouMean } from '../core/suggest.ts';
 import { batchRoot, mentionedOfEach } from './batch.ts';
 import { textOf } from './compare.ts';
 import { lackingPart, reviveFields } from './field-view.ts';
@@ -8,7 +9,7 @@ import { liquid } from './liquid.ts';
 import { followed } from './locals.ts';
 import { isName, NAMES, type Name, partProblem, type View } from './names.ts';
 import { surroundings } from './surroundings.ts';
-import { templateFault, unclosedOutput } from './template-fault.ts';
+import { singleBraces, templateFault, unclosedOutput } from './template-fault.ts';
 
 export interface TemplateOptions {
   /** Applied to every value that is put in, not to the template's own text. A value can ask for `| raw`. */
@@ -59,6 +60,8 @@ const wrong = (message: string, hint?: string, cause?: unknown) =>
 export function compileTemplate(text: string, options: TemplateOptions = {}): Template {
   // Most strings of a block or an option are no templates, and an engine for each would cost more than all else.
   if (!hasTemplate(text)) {
+    const plain = singleBraces(text);
+    if (plain !== undefined) throw wrong(plain.message, plain.hint);
     const itself = async () => text;
     const isHollow = async () => false;
     return {
@@ -87,9 +90,10 @@ export function compileTemplate(text: string, options: TemplateOptions = {}): Te
   const { names: known, fieldProblem, dataProblem } = surroundings();
   const stranger = others.find(name => !known.has(name));
   if (stranger !== undefined) {
+    const all = [...NAMES, ...known];
     throw wrong(
       `unknown variable "${stranger}" in the template`,
-      `Templates know ${[...NAMES, ...known].join(', ')}.`,
+      didYouMean(stranger, all) ?? `Templates know ${all.join(', ')}.`,
     );
   }
   for (const { name, parts } of fieldPaths) {
@@ -100,9 +104,16 @@ export function compileTemplate(text: string, options: TemplateOptions = {}): Te
     const problem = dataProblem?.(name);
     if (problem !== undefined) throw wrong(problem.message, problem.hint);
   }
-  for (const path of segments) {
-    const problem = path.some(part => OF_LIQUID.has(String(part))) ? undefined : partProblem(path);
+  for (const path of [...segments, ...paths.map(one => (isOfMessage(one) ? one.slice(2) : one))]) {
+    const problem = partProblem(path);
     if (problem !== undefined) throw wrong(problem.message, problem.hint);
+  }
+  for (const [, name] of paths.filter(isOfMessage).map(one => one.slice(1))) {
+    if (typeof name !== 'string' || isName(name) || OF_LIQUID.has(name) || known.has(name)) continue;
+    throw wrong(
+      `a message of \`batch\` has no \`${name}\``,
+      didYouMean(name, NAMES) ?? `it has ${NAMES.join(', ')}`,
+    );
   }
   const expression = soleExpression(parsed, text);
 
@@ -178,7 +189,7 @@ function makeEngine(outputEscape: (value: unknown) => string): liquidjs.Liquid {
 }
 
 function parse(engine: liquidjs.Liquid, text: string): liquidjs.Template[] {
-  const open = unclosedOutput(text);
+  const open = unclosedOutput(text) ?? singleBraces(text);
   if (open !== undefined) throw wrong(open.message, open.hint);
   try {
     return engine.parse(text);

@@ -116,10 +116,14 @@ function compile(given: unknown, options: Kind, path: Path, complain: Complain):
 }
 
 function compileText(text: string, options: Kind, path: Path, complain: Complain): Filled {
-  if (!hasTemplate(text)) return { templates: [], render: async () => text };
   const { escape: by, whole } = options;
   let template: Template;
   try {
+    if (!hasTemplate(text)) {
+      // Looked at all the same: it may have been meant to be one.
+      compileTemplate(text);
+      return { templates: [], render: async () => text };
+    }
     template = compileTemplate(text, by && { escape: value => by(value, path, text) });
   } catch (error) {
     complain(path, issueOf(error));

@@ -239,7 +239,11 @@ class Parser {
       this.#complain({
         path: at,
         message: `unknown operator \`${key}\``,
-        hint: near === undefined ? KNOWN_OPERATORS : `did you mean \`${near}\`?`,
+        hint: /^\d{3}$/.test(key)
+          ? 'between { } a comma begins another key: write 10000 for ten thousand'
+          : near === undefined
+            ? KNOWN_OPERATORS
+            : `did you mean \`${near}\`?`,
         atKey: true,
       });
       return undefined;
@@ -302,6 +306,14 @@ class Parser {
   #matches(value: unknown, at: Path): Test | undefined {
     if (typeof value !== 'string' || value === '') {
       this.#complain({ path: at, message: '`matches` must be a regular expression, in quotes' });
+      return undefined;
+    }
+    if (value.includes('\b')) {
+      this.#complain({
+        path: at,
+        message: 'between double quotes `\\b` is a backspace to YAML, which is in no text',
+        hint: 'write `\\\\b`, or put it between single quotes',
+      });
       return undefined;
     }
     if (hasTemplate(value)) {

@@ -415,7 +415,13 @@ describe('email', () => {
       await using server = await startSmtp();
       const error = await failureOf(run({ smtp: server.url, to: '{{ data.nobody }}' }));
       expect(error).to.include({ retry: 'never' });
-      expect(await failureOf(run({ smtp: server.url, to: 'no address' }))).to.include({ retry: 'never' });
+      expect(await failureOf(run({ smtp: server.url, to: '{{ "no address" }}' }))).to.include({
+        retry: 'never',
+      });
+      // What stands there as it is is told before anything is sent.
+      expect(String(await failureOf(run({ smtp: server.url, to: 'no address' })))).to.include(
+        'must be a mail address',
+      );
       expect(server.received).to.deep.equal([]);
     });
   });

@@ -53,7 +53,8 @@ describe('podio-task', () => {
       undefined,
       undefined,
     ]);
-    expect(await failureOf(run({ text: 'x', due: 'soon' }))).to.include({ retry: 'never' });
+    expect(await failureOf(run({ text: 'x', due: '{{ "soon" }}' }))).to.include({ retry: 'never' });
+    expect(String(await failureOf(run({ text: 'x', due: 'soon' })))).to.include('must be a day like');
   });
 
   it('finds people by mail among the members of the space, and asks for those once', async () => {
@@ -79,7 +80,9 @@ describe('podio-task', () => {
       code: 'PODIO_INVALID',
       retry: 'never',
     });
-    expect(await failureOf(run({ text: 'd', assign: 'nobody' }))).to.include({ retry: 'never' });
+    expect(await failureOf(run({ text: 'd', assign: '{{ "nobody" }}' }))).to.include({ retry: 'never' });
+    const wrong = await failureOf(run({ tasks: [{ text: 'd', assign: ['a@example.com', 'nobody'] }] }));
+    expect(String(wrong)).to.include('must be a mail address, a user id');
   });
 
   it('makes several tasks, each with what is its own', async () => {
