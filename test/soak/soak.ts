@@ -6,7 +6,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { medianIn, residentOf, type Sample } from '../support/memory.ts';
-import { makeRandom } from '../support/random.ts';
+import { makeRandom, shuffled } from '../support/random.ts';
 import { type Daemon, startDaemon } from '../torture/daemon.ts';
 import { type Faults, makeFaults } from '../torture/faults.ts';
 import { peek } from '../torture/peek.ts';
@@ -54,7 +54,7 @@ export interface SoakResult extends Findings {
   readonly minutes: number;
   readonly disturbances: Readonly<Record<Disturbance, number>>;
   /** What went wrong at Podio. */
-  readonly podio: Readonly<Record<string, number>>;
+  readonly podio: ReturnType<People['troubles']>;
   /** What a daemon takes, in MiB. */
   readonly memory: {
     readonly start: number;
@@ -98,8 +98,11 @@ class Soak {
   readonly #lives: Lived[] = [];
   readonly #problems: string[] = [];
   readonly #samples: Sample[] = [];
+  /** What comes next, the last first. In the beginning what ends a life: later no life ends. */
   readonly #bag: Disturbance[] = [];
   readonly #counts = Object.fromEntries(KINDS.map(kind => [kind, 0])) as Record<Disturbance, number>;
+  /** Kinds that have not been yet. */
+  #toCome: number;
   #configs = 0;
   #storm: Storm | undefined;
   #ticker: NodeJS.Timeout | undefined;
@@ -110,6 +113,9 @@ class Soak {
     this.#site = site;
     this.#faults = faults;
     this.#random = makeRandom(options.seed);
+    const first = shuffled(KINDS, this.#random);
+    this.#bag.push(...first.filter(kind => !endsLife(kind)), ...first.filter(endsLife));
+    this.#toCome = first.length;
     this.#daemon = this.#start();
   }
 
@@ -132,6 +138,7 @@ class Soak {
     const people = startPeople(this.#site.podio.world, makeRandom(seed + 1), {
       deedMs: 400,
       troubleMs: everySeconds * 500,
+      patienceMs: 10_000,
     });
     const begin = performance.now();
     const end = begin + minutes * 60_000;
@@ -145,8 +152,9 @@ class Soak {
     await this.#live(QUIET_MS);
     const start = medianIn(this.#samples, begin + QUIET_MS / 2, performance.now());
     while (performance.now() < end - QUIET_MS) {
+      const left = Math.max(0, end - QUIET_MS - performance.now());
       const waitMs = everySeconds * 1000 * (0.5 + this.#random());
-      await this.#live(Math.min(waitMs, Math.max(0, end - QUIET_MS - performance.now())));
+      await this.#live(Math.min(waitMs, left / (this.#toCome + 1)));
       if (performance.now() >= end - QUIET_MS) break;
       const isLastLife = performance.now() - begin >= (end - begin) * LAST_LIFE;
       await this.#disturb(this.#draw(isLastLife), storm);
@@ -170,18 +178,17 @@ class Soak {
     throw new Error(`the daemon has ended by itself with ${ended}: see daemon.log`);
   }
 
-  /** All of them by turns, in an order that is another one each time: a short soak has each, too. */
+  /** All of them by turns, in an order that is another one each time. Each in time, however short the soak. */
   #draw(isLastLife: boolean): Disturbance {
     for (;;) {
       const next = this.#bag.pop();
       if (next !== undefined && !(isLastLife && endsLife(next))) return next;
-      if (next !== undefined) continue;
-      const order = new Map(KINDS.map(kind => [kind, this.#random()]));
-      this.#bag.push(...KINDS.toSorted((a, b) => (order.get(a) ?? 0) - (order.get(b) ?? 0)));
+      if (next === undefined) this.#bag.push(...shuffled(KINDS, this.#random));
     }
   }
 
   async #disturb(kind: Disturbance, storm: Storm): Promise<void> {
+    if (this.#counts[kind] === 0) this.#toCome -= 1;
     this.#counts[kind] += 1;
     switch (kind) {
       case 'kill':
@@ -195,6 +202,9 @@ class Soak {
         this.#configure();
         const status = await this.#daemon.reload();
         if (status !== 200) this.#problems.push(`a reload was answered ${status}`);
+        const { rules } = await this.#daemon.status();
+        if (rules.some(({ rule }) => rule === 'extra') !== this.#hasExtra)
+          this.#problems.push('a reload was answered 200, and the rules are those of before');
         break;
       }
       case 'wrong config': {
@@ -219,18 +229,26 @@ class Soak {
         this.#faults.disk(undefined);
         break;
       }
-      case 'slow disk':
-        this.#faults.flush(20 + Math.floor(this.#random() * 60));
+      case 'slow disk': {
+        const flushMs = 20 + Math.floor(this.#random() * 60);
+        this.#faults.flush(flushMs);
+        const [before, begin] = [this.#faults.flushes(), performance.now()];
         await this.#live(2000 + this.#random() * 4000);
+        const [flushes, ms] = [this.#faults.flushes() - before, performance.now() - begin];
         this.#faults.flush(0);
+        // One after the other, but for those under way at either end.
+        if (flushes === 0 || (flushes - 2) * flushMs > ms)
+          this.#problems.push(`the disk was slow, and has flushed ${flushes} times in ${Math.round(ms)} ms`);
         break;
+      }
     }
     await this.#answers(storm, kind);
   }
 
   async #kill(): Promise<void> {
     this.#daemon.signal('SIGKILL');
-    await this.#daemon.ended;
+    const ending = await this.#daemon.ended;
+    if (ending !== 'SIGKILL') this.#problems.push(`what was to be killed has ended with ${ending}`);
     await this.#note(this.#daemon);
     this.#daemon = this.#start();
   }
@@ -242,8 +260,12 @@ class Soak {
     this.#site.configure({
       count: { on: { app: 'bulk', events: ['item.*', 'comment.create'] }, steps: [{ effects: { fails } }] },
       audit: { on: { app: 'leads', events: 'item.*' }, steps: [{ effects: { slow: 5, fails } }] },
-      ...(this.#configs % 2 === 1 && { extra: EXTRA }),
+      ...(this.#hasExtra && { extra: EXTRA }),
     });
+  }
+
+  get #hasExtra(): boolean {
+    return this.#configs % 2 === 1;
   }
 
   /** It takes events in again. */
@@ -326,6 +348,11 @@ class Soak {
       start: () => this.#start(),
       stop: daemon => this.#stop(daemon),
     });
+    const podio = people.troubles();
+    for (const [kind, count] of Object.entries(this.#counts))
+      if (count === 0) this.#problems.push(`there was no ${kind}`);
+    for (const [kind, { begun, met }] of Object.entries(podio))
+      if (met === 0) this.#problems.push(`of ${begun} times "${kind}" at Podio, podiod has met none`);
     const found = await verify({
       site: this.#site,
       lives: this.#lives,
@@ -339,7 +366,7 @@ class Soak {
       seed,
       minutes,
       disturbances: this.#counts,
-      podio: people.troubles,
+      podio,
       memory,
     };
   }

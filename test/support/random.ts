@@ -8,3 +8,18 @@ export function makeRandom(seed: number): () => number {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   };
 }
+
+/** Draws by turns: each once before any comes again, in an order that is another one each time. */
+export function makeBag<T>(all: readonly T[], random: () => number): () => T {
+  const left: T[] = [];
+  return () => {
+    if (left.length === 0) left.push(...shuffled(all, random));
+    return left.pop() as T;
+  };
+}
+
+export const shuffled = <T>(all: readonly T[], random: () => number): readonly T[] =>
+  all
+    .map(one => [random(), one] as const)
+    .sort(([a], [b]) => a - b)
+    .map(([, one]) => one);

@@ -1,6 +1,7 @@
 /** People who work in the emulated Podio, and what goes wrong there meanwhile. Remembers what they did: that is the truth later. */
 import { setTimeout as pause } from 'node:timers/promises';
-import type { World } from '../../src/emulator/index.ts';
+import type { ApiRequest, World } from '../../src/emulator/index.ts';
+import { makeBag } from '../support/random.ts';
 import { DEALS, LEADS, STAGES, type Stage } from './site.ts';
 
 /** What a revision did to the item's status. */
@@ -17,10 +18,26 @@ export interface Truth {
   isDeleted: boolean;
 }
 
+/** By turns, in an order that is another one each time; undefined: nothing is wrong for a while. */
+const TROUBLES = [
+  ...Array<undefined>(7).fill(undefined),
+  ...(['down', 'down', '420', '420', 'errors', 'errors after the effect', 'slow', 'tokens refused'] as const),
+  ...Array<'deliveries out of order'>(3).fill('deliveries out of order'),
+  ...(['hook switched off', 'hook deleted'] as const),
+];
+export type TroubleKind = Exclude<(typeof TROUBLES)[number], undefined>;
+const TROUBLE_KINDS = [...new Set(TROUBLES)].filter(kind => kind !== undefined);
+
+export interface TroubleCount {
+  readonly begun: number;
+  /** Podiod has met so many of them. */
+  readonly met: number;
+}
+
 export interface People {
   readonly items: ReadonlyMap<number, Truth>;
-  /** What went wrong at Podio, and how often. */
-  readonly troubles: Readonly<Record<string, number>>;
+  /** What went wrong at Podio, and how often. To be asked when all is over. */
+  troubles(): Readonly<Record<TroubleKind, TroubleCount>>;
   /** So many rows at once. */
   importRows(count: number): void;
   /** Nobody works any more, and Podio is well again. */
@@ -31,9 +48,11 @@ export interface People {
 export interface Pace {
   readonly deedMs: number;
   readonly troubleMs: number;
+  /** So much longer where podiod has not met it. */
+  readonly patienceMs: number;
 }
 
-const BUSY: Pace = { deedMs: 30, troubleMs: 2300 };
+const BUSY: Pace = { deedMs: 30, troubleMs: 2300, patienceMs: 0 };
 /** No trouble is over before. */
 const LEAST_TROUBLE_MS = 300;
 
@@ -43,10 +62,8 @@ export function startPeople(world: World, random: () => number, pace = BUSY): Pe
   const stages = new Map<number, Stage>();
   let stopping = false;
   let deeds = 0;
-  const troubles: Record<string, number> = {};
-  const count = (kind: string): void => {
-    troubles[kind] = (troubles[kind] ?? 0) + 1;
-  };
+  const begun: { readonly kind: TroubleKind; readonly isMet: () => boolean }[] = [];
+  const draw = makeBag(TROUBLES, random);
 
   const pick = <T>(from: readonly T[]): T => from[Math.floor(random() * from.length)] as T;
   const revisionOf = (itemId: number): number => world.show(itemId).revision;
@@ -112,50 +129,84 @@ export function startPeople(world: World, random: () => number, pace = BUSY): Pe
     }
   };
 
-  const trouble = (): void => {
-    world.clearFaults();
-    const chance = random();
-    if (chance < 0.35) return;
-    if (chance < 0.45) {
+  /** What there is to be done when the trouble that is now is over. */
+  let over: (() => void) | undefined;
+  /** What happens after that is another trouble's. */
+  const untilOver = (isMet: () => boolean): (() => boolean) => {
+    let found: boolean | undefined;
+    over = () => {
+      found = isMet();
+    };
+    return () => found ?? isMet();
+  };
+  /** Requests that have ended like this while a trouble lasted show that podiod has met it. */
+  const meets = (isMet: (request: ApiRequest) => boolean): (() => boolean) => {
+    const from = world.requests.length;
+    return untilOver(() => world.requests.slice(from).some(isMet));
+  };
+  const loseHook = (lose: (hookId: number) => void): (() => boolean) => {
+    const ours = world.hooks().filter(({ status, url }) => status === 'active' && url.includes('/podio/'));
+    if (ours.length === 0) return () => false;
+    const { hookId, url } = pick(ours);
+    lose(hookId);
+    // Nobody else makes one active again.
+    return () => world.hooks().some(hook => hook.url === url && hook.status === 'active');
+  };
+
+  /** Begins it. Answers how to tell whether it was met, which may be later. */
+  const troubles: Readonly<Record<TroubleKind, () => () => boolean>> = {
+    down() {
       world.setFaults({ down: true });
-      count('down');
-    } else if (chance < 0.55) {
+      return meets(({ status }) => status === undefined);
+    },
+    '420'() {
       world.setFaults({ rateLimitSeconds: 1 + Math.floor(random() * 3) });
-      count('420');
-    } else if (chance < 0.62) {
+      return meets(({ status }) => status === 420);
+    },
+    errors() {
       world.setFaults({
         errorRate: 0.4,
         errorStatus: pick([500, 502, 503]),
         errorBody: pick(['json', 'html', 'empty']),
       });
-      count('errors');
-    } else if (chance < 0.68) {
+      return meets(({ status = 0 }) => status >= 500);
+    },
+    'errors after the effect'() {
       world.setFaults({ errorRate: 0.3, errorStatus: 503, errorAfterEffect: true });
-      count('errors after the effect');
-    } else if (chance < 0.74) {
+      return meets(({ status }) => status === 503);
+    },
+    slow() {
       world.setFaults({ latencyMs: [0, 400] });
-      count('slow');
-    } else if (chance < 0.76) {
+      return meets(() => true);
+    },
+    'tokens refused'() {
       world.setFaults({ refuseTokens: true });
-      count('tokens refused');
-    } else if (chance < 0.9) {
+      return meets(({ status }) => status === 401);
+    },
+    'deliveries out of order'() {
       world.setFaults({ duplicateRate: 0.3, reorderRate: 0.3, reorderMs: 800, deliveryDelayMs: [0, 300] });
-      count('deliveries out of order');
-    } else loseHook();
+      const from = world.deliveries.length;
+      return untilOver(() => world.deliveries.length > from);
+    },
+    'hook switched off': () => loseHook(hookId => void world.suspendHook(hookId)),
+    'hook deleted': () => loseHook(hookId => void world.deleteHook(hookId)),
   };
 
-  const loseHook = (): void => {
-    const ours = world.hooks().filter(({ status }) => status === 'active');
-    const hook = ours.length > 0 ? pick(ours) : undefined;
-    if (!hook?.url.includes('/podio/')) return;
-    if (random() < 0.7) {
-      world.suspendHook(hook.hookId);
-      count('hook switched off');
-    } else {
-      world.deleteHook(hook.hookId);
-      count('hook deleted');
-    }
+  const endTrouble = (): void => {
+    over?.();
+    over = undefined;
+    world.clearFaults();
   };
+
+  const trouble = (): void => {
+    endTrouble();
+    const kind = draw();
+    if (kind === undefined) return;
+    begun.push({ kind, isMet: troubles[kind]() });
+  };
+
+  /** A lost hook needs no waiting for: it stays lost until podiod looks after it. */
+  const isUnmet = (): boolean => over !== undefined && begun.at(-1)?.isMet() === false;
 
   const work = async (): Promise<void> => {
     while (!stopping) {
@@ -167,15 +218,23 @@ export function startPeople(world: World, random: () => number, pace = BUSY): Pe
     while (!stopping) {
       trouble();
       await pause(LEAST_TROUBLE_MS + random() * (pace.troubleMs - LEAST_TROUBLE_MS));
+      const end = performance.now() + pace.patienceMs;
+      while (!stopping && isUnmet() && performance.now() < end) await pause(LEAST_TROUBLE_MS);
     }
-    world.clearFaults();
+    endTrouble();
     world.setFaults({ rateLimitSeconds: 0 });
   };
   const working = [work(), rage()];
 
   return {
     items,
-    troubles,
+    troubles: () =>
+      Object.fromEntries(
+        TROUBLE_KINDS.map(kind => {
+          const ofKind = begun.filter(one => one.kind === kind);
+          return [kind, { begun: ofKind.length, met: ofKind.filter(({ isMet }) => isMet()).length }];
+        }),
+      ) as Record<TroubleKind, TroubleCount>,
     importRows(count) {
       for (let n = 0; n < count; n++) create(LEADS, `imported ${n}`);
     },
