@@ -166,7 +166,7 @@ class SharedFile {
       } catch (error) {
         // A full disk takes half a line; the retry would come after it.
         await handle.truncate(size).catch(() => {});
-        throw error;
+        throw new Error(`${this.#path} can't be written: ${(error as Error).message}`, { cause: error });
       }
     } finally {
       await handle.close();

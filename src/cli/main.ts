@@ -204,11 +204,13 @@ export async function main(argv: readonly string[]): Promise<void> {
   // Results go to stdout, and a plugin may say something meanwhile.
   globalThis.console = new Console({ stdout: process.stderr, stderr: process.stderr });
   let isClosed = false;
-  io.stdout.on('error', ({ code }: NodeJS.ErrnoException) => {
+  io.stdout.on('error', ({ code, message }: NodeJS.ErrnoException) => {
     // The terminal was closed: whatever runs in it is told by a signal, and is to end in good order.
     isClosed ||= code === 'EIO';
     // `podiod events | head`: the reader has gone, which is no fault.
-    if (!isClosed) io.end(code === 'EPIPE' ? EXIT.done : EXIT.failed);
+    if (isClosed) return;
+    if (code !== 'EPIPE') io.stderr.write(`podiod: what it has to say can't be written: ${message}\n`);
+    io.end(code === 'EPIPE' ? EXIT.done : EXIT.failed);
   });
   // A log that nobody reads any more, or that its disk has no room for, is no reason to take no events in.
   io.stderr.on('error', () => {});

@@ -30,7 +30,7 @@ import { giveToOwner, replaceDataFile } from '../files.ts';
 import { errorOf, failureOf, openingFailure } from './failure.ts';
 import { makeDataFile, makePrivateFile } from './files.ts';
 import { lockDataDir } from './lock.ts';
-import { openForReading, openForWriting } from './schema.ts';
+import { isLostBesideLog, openForReading, openForWriting } from './schema.ts';
 
 /** What stands in a backup. */
 export interface BackupFacts {
@@ -247,11 +247,11 @@ function takeFiles(path: string): ReadonlyMap<SmallFile, string> {
 
 /** Leaves the database under another name too, with its log. Answers that name. */
 function setAside(target: string, now: number, link: Link): string | undefined {
-  if (!existsSync(target)) return undefined;
+  if (!existsSync(target) && !isLostBesideLog(target)) return undefined;
   mergeLog(target);
   const stamp = new Date(now).toISOString().replaceAll(/[-:]|\..*/g, '');
   const aside = asideCopy(target, stamp);
-  keepBeside(target, aside, link);
+  if (existsSync(target)) keepBeside(target, aside, link);
   // A log that could not be merged belongs to the old database: beside the new one it would damage that.
   for (const end of ['-wal', '-shm']) {
     if (existsSync(target + end)) renameSync(target + end, aside + end);
@@ -262,6 +262,7 @@ function setAside(target: string, now: number, link: Link): string | undefined {
 
 /** Moves what stands in the log into the database, so that this is one file. A damaged one is kept as it is. */
 function mergeLog(path: string): void {
+  if (isLostBesideLog(path)) return;
   try {
     const db = new DatabaseSync(path);
     try {

@@ -31,10 +31,22 @@ export function lockDataDir(dataDir: string): DataLock {
     db?.close();
     const failure = openingFailure(error, lockFile(dataDir));
     if (failure.code === 'STORE_UNAVAILABLE') throw locked(dataDir);
+    if (failure.code === 'STORE_CORRUPT') throw notALock(lockFile(dataDir));
     throw errorOf(failure);
   }
   const held = db;
   return { release: () => held.isOpen && held.close() };
+}
+
+function notALock(path: string): StoreError {
+  return new StoreError(
+    'STORE_CORRUPT',
+    `${path} is not the file that podiod locks: it has something in it`,
+    {
+      hint: 'Delete it, when no podiod runs here: it is made anew, and nothing is ever kept in it.',
+      retry: 'never',
+    },
+  );
 }
 
 function locked(dataDir: string): StoreError {

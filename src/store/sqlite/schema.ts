@@ -381,6 +381,7 @@ export function openForWriting(
   beforeUpgrade: (db: DatabaseSync, from: number, to: number) => void = () => {},
   room: (path: string) => number = roomForLog,
 ): DatabaseSync {
+  requireNotLost(path);
   const db = new DatabaseSync(path, { timeout: 5000 });
   try {
     const version = knownVersion(db, path);
@@ -413,6 +414,7 @@ export function openForWriting(
 
 /** Opens the database for reading. Refuses what writing refuses, and with STORE_UNAVAILABLE one of an older form. */
 export function openForReading(path: string): DatabaseSync {
+  requireNotLost(path);
   // Not SQLite's read-only mode: that can't read a database whose log is gone or was left behind by a crash.
   const db = new DatabaseSync(path, { timeout: 5000 });
   try {
@@ -437,6 +439,23 @@ export function openForReading(path: string): DatabaseSync {
     db.close();
     throw error;
   }
+}
+
+/** Whether SQLite would throw the log away that lies beside it: to it the database is a new one. */
+export const isLostBesideLog = (path: string): boolean => sizeOf(path) === 0 && sizeOf(`${path}-wal`) > 0;
+
+const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+
+function requireNotLost(path: string): void {
+  if (!isLostBesideLog(path)) return;
+  throw new StoreError(
+    'STORE_CORRUPT',
+    `${path} is empty or gone, and ${path}-wal beside it is not: what was written last is in there alone`,
+    {
+      hint: `Put the database back that belongs to it, or restore a backup. Without either, move ${path}-wal away, and start anew. podiod leaves both as they are.`,
+      retry: 'never',
+    },
+  );
 }
 
 /** The form that the file has; 0 for an empty one. */

@@ -1,12 +1,13 @@
 /** The embedded store: SQLite behind a writer and a reader thread. Nothing here waits for a disk on the main loop. */
 import { randomUUID } from 'node:crypto';
+import { existsSync, statSync } from 'node:fs';
 import { Subject } from 'rxjs';
 import { type Clock, systemClock } from '../../core/clock.ts';
 import { StoreError } from '../../core/errors.ts';
 import { type Log, silentLog } from '../../core/log.ts';
 import { requireFiles } from '../access.ts';
 import type { Pulse, Store } from '../contract.ts';
-import { databaseFile, databaseFiles } from '../data-files.ts';
+import { databaseFile, databaseFiles, smallFile } from '../data-files.ts';
 import { makeDataDir } from '../files.ts';
 import { Leases } from '../leases.ts';
 import { sweepLeftovers } from '../leftovers.ts';
@@ -57,6 +58,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     // Before any of it is believed.
     for (const copy of requirePrivateFiles(dataDir))
       log.warn('everybody on this machine can read a copy of the data', { ...copy, hint: closing([copy]) });
+    requireFresh(dataDir, path);
     makeDataFile(path);
     const writer = new Thread<Writes>('writer', { path }, log, onLost);
     const reader = new Thread<Reads>('reader', { path }, log, onLost);
@@ -76,6 +78,16 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     ownLock?.release();
     throw error;
   }
+}
+
+/** Nothing is in it, though a daemon has run here: what was there is lost, and a new one is not to be taken for it. */
+function requireFresh(dataDir: string, path: string): void {
+  if (statSync(path, { throwIfNoEntry: false })?.size !== 0 || !existsSync(smallFile(dataDir, 'admin-token')))
+    return;
+  throw new StoreError('STORE_CORRUPT', `${path} is empty, though a podiod has run with it`, {
+    hint: 'Restore a backup, and look at the health of the disk. Without one, delete the empty file: podiod then begins anew.',
+    retry: 'never',
+  });
 }
 
 interface Parts {

@@ -247,6 +247,15 @@ describe('file-logger', () => {
     expect(linesOf(path)).to.have.length(1);
   });
 
+  if (process.platform === 'linux') {
+    it('says which file it is that could not be written', async () => {
+      const writer = await openWriter('/dev/full', { maxFiles: 1 });
+      const failure: unknown = await writer.append('a line\n').catch(error => error);
+      await writer.close();
+      expect(String(failure)).to.match(/\/dev\/full can't be written: ENOSPC: no space left on device/);
+    });
+  }
+
   it('does not come up where it can’t write', async () => {
     using folder = temporaryFolder();
     mkdirSync(join(folder.path, 'taken'));

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { lockDataDir } from '../../../../src/store/index.ts';
@@ -83,6 +83,18 @@ describe('the lock on dataDir', () => {
       child.kill('SIGKILL');
       await exited;
     }
+    lockDataDir(folder.path).release();
+  });
+
+  it('says which file it is that is no lock, and that it can be deleted', () => {
+    using folder = temporaryFolder();
+    const path = join(folder.path, 'lock.db');
+    writeFileSync(path, 'garbage '.repeat(1000));
+    const error = refusal(folder.path);
+    expect(error.code).to.equal('STORE_CORRUPT');
+    expect(error.message).to.include(path);
+    expect(error.hint).to.match(/^Delete it/);
+    rmSync(path);
     lockDataDir(folder.path).release();
   });
 

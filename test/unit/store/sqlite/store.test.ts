@@ -1,10 +1,11 @@
-import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { Worker } from 'node:worker_threads';
 import { expect } from 'chai';
 import { type Log, silentLog } from '../../../../src/core/log.ts';
-import { lockDataDir, openReader, openStore } from '../../../../src/store/index.ts';
+import { ensureSecretFile } from '../../../../src/store/files.ts';
+import { backUp, lockDataDir, openReader, openStore, restore } from '../../../../src/store/index.ts';
 import { MIGRATIONS } from '../../../../src/store/sqlite/schema.ts';
 import {
   appended,
@@ -95,6 +96,48 @@ describe('the database file', () => {
       lockDataDir(folder.path).release();
     });
   }
+
+  // To SQLite it is a new one then, and it would throw the log away.
+  for (const what of ['empty', 'gone']) {
+    it(`that is ${what} is told where its log is still there, and neither is touched`, async () => {
+      using folder = temporaryFolder();
+      const at = (name: string): string => join(folder.path, name);
+      const store = await openStore({ dataDir: folder.path });
+      await store.journal.append([itemEvent(1, 1)]);
+      const log = readFileSync(at('podiod.db-wal'));
+      await store.close();
+      backUp(folder.path, at('copy.db'));
+      if (what === 'empty') writeFileSync(at('podiod.db'), '');
+      else rmSync(at('podiod.db'));
+      writeFileSync(at('podiod.db-wal'), log, { mode: 0o600 });
+      const refusal = await openStore({ dataDir: folder.path }).catch(error => error);
+      expect(refusal).to.include({ code: 'STORE_CORRUPT' });
+      expect(refusal.message).to.include('podiod.db-wal beside it is not');
+      expect(await codeOf((async () => backUp(folder.path, at('other.db')))())).to.match(
+        /STORE_(CORRUPT|UNAVAILABLE)/,
+      );
+      expect(readFileSync(at('podiod.db-wal')).equals(log)).to.equal(true);
+      // A restore keeps it too, and what is restored has nothing of it.
+      const { keptAs = '' } = await restore(at('copy.db'), folder.path, Date.now());
+      expect(readFileSync(`${keptAs}-wal`).equals(log)).to.equal(true);
+      const back = await openStore({ dataDir: folder.path });
+      expect(back.journal.head()).to.equal(1);
+      await back.close();
+    });
+  }
+
+  it('that is empty is told where a daemon has run with it, and is a new one where none has', async () => {
+    using folder = temporaryFolder();
+    const path = join(folder.path, 'podiod.db');
+    writeFileSync(path, '', { mode: 0o600 });
+    await (await openStore({ dataDir: folder.path })).close();
+    writeFileSync(path, '');
+    await ensureSecretFile(folder.path, 'admin-token');
+    expect(await codeOf(openStore({ dataDir: folder.path }))).to.equal('STORE_CORRUPT');
+    expect(readFileSync(path)).to.have.length(0);
+    rmSync(path);
+    await (await openStore({ dataDir: folder.path })).close();
+  });
 
   it('of a newer podiod is refused and left as it is', async () => {
     using folder = temporaryFolder();
