@@ -103,6 +103,11 @@ export async function readCatalog(file: string): Promise<ReadCatalog> {
     const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
     return code === 'ENOENT' ? {} : { problem: unusable(file, `it could not be read (${code})`) };
   }
+  return parseCatalog(file, text);
+}
+
+/** The same of a file's text. */
+export async function parseCatalog(file: string, text: string): Promise<ReadCatalog> {
   const parsed = CatalogFileSchema.safeParse(jsonOf(text));
   if (parsed.success) return { catalog: toCatalog(parsed.data), text };
   return { problem: await locate(file, text), text };

@@ -102,7 +102,8 @@ export function toCatalogApp(app: App): CatalogApp {
 }
 
 function toField(field: AppField): CatalogField {
-  const { field_id: id, external_id: externalId, type, config = {} } = field;
+  const { field_id: id, external_id: externalId, type } = field;
+  const config = field.config ?? {};
   return {
     id,
     externalId,
@@ -179,7 +180,7 @@ const optionsOf = (options: readonly unknown[]): readonly CatalogOption[] =>
   options
     .filter(isRecord)
     .flatMap(({ id, text, status }): CatalogOption[] =>
-      typeof id === 'number' && isText(text)
+      isInteger(id) && isText(text)
         ? [{ id, text: unescapeHtml(text), ...(status === 'deleted' && { deleted: true }) }]
         : [],
     )
@@ -189,9 +190,10 @@ const optionsOf = (options: readonly unknown[]): readonly CatalogOption[] =>
 const referencedApps = (apps: readonly unknown[]): readonly number[] =>
   apps
     .map(app => (isRecord(app) ? app.app_id : app))
-    .filter(id => typeof id === 'number')
+    .filter(isInteger)
     .sort((a, b) => a - b);
 
+const isInteger = (value: unknown): value is number => Number.isSafeInteger(value);
 const isText = (value: unknown): value is string => typeof value === 'string';
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -78,20 +78,20 @@ function slimConfig(config: Readonly<Record<string, unknown>> | undefined): Fiel
 
 /** @param aliases to external ids, as in the config */
 export function itemJson(item: Item, aliases: Readonly<Record<string, string>> = {}): ItemJson {
-  const fields: Record<string, FieldJson> = {};
+  const fields = new Map<string, FieldJson>();
   for (const { external_id, type, values, config } of item.fields) {
     if (values.length === 0) continue;
     const slimmed = slimConfig(config);
-    fields[external_id] = {
+    fields.set(external_id, {
       podioField: type,
       values: values.map(slim),
       ...(slimmed && { config: slimmed }),
-    };
+    });
   }
   for (const [alias, externalId] of Object.entries(aliases)) {
-    const field = fields[externalId];
-    if (field) fields[alias] = field;
-    else delete fields[alias];
+    const field = fields.get(externalId);
+    if (field) fields.set(alias, field);
+    else fields.delete(alias);
   }
   return {
     id: item.item_id,
@@ -99,6 +99,6 @@ export function itemJson(item: Item, aliases: Readonly<Record<string, string>> =
     title: item.title,
     link: item.link,
     externalId: item.external_id ?? undefined,
-    fields,
+    fields: Object.fromEntries(fields),
   };
 }

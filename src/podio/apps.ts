@@ -1,7 +1,6 @@
-import type { App } from '../core/podio.ts';
 import type { PodioClient } from './contract.ts';
 import { unexpectedAnswer } from './errors.ts';
-import { isRecord } from './json.ts';
+import { isApp } from './shapes.ts';
 
 /** Apps. */
 export function makeApps(request: PodioClient['request']): PodioClient['apps'] {
@@ -16,9 +15,3 @@ export function makeApps(request: PodioClient['request']): PodioClient['apps'] {
     },
   };
 }
-
-const isApp = (value: unknown): value is App & { readonly token?: unknown } =>
-  isRecord(value) &&
-  typeof value.app_id === 'number' &&
-  Array.isArray(value.fields) &&
-  isRecord(value.config);

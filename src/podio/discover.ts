@@ -4,6 +4,7 @@ import { unescapeHtml } from '../core/values.ts';
 import type { Call, Identity, PodioClient } from './contract.ts';
 import { unexpectedAnswer } from './errors.ts';
 import { isRecord } from './json.ts';
+import { isApp } from './shapes.ts';
 
 export interface SeenSpace {
   readonly id: number;
@@ -55,16 +56,10 @@ export async function readAppWithToken(
 ): Promise<{ readonly definition: App; readonly token: string | undefined }> {
   const call = { method: 'GET', path: `/app/${appId}`, operation: 'apps.get' } as const;
   const answer = await request(as, call);
-  if (
-    !isRecord(answer) ||
-    typeof answer.app_id !== 'number' ||
-    !Array.isArray(answer.fields) ||
-    !isRecord(answer.config)
-  )
-    throw unexpectedAnswer(call, 'an app');
+  if (!isApp(answer)) throw unexpectedAnswer(call, 'an app');
   const { token, ...definition } = answer;
   return {
-    definition: definition as unknown as App,
+    definition,
     token: typeof token === 'string' && token !== '' ? token : undefined,
   };
 }

@@ -1,7 +1,6 @@
-import type { FieldDifference, FilterResult, Item, Revision } from '../core/podio.ts';
 import type { PodioClient } from './contract.ts';
 import { unexpectedAnswer } from './errors.ts';
-import { isRecord } from './json.ts';
+import { isDifference, isFilterResult, isItem, isListOf, isRevision } from './shapes.ts';
 
 /** Reading items. */
 export function makeItems(request: PodioClient['request']): PodioClient['items'] {
@@ -21,7 +20,7 @@ export function makeItems(request: PodioClient['request']): PodioClient['items']
         operation: 'items.difference',
       } as const;
       const answer = await request(as, { ...options, ...call });
-      if (!isListOf(answer, isDifference)) throw unexpectedAnswer(call, 'a revision difference');
+      if (!isListOf(isDifference)(answer)) throw unexpectedAnswer(call, 'a revision difference');
       return answer;
     },
 
@@ -32,7 +31,7 @@ export function makeItems(request: PodioClient['request']): PodioClient['items']
         operation: 'items.revisions',
       } as const;
       const answer = await request(as, { ...options, ...call });
-      if (!isListOf(answer, isRevision)) throw unexpectedAnswer(call, 'a list of revisions');
+      if (!isListOf(isRevision)(answer)) throw unexpectedAnswer(call, 'a list of revisions');
       // Podio's own order is not documented.
       return answer.toSorted((a, b) => a.revision - b.revision);
     },
@@ -61,24 +60,3 @@ export function makeItems(request: PodioClient['request']): PodioClient['items']
     },
   };
 }
-
-// Only what the daemon itself relies on is looked at; the rest is passed on as it came.
-
-const isListOf = <T>(value: unknown, is: (element: unknown) => element is T): value is T[] =>
-  Array.isArray(value) && value.every(is);
-
-export const isItem = (value: unknown): value is Item =>
-  isRecord(value) && typeof value.item_id === 'number' && Array.isArray(value.fields);
-
-const isDifference = (value: unknown): value is FieldDifference =>
-  isRecord(value) &&
-  typeof value.field_id === 'number' &&
-  typeof value.external_id === 'string' &&
-  Array.isArray(value.from) &&
-  Array.isArray(value.to);
-
-const isRevision = (value: unknown): value is Revision =>
-  isRecord(value) && typeof value.revision === 'number';
-
-const isFilterResult = (value: unknown): value is FilterResult =>
-  isRecord(value) && Array.isArray(value.items);

@@ -2,6 +2,7 @@ import type { Comment, FileInfo, Task } from '../core/podio.ts';
 import type { Call, CallOptions, Identity, PodioClient } from './contract.ts';
 import { unexpectedAnswer } from './errors.ts';
 import { isRecord } from './json.ts';
+import { isListOf } from './shapes.ts';
 
 type Talk = Pick<PodioClient, 'comments' | 'tasks' | 'files'>;
 
@@ -68,8 +69,3 @@ const isTask = (value: unknown): value is Task =>
 
 const isFile = (value: unknown): value is FileInfo =>
   isRecord(value) && typeof value.file_id === 'number' && typeof value.name === 'string';
-
-const isListOf =
-  <T>(is: (element: unknown) => element is T) =>
-  (value: unknown): value is readonly T[] =>
-    Array.isArray(value) && value.every(is);

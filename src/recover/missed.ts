@@ -36,7 +36,8 @@ export const WHY = {
   unconfigured: 'nothing in the config reaches the app any more',
 } as const;
 
-const isByClient = (via: Revision['created_via']): boolean => via !== undefined && via.id !== PODIO_ITSELF;
+const isByClient = (via: Revision['created_via'] | null): boolean =>
+  typeof via === 'object' && via !== null && via.id !== PODIO_ITSELF;
 
 /** Undefined where Podio left out what is needed. */
 export function seenOf(item: Item): Seen | undefined {

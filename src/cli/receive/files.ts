@@ -4,6 +4,7 @@ import { coerceError, UsageError } from '../../core/errors.ts';
 import type { FieldDifference, Item } from '../../core/podio.ts';
 import type { Changes } from '../../plugin/contract.ts';
 import type { ItemReader } from '../../podio/contract.ts';
+import { isDifference, isItem, isListOf } from '../../podio/shapes.ts';
 import type { Cli } from '../io.ts';
 
 /** What a file holds that was named on the command line. */
@@ -49,7 +50,7 @@ export async function itemFile(cli: Cli, file: string | undefined): Promise<Item
 }
 
 /** An item as Podio answers it, or one together with a revision difference. */
-function itemIn(text: string, file: string): { item: Item; changes: readonly FieldDifference[] } {
+export function itemIn(text: string, file: string): { item: Item; changes: readonly FieldDifference[] } {
   let given: unknown;
   try {
     given = JSON.parse(text);
@@ -58,7 +59,7 @@ function itemIn(text: string, file: string): { item: Item; changes: readonly Fie
   }
   const whole = isObject(given) && 'item' in given ? given : { item: given };
   const { item, changes = [] } = whole as { item: Item; changes?: readonly FieldDifference[] };
-  if (isObject(item) && Array.isArray(item.fields) && Array.isArray(changes)) return { item, changes };
+  if (isItem(item) && isListOf(isDifference)(changes)) return { item, changes };
   throw new UsageError(
     `${file} holds no item`,
     'Save what Podio answers to GET /item/{item_id}, or {"item": ..., "changes": [...]}.',

@@ -164,6 +164,7 @@ describe('an item in a list', () => {
     };
     expect(seenOf({ ...item, last_edit_on: '2026-01-01 12:00:30' })).to.deep.equal(seen());
     expect(seenOf({ ...item, current_revision: current })).to.deep.equal(seen({ lastEditByClient: true }));
+    expect(seenOf({ ...item, current_revision: { ...current, created_via: null } })).to.deep.equal(seen());
   });
 
   it('is of no use without its times', () => {
