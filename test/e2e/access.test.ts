@@ -234,13 +234,22 @@ describe('dataDir that podiod can’t work with', function () {
     const store = await openStore({ dataDir: place.dataDir });
     const seenAt = place.makeFolder('seen');
     const config = place.write('seen.yml', JSON.stringify({ ...CONFIG, dataDir: './seen' }));
-    for (const command of ['events', 'backup out.db']) {
+    const say = (command: string) => {
       const argv = [process.execPath, PODIOD, ...command.split(' '), '--config', config];
-      const { status, stderr } = whereReadOnly(place.dataDir, seenAt, argv, place.path);
+      return whereReadOnly(place.dataDir, seenAt, argv, place.path);
+    };
+    for (const command of ['events', 'backup out.db']) {
+      const { status, stderr } = say(command);
       expect(status, stderr).to.equal(0);
     }
     expect(existsSync(place.at('out.db'))).to.equal(true);
     await store.close();
+    // SQLite would have to make what the daemon had made.
+    const { status, stderr } = say('events');
+    expect(status).to.equal(1);
+    expect(stderr)
+      .to.include(`${seenAt} is on a file system that can only be read`)
+      .and.include('Start podiod');
   });
 });
 

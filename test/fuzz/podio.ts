@@ -154,7 +154,7 @@ const READINGS = new Map<string, { readonly answer: unknown; readonly read: Read
   } satisfies Record<string, { answer: unknown; read: Reading }>),
 );
 const readingOf = (name: unknown): Reading =>
-  (READINGS.get(String(name)) ?? READINGS.get('item'))?.read ?? (async () => {});
+  (READINGS.get(typeof name === 'string' ? name : '') ?? READINGS.get('item'))?.read ?? (async () => {});
 
 const LOGIN = {
   access_token: 'a',

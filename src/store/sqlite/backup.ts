@@ -30,7 +30,8 @@ import { giveToOwner, replaceDataFile } from '../files.ts';
 import { errorOf, failureOf, openingFailure } from './failure.ts';
 import { makeDataFile, makePrivateFile } from './files.ts';
 import { lockDataDir } from './lock.ts';
-import { isLostBesideLog, openForReading, openForWriting } from './schema.ts';
+import { isLostBesideLog, requireNotLost, requireWhole } from './lost.ts';
+import { openForReading, openForWriting } from './schema.ts';
 
 /** What stands in a backup. */
 export interface BackupFacts {
@@ -64,6 +65,7 @@ export function backUp(dataDir: string, file: string, link: Link = linkSync): Ba
   const source = databaseFile(dataDir);
   requireFolder(dataDir);
   requireFiles(...databaseFiles(source), ...KEPT_FILES.map(name => smallFile(dataDir, name)));
+  requireNotLost(source);
   if (!existsSync(source)) {
     throw new StoreError('STORE_UNAVAILABLE', `there is no database in ${dataDir} yet`, {
       hint: 'Start podiod with this dataDir first.',
@@ -262,8 +264,8 @@ function setAside(target: string, now: number, link: Link): string | undefined {
 
 /** Moves what stands in the log into the database, so that this is one file. A damaged one is kept as it is. */
 function mergeLog(path: string): void {
-  if (isLostBesideLog(path)) return;
   try {
+    requireWhole(path);
     const db = new DatabaseSync(path);
     try {
       db.exec('PRAGMA wal_checkpoint(TRUNCATE)');

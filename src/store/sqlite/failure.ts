@@ -1,3 +1,4 @@
+import { accessSync, constants } from 'node:fs';
 import { dirname } from 'node:path';
 import { type ErrorCode, isPodiodError, StoreError } from '../../core/errors.ts';
 import { showSize } from '../../core/units.ts';
@@ -48,13 +49,20 @@ const isOfSystem = (thrown: unknown): boolean => thrown instanceof Error && 'sys
 const SCARCE = 256 * 1024;
 
 /**
- * What a failed opening or copying is. On a full disk SQLite says many things, and mostly not that it is full.
+ * What a failed opening or copying is. On a full disk, and where nothing can be written, SQLite says many things, and mostly not that.
  * @param paths of what was to be written
  */
 export function openingFailure(thrown: unknown, ...paths: readonly string[]): Failure {
   const failure = failureOf(thrown);
   if (isPodiodError(thrown) || failure.code !== 'STORE_WRITE_FAILED') return failure;
   for (const path of paths) {
+    if (isOnlyToBeRead(dirname(path))) {
+      return {
+        ...failure,
+        message: `${dirname(path)} is on a file system that can only be read, and without a daemon that has the database open SQLite has to write beside it`,
+        hint: 'Start podiod, or copy the folder to where it can be written, and give that as dataDir.',
+      };
+    }
     const room = roomBeside(path);
     if (room === undefined || room >= SCARCE) continue;
     const folder = dirname(path);
@@ -65,6 +73,15 @@ export function openingFailure(thrown: unknown, ...paths: readonly string[]): Fa
     };
   }
   return failure;
+}
+
+function isOnlyToBeRead(folder: string): boolean {
+  try {
+    accessSync(folder, constants.W_OK);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EROFS';
+  }
 }
 
 function roomBeside(path: string): number | undefined {

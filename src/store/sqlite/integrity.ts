@@ -3,6 +3,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { coerceError } from '../../core/errors.ts';
 import { requireFiles } from '../access.ts';
 import { databaseFile, databaseFiles } from '../data-files.ts';
+import { requireNotLost } from './lost.ts';
 
 /**
  * What SQLite finds wrong with the database; undefined where there is none. Reads all of it, beside a daemon or not. Throws
@@ -11,8 +12,9 @@ import { databaseFile, databaseFiles } from '../data-files.ts';
 export function faultsOf(dataDir: string): readonly string[] | undefined {
   const path = databaseFile(dataDir);
   requireFiles(...databaseFiles(path));
-  if (!existsSync(path)) return undefined;
   try {
+    requireNotLost(path);
+    if (!existsSync(path)) return undefined;
     const db = new DatabaseSync(path, { readOnly: true });
     try {
       db.exec('PRAGMA busy_timeout = 2000');

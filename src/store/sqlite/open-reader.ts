@@ -4,6 +4,7 @@ import { requireFiles, requireFolder } from '../access.ts';
 import type { StoreReader } from '../contract.ts';
 import { databaseFile, databaseFiles } from '../data-files.ts';
 import { errorOf, isPassing, openingFailure } from './failure.ts';
+import { requireNotLost } from './lost.ts';
 import { inSnapshot, makeReads } from './reads/index.ts';
 import { openForReading } from './schema.ts';
 import { toTimer } from './timers.ts';
@@ -42,6 +43,7 @@ export function openReader(dataDir: string): StoreReader {
   const path = databaseFile(dataDir);
   requireFolder(dataDir);
   requireFiles(...databaseFiles(path));
+  requireNotLost(path);
   if (!existsSync(path)) {
     throw new StoreError('STORE_UNAVAILABLE', `there is no journal in ${dataDir} yet`, {
       hint: 'Start podiod with this dataDir first.',

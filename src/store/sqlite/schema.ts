@@ -7,6 +7,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { StoreError } from '../../core/errors.ts';
 import { APPLICATION_ID } from '../data-files.ts';
 import { freeBeside } from './files.ts';
+import { requireNotLost } from './lost.ts';
 
 export const MIGRATIONS: readonly string[] = [
   `
@@ -439,23 +440,6 @@ export function openForReading(path: string): DatabaseSync {
     db.close();
     throw error;
   }
-}
-
-/** Whether SQLite would throw the log away that lies beside it: to it the database is a new one. */
-export const isLostBesideLog = (path: string): boolean => sizeOf(path) === 0 && sizeOf(`${path}-wal`) > 0;
-
-const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-
-function requireNotLost(path: string): void {
-  if (!isLostBesideLog(path)) return;
-  throw new StoreError(
-    'STORE_CORRUPT',
-    `${path} is empty or gone, and ${path}-wal beside it is not: what was written last is in there alone`,
-    {
-      hint: `Put the database back that belongs to it, or restore a backup. Without either, move ${path}-wal away, and start anew. podiod leaves both as they are.`,
-      retry: 'never',
-    },
-  );
 }
 
 /** The form that the file has; 0 for an empty one. */

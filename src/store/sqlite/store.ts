@@ -18,6 +18,7 @@ import { makeGaps } from './gaps.ts';
 import { makeJournal } from './journal.ts';
 import { makeLanes } from './lanes.ts';
 import { type DataLock, lockDataDir } from './lock.ts';
+import { requireWhole } from './lost.ts';
 import { makeOwn } from './own.ts';
 import { makeParking } from './parking.ts';
 import { makePauses } from './pauses.ts';
@@ -58,6 +59,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     // Before any of it is believed.
     for (const copy of requirePrivateFiles(dataDir))
       log.warn('everybody on this machine can read a copy of the data', { ...copy, hint: closing([copy]) });
+    requireWhole(path);
     requireFresh(dataDir, path);
     makeDataFile(path);
     const writer = new Thread<Writes>('writer', { path }, log, onLost);

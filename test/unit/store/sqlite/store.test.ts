@@ -5,7 +5,15 @@ import type { Worker } from 'node:worker_threads';
 import { expect } from 'chai';
 import { type Log, silentLog } from '../../../../src/core/log.ts';
 import { ensureSecretFile } from '../../../../src/store/files.ts';
-import { backUp, lockDataDir, openReader, openStore, restore } from '../../../../src/store/index.ts';
+import {
+  backUp,
+  faultsOf,
+  lockDataDir,
+  openReader,
+  openStore,
+  restore,
+} from '../../../../src/store/index.ts';
+import { requireWhole } from '../../../../src/store/sqlite/lost.ts';
 import { MIGRATIONS } from '../../../../src/store/sqlite/schema.ts';
 import {
   appended,
@@ -27,6 +35,15 @@ const pragma = (path: string, name: string): unknown => {
   db.close();
   return row?.[name];
 };
+
+const framesOf = (log: Buffer): number => (log.length - 32) / (24 + 4096);
+
+/** As a log has it, but for its checksums. */
+function frameOf(log: Buffer, page: number, content: Buffer): Buffer {
+  const head = Buffer.from(log.subarray(32, 32 + 24));
+  head.writeUInt32BE(page, 0);
+  return Buffer.concat([head, content]);
+}
 
 describe('the database file', () => {
   it('and its companions are made for the owner only, whatever the umask', async () => {
@@ -112,7 +129,9 @@ describe('the database file', () => {
       writeFileSync(at('podiod.db-wal'), log, { mode: 0o600 });
       const refusal = await openStore({ dataDir: folder.path }).catch(error => error);
       expect(refusal).to.include({ code: 'STORE_CORRUPT' });
-      expect(refusal.message).to.include('podiod.db-wal beside it is not');
+      expect(refusal.message).to.include('is gone or empty').and.include('podiod.db-wal');
+      expect(faultsOf(folder.path)).to.deep.equal([refusal.message]);
+      expect(await codeOf((async () => openReader(folder.path))())).to.equal('STORE_CORRUPT');
       expect(await codeOf((async () => backUp(folder.path, at('other.db')))())).to.match(
         /STORE_(CORRUPT|UNAVAILABLE)/,
       );
@@ -125,6 +144,40 @@ describe('the database file', () => {
       await back.close();
     });
   }
+
+  it('that is cut off is told where its log hides it, and not while the log is moved into it', async () => {
+    using folder = temporaryFolder();
+    const at = (name: string): string => join(folder.path, name);
+    const store = await openStore({ dataDir: folder.path });
+    for (let item = 1; item <= 300; item++) await store.journal.append([itemEvent(item, 1)]);
+    await store.close();
+    const whole = readFileSync(at('podiod.db'));
+    const again = await openStore({ dataDir: folder.path });
+    await again.journal.append([itemEvent(301, 1)]);
+    const [moved, log] = [readFileSync(at('podiod.db')), readFileSync(at('podiod.db-wal'))];
+    await again.close();
+    expect(moved.equals(whole)).to.equal(true);
+    const put = (name: string, content: Buffer): void => writeFileSync(at(name), content, { mode: 0o600 });
+
+    put('podiod.db', whole.subarray(0, whole.length / 2));
+    put('podiod.db-wal', log);
+    const refusal = await openStore({ dataDir: folder.path }).catch(error => error);
+    expect(refusal).to.include({ code: 'STORE_CORRUPT' });
+    expect(refusal.message).to.include('is cut off');
+    expect(readFileSync(at('podiod.db')).length).to.equal(whole.length / 2);
+    expect(readFileSync(at('podiod.db-wal')).equals(log)).to.equal(true);
+
+    // Its first page is moved first: it counts pages then that only the log has.
+    const pages = whole.readUInt32BE(28);
+    const frames = framesOf(log);
+    const last = whole.subarray((pages - 1) * 4096);
+    const grown = Buffer.concat([whole, last]);
+    grown.writeUInt32BE(pages + 1, 28);
+    put('podiod.db', grown.subarray(0, whole.length));
+    put('podiod.db-wal', Buffer.concat([log, frameOf(log, pages + 1, last)]));
+    expect(frames).to.be.greaterThan(0);
+    requireWhole(at('podiod.db'));
+  });
 
   it('that is empty is told where a daemon has run with it, and is a new one where none has', async () => {
     using folder = temporaryFolder();
@@ -164,10 +217,10 @@ describe('the database file', () => {
     await (await openStore({ dataDir: folder.path })).close();
     const db = new DatabaseSync(path);
     const at = MIGRATIONS.findIndex(sql => sql.includes('parked_branches'));
-    const tables = db.prepare(
-      "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
+    const made = db.prepare(
+      "SELECT type, name FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite_%'",
     );
-    for (const { name } of tables.all()) db.exec(`DROP TABLE ${String(name)}`);
+    for (const { type, name } of made.all()) db.exec(`DROP ${String(type)} ${String(name)}`);
     db.exec(MIGRATIONS.slice(0, at).join(''));
     db.exec(`
       INSERT INTO name VALUES (2, '["app",101]'), (3, 'item.update');
