@@ -7,9 +7,13 @@ import { showGiven } from './explain.ts';
 import { type ConfigNode, child, type Path, showPath } from './node.ts';
 import { BatchSchema, SettleSchema, ThrottleSchema } from './schema.ts';
 
+const EXAMPLES = {
+  settle: '{ settle: 2m }',
+  batch: '{ batch: { max: 100, within: 10m } }',
+  throttle: '{ throttle: { max: 10, per: 1m } }',
+} as const;
 const KINDS = ['settle', 'batch', 'throttle'] as const;
-const WORDS =
-  'each, latest, { settle: 2m }, { batch: { max: 100, within: 10m } } or { throttle: { max: 10, per: 1m } }';
+const WORDS = `each, latest, ${EXAMPLES.settle}, ${EXAMPLES.batch} or ${EXAMPLES.throttle}`;
 
 /** Where nobody says otherwise, edits that never stop are waited for so many times as long as one pause. */
 const PATIENCE = 30;
@@ -34,7 +38,7 @@ export async function resolveMode(
     const code = node.kind === 'list' ? 'CONFIG_TYPE' : 'CONFIG_VALUE';
     const [hint] =
       node.kind === 'scalar'
-        ? [didYouMean(String(node.value), ['each', 'latest', ...KINDS])]
+        ? [hintFor(String(node.value))]
         : keys.flatMap(key => (kinds.length === 0 && didYouMean(key, KINDS)) || []);
     complain(context, code, path, `\`${showPath(path)}\` must be ${WORDS}, given ${given}`, { hint });
     return undefined;
@@ -45,6 +49,12 @@ export async function resolveMode(
   if ('throttle' in found) return { kind: 'throttle', max: found.throttle.max, perMs: found.throttle.per };
   const closes = resolveEnd(context, found.batch, child(node, 'batch'), [...path, 'batch'], triggers);
   return closes && { kind: 'batch', max: found.batch.max, closes };
+}
+
+/** One that is named, but not how. */
+function hintFor(given: string): string | undefined {
+  const named = KINDS.find(kind => kind === given);
+  return named ? `write \`mode: ${EXAMPLES[named]}\`` : didYouMean(given, ['each', 'latest', ...KINDS]);
 }
 
 async function resolveSettle(context: Context, node: ConfigNode, path: Path): Promise<Mode | undefined> {
