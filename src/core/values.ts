@@ -299,7 +299,8 @@ const phone: Kind = {
   is(value, wanted) {
     if (typeof wanted === 'object' || typeof wanted === 'boolean') return false;
     const given = digits(phone.show(value, {}));
-    return given !== '' && given === digits(String(wanted));
+    // YAML reads +4512345678 and 0612345678 as numbers, which have neither plus nor zero in front.
+    return given !== '' && (typeof wanted === 'number' ? Number(given) === wanted : given === digits(wanted));
   },
 };
 
