@@ -130,9 +130,10 @@ export function makeReloads(parts: ReloadParts): Reloads {
       ...(loaded.needsRestart ?? []),
       ...code.map(file => `the code of ${file}`),
     ];
-    const rules = withKeys(config.rules, await store.rules.keys());
+    const keys = await store.rules.keys();
+    const rules = withKeys(config.rules, keys);
     const next = await termsOf({ ...config, rules }, { settings: store.settings, fields });
-    const diff = diffRules(live.config.rules, rules);
+    const diff = diffRules(live.config.rules, rules, new Set(keys.keys()));
     const disabled = config.disabledRules ?? [];
     const plan = {
       dryRun,

@@ -22,7 +22,12 @@ export interface RuleDiff {
 
 type Described = Pick<Rule, 'name' | 'was' | 'fingerprint' | 'definition'>;
 
-export function diffRules(before: readonly Described[], after: readonly Described[]): RuleDiff {
+/** @param kept names that something is kept under, of rules that left before as well */
+export function diffRules(
+  before: readonly Described[],
+  after: readonly Described[],
+  kept: ReadonlySet<string> = new Set(),
+): RuleDiff {
   const known = new Map(before.map(rule => [rule.name, rule]));
   const named = new Set(after.map(({ name }) => name));
   const added: string[] = [];
@@ -32,13 +37,15 @@ export function diffRules(before: readonly Described[], after: readonly Describe
   for (const rule of after) {
     const { name, was } = rule;
     const same = known.get(name);
-    const former = was === undefined || named.has(was) ? undefined : known.get(was);
+    // Where the new name was in use before, the rule goes on where that one was left.
+    const isFree = was !== undefined && !named.has(was) && !kept.has(name);
+    const former = isFree ? known.get(was) : undefined;
     if (same) {
       const keys = changedKeys(same, rule);
       if (keys.length > 0) changed.push({ rule: name, changed: keys });
       else unchanged.push(name);
-    } else if (former && was !== undefined) {
-      renamed.push({ rule: name, was, changed: changedKeys(former, rule) });
+    } else if (isFree && (former || kept.has(was))) {
+      renamed.push({ rule: name, was, changed: former ? changedKeys(former, rule) : [] });
     } else {
       added.push(name);
     }

@@ -243,8 +243,15 @@ describe('a rule that leaves the config while runs of it wait', function () {
     expect((await site.podiod(['status'])).stdout).to.include(
       'batched is disabled (podiod parked): 3 events',
     );
-    site.configure({ plugins: PLUGINS, rules: { kept, ...WAITING, batched: out } });
-    expect((await site.podiod(['reload'])).code).to.equal(0);
+    expect((await site.podiod(['doctor', '--no-handshake'])).stdout).to.match(
+      /^warn +rule batched: it is disabled, and waits: 3 events gathered$/m,
+    );
+    const { settling: _, ...others } = WAITING;
+    const again = { ...out, was: 'settling' };
+    site.configure({ plugins: PLUGINS, rules: { kept, ...others, batched: out, again } });
+    const back = await site.podiod(['reload']);
+    expect(back.stdout, back.stderr).to.include('\n  > again, was settling\n');
+    await until(async () => settledBy(await site.journal()).get('again') === 3, 'the renamed one to run');
     await until(async () => settledBy(await site.journal()).get('batched') === 3, 'it to run');
     const { parked, gone } = JSON.parse((await site.podiod(['parked', '--json'])).stdout);
     expect([parked.length, gone]).to.deep.equal([3, []]);

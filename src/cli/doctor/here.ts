@@ -2,8 +2,9 @@
 import { existsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import type { AdminClient } from '../../admin/client.ts';
-import type { Readiness } from '../../admin/status.ts';
+import { leftOf, type Readiness } from '../../admin/status.ts';
 import { showDuration } from '../../core/duration.ts';
+import { howLeft, leftHint, showLeft } from '../../core/left.ts';
 import { replacedBy } from '../../daemon/package.ts';
 import { requireFolderOrRoom } from '../../store/access.ts';
 import { previousSecretsSince, readGoodSecretFile, readPreviousSecrets } from '../../store/files.ts';
@@ -134,7 +135,8 @@ export async function lookAtDaemon(client: AdminClient, tell: Tell): Promise<Rea
     const next = `Its events wait until podiod resume --${kind} ${name}.`;
     tell(warn(`${kind} ${name}`, `someone paused it, at ${since}`, next));
   }
-  for (const { rule, state, error, parked } of rules) {
+  for (const one of rules) {
+    const { rule, state, error, parked } = one;
     if (state === 'halted' || state === 'waiting for setup') {
       tell(
         fail(
@@ -148,6 +150,9 @@ export async function lookAtDaemon(client: AdminClient, tell: Tell): Promise<Rea
       const runs = parked === 1 ? 'one run is parked' : `${parked} runs are parked`;
       tell(warn(`rule ${rule}`, runs, `podiod parked --rule ${rule} shows why; then parked retry or drop.`));
     }
+    const left = leftOf(one);
+    if (state === 'gone' && showLeft(left) !== '')
+      tell(warn(`rule ${rule}`, `it ${howLeft(left)}, and waits: ${showLeft(left)}`, leftHint(left)));
   }
   return readiness;
 }

@@ -92,4 +92,19 @@ describe('the difference of two configs', () => {
     expect(diffRules([old], [fresh]).renamed).to.deep.equal([{ rule: 'fresh', was: 'old', changed: [] }]);
     expect(diffRules([fresh], [fresh]).unchanged).to.deep.equal(['fresh']);
   });
+
+  it('knows a rule by `was` that left before, and no rename to a name that was in use', () => {
+    const old = { name: 'old', fingerprint: 'f' };
+    const fresh = { name: 'fresh', fingerprint: 'f', was: 'old' };
+    expect(diffRules([], [fresh], new Set(['old']))).to.deep.include({
+      added: [],
+      renamed: [{ rule: 'fresh', was: 'old', changed: [] }],
+    });
+    for (const before of [[old], []])
+      expect(diffRules(before, [fresh], new Set(['old', 'fresh']))).to.deep.include({
+        added: ['fresh'],
+        removed: before.map(({ name }) => name),
+        renamed: [],
+      });
+  });
 });
