@@ -32,6 +32,15 @@ export const without = (ranges: readonly Range[], [from, to]: Range): readonly R
     ];
   });
 
+/** The newest revision that the ledger, or anything else, knows of. */
+export function newestOf(
+  entry: LedgerEntry | undefined,
+  others: Iterable<number | undefined>,
+): number | undefined {
+  const known = [entry?.upTo, entry?.above.at(-1), ...others].filter(one => one !== undefined);
+  return known.length === 0 ? undefined : Math.max(...known);
+}
+
 /** Whether there is nothing left to find out about this revision. */
 export function isAccounted({ upTo, above, missing }: LedgerEntry, revision: number): boolean {
   if (upTo === undefined || revision > upTo) return above.includes(revision);

@@ -19,7 +19,7 @@ import type { RuleTimers } from '../schedule/timers.ts';
 import type { Gaps, OwnChanges } from '../store/contract.ts';
 
 export interface OwnWritesDeps {
-  readonly gaps: Pick<Gaps, 'own' | 'ledger'>;
+  readonly gaps: Pick<Gaps, 'own' | 'newest'>;
   readonly own: OwnChanges;
   /** The journal's head at the start. */
   readonly head: number;
@@ -108,9 +108,7 @@ export class OwnWrites implements OwnLookup, WriteWatch {
 
   /** Undefined where the store can't be read now: then what a write answers counts. */
   async newest(itemId: number): Promise<number | undefined> {
-    const ledger = await this.#deps.gaps.ledger([itemId]).catch(() => undefined);
-    const { upTo, above = [] } = ledger?.get(itemId) ?? {};
-    return above.at(-1) ?? upTo;
+    return await this.#deps.gaps.newest(itemId).catch(() => undefined);
   }
 
   unanswered(itemId: number, by: PluginCallScope | undefined): void {

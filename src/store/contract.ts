@@ -232,6 +232,9 @@ export interface Completeness {
 /** Why a change is counted as lost: for what is proved by {@link Gaps.deleted}. */
 export const UNTOLD_DELETION = 'the item was deleted, as a read has shown, and no delivery told of it';
 
+/** So many events of an item are looked at for its newest revision: deliveries come nearly in order. */
+export const LATEST_EVENTS = 100;
+
 /** The ledger of revisions, and what waits for what is missing in it. */
 export interface Gaps {
   /** Longest held first. */
@@ -239,6 +242,8 @@ export interface Gaps {
   open(): Promise<readonly OpenGap[]>;
   /** Items that nothing is known of are left out. */
   ledger(items: readonly number[]): Promise<ReadonlyMap<number, LedgerEntry>>;
+  /** The newest revision of the item that is known: from the ledger, or from any of its latest events, under whatever ref, held ones too. */
+  newest(itemId: number): Promise<number | undefined>;
   /**
    * Appends what was missed and releases what waited for it, in the order of revisions, one transaction. What has come
    * in meanwhile is left out. Answers how many events of these were appended.

@@ -9,13 +9,14 @@ import {
   type Standing,
 } from '../core/decide.ts';
 import { type NewEvent, type PodioEvent, revisionOf } from '../core/event.ts';
-import { isAccounted, type LedgerEntry, NOTHING_KNOWN, sizeOf } from '../core/ledger.ts';
+import { isAccounted, type LedgerEntry, NOTHING_KNOWN, newestOf, sizeOf } from '../core/ledger.ts';
 import { candidateOf, stepsOf } from './candidate.ts';
 import {
   type Completeness,
   type Entry,
   type GapFailure,
   type HeldItem,
+  LATEST_EVENTS,
   type OpenGap,
   type Recovery,
   UNTOLD_DELETION,
@@ -184,6 +185,15 @@ export function makeMemoryRevisions(data: RevisionData, entries: Entry[], now: (
           return entry ? [[item, copy(entry)] as const] : [];
         }),
       ),
+
+    newest: (itemId: number): number | undefined =>
+      newestOf(ledger.get(itemId), [
+        ...(heldByItem().get(itemId) ?? []).map(({ revision }) => revision),
+        ...entries
+          .filter(({ event }) => event.itemId === itemId)
+          .slice(-LATEST_EVENTS)
+          .map(({ event }) => event.revision),
+      ]),
 
     /** Answers how many of the events found were told, and how many were released with them. */
     recover(found: readonly Recovery[]): { readonly told: number; readonly released: number } {

@@ -762,6 +762,7 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
       held: () => call(revisions.held),
       open: () => call(revisions.open),
       ledger: items => call(() => revisions.ledger(items)),
+      newest: itemId => call(() => revisions.newest(itemId)),
       deleted: (itemId, app) => call(() => revisions.deleted(itemId, app)),
       completeness: () => call(revisions.completeness),
       recover: (lease, found) =>

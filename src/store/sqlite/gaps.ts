@@ -21,6 +21,7 @@ export function makeGaps({ writer, reader, leases, publish, now, changed }: GapP
     held: () => reader.call('heldItems', now()),
     open: () => reader.call('openGaps', now()),
     ledger: items => reader.call('ledger', items),
+    newest: itemId => reader.call('newestRevision', itemId),
     completeness: () => reader.call('completeness', now()),
 
     async recover(lease, found) {

@@ -137,6 +137,16 @@ for (const { name, make } of WORLDS) {
                 isAccounted(entry, n),
               );
               expect(accounted, `accounted for of item ${item}`).to.deep.equal(model.accountedOf(item));
+              const told = model.journal.filter(({ itemId }) => itemId === item);
+              const waiting = model.heldOf(item).filter(id => id.startsWith('item.'));
+              const known = [
+                ...told.flatMap(({ revision }) => revision ?? []),
+                ...waiting.map(id => Number(id.split(':').at(-1))),
+                ...[entry.upTo ?? [], entry.above].flat(),
+              ];
+              expect(await store.gaps.newest(item), `newest of item ${item}`).to.equal(
+                known.length > 0 ? Math.max(...known) : undefined,
+              );
               expect(held.find(({ itemId }) => itemId === item)?.events ?? 0).to.equal(
                 model.heldOf(item).length,
               );

@@ -13,10 +13,10 @@ function scene({ log = silentLog, works = true, of }: { log?: Log; works?: boole
   const clock = makeVirtualClock();
   const store = of ?? makeMemoryStore({ clock });
   const disk = { works };
-  const gaps: Pick<Gaps, 'own' | 'ledger'> = {
-    ledger: async items => {
+  const gaps: Pick<Gaps, 'own' | 'newest'> = {
+    newest: async itemId => {
       if (!disk.works) throw new StoreError('STORE_UNAVAILABLE', 'disk gone');
-      return store.gaps.ledger(items);
+      return store.gaps.newest(itemId);
     },
     own: async (...args) => {
       if (!disk.works) throw new StoreError('STORE_WRITE_FAILED', 'disk full');

@@ -1,8 +1,14 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { missingOf } from '../../../core/decide.ts';
-import { type LedgerEntry, NOTHING_KNOWN, sizeOf } from '../../../core/ledger.ts';
+import { type LedgerEntry, NOTHING_KNOWN, newestOf, sizeOf } from '../../../core/ledger.ts';
 import { candidateOf } from '../../candidate.ts';
-import { type Completeness, type HeldItem, type OpenGap, UNTOLD_DELETION } from '../../contract.ts';
+import {
+  type Completeness,
+  type HeldItem,
+  LATEST_EVENTS,
+  type OpenGap,
+  UNTOLD_DELETION,
+} from '../../contract.ts';
 import type { Names } from '../names.ts';
 import { type LedgerRow, ledgerEntryOf, type Row } from '../rows.ts';
 import type { NewRow } from '../writes/journal.ts';
@@ -12,12 +18,15 @@ export interface GapReads {
   heldItems(now: number): readonly HeldItem[];
   openGaps(now: number): readonly OpenGap[];
   ledger(items: readonly number[]): ReadonlyMap<number, LedgerEntry>;
+  newestRevision(itemId: number): number | undefined;
   completeness(now: number): readonly Completeness[];
 }
 
 export function makeGapReads(db: DatabaseSync, names: Names): GapReads {
   const selectEntry = db.prepare('SELECT up_to, above, missing FROM ledger WHERE item = ?');
   const selectHeld = db.prepare('SELECT item, event, at FROM held ORDER BY key');
+  const selectHeldOf = db.prepare('SELECT event FROM held WHERE item = ?');
+  const selectLatest = db.prepare('SELECT revision FROM event WHERE item = ? ORDER BY seq DESC LIMIT ?');
   const selectGaps = db.prepare('SELECT * FROM gap JOIN ledger USING (item)');
   const selectCounts = db.prepare('SELECT * FROM completeness');
   const selectUnprovable = db.prepare('SELECT app, why, count, last_at FROM unprovable');
@@ -69,6 +78,15 @@ export function makeGapReads(db: DatabaseSync, names: Names): GapReads {
         if (entry) found.set(item, entry);
       }
       return found;
+    },
+    newestRevision(itemId) {
+      const held = selectHeldOf
+        .all(itemId)
+        .map(({ event }) => (JSON.parse(String(event)) as NewRow).revision);
+      const latest = selectLatest
+        .all(itemId, LATEST_EVENTS)
+        .flatMap(({ revision }) => (revision === null ? [] : Number(revision)));
+      return newestOf(entryOf(itemId), [...held, ...latest]);
     },
     completeness(now) {
       const counts = new Map(
