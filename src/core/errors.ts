@@ -128,15 +128,22 @@ export class PodioError extends PodiodError {
   readonly status: number | undefined;
   /** Podio's own error class, e.g. `invalid_grant`. */
   readonly error: string | undefined;
+  /** Nothing of it can have reached Podio. */
+  readonly unsent: boolean;
 
   constructor(
     code: ErrorCode,
     message: string,
-    options: PodiodErrorOptions & { status?: number | undefined; error?: string | undefined } = {},
+    options: PodiodErrorOptions & {
+      status?: number | undefined;
+      error?: string | undefined;
+      unsent?: boolean;
+    } = {},
   ) {
     super(code, message, options);
     this.status = options.status;
     this.error = options.error;
+    this.unsent = options.unsent ?? false;
   }
 }
 

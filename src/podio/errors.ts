@@ -50,7 +50,7 @@ export const isDeleted = (error: unknown): boolean =>
 
 /** Whether a write that failed so may have been done all the same: its answer was lost, or is not one. */
 export const mayBeDone = (error: unknown): boolean =>
-  !(error instanceof PodioError) || error.code === 'PODIO_UNAVAILABLE';
+  !(error instanceof PodioError) || (error.code === 'PODIO_UNAVAILABLE' && !error.unsent);
 
 interface Meaning {
   readonly code: ErrorCode;

@@ -83,13 +83,21 @@ export function makeHttp(options: {
         timeout.signal.aborted
           ? `${method} ${path} got no answer within ${timeoutMs} ms`
           : `${method} ${path} could not be sent: ${reasonOf(cause)}`,
-        { cause },
+        { cause, unsent: UNCONNECTED.has(reasonOf(cause)) },
       );
     } finally {
       cancel();
     }
   };
 }
+
+/** What fetch says where no connection came about. Whatever else ends one may do so after the request was sent. */
+const UNCONNECTED: ReadonlySet<string> = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'UND_ERR_CONNECT_TIMEOUT',
+]);
 
 /** Files may be kept at another host, under an address that is good for a while. */
 const MAX_HOPS = 3;

@@ -53,6 +53,7 @@ export function makeOutageGuard(
         const why = down ? ` (${down.error})` : '';
         throw new PodioError('PODIO_UNAVAILABLE', `Podio is down; the call was not made${why}`, {
           retry: { afterMs: Math.ceil(downUntil - now) },
+          unsent: true,
         });
       }
       // This one tries; the others wait for what becomes of it.
@@ -90,6 +91,7 @@ export function makeOutageGuard(
             error: error.error,
             cause: error.cause,
             hint: error.hint,
+            unsent: error.unsent,
             retry: { afterMs: waitMs() },
           });
         },

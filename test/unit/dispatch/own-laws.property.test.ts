@@ -123,7 +123,8 @@ class Scene {
       const key = `${rule}/${event?.id}/${item}`;
       const { fields, revision: onTop } = body as { fields: { value: Value }; revision?: number };
       const fate = this.#fates.shift() ?? 'answered';
-      if (fate === 'unsent') throw new PodioError('PODIO_UNAVAILABLE', 'connection refused');
+      if (fate === 'unsent')
+        throw new PodioError('PODIO_UNAVAILABLE', 'connection refused', { unsent: true });
       if (fate === 'refused') throw new PodioError('PODIO_CONFLICT', 'not now', { retry: 'backoff' });
       if (onTop !== undefined && onTop !== this.#newest(item))
         throw new PodioError('PODIO_CONFLICT', 'changed meanwhile', { retry: 'backoff' });

@@ -96,8 +96,12 @@ describe('podio http', () => {
     );
     expect(hungUp.code).to.equal('PODIO_UNAVAILABLE');
     expect(hungUp.message).to.match(/^GET \/item\/1 could not be sent: \w+$/);
-    const refused = await failure(httpTo('http://127.0.0.1:1')({ method: 'GET', path: '/', headers: {} }));
-    expect(refused.code).to.equal('PODIO_UNAVAILABLE');
+    const gone = await startStub(() => 'hangUp');
+    await gone[Symbol.asyncDispose]();
+    const refused = await failure(httpTo(gone.url)({ method: 'GET', path: '/', headers: {} }));
+    expect(refused.message).to.equal('GET / could not be sent: ECONNREFUSED');
+    // What was sent before the connection broke may be done.
+    expect([hungUp, refused].map(error => (error as PodioError).unsent)).to.deep.equal([false, true]);
   });
 
   it('rejects with the reason of a signal that is aborted, before and during the call', async () => {

@@ -35,6 +35,18 @@ describe('podio outage', () => {
     expect(lines.map(({ message }) => message)).to.deep.equal(['Podio is down']);
   });
 
+  it('says of a call that was refused for it that it was not made, and of one that was made what is known of that', () => {
+    const { guard } = setUp();
+    const refused = new PodioError('PODIO_UNAVAILABLE', 'no connection', { unsent: true });
+    for (const error of [down, refused, down]) guard.admit().failed(error);
+    expect(() => guard.admit())
+      .to.throw(PodioError, 'the call was not made')
+      .with.property('unsent', true);
+    const again = setUp().guard;
+    const failed = [refused, down, refused].map(error => again.admit().failed(error));
+    expect(failed.map(({ unsent }) => unsent)).to.deep.equal([true, false, true]);
+  });
+
   it('tells once that it is over, by the first call that is answered', async () => {
     const { clock, guard, backs } = setUp();
     guard.admit().failed(down);

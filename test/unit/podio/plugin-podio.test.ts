@@ -257,9 +257,11 @@ describe('podio for plugins', () => {
       }
     });
 
-    it('needs no look where it was refused, or says on which revision it is made, or changes nothing', async () => {
+    it('needs no look where it was refused or never sent, or says on which revision it is made, or changes nothing', async () => {
       const scene = setUp({ newest: 3, made: byPodio });
       scene.reply(new PodioError('PODIO_CONFLICT', 'somebody was faster'));
+      await codeOf(scene.podio.items.update(9, { fields: {} }));
+      scene.reply(new PodioError('PODIO_UNAVAILABLE', 'no connection', { unsent: true }));
       await codeOf(scene.podio.items.update(9, { fields: {} }));
       scene.reply({ revision: 4 });
       await scene.podio.items.update(9, { fields: {} });
