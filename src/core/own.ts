@@ -18,10 +18,17 @@ export const madeRevision = (itemId: number, revision: number): string => `item.
 export const deletedItem = (itemId: number): string => `item.delete:${itemId}`;
 export const madeComment = (commentId: number): string => `comment.create:${commentId}`;
 export const madeTask = (taskId: number): string => `task.create:${taskId}`;
+export const deletedComment = (commentId: number): string => `comment.delete:${commentId}`;
+export const deletedTask = (taskId: number): string => `task.delete:${taskId}`;
+export const attachedFile = (itemId: number, fileId: number): string =>
+  `file.change:${itemId}:file_created:${fileId}`;
 
-const CHANGES = new Set(['item.create', 'item.update', 'item.delete', 'comment.create', 'task.create']);
+const CHANGES = new Set([
+  ...['item.create', 'item.update', 'item.delete', 'comment.create', 'comment.delete'],
+  ...['task.create', 'task.delete', 'file.change'],
+]);
 
-/** Under which name an event's change is known as own. Undefined: podiod makes none of that kind. */
+/** Under which name an event's change is known as own. Undefined: of that kind podiod can't know which it has made. */
 export function ownId({ type, id, itemId }: Pick<PodioEvent, 'type' | 'id' | 'itemId'>): string | undefined {
   if (!CHANGES.has(type)) return undefined;
   return type === 'item.delete' && itemId !== undefined ? deletedItem(itemId) : id;

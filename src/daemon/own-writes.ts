@@ -1,15 +1,6 @@
 import type { PodioEvent } from '../core/event.ts';
 import type { Log } from '../core/log.ts';
-import {
-  causeOf,
-  deletedItem,
-  madeComment,
-  madeItem,
-  madeRevision,
-  madeTask,
-  type OwnChange,
-  type OwnLookup,
-} from '../core/own.ts';
+import { causeOf, madeItem, madeRevision, type OwnChange, type OwnLookup } from '../core/own.ts';
 import { makeSieve } from '../core/sieve.ts';
 import type { Reliably } from '../dispatch/reliably.ts';
 import type { Names } from '../podio/contract.ts';
@@ -142,16 +133,8 @@ export class OwnWrites implements OwnLookup, WriteWatch {
     });
   }
 
-  deleted(itemId: number, by: PluginCallScope | undefined): void {
-    this.#keep(deletedItem(itemId), itemId, by);
-  }
-
-  commented(commentId: number, itemId: number | undefined, by: PluginCallScope | undefined): void {
-    this.#keep(madeComment(commentId), itemId, by);
-  }
-
-  tasked(taskId: number, itemId: number | undefined, by: PluginCallScope | undefined): void {
-    this.#keep(madeTask(taskId), itemId, by);
+  made(id: string, itemId: number | undefined, by: PluginCallScope | undefined): void {
+    this.#keep(id, itemId, by);
   }
 
   #keep(id: string, itemId: number | undefined, by: PluginCallScope | undefined): void {

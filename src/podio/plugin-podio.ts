@@ -1,5 +1,6 @@
 import { PodioError } from '../core/errors.ts';
 import { isHookRefType, type PodioEvent } from '../core/event.ts';
+import { deletedItem, madeComment, madeTask } from '../core/own.ts';
 import { PODIO_ITSELF, type Revision } from '../core/podio.ts';
 import type { PluginPodio, WriteOptions } from '../plugin/contract.ts';
 import {
@@ -11,7 +12,8 @@ import {
   STEP_PATIENCE_MS,
 } from './contract.ts';
 import { isDeleted, mayBeDone, unexpectedAnswer } from './errors.ts';
-import { isRecord } from './json.ts';
+import { holdsNumber, isRecord } from './json.ts';
+import { madeBy } from './made-by-path.ts';
 import { parseRequest } from './plugin-request.ts';
 import { makeRecent, type Recent } from './recent.ts';
 
@@ -63,10 +65,8 @@ export interface WriteWatch {
     by: PluginCallScope | undefined,
     findApp?: () => Promise<number | undefined>,
   ): void;
-  deleted(itemId: number, by: PluginCallScope | undefined): void;
-  /** About an item, or something else. */
-  commented(commentId: number, itemId: number | undefined, by: PluginCallScope | undefined): void;
-  tasked(taskId: number, itemId: number | undefined, by: PluginCallScope | undefined): void;
+  /** Any other change, by its name in own.ts; the item that it is about, if any. */
+  made(id: string, itemId: number | undefined, by: PluginCallScope | undefined): void;
 }
 
 const NOBODY: WriteWatch = {
@@ -75,9 +75,7 @@ const NOBODY: WriteWatch = {
   unanswered: () => {},
   mayRepeat: () => false,
   revised: () => {},
-  deleted: () => {},
-  commented: () => {},
-  tasked: () => {},
+  made: () => {},
 };
 
 /**
@@ -222,22 +220,24 @@ function makeCalls(
   const about = (type: unknown, id: unknown): number | undefined =>
     type === 'item' && typeof id === 'number' ? id : undefined;
 
-  /** A write by path: only what makes a revision and says which. */
-  const noteWrite = (as: Identity, method: string, path: string, answer: unknown, known: number): void => {
+  /** Tells of a write by path. */
+  const noteWrite = (as: Identity, call: Call, answer: unknown, known: number): void => {
     const by = current();
-    const [, app] = /^\/item\/app\/(\d+)\/?$/.exec(path) ?? [];
-    if (method.toUpperCase() === 'POST' && app !== undefined) {
-      if (holdsNumber(answer, 'item_id')) watch.revised(answer.item_id, 0, Number(app), by);
-      return;
+    const made = madeBy(call, answer);
+    switch (made?.what) {
+      case 'item':
+        watch.revised(made.itemId, 0, made.appId, by);
+        break;
+      case 'revision':
+        if (made.revision > known) revised(as, made.itemId, made.revision);
+        break;
+      case 'deleted item':
+        watch.made(made.id, made.itemId, by);
+        onDelete(made.itemId);
+        break;
+      case 'other':
+        watch.made(made.id, made.itemId, by);
     }
-    const [, type, id] = /^\/(?:comment|task)\/(\w+)\/(\d+)\/?$/.exec(path) ?? [];
-    if (method.toUpperCase() === 'POST' && path.startsWith('/comment/') && holdsNumber(answer, 'comment_id'))
-      watch.commented(answer.comment_id, about(type, Number(id)), by);
-    if (method.toUpperCase() === 'POST' && path.startsWith('/task/') && holdsNumber(answer, 'task_id'))
-      watch.tasked(answer.task_id, about(type, Number(id)), by);
-    const itemId = Number(/^\/item\/(\d+)(?:\/|$)/.exec(path)?.[1]);
-    if (method.toUpperCase() === 'GET' || !Number.isSafeInteger(itemId)) return;
-    if (holdsNumber(answer, 'revision') && answer.revision > known) revised(as, itemId, answer.revision);
   };
 
   return {
@@ -271,7 +271,7 @@ function makeCalls(
         const over = watch.begun(id);
         try {
           await client.request(callerForItem(id), { ...call, query: switches(options), ...scope() });
-          watch.deleted(id, current());
+          watch.made(deletedItem(id), id, current());
         } catch (error) {
           // A retry after a lost answer finds the work done.
           if (!isDeleted(error)) throw error;
@@ -292,7 +292,7 @@ function makeCalls(
         const path = `/comment/${encodeURIComponent(refType)}/${refId}`;
         const call = { method: 'POST', path, operation: 'comments.create', body } as const;
         return write(callerFor(refType, refId), call, options, 'comment_id', commentId =>
-          watch.commented(commentId, about(refType, refId), current()),
+          watch.made(madeComment(commentId), about(refType, refId), current()),
         );
       },
       get: async id => client.comments.get(callerForRest(`comment ${id}`), id, scope()),
@@ -308,7 +308,7 @@ function makeCalls(
         const call = { method: 'POST', path, operation: 'tasks.create', body } as const;
         const caller = isAbout ? callerFor(type, id) : callerForRest('a task');
         return write(caller, call, options, 'task_id', taskId =>
-          watch.tasked(taskId, about(type, id), current()),
+          watch.made(madeTask(taskId), about(type, id), current()),
         );
       },
       get: async id => client.tasks.get(callerForRest(`task ${id}`), id, scope()),
@@ -338,7 +338,7 @@ function makeCalls(
         const revised =
           holdsNumber(answer, 'revision') && answer.revision > known ? answer.revision : undefined;
         if (revised === undefined || (await isOwn(as, itemId, revised, call.body)))
-          noteWrite(as, method, call.path, answer, known);
+          noteWrite(as, call, answer, known);
       } finally {
         over();
       }
@@ -384,9 +384,3 @@ function oneOf(what: string, ...candidates: readonly (Identity | undefined)[]): 
     hint: 'Name its app under `apps`, with its token or with a login that may see it.',
   });
 }
-
-const holdsNumber = <K extends string>(
-  answer: unknown,
-  key: K,
-): answer is Record<string, unknown> & Record<K, number> =>
-  isRecord(answer) && typeof answer[key] === 'number';

@@ -420,9 +420,7 @@ describe('missed changes', () => {
             own.push(revision);
             void scene.store.gaps.own(itemId, revision, 'leads');
           },
-          deleted: () => {},
-          commented: () => {},
-          tasked: () => {},
+          made: () => {},
         },
       });
       const { item_id: item } = (await podio.items.create('leads', { fields: { title: 'Ours' } })) as {

@@ -122,10 +122,10 @@ describe('own writes', () => {
     own.revised(5, 0, 101, undefined);
     over();
     expect(await found).to.include({ id: 'item.create:5:0', depth: 1 });
-    own.commented(77, 5, undefined);
+    own.made('comment.create:77', 5, undefined);
     const comment = { ...event(5, 0), type: 'comment.create', id: 'comment.create:77' };
     expect(await own.find(comment)).to.include({ depth: 1 });
-    own.deleted(5, undefined);
+    own.made('item.delete:5', 5, undefined);
     expect(await own.find({ ...event(5, 9), type: 'item.delete', id: 'item.delete:5:9' })).to.include({
       depth: 1,
     });

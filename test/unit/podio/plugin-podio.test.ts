@@ -102,9 +102,7 @@ function setUp(options: SetUp = {}) {
         own.push(`${itemId}:${revision}`);
         apps.push({ known: appId, ...(findApp && { findApp }) });
       },
-      deleted: () => {},
-      commented: () => {},
-      tasked: () => {},
+      made: (id, itemId) => void own.push(`${id}${itemId === undefined ? '' : ` of ${itemId}`}`),
     },
   });
   return {
@@ -164,6 +162,35 @@ describe('podio for plugins', () => {
         else await podio.request('PUT', '/item/9', { body });
         expect(own, JSON.stringify([body, options])).to.deep.equal(wanted);
       }
+    }
+  });
+
+  it('takes for its own what a request by path has made or deleted, where that can be told', async () => {
+    const cases: readonly (readonly [
+      method: string,
+      path: string,
+      body: object | undefined,
+      own: readonly string[],
+    ])[] = [
+      ['POST', '/item/app/102', {}, ['55:0']],
+      ['PUT', '/item/9/value/title', {}, ['9:2']],
+      ['POST', '/comment/item/9/', { value: 'x' }, ['comment.create:3 of 9']],
+      ['POST', '/task/item/9', {}, ['task.create:4 of 9']],
+      ['POST', '/task/', {}, ['task.create:4']],
+      ['DELETE', '/item/9', undefined, ['item.delete:9 of 9']],
+      ['delete', '/comment/3', undefined, ['comment.delete:3']],
+      ['DELETE', '/task/4/', undefined, ['task.delete:4']],
+      ['POST', '/file/77/attach', { ref_type: 'item', ref_id: 9 }, ['file.change:9:file_created:77 of 9']],
+      ['POST', '/file/77/attach', { ref_type: 'task', ref_id: 9 }, []],
+      ['POST', '/item/app/102/filter', {}, []],
+      ['DELETE', '/item/9/value/title', undefined, ['9:2']],
+      ['POST', '/task/4/complete', undefined, []],
+      ['GET', '/item/9', undefined, []],
+    ];
+    for (const [method, path, body, made] of cases) {
+      const { podio, own } = setUp({ logins: [identity('bot')] });
+      await podio.request(method, path, { body });
+      expect(own, `${method} ${path}`).to.deep.equal(made);
     }
   });
 
