@@ -28,6 +28,9 @@ const CHANGES = new Set([
   ...['task.create', 'task.delete', 'file.change'],
 ]);
 
+/** False: its event names no item, or its maker knew of none. */
+export const isOfItem = (id: string): boolean => !/^(?:comment\.delete|task\.\w+):/.test(id);
+
 /** Under which name an event's change is known as own. Undefined: of that kind podiod can't know which it has made. */
 export function ownId({ type, id, itemId }: Pick<PodioEvent, 'type' | 'id' | 'itemId'>): string | undefined {
   if (!CHANGES.has(type)) return undefined;

@@ -1,6 +1,6 @@
 import type { PodioEvent } from '../core/event.ts';
 import type { Log } from '../core/log.ts';
-import { causeOf, madeItem, madeRevision, type OwnChange, type OwnLookup } from '../core/own.ts';
+import { causeOf, isOfItem, madeItem, madeRevision, type OwnChange, type OwnLookup } from '../core/own.ts';
 import { makeSieve } from '../core/sieve.ts';
 import type { Reliably } from '../dispatch/reliably.ts';
 import type { Names } from '../podio/contract.ts';
@@ -65,10 +65,11 @@ export class OwnWrites implements OwnLookup, WriteWatch {
   }
 
   maybe(event: PodioEvent): boolean {
-    if (causeOf(event) === undefined) return false;
+    const id = causeOf(event);
+    if (id === undefined) return false;
     const { itemId } = event;
     if (!this.#isRead || this.#writing.size > 0) return true;
-    return itemId === undefined ? this.#others : this.#items.mayHave(itemId);
+    return itemId === undefined || !isOfItem(id) ? this.#others : this.#items.mayHave(itemId);
   }
 
   async find(event: PodioEvent): Promise<OwnChange | undefined> {
@@ -137,8 +138,9 @@ export class OwnWrites implements OwnLookup, WriteWatch {
     this.#keep(id, itemId, by);
   }
 
-  #keep(id: string, itemId: number | undefined, by: PluginCallScope | undefined): void {
+  #keep(id: string, about: number | undefined, by: PluginCallScope | undefined): void {
     const { own, reliably, signal, log } = this.#deps;
+    const itemId = isOfItem(id) ? about : undefined;
     if (itemId === undefined) this.#others = true;
     else this.#items.add(itemId);
     const made = this.#depthOf(by).then(

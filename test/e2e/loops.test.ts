@@ -133,6 +133,39 @@ describe('rules that write what they watch, with hooks', function () {
     });
   }
 
+  it('hear of tasks that podiod has made as of anything else that it has: not, or as deep as may be', async () => {
+    const more = { 'podio-task': { text: 'more', on: '{{ task.ref.id }}', hook: true } };
+    const on = { space: 'sales', events: 'task.create' };
+    const site = await makeSite({
+      rules: {
+        first: {
+          on: { app: 'leads', events: 'item.create' },
+          steps: [{ 'podio-task': { text: 'first', hook: true } }],
+        },
+        again: { on, includeOwn: true, loop: 'allowed', steps: [more] },
+        deaf: { on, steps: ['audit'] },
+      },
+      defaults: { maxDepth: 3 },
+    });
+    const daemon = await site.boot();
+    await site.podio.createItem(LEADS.id, { fields: { title: 'Acme', status: 'Open' } });
+    const tasks = () => site.peek().then(all => all.filter(({ event }) => event.type === 'task.create'));
+    await until(
+      async () =>
+        (await tasks()).at(-1)?.runs.some(run => run.rule === 'again' && run.outcome === 'filtered'),
+      'the last one',
+    );
+    const outcomes = (await tasks()).map(({ runs }) =>
+      Object.fromEntries(runs.map(({ rule, outcome }) => [rule, outcome])),
+    );
+    expect(outcomes).to.deep.equal([
+      { again: 'settled', deaf: 'filtered' },
+      { again: 'settled', deaf: 'filtered' },
+      { again: 'filtered', deaf: 'filtered' },
+    ]);
+    await daemon.end('SIGTERM');
+  });
+
   it('hear of it as deep as may be, where they want to', async () => {
     const site = await makeSite({
       rules: { ping: { ...rules({}).ping, includeOwn: true, loop: 'allowed' } },

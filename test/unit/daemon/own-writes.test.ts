@@ -131,6 +131,26 @@ describe('own writes', () => {
     });
   });
 
+  it('of tasks, and of comments that are deleted, are known whatever item they are about, over a restart', async () => {
+    const first = scene();
+    await first.clock.advance(0);
+    const { itemId: _, ...noItem } = event(0, 0);
+    const task: PodioEvent = { ...noItem, type: 'task.create', id: 'task.create:7' };
+    const gone: PodioEvent = { ...event(5, 0), type: 'comment.delete', id: 'comment.delete:77' };
+    expect([task, gone].map(one => first.own.maybe(one))).to.deep.equal([false, false]);
+    first.own.made('task.create:7', 5, by(event(9, 1)));
+    first.own.made('comment.delete:77', undefined, by(event(9, 1)));
+    await first.clock.advance(0);
+    const again = scene({ of: first.store.reopen() });
+    await again.clock.advance(0);
+    for (const { own } of [first, again])
+      for (const one of [task, gone]) {
+        expect(own.maybe(one), one.id).to.equal(true);
+        expect(await own.find(one), one.id).to.include({ depth: 1 });
+      }
+    expect(again.own.maybe(event(5, 1))).to.equal(false);
+  });
+
   it('are told from what was there before, as far as deliveries have told', async () => {
     const { store, disk, own } = scene();
     const jumps = (revision: number) => ({ ...itemUpdate(1, revision), following: 'jumps' as const });
