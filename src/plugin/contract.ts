@@ -41,7 +41,8 @@ export interface Message {
   /** The event's item, fetched once per item and revision; the last known or an empty one when it is gone. */
   item(): Promise<Item>;
   /**
-   * What the event changed; after `mode: { settle }`, what all of them changed, from before the first to after the last. For a creation every field counts as changed from empty.
+   * What the event changed; after `mode: { settle }`, what all of them changed, from before the first to after the last, without what
+   * podiod itself wrote in between (unless the rule has `includeOwn: true`). For a creation every field counts as changed from empty.
    */
   changes(): Promise<Changes>;
   /** What the event changed in one field, named by alias, external id or field id; undefined: nothing. */
