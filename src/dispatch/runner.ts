@@ -570,11 +570,13 @@ export class Runner implements Taker {
 
   async #admit(): Promise<Pause | undefined> {
     const { mode } = this.#deps.rule;
-    if (mode?.kind !== 'throttle') return undefined;
-    const waitMs = await this.#held?.admit(mode);
+    const throttle = this.#throttle;
+    if (mode?.kind !== 'throttle' || throttle === undefined) return undefined;
+    const waitMs = throttle.waitMs(mode) || (await this.#held?.admit(mode));
     if (waitMs === undefined) return ABORTED;
     if (waitMs > 0) return { kind: 'throttled', ms: waitMs };
-    this.#throttle?.next();
+    throttle.begins(mode);
+    throttle.next();
     return undefined;
   }
 

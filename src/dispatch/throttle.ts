@@ -1,5 +1,11 @@
 import type { Cancel, Clock } from '../core/clock.ts';
 
+/** So many may begin within the time. */
+interface Limits {
+  readonly max: number;
+  readonly perMs: number;
+}
+
 /**
  * Keeps runs from beginning faster than they may: in the order in which they came, they wait here until one may begin. When
  * that is, the store says: what has begun is on disk.
@@ -11,6 +17,8 @@ export class Throttle<T extends object> {
   readonly #places = new WeakMap<T, number>();
   readonly #waiting: T[] = [];
   readonly #released = new Set<T>();
+  /** When the last ones began, on the monotonic clock, as many as may begin within the time. */
+  readonly #begun: number[] = [];
   #count = 0;
   /** Set while none may begin. */
   #timer: Cancel | undefined;
@@ -50,6 +58,21 @@ export class Throttle<T extends object> {
     if (this.#timer === undefined && this.#waiting.length === 0 && this.#released.size === 0) return true;
     this.#wait(one);
     return false;
+  }
+
+  /**
+   * How long none may begin yet, by those that began in this process. They began when it was on disk that they might, and the
+   * store counts from before it wrote that: on a slow disk the next ones would come too early.
+   */
+  waitMs({ max, perMs }: Limits): number {
+    const [first] = this.#begun;
+    if (first === undefined || this.#begun.length < max) return 0;
+    return Math.max(0, first + perMs - this.#clock.monotonic());
+  }
+
+  /** One begins now. */
+  begins({ max }: Limits): void {
+    if (this.#begun.push(this.#clock.monotonic()) > max) this.#begun.shift();
   }
 
   /** It asked, and none may begin before `ms` have passed. */

@@ -948,6 +948,33 @@ describe('mode throttle', () => {
     expect(world.dispatcher.status()[0]).not.to.have.property('throttled');
   });
 
+  it('begins no more on a disk that is slow to write that they may, and then is not', async () => {
+    const SECOND = 1000;
+    let slowMs = 20 * SECOND;
+    const seen: number[] = [];
+    const world = await new World({
+      rules: [ruleOf(throttle)],
+      wrap: store => ({
+        ...store,
+        lanes: {
+          ...store.lanes,
+          async admit(...given) {
+            const waitMs = await store.lanes.admit(...given);
+            if (waitMs === 0 && slowMs > 0) await sleep(world.clock, slowMs);
+            return waitMs;
+          },
+        },
+      }),
+      work: { work: () => void seen.push(world.clock.monotonic()) },
+    }).start();
+    for (let item = 1; item <= 6; item++) await world.append(itemUpdate(item, 1));
+    await world.clock.advance(30 * SECOND);
+    slowMs = 0;
+    for (let n = 0; n < 20; n++) await world.clock.advance(10 * SECOND);
+    expect(seen).to.have.length(6);
+    for (const [n, at] of seen.slice(2).entries()) expect(at - (seen[n] ?? 0)).to.be.at.least(MINUTE);
+  });
+
   it('lets others begin where the one whose time has come waits for a suspect of another rule', async () => {
     const seen = told();
     const { promise: slow, resolve: end } = Promise.withResolvers<undefined>();
