@@ -23,7 +23,7 @@ export interface TestNames {
 
 type TestContext = Context & Pick<ResolveContext, 'lineOf'>;
 
-/** Those under `tests` at the top and of each rule. Tests of a rule that is disabled are left out. */
+/** Those under `tests` at the top and of each rule, disabled ones too. */
 export async function resolveTests(
   context: ResolveContext,
   names: TestNames,
@@ -33,8 +33,7 @@ export async function resolveTests(
   for (const [rule, { value }] of rules?.kind === 'map' ? rules.entries : []) {
     const tests = child(value, 'tests');
     for (const { node, path } of listOf(context, tests, ['rules', rule, 'tests'])) {
-      const test = await resolveTest(context, RuleTestSchema, node, path, names, rule);
-      if (test === undefined || !names.disabled.includes(rule)) found.push(test);
+      found.push(await resolveTest(context, RuleTestSchema, node, path, names, rule));
     }
   }
   const top = child(context.root, 'tests');

@@ -35,9 +35,9 @@ export function defineTest({ program, cli, exit }: CommandContext): void {
           if (!options.json) for (const line of showTest(cli, result)) cli.print(line);
         };
         const report = await runTests(cli, settings, files, onResult, onFiles);
-        const { ok, tests } = report;
-        if (options.json) cli.printJson({ ok, tests });
-        else if (tests.length === 0)
+        const { ok, tests, notRun } = report;
+        if (options.json) cli.printJson(report);
+        else if (tests.length === 0 && notRun.length === 0)
           cli.print('no tests: write `tests` into a rule, or a file *.test.yml beside the config');
         else {
           for (const line of showUnknownFields(cli, report)) cli.print(line);

@@ -19,10 +19,30 @@ export function* showTest(
 
 function* showDifference(cli: Cli, { path, expected, actual, notes = [] }: Difference): Generator<string> {
   const room = cli.terminal ? Math.max(cli.width, 40) - 16 : Infinity;
+  const [wanted, is] = [plain(expected), plain(actual)];
+  const same = samePrefix(wanted, is);
+  const shown = (text: string): string => clip(from(text, same, Math.min(room, MOST_OF_A_VALUE)), room);
   yield `    ${cli.style('bold', path.map(plain).join(' › '))}`;
-  yield `      expected  ${cli.style('green', clip(plain(expected), room))}`;
-  yield `      actual    ${cli.style('red', clip(plain(actual), room))}`;
+  yield `      expected  ${cli.style('green', shown(wanted))}`;
+  yield `      actual    ${cli.style('red', shown(is))}`;
   for (const note of notes) yield `                ${clip(plain(note), room)}`;
+}
+
+/** More of one value is looked through by nobody. */
+const MOST_OF_A_VALUE = 600;
+
+function samePrefix(a: string, b: string): number {
+  let length = 0;
+  while (length < a.length && a[length] === b[length]) length++;
+  return length;
+}
+
+/** What begins alike and is long is shown from shortly before the place where it differs. */
+function from(text: string, same: number, room: number): string {
+  if (text.length <= room) return text;
+  const start = Math.max(0, same - Math.floor(room / 4));
+  const part = text.slice(start, start + room);
+  return `${start > 0 ? '…' : ''}${part}${start + room < text.length ? '…' : ''}`;
 }
 
 /** For people: what rules named in vain, each once, in however many tests they did. */
@@ -35,10 +55,12 @@ export function* showUnknownFields(cli: Cli, { tests }: Pick<TestReport, 'tests'
   for (const line of [...told].sort()) yield `${cli.style('yellow', '!')} ${line}`;
 }
 
-export function summaryOf(cli: Cli, { tests }: Pick<TestReport, 'tests'>): string {
+export function summaryOf(cli: Cli, { tests, notRun }: Pick<TestReport, 'tests' | 'notRun'>): string {
   const failed = tests.filter(({ ok }) => !ok).length;
   const ms = tests.reduce((sum, test) => sum + test.ms, 0);
   const passed = tests.length - failed;
-  const told = `${passed} passed${failed > 0 ? `, ${failed} failed` : ''} (${(ms / 1000).toFixed(1)} s)`;
+  const rules = [...new Set(notRun.map(({ rule }) => rule))].map(rule => plain(rule ?? '')).join(', ');
+  const idle = notRun.length > 0 ? `, ${notRun.length} not run (disabled: ${rules})` : '';
+  const told = `${passed} passed${failed > 0 ? `, ${failed} failed` : ''}${idle} (${(ms / 1000).toFixed(1)} s)`;
   return cli.style(failed > 0 ? 'red' : 'green', told);
 }

@@ -44,6 +44,8 @@ export interface TestResult {
 export interface TestReport {
   readonly ok: boolean;
   readonly tests: readonly TestResult[];
+  /** Those of rules that are disabled. */
+  readonly notRun: readonly Pick<TestResult, 'name' | 'rule'>[];
 }
 
 /** Real time that what one test has in hand may take. */
@@ -58,15 +60,23 @@ export async function runTests(
   onFiles: (read: Iterable<string>) => void = () => {},
 ): Promise<TestReport> {
   const { config, tests } = await loadTests(cli, options, files, onFiles);
+  const disabled = new Set(config.disabledRules);
+  if (options.rule !== undefined && disabled.has(options.rule))
+    throw new UsageError(
+      `the rule ${options.rule} is disabled: its tests are not run`,
+      'Set `enabled: true`.',
+    );
   if (options.rule !== undefined && !config.rules.some(({ name }) => name === options.rule)) {
     const names = config.rules.map(({ name }) => name);
     throw new UsageError(`there is no rule ${options.rule}`, suggestion(options.rule, names, 'There are'));
   }
-  const wanted = tests.filter(test => isWanted(test, options));
+  const about = tests.filter(test => isWanted(test, options));
+  const isIdle = ({ rule }: RuleTest): boolean => rule !== undefined && disabled.has(rule);
+  const wanted = about.filter(test => !isIdle(test));
   const { grep, rule } = options;
-  if (grep !== undefined && wanted.length === 0 && tests.length > 0) {
-    const about = rule === undefined ? '' : ` about ${rule}`;
-    throw new UsageError(`no test${about} has ${JSON.stringify(grep)} in its name`);
+  if (grep !== undefined && about.length === 0 && tests.length > 0) {
+    const of = rule === undefined ? '' : ` about ${rule}`;
+    throw new UsageError(`no test${of} has ${JSON.stringify(grep)} in its name`);
   }
   const { edition } = options;
   const loader = makePluginLoader({ configDir: config.dir, ...(edition !== undefined && { edition }) });
@@ -93,7 +103,10 @@ export async function runTests(
     results.push(result);
     onResult(result);
   }
-  return { ok: results.every(({ ok }) => ok), tests: results };
+  const notRun = about
+    .filter(isIdle)
+    .map(({ name, rule }) => ({ name, ...(rule !== undefined && { rule }) }));
+  return { ok: results.every(({ ok }) => ok), tests: results, notRun };
 }
 
 function isWanted({ name, rule, expect, fires }: RuleTest, { rule: only, grep }: TestSettings): boolean {

@@ -686,6 +686,30 @@ export default definePlugin({ name: 'own', options: z.object({}), setup: () => {
     expect(performance.now() - startedAt).to.be.below(10_000);
   });
 
+  it('says that tests of a disabled rule are not run', async () => {
+    const tests = [{ name: 'told', ...item, expect: true }];
+    await using site = await makeSite({
+      plugins: { slack },
+      rules: { won, off: { ...won, enabled: false, tests } },
+    });
+    const all = await run(site);
+    expect([all.code, all.stdout]).to.satisfy(
+      ([code, said]: [number, string]) =>
+        code === 0 && said.startsWith('0 passed, 1 not run (disabled: off)'),
+    );
+    const { stdout } = await run(site, '--json');
+    expect(JSON.parse(stdout)).to.deep.equal({
+      ok: true,
+      tests: [],
+      notRun: [{ name: 'told', rule: 'off' }],
+    });
+    const one = await run(site, '--rule', 'off');
+    expect([one.code, one.stderr]).to.satisfy(
+      ([code, said]: [number, string]) =>
+        code === 2 && said.includes('the rule off is disabled: its tests are not run'),
+    );
+  });
+
   it('--watch runs them again when a file changes, a broken one included, until it is stopped', async () => {
     await using site = await makeSite({ plugins: { slack }, rules: { won } });
     const write = (title: string) =>

@@ -92,6 +92,8 @@ describe('what was expected against what came', () => {
     expect(compared({ steps: { s: {} }, error: 'no' }, failed, 'no luck')).to.deep.equal([
       'r.s.outcome: done / failed',
     ]);
+    for (const s of [{ outcome: 'failed' }, { error: 'luck' }, [{ outcome: 'failed' }]] as const)
+      expect(compared({ steps: { s } }, failed, 'no luck')).to.deep.equal([]);
   });
 
   it('compares what is sent with the one that is nearest, a list with all', () => {
