@@ -55,6 +55,8 @@ export interface View {
   batch(): readonly View[];
   /** IANA name: the rule's time zone. Not a name to write, but what dates are shown in. */
   timezone(): string;
+  /** Whether the event's item was not there when it was read: deleted, or out of sight. Asked once the item was. */
+  isGone?(): Promise<boolean>;
   /** Told the name of every field that is looked at, so that one nobody knows does not go unnoticed. */
   mentions?(name: string): void;
   /** Told every path that asks a field for what values of its type do not have: `fields.client.titel`. */

@@ -120,6 +120,10 @@ export function makeView(
     now: () => new Date(world.now()),
     batch: batch ?? (() => [view]),
     timezone: () => world.timezone,
+    async isGone() {
+      const { revision, fields } = await message.item();
+      return event.itemId !== undefined && revision === undefined && fields.length === 0;
+    },
     ...(world.mentions && {
       mentions: (name: string) => world.mentions?.(event, name),
     }),

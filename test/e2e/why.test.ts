@@ -227,6 +227,18 @@ describe('podiod why, on a daemon', function () {
       return stdout.includes('the rule is paused') && stdout;
     }, 'a paused rule');
     expect(paused.split('\n')[1]).to.equal('  no rule has run for it yet, 1 may still');
+
+    // By the time that it is looked at it has been deleted.
+    const { itemId: brief } = await site.podio.createItem(LEADS.id, { fields: { title: 'Alder' } });
+    await site.podio.updateItem(brief, { fields: { title: 'Fjord' } });
+    await until(async () => (await site.peek()).length === 3, 'the change on disk');
+    await site.podio.deleteItem(brief);
+    await site.podiod(['resume', '--rule', 'fjords']);
+    await until(async () => {
+      const { stdout } = await site.podiod(['why', '--item', String(brief)]);
+      expect(stdout).to.include('✗ item.title eq Fjord, is empty: the item was not there');
+      return true;
+    }, 'why');
     await daemon.end('SIGTERM');
   });
 

@@ -71,7 +71,7 @@ class Judge {
     }
     const all = found(value, rest);
     const values = currency === undefined ? all : all.flatMap(value => inCurrency(value, currency));
-    const seen = clip(textOf(all.length === 1 ? all[0] : all));
+    const seen = clip(textOf(all.length === 1 ? all[0] : all)) || (await this.#whyEmpty(root));
     const checks: Check[] = [];
     let doAll = true;
     // Of several values it takes one that is above the one bound and below the other.
@@ -91,6 +91,12 @@ class Judge {
     }
     this.#checks.set(tested, checks);
     return doAll;
+  }
+
+  /** Of what was read of an item that is no longer there nothing else can be seen. */
+  async #whyEmpty(root: string): Promise<string> {
+    const isOfItem = root === 'item' || root === 'fields';
+    return isOfItem && (await this.#view.isGone?.()) ? 'empty: the item was not there' : '';
   }
 
   #root(name: string): Promise<unknown> {
