@@ -1,17 +1,19 @@
 import type { WhyRequest } from '../admin/requests.ts';
 import type { Config } from '../config/model.ts';
 import { UsageError } from '../core/errors.ts';
-import { type PodioEvent, revisionOf } from '../core/event.ts';
+import { onlyFor, type PodioEvent, revisionOf } from '../core/event.ts';
 import type { HookRef } from '../core/hook.ts';
 import { isIn, type Range } from '../core/ledger.ts';
 import { madeItem, madeRevision } from '../core/own.ts';
+import { appsOf, type Rule } from '../core/rule.ts';
+import { keyOf } from '../core/rule-key.ts';
 import { suggestion } from '../core/suggest.ts';
 import { type ChangeWhy, type RulesWorld, silentRevisions, whyChange } from '../dispatch/why.ts';
 import { makeFieldDirectory } from '../podio/index.ts';
 import type { ReconcileStatus } from '../reconcile/status.ts';
 import type { Note } from '../schedule/look.ts';
 import { timerKey, watchesOf } from '../schedule/watches.ts';
-import type { StoreReader, TracedEntry } from '../store/contract.ts';
+import type { EventQuery, StoreReader, TracedEntry } from '../store/contract.ts';
 import { findItem, parseItemName } from './find-item.ts';
 
 export interface WhyQuery {
@@ -126,7 +128,11 @@ export async function why(world: WhyWorld, { event, ...given }: WhyQuery): Promi
     paused: await world.store.pauses.list(),
     running: world.running?.rules() ?? [],
   };
-  const { ids, revisions } = await find(world.store.journal, query);
+  const { ids, revisions } = await find(
+    world.store.journal,
+    query,
+    rules.find(({ name }) => name === rule),
+  );
   const changes: ChangeWhy[] = [];
   for (const id of ids) {
     const entries = await world.store.journal.trace(id);
@@ -227,20 +233,50 @@ export async function whyOffline(
 async function find(
   journal: WhyWorld['store']['journal'],
   { event, itemId, last = DEFAULT_CHANGES }: WhyQuery,
+  rule: Rule | undefined,
 ): Promise<{ readonly ids: readonly string[]; readonly revisions: ReadonlySet<number> }> {
   if (event !== undefined) {
     if (!isSeq(event)) return { ids: [event], revisions: new Set() };
     const [entry] = await journal.list({ after: Number(event) - 1, limit: 1 });
     return { ids: entry?.event.seq === Number(event) ? [entry.event.id] : [], revisions: new Set() };
   }
-  const query =
+  const events =
     itemId === undefined
       ? // A change has an entry for each hook that told of it.
-        { last: Math.min(ITEM_EVENTS, 10 * last) }
-      : { itemId, last: ITEM_EVENTS };
-  const events = (await journal.list(query)).map(entry => entry.event);
+        await latest(journal, Math.min(ITEM_EVENTS, 10 * last), rule)
+      : await listed(journal, { itemId, last: ITEM_EVENTS });
   const revisions = new Set(events.flatMap(event => revisionOf(event) ?? []));
   return { ids: [...new Set(events.map(({ id }) => id))].slice(-last), revisions };
+}
+
+const listed = async (
+  journal: WhyWorld['store']['journal'],
+  query: EventQuery,
+): Promise<readonly PodioEvent[]> => (await journal.list(query)).map(({ event }) => event);
+
+/** A rule of more apps than this is asked about as one of all. */
+const MAX_APPS = 20;
+
+/** What happened last: for a rule where its triggers look, since with 200 apps nearly all else is of others. */
+async function latest(
+  journal: WhyWorld['store']['journal'],
+  last: number,
+  rule: Rule | undefined,
+): Promise<readonly PodioEvent[]> {
+  const apps = appsOf(rule?.triggers ?? []);
+  const isAnywhere = rule?.triggers.some(({ kind }) => kind === 'space' || kind === 'podiod') ?? true;
+  if (rule === undefined || isAnywhere || apps.length > MAX_APPS) return listed(journal, { last });
+  const queries = [
+    ...apps.map(app => ({ app, last })),
+    { rule: rule.name, last },
+    { type: 'schedule.fire', last },
+  ];
+  const found = (await Promise.all(queries.map(query => listed(journal, query)))).flat();
+  const isOfOthers = (event: PodioEvent): boolean =>
+    (onlyFor(event) ?? keyOf(rule)) !== keyOf(rule) ||
+    (event.ref.type === 'schedule' && event.ref.id !== keyOf(rule));
+  const own = found.filter(event => !isOfOthers(event)).sort((a, b) => a.seq - b.seq);
+  return own.length > 0 ? own : listed(journal, { last });
 }
 
 /** A delivery key names it behind the rule; that of a batch from its first seq to its last, which is what it was run as. */

@@ -2,7 +2,7 @@
 import { expect } from 'chai';
 import type { WhyAnswer } from '../../src/daemon/index.ts';
 import { until } from '../support/wait.ts';
-import { LEADS, makeSite, type Site, startReceiver } from './site.ts';
+import { DEALS, LEADS, makeSite, type Site, startReceiver } from './site.ts';
 
 const DAY = 86_400_000;
 
@@ -212,6 +212,21 @@ describe('podiod why, on a daemon', function () {
     const { itemId } = await site.podio.createItem(LEADS.id, { fields: { title: 'Alder' } });
     await site.podio.updateItem(itemId, { fields: { title: 'Birch' } });
     await site.untilRun(1, 'fjords');
+    // Asked of a rule alone, it is about what happened where the rule looks.
+    const { itemId: deal } = await site.podio.createItem(DEALS.id, { fields: { title: 'Deal' } });
+    await site.podio.updateItem(deal, { fields: { title: 'Done deal' } });
+    await site.podio.updateItem(itemId, { fields: { title: 'Cedar' } });
+    await until(async () => (await site.peek()).length === 3, 'three events');
+    for (const [rule, about] of [
+      ['deals', [deal]],
+      ['fjords', [itemId, itemId]],
+    ] as const) {
+      const { changes } = await ask(site, '--rule', rule);
+      expect(
+        changes.map(({ event }) => event.itemId),
+        rule,
+      ).to.deep.equal(about);
+    }
     const item = ['why', '--item', String(itemId)];
     // A condition was looked at, and that is not a rule that ran.
     for (const argv of [item, [...item, '--rule', 'deals']])
@@ -231,7 +246,7 @@ describe('podiod why, on a daemon', function () {
     // By the time that it is looked at it has been deleted.
     const { itemId: brief } = await site.podio.createItem(LEADS.id, { fields: { title: 'Alder' } });
     await site.podio.updateItem(brief, { fields: { title: 'Fjord' } });
-    await until(async () => (await site.peek()).length === 3, 'the change on disk');
+    await until(async () => (await site.peek()).length === 5, 'the change on disk');
     await site.podio.deleteItem(brief);
     await site.podiod(['resume', '--rule', 'fjords']);
     await until(async () => {
