@@ -32,7 +32,8 @@ type VerdictTuple = [
   step: string,
   outcome: number,
   attempts: number,
-  ms: number | readonly [ms: number, startedAt: number],
+  /** `since`: its start, from that of the verdict before it; the first one from 1970. */
+  time: number | readonly [ms: number, since: number],
   branch?: string | null,
   error?: string | null,
   checks?: readonly CheckTuple[] | null,
@@ -49,14 +50,16 @@ export const SHADOW_BEGINS = `["${SHADOW}"`;
 /** Null for a run without steps. */
 export function stepsText(steps: readonly StepVerdict[], shadow?: boolean): string | null {
   if (steps.length === 0 && !shadow) return null;
+  let before = 0;
   const tuples = steps.map(({ step, branch, outcome, attempts, ms, startedAt, ...rest }) => {
     const { error, checks, would, unknownFields } = rest;
     const tuple: VerdictTuple = [
       step,
       VERDICTS.indexOf(outcome),
       attempts,
-      startedAt === undefined ? ms : [ms, startedAt],
+      startedAt === undefined ? ms : [ms, startedAt - before],
     ];
+    before = startedAt ?? before;
     const more = [branch, error, checks?.map(packCheck), would, unknownFields];
     const last = more.findLastIndex(one => one !== undefined);
     return [...tuple, ...more.slice(0, last + 1).map(one => one ?? null)];
@@ -70,6 +73,13 @@ export const isShadow = (stored: SQLOutputValue | undefined): boolean =>
 export function stepsOf(stored: SQLOutputValue | undefined): readonly StepVerdict[] {
   if (typeof stored !== 'string') return [];
   const tuples = JSON.parse(stored) as (VerdictTuple | typeof SHADOW)[];
+  let before = 0;
+  const timeOf = (time: VerdictTuple[3]): Pick<StepVerdict, 'ms' | 'startedAt'> => {
+    if (typeof time === 'number') return { ms: time };
+    const [ms, since] = time;
+    before += since;
+    return { ms, startedAt: before };
+  };
   return tuples
     .filter(tuple => tuple !== SHADOW)
     .map(([step, outcome, attempts, time, branch, error, checks, would, unknownFields]) => ({
@@ -77,7 +87,7 @@ export function stepsOf(stored: SQLOutputValue | undefined): readonly StepVerdic
       ...(typeof branch === 'string' ? { branch } : {}),
       outcome: VERDICTS[outcome] ?? 'failed',
       attempts,
-      ...(typeof time === 'number' ? { ms: time } : { ms: time[0], startedAt: time[1] }),
+      ...timeOf(time),
       ...(typeof error === 'string' ? { error } : {}),
       ...(checks && { checks: checks.map(unpackCheck) }),
       ...(would && { would }),

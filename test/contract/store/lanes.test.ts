@@ -103,8 +103,23 @@ for (const { name, make } of WORLDS) {
       const steps: StepVerdict[] = [
         { step: 'a', outcome: 'done', attempts: 1, ms: 2, startedAt: 1_767_225_600_000 },
         { step: 'b', outcome: 'skipped', attempts: 1, ms: 0, checks: [check, { ...check, holds: true }] },
-        { step: 'c', branch: '1', outcome: 'continued', attempts: 2, ms: 3, error: 'no' },
-        { step: 'd', outcome: 'done', attempts: 1, ms: 2, unknownFields: ['stauts'] },
+        {
+          step: 'c',
+          branch: '1',
+          outcome: 'continued',
+          attempts: 2,
+          ms: 3,
+          startedAt: 1_767_225_599_000,
+          error: 'no',
+        },
+        {
+          step: 'd',
+          outcome: 'done',
+          attempts: 1,
+          ms: 2,
+          startedAt: 1_767_225_600_003,
+          unknownFields: ['stauts'],
+        },
       ];
       await store.lanes.finish(lease, settled(event, { steps }), 1);
       const [listed] = await store.journal.list({});
