@@ -5,7 +5,7 @@ import { nearest } from '../../core/suggest.ts';
 import type { SeenApp } from '../../podio/discover.ts';
 
 /**
- * Reads `1,3`, `101`, `Leads`, `Sales/Leads` or `all`, with commas between. Numbers are those of the list where one was
+ * Reads `1,3`, `101`, `Leads`, `Sales/Leads`, `Acme/Sales/Leads` or `all`, with commas between. Numbers are those of the list where one was
  * shown, else and beyond it ids. Throws a UsageError for what is none, or is several.
  */
 export function chooseApps(
@@ -32,14 +32,14 @@ function find(word: string, apps: readonly SeenApp[], numbered: boolean): SeenAp
   const byId = apps.find(({ id }) => String(id) === word);
   const exact = byNumber ?? byId;
   if (exact) return exact;
-  const same = (a: string, b: string) => a.toLowerCase() === b.toLowerCase();
-  const named = apps.filter(app => same(app.name, word) || same(fullName(app), word));
+  const wanted = likened(word);
+  const named = apps.filter(app => namesOf(app).some(name => likened(name) === wanted));
   const [found, ...others] = named;
   if (found && others.length === 0) return found;
   if (found) {
     throw new UsageError(
       `${named.length} apps are called ${word}`,
-      `Give one of ${named.map(app => `${fullName(app)} (${app.id})`).join(', ')}, by its id.`,
+      `Give one of ${named.map(app => `${namesOf(app).at(-1)} (${app.id})`).join(', ')}, by its id.`,
     );
   }
   const near = nearest(
@@ -51,6 +51,16 @@ function find(word: string, apps: readonly SeenApp[], numbered: boolean): SeenAp
     near === undefined ? 'Give names, ids, or Space/App.' : `Did you mean ${near}?`,
   );
 }
+
+/** An umlaut may be one character or two: a Mac's file names and what is pasted from them have two. */
+const likened = (text: string): string => text.normalize('NFC').toLowerCase();
+
+/** From the shortest to that with its organization: two of these may have a space of the same name. */
+const namesOf = (app: SeenApp): readonly string[] => {
+  const { organization } = app.space;
+  const full = fullName(app);
+  return [app.name, full, ...(organization === '' ? [] : [`${organization}/${full}`])];
+};
 
 export const fullName = ({ name, space }: SeenApp): string => `${space.name}/${name}`;
 

@@ -2,16 +2,34 @@ import { parseEnv } from 'node:util';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { withVariables } from '../../../src/cli/env-file.ts';
-import { configNames, variableOf } from '../../../src/cli/init/choose.ts';
+import { chooseApps, configNames, variableOf } from '../../../src/cli/init/choose.ts';
 import { NAME } from '../../../src/config/schema.ts';
 import type { SeenApp } from '../../../src/podio/discover.ts';
 
-const seen = (id: number, name: string, space = 'Sales'): SeenApp => ({
+const seen = (id: number, name: string, space = 'Sales', organization = 'Acme'): SeenApp => ({
   id,
   name,
-  space: { id: 1, name: space, organization: 'Acme' },
+  space: { id: 1, name: space, organization },
 });
 const names = (...apps: readonly SeenApp[]) => [...configNames(apps).values()];
+
+describe('init: apps that are named', () => {
+  const apps = [seen(1, 'Überstunden'), seen(2, 'Leads'), seen(3, 'Leads', 'Sales', 'Brook')];
+  const chosen = (given: string) => chooseApps(given, apps, { numbered: false }).map(({ id }) => id);
+
+  it('are found however an umlaut is put together, and in the right organization', () => {
+    expect(chosen('überstunden'.normalize('NFD'))).to.deep.equal([1]);
+    expect(chosen('brook/sales/leads')).to.deep.equal([3]);
+    expect(chosen('Überstunden, acme/Sales/Leads, 3')).to.deep.equal([1, 2, 3]);
+  });
+
+  it('are told apart by their organizations where all else is the same', () => {
+    for (const given of ['Leads', 'Sales/Leads'])
+      expect(() => chosen(given))
+        .to.throw(`2 apps are called ${given}`)
+        .with.property('hint', 'Give one of Acme/Sales/Leads (2), Brook/Sales/Leads (3), by its id.');
+  });
+});
 
 describe('init: names of apps in the config', () => {
   it('are what people call them, in small letters', () => {
