@@ -4,7 +4,7 @@ import type { PodioEvent } from '../../core/event.ts';
 import { silentLog } from '../../core/log.ts';
 import { causeOf, type OwnLookup } from '../../core/own.ts';
 import { isTimed, type Rule, type Trigger } from '../../core/rule.ts';
-import { type Outcome, type RunRecord, type StepVerdict, unknownFieldsOf } from '../../core/run.ts';
+import { type Outcome, type RunRecord, type StepJson, stepToJson, unknownFieldsOf } from '../../core/run.ts';
 import { makeMatcher } from '../../dispatch/match.ts';
 import type { PluginLoader } from '../../plugin/load.ts';
 import {
@@ -93,7 +93,7 @@ export interface Hit {
   readonly title?: string;
   readonly outcome: Outcome;
   readonly error?: string;
-  readonly steps: readonly StepVerdict[];
+  readonly steps: readonly StepJson[];
 }
 
 export interface BacktestResult {
@@ -429,7 +429,7 @@ function hitOf(
     ...(title !== undefined && { title }),
     outcome,
     ...(error !== undefined && { error }),
-    steps,
+    steps: steps.map(stepToJson),
   };
 }
 

@@ -83,6 +83,7 @@ describe('podiod backtest', function () {
     ]);
     const [, , told] = hits[0]?.steps ?? [];
     expect(told?.would?.text).to.equal('posts to Slack: Bob won Fjord of €120.00');
+    expect(told?.startedAt).to.equal(hits[0]?.at);
     expect(told?.would?.sends?.[0]).to.deep.include({
       http: 'POST',
       body: { text: 'Bob won Fjord of €120.00' },
