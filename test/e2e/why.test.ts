@@ -6,6 +6,9 @@ import { DEALS, LEADS, makeSite, type Site, startReceiver } from './site.ts';
 
 const DAY = 86_400_000;
 
+/** Each look is a process of its own. */
+const PATIENCE_MS = 30_000;
+
 async function ask(site: Site, ...argv: string[]): Promise<WhyAnswer> {
   const { code, stdout, stderr } = await site.podiod(['why', '--json', ...argv]);
   expect(code, stderr).to.equal(0);
@@ -89,12 +92,16 @@ describe('podiod why, on a daemon', function () {
       settles: 'open',
       writes: 'unmatched',
     };
-    const first = await until(async () => {
-      const answer = await ask(site, ...change(1));
-      expect(verdictsOf(answer)).to.deep.equal(expected);
-      expect(ruleOf(answer, 'batched').why).to.include('1 event since');
-      return answer;
-    }, 'the first change everywhere');
+    const first = await until(
+      async () => {
+        const answer = await ask(site, ...change(1));
+        expect(verdictsOf(answer)).to.deep.equal(expected);
+        expect(ruleOf(answer, 'batched').why).to.include('1 event since');
+        return answer;
+      },
+      'the first change everywhere',
+      PATIENCE_MS,
+    );
     const why = (answer: WhyAnswer, rule: string) => ruleOf(answer, rule).why;
     expect(first.changes[0]?.ran).to.have.members(['runs', 'shadowed', 'gives_up', 'throttled']);
     expect(first.changes[0]?.pending).to.include.members(['paused', 'held', 'tries', 'batched', 'settles']);
@@ -127,11 +134,15 @@ describe('podiod why, on a daemon', function () {
 
     await update('Cedar');
     await update('Dogwood');
-    const later = await until(async () => {
-      const answer = await ask(site, ...change(2));
-      expect(verdictsOf(answer)).to.include({ latest: 'open', throttled: 'waiting', tries: 'waiting' });
-      return answer;
-    }, 'what became of the second');
+    const later = await until(
+      async () => {
+        const answer = await ask(site, ...change(2));
+        expect(verdictsOf(answer)).to.include({ latest: 'open', throttled: 'waiting', tries: 'waiting' });
+        return answer;
+      },
+      'what became of the second',
+      PATIENCE_MS,
+    );
     expect(why(later, 'latest')).to.match(/^it waits for the run before it of its item: .* \(mode latest\)$/);
     const ahead = first.changes[0]?.seqs[0];
     expect(ruleOf(later, 'tries')).to.deep.include({
@@ -139,11 +150,15 @@ describe('podiod why, on a daemon', function () {
       next: `podiod why --event ${ahead} --rule tries says what that waits for.`,
     });
     site.write('gate', '');
-    const replaced = await until(async () => {
-      const answer = await ask(site, ...change(2), '--rule', 'latest');
-      expect(ruleOf(answer, 'latest').verdict).to.equal('filtered');
-      return answer;
-    }, 'the newer one to have run');
+    const replaced = await until(
+      async () => {
+        const answer = await ask(site, ...change(2), '--rule', 'latest');
+        expect(ruleOf(answer, 'latest').verdict).to.equal('filtered');
+        return answer;
+      },
+      'the newer one to have run',
+      PATIENCE_MS,
+    );
     expect(why(replaced, 'latest')).to.equal(`a newer event came: item.update:${itemId}:3`);
     expect(why(later, 'throttled')).to.match(
       /waits for its turn: 1 run begins in 1h at most, .*mode throttle/,
@@ -152,11 +167,15 @@ describe('podiod why, on a daemon', function () {
 
     // Its own.
     await site.podio.addComment(itemId, 'lost');
-    const own = await until(async () => {
-      const answer = await ask(site, ...change(4));
-      expect(verdictsOf(answer)).to.include({ runs: 'own', fields: 'own' });
-      return answer;
-    }, 'its own change');
+    const own = await until(
+      async () => {
+        const answer = await ask(site, ...change(4));
+        expect(verdictsOf(answer)).to.include({ runs: 'own', fields: 'own' });
+        return answer;
+      },
+      'its own change',
+      PATIENCE_MS,
+    );
     expect(why(own, 'fields')).to.match(/^own change, made by rule writes; .*`includeOwn: true`/);
     expect(verdictsOf(await ask(site, '--item', String(itemId), '--limit', '1'))).to.include({
       fields: 'own',
@@ -216,7 +235,7 @@ describe('podiod why, on a daemon', function () {
     const { itemId: deal } = await site.podio.createItem(DEALS.id, { fields: { title: 'Deal' } });
     await site.podio.updateItem(deal, { fields: { title: 'Done deal' } });
     await site.podio.updateItem(itemId, { fields: { title: 'Cedar' } });
-    await until(async () => (await site.peek()).length === 3, 'three events');
+    await until(async () => (await site.peek()).length === 3, 'three events', PATIENCE_MS);
     for (const [rule, about] of [
       ['deals', [deal]],
       ['fjords', [itemId, itemId]],
@@ -237,23 +256,31 @@ describe('podiod why, on a daemon', function () {
     );
     await site.podiod(['pause', '--rule', 'fjords']);
     await site.podio.updateItem(itemId, { fields: { title: 'Fjord' } });
-    const paused = await until(async () => {
-      const { stdout } = await site.podiod([...item, '--limit', '1']);
-      return stdout.includes('the rule is paused') && stdout;
-    }, 'a paused rule');
+    const paused = await until(
+      async () => {
+        const { stdout } = await site.podiod([...item, '--limit', '1']);
+        return stdout.includes('the rule is paused') && stdout;
+      },
+      'a paused rule',
+      PATIENCE_MS,
+    );
     expect(paused.split('\n')[1]).to.equal('  no rule has run for it yet, 1 may still');
 
     // By the time that it is looked at it has been deleted.
     const { itemId: brief } = await site.podio.createItem(LEADS.id, { fields: { title: 'Alder' } });
     await site.podio.updateItem(brief, { fields: { title: 'Fjord' } });
-    await until(async () => (await site.peek()).length === 5, 'the change on disk');
+    await until(async () => (await site.peek()).length === 5, 'the change on disk', PATIENCE_MS);
     await site.podio.deleteItem(brief);
     await site.podiod(['resume', '--rule', 'fjords']);
-    await until(async () => {
-      const { stdout } = await site.podiod(['why', '--item', String(brief)]);
-      expect(stdout).to.include('✗ item.title eq Fjord, is empty: the item was not there');
-      return true;
-    }, 'why');
+    await until(
+      async () => {
+        const { stdout } = await site.podiod(['why', '--item', String(brief)]);
+        expect(stdout).to.include('✗ item.title eq Fjord, is empty: the item was not there');
+        return true;
+      },
+      'why',
+      PATIENCE_MS,
+    );
     await daemon.end('SIGTERM');
   });
 
