@@ -77,18 +77,18 @@ describe('the ingress on a hostile internet', () => {
 
   it('lets go of who asks on and on and reads no answer', async () => {
     const { port, open } = await start({
-      timeouts: { headers: 2000, request: 4000, keepAlive: 8000, stall: 500 },
+      maxConnections: 1,
+      timeouts: { headers: 1000, request: 1000, keepAlive: 1000, stall: 500 },
     });
-    const { socket, closed } = await open();
+    const { socket } = await open();
     socket.pause();
-    // Until nothing more goes in, since nothing comes out.
-    const asking = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(20_000);
+    // What the server reads at once ends with a request, so none is late.
+    const head = 'GET / HTTP/1.1\r\nHost: a\r\nX: ';
+    const asking = `${head}${'x'.repeat(60 - head.length)}\r\n\r\n`.repeat(1024);
     const ask = () => void (socket.writable && socket.write(asking, () => setImmediate(ask)));
     ask();
-    const begin = performance.now();
-    await closed;
-    expect(performance.now() - begin).to.be.above(400);
-    expect((await rawRequest(port, delivery())).status).to.equal(200);
+    // In its place, which it loses once nothing more goes in or out.
+    await until(async () => (await rawRequest(port, delivery())).status === 200, 'room', 15_000);
   }).timeout(20_000);
 
   it('has so many connections and no more, and room again when some have gone', async () => {
