@@ -37,8 +37,8 @@ TUNNELS6.addSubnet('3fff::', 20, 'ipv6');
 export function hostOf(text: string): string | undefined {
   const host = isIP(text) === 6 ? `[${text.replace(/%.*$/, '')}]` : text;
   if (!/^(?:\[[^\]]*\]|[^\s:/?#@\\[\]]+)$/.test(host)) return undefined;
-  const url = URL.parse(`http://${host}`);
-  return url?.hostname.replace(/^\[|\]$|\.$/g, '') || undefined;
+  const name = URL.parse(`http://${host}`)?.hostname.replace(/^\[|\]$|\.$/g, '') ?? '';
+  return name === '' || name.endsWith('.') ? undefined : name;
 }
 
 /** As {@link hostOf}, also of `*.example.com`, which stands for all hosts below it. */

@@ -1,6 +1,7 @@
 /** What strangers and the config's author write in one line: the pieces that all else is made of. */
 import { IngressError } from '../../src/core/errors.ts';
 import { type HookPath, hookKey, parseHookPath, parseHookUrl } from '../../src/core/hook.ts';
+import { hostOf, hostPatternOf, isLoopback } from '../../src/core/networks.ts';
 import { parseBackoff, parseDuration, parseShare, parseSize } from '../../src/core/units.ts';
 import { parseItemName } from '../../src/daemon/find-item.ts';
 import { mediaTypeOf, parseBody, randomId, toEvent, verificationOf } from '../../src/ingress/parse.ts';
@@ -77,5 +78,17 @@ export const parserTargets: readonly Target[] = [
     share: 12,
     corpus: ['123', 'leads/42', 'https://podio.com/org/space/apps/leads/items/42'],
     feed: input => void allow(told, () => parseItemName(input)),
+  },
+  {
+    name: 'hosts',
+    share: 4,
+    corpus: ['127.1', '0x7f000001', '[64:ff9b::7f00:1]', '*.example.com', 'fe80::1%eth0', 'müller.example.'],
+    feed(input) {
+      const host = hostOf(input);
+      // What was judged is what is called: its form has no other.
+      must(host === undefined || hostOf(host) === host, `${host} has another form`);
+      hostPatternOf(input);
+      isLoopback(input);
+    },
   },
 ];

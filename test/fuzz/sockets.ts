@@ -92,6 +92,7 @@ async function ingressTarget(): Promise<Target> {
     request(`POST ${PATH}`, 'Content-Type: application/json\r\n', JSON_BODY),
     `POST ${PATH} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Type: application/json\r\n\r\n5\r\n{"a":\r\n2\r\n1}\r\n0\r\n\r\n`,
     `GET /podio HTTP/1.1\r\nHost: a\r\n\r\nPURGE ${PATH} HTTP/1.0\r\n\r\n`,
+    `GET http://[2001:db8::1]:80/podio?a=1#b HTTP/1.1\r\nHost: a\r\n\r\n`,
   ];
   const last = request(`POST ${PATH}`, `Connection: close\r\n${form}`, FORM);
   return overSocket({ name: 'bytes to the ingress', share: 2, corpus }, server, faults, last);

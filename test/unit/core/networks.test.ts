@@ -61,6 +61,7 @@ describe('hostOf', () => {
       '',
       '.',
       'a:80',
+      'a..',
       'a/b',
       'u@a',
       'https://a',
