@@ -239,9 +239,7 @@ export default definePlugin({
         ),
     };
   },
-  // About another item than the event's, only the message knows in which app.
-  writes: ({ on, hook }) =>
-    on === undefined ? [{ event: 'task.create', ...(hook !== undefined && { hook }) }] : [],
+  writes: ({ hook }) => [{ event: 'task.create', ...(hook !== undefined && { hook }) }],
   async describe(message, given) {
     const itemId = await itemOf(message, given);
     const forAll = await given.once?.render(message.view);

@@ -16,7 +16,7 @@ export interface RuleEdge {
   readonly from: string;
   readonly step: string;
   readonly to: string;
-  /** The app that is written to, by its name in the config. */
+  /** The app that is written to, or the spaces that hear of it, by name in the config. */
   readonly app: string;
   readonly event: string;
   /** External ids that the one writes and the other watches; undefined: whatever changes there. */
@@ -45,8 +45,9 @@ type Apps = ReadonlyMap<string, { readonly fields: Readonly<Record<string, strin
 export function ruleGraph(rules: readonly GraphRule[], apps: Apps): RuleGraph {
   const edges = rules.flatMap(from =>
     from.steps.flatMap(step =>
-      (step.writes ?? []).flatMap(write =>
-        (write.app === undefined ? appsOf(from.triggers) : [write.app]).flatMap(app =>
+      (step.writes ?? []).flatMap(write => [
+        ...toldInSpaces(from, step, write, rules),
+        ...(write.app === undefined ? appsOf(from.triggers) : [write.app]).flatMap(app =>
           rules.flatMap(to => {
             const { name, triggers, includeOwn } = to;
             const at = { from: from.name, step: step.name, to: name, app, event: write.event };
@@ -65,11 +66,26 @@ export function ruleGraph(rules: readonly GraphRule[], apps: Apps): RuleGraph {
             return edges;
           }),
         ),
-      ),
+      ]),
     ),
   );
   return { rules: rules.map(({ name }) => name), edges };
 }
+
+/** Which space an app is in, the config does not say: any, where a rule of that space says that it wants to hear of it. */
+const toldInSpaces = (
+  from: GraphRule,
+  step: GraphRule['steps'][number],
+  { event, hook }: StepWrite,
+  rules: readonly GraphRule[],
+): readonly RuleEdge[] =>
+  rules.flatMap(to =>
+    to.triggers.flatMap((trigger): RuleEdge[] => {
+      if (!hook || !to.includeOwn || trigger.kind !== 'space' || !trigger.events.includes(event)) return [];
+      const edge = { from: from.name, step: step.name, to: to.name, event, fields: undefined };
+      return [{ ...edge, app: trigger.spaces.join(', '), told: true, hooked: true, meant: false }];
+    }),
+  );
 
 type Watched = Pick<AppTrigger, 'apps' | 'events'> & { readonly fields?: readonly WatchedField[] };
 interface WatchedField {

@@ -70,6 +70,19 @@ describe('the graph of rules', () => {
     ).to.deep.equal(['a .. c deals: x', 'a .. d leads']);
   });
 
+  it('goes to rules on spaces that want to hear of tasks, whichever app they are of', () => {
+    const tasks: Trigger = { kind: 'space', spaces: ['sales'], events: ['task.create'] };
+    const makes = (hook: boolean): StepWrite => ({ event: 'task.create', hook });
+    expect(
+      edges(
+        rule('a', [on()], makes(true)),
+        rule('b', [tasks], makes(true)),
+        rule('c', [tasks], makes(false)),
+        { ...rule('d', [tasks]), includeOwn: false },
+      ),
+    ).to.deep.equal(['a -> b sales', 'a -> c sales', 'b -> b sales', 'b -> c sales']);
+  });
+
   it('leaves out a rule that writes back without hooks, and not one that tells them', () => {
     expect(edges(rule('a', [on(['x'])], update(['x'])))).to.deep.equal([]);
     const back = rule('a', [on(['x'])], update(['x'], { hook: true }));
