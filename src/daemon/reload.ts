@@ -47,6 +47,8 @@ export interface ReloadRequest {
 export interface ReloadAnswer {
   readonly dryRun: boolean;
   readonly rules: RuleDiff;
+  /** Of the rules that are removed, those that the config has yet, with `enabled: false`. */
+  readonly disabled: readonly string[];
   /** Runs of rules that are gone: they stay parked. */
   readonly parked: readonly { readonly rule: string; readonly runs: number }[];
   /** What else waits of rules that are gone, for them to come back. */
@@ -138,6 +140,7 @@ export function makeReloads(parts: ReloadParts): Reloads {
     const plan = {
       dryRun,
       rules: diff,
+      disabled: diff.removed.filter(name => disabled.includes(name)),
       needsRestart,
       warnings: loaded.warnings.map(({ message, hint }) => ({ message, hint: hint ?? null })),
     };

@@ -63,7 +63,8 @@ function configOf({ variant, names, extra }: File): { plugins: object; rules: Re
       untouched: witness('untouched'),
       edited: witness('edited', { variant }),
       [name]: { ...witness('named'), ...(was !== undefined && { was }) },
-      ...(extra && { extra: witness('extra') }),
+      // Not there, or disabled: one is as good as the other.
+      ...((extra || variant % 2 === 1) && { extra: { ...witness('extra'), enabled: extra } }),
     },
   };
 }

@@ -3,12 +3,12 @@ import type { ReloadAnswer } from '../../daemon/reload.ts';
 
 /** What a reload meant, for people. */
 export function showReload(answer: ReloadAnswer): readonly string[] {
-  const { dryRun, rules, parked, waiting, cutOff, needsRestart, warnings, hooks } = answer;
+  const { dryRun, rules, disabled, parked, waiting, cutOff, needsRestart, warnings, hooks } = answer;
   const { added, removed, renamed, changed, unchanged } = rules;
   const because = (keys: readonly string[]): string => (keys.length > 0 ? ` (${keys.join(', ')})` : '');
   const lines = fewer([
     ...added.map(rule => `  + ${rule}`),
-    ...removed.map(rule => `  - ${rule}`),
+    ...removed.map(rule => `  - ${rule}${disabled.includes(rule) ? ' (enabled: false)' : ''}`),
     ...renamed.map(({ rule, was, changed: keys }) => `  > ${rule}, was ${was}${because(keys)}`),
     ...changed.map(({ rule, changed: keys }) => `  ~ ${rule}${because(keys)}`),
   ]);

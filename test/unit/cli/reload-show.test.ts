@@ -15,7 +15,7 @@ function answer(count: number): Answer {
     ...(n === 1 ? { outcome: 'failed', error: 'no answer' } : { outcome: 'done', error: null }),
   }));
   return {
-    ...{ dryRun: false, parked: [], waiting: [], cutOff: 0, position: 1, needsRestart: [] },
+    ...{ dryRun: false, disabled: [], parked: [], waiting: [], cutOff: 0, position: 1, needsRestart: [] },
     rules: {
       ...{ added: [], removed: [], renamed: [], unchanged: [] },
       changed: numbers.map(n => ({ rule: `tell-${n}`, changed: ['defaults'] })),
@@ -51,6 +51,15 @@ describe('what a reload meant', () => {
       '  Back in the config, or as `was: tell-1` of another rule, it goes on; podiod parked drop --rule tell-1 gives that up.',
     ]);
     expect(waiting(6).at(-1)).to.equal('Still waiting of 6 rules that are gone: podiod parked shows what.');
+  });
+
+  it('tells a rule that was disabled from one that is gone', () => {
+    const one = answer(0);
+    const rules = { ...one.rules, removed: ['off', 'gone'] };
+    expect(showReload({ ...one, rules, disabled: ['off'] }).slice(1, 3)).to.deep.equal([
+      '  - off (enabled: false)',
+      '  - gone',
+    ]);
   });
 
   it('is counted where it is much', () => {
