@@ -31,27 +31,36 @@ defaults: { timezone: Europe/Copenhagen, delivery: { retryFor: 1d, backoff: 1s..
 rules:
   conditions:
     on: { app: "*", events: ["item.*", comment.create] }
-    where: { fields.status: Won, any: [{ fields.value: { gt: 10, lt: 20 } }, { actor.name: { matches: "^A" } }], none: [{ item.tags: { has: no } }] }
+    where: { fields.status: Won, any: [{ fields.value: { gt: 10, lt: 20 } }, { actor.name: { matches: "^A" } }], not: { item.tags: { contains: test } } }
     expect: { every: 1d }
     steps:
-      - audit
       - call: { body: { title: "{{ item.title }}" } }
         id: tell
-        when: { data.tell.status: { not: 200 }, fields.due: { before: now + 7d } }
+      - audit: {}
+        when: { data.tell.status: { ne: 200 }, fields.due: { lt: +1w, exists: true } }
         onError: continue
         delivery: { attempts: 3, whenExhausted: halt }
     tests:
       - name: a won deal
-        given: { event: item.update, item: { title: A, fields: { status: Won } } }
-        expect: { runs: true }
-  settles: { on: { app: leads, events: item.update }, mode: { settle: { for: 2m, atMost: 1h } }, steps: [audit] }
+        app: leads
+        before: { title: A, status: Open, value: 5 }
+        after: { status: Won, value: 12 }
+        by: Ada
+        expect:
+          steps: { tell: { sends: { body: { title: A } } } }
+      - name: a small one
+        app: leads
+        before: { title: B, status: Open, value: 5 }
+        after: { status: Won }
+        expect: { why: fields.value gt 10 }
+  settles: { on: { app: leads, events: item.update }, mode: { settle: 2m, atMost: 1h }, steps: [audit] }
   batches: { on: { app: leads, events: item.update }, mode: { batch: { max: 100, at: ["09:00", "16:00"] } }, steps: [audit] }
-  latest: { on: { app: leads, fields: [status] }, mode: latest, includeOwn: true, loop: 3, steps: [audit] }
-  slow: { on: { space: sales, events: task.create }, mode: { throttle: 10 per 1m }, enabled: shadow, was: quick, steps: [audit] }
+  latest: { on: { app: leads, fields: [status] }, mode: latest, includeOwn: true, loop: allowed, steps: [audit] }
+  slow: { on: { space: sales, events: task.create }, mode: { throttle: { max: 10, per: 1m } }, enabled: shadow, was: quick, steps: [audit] }
   writes:
     on: { app: leads, fields: { status: { from: [Open, null], to: Won } } }
     steps:
-      - podio-item: { app: client-acme, externalId: "lead-{{ item.id }}", fields: { title: "{{ item.title }}", amount: { value: "{{ fields.value }}", currency: EUR } } }
+      - podio-item: { app: client-acme, match: { externalId: "lead-{{ item.id }}" }, create: true, copy: [title], set: { due: +14d, amount: { value: "{{ fields.value }}", currency: EUR } } }
   reminds: { on: { app: leads, date: renewal, at: "-30d 09:00" }, steps: [audit] }
   lasts: { on: { app: leads, fields: { status: { to: Waiting, for: 3d } } }, steps: [audit] }
   ticks: { on: { schedule: "0 9 * * 1-5", missed: run, timezone: UTC, items: { app: leads, where: { fields.status: Open } } }, steps: [audit] }
@@ -82,8 +91,8 @@ function configs(): readonly string[] {
 const CONFIGS = configs();
 const loader = makePluginLoader({ configDir: root });
 
-async function load(text: string): Promise<void> {
-  const { config, diagnostics } = await loadConfig({
+const read = (text: string) =>
+  loadConfig({
     text,
     cwd: root,
     env: { PODIOD_SECRET: 'sixteen characters or more' },
@@ -92,6 +101,9 @@ async function load(text: string): Promise<void> {
       loader.builtIns.includes(use) ? loader.inspect(use, root) : { error: 'only built-in ones here' },
     placeholders: true,
   });
+
+async function load(text: string): Promise<void> {
+  const { config, diagnostics } = await read(text);
   must(config !== undefined || diagnostics.length > 0, 'neither a config nor a problem');
   must(
     diagnostics.every(({ message }) => message !== ''),
@@ -102,19 +114,19 @@ async function load(text: string): Promise<void> {
 }
 
 const WHERE = {
-  'fields.category': { not: 'Won' },
+  'fields.category': { ne: 'Won' },
   any: [
     { 'fields.number': { gt: 10, lte: '20' } },
-    { 'fields.money': { between: [1, 2] } },
+    { 'fields.money': { gte: 1, currency: 'EUR' } },
     { not: { 'actor.name': { matches: '^A(n|b)+$' } } },
     { 'data.found.title': { exists: true } },
   ],
-  none: [{ 'fields.date': { before: 'now + 7d', after: '2026-01-01' } }],
-  'fields.text': { contains: ['call', 'x'], startsWith: 'C', endsWith: 'm' },
-  'item.tags': { has: 'vip', in: ['vip', null] },
+  all: [{ 'fields.date': { lt: '+1w', gte: '2026-01-01' } }],
+  'fields.text': { contains: 'call' },
+  'item.tags': { in: ['vip', 'x'] },
 };
 
-export const configTargets: readonly Target[] = [
+const targets: readonly Target[] = [
   { name: 'configs', share: 1, json: true, corpus: CONFIGS, feed: load },
   {
     name: 'configs in YAML',
@@ -153,3 +165,13 @@ export const configTargets: readonly Target[] = [
     },
   },
 ];
+
+/** What is wrong from the beginning gets nowhere when it is changed. */
+export async function makeConfigTargets(): Promise<readonly Target[]> {
+  for (const text of CONFIGS) {
+    const { config, diagnostics } = await read(text);
+    must(config !== undefined, `${text}: ${diagnostics.map(({ message }) => message).join('; ')}`);
+  }
+  parseCondition(WHERE, ({ message }) => must(false, message));
+  return targets;
+}

@@ -89,13 +89,15 @@ const TEMPLATES = [
 const CONDITION = readCondition(
   {
     'fields.category': 'Won',
-    any: [{ 'fields.number': { gt: 10 } }, { 'fields.money': { between: [1, 2] } }],
-    'fields.date': { before: 'now + 7d' },
+    any: [{ 'fields.number': { gt: 10 } }, { 'fields.money': { gte: 1, currency: 'EUR' } }],
+    'fields.date': { lt: '+1w' },
     'fields.text': { contains: 'call' },
     'fields.contact': { matches: '^B' },
-    'item.tags': { has: 'vip' },
+    'item.tags': { contains: 'vip' },
   },
-  () => {},
+  ({ message }) => {
+    throw new Error(message);
+  },
 );
 
 /** Whatever Podio says of an item: templates and conditions come to something, or say what is wrong. */

@@ -1,4 +1,4 @@
-import { configTargets } from './configs.ts';
+import { makeConfigTargets } from './configs.ts';
 import { fileTargets } from './files.ts';
 import { parserTargets } from './parsers.ts';
 import { podioTargets } from './podio.ts';
@@ -7,7 +7,7 @@ import type { Target } from './target.ts';
 
 export const makeTargets = async (): Promise<readonly Target[]> => [
   ...parserTargets,
-  ...configTargets,
+  ...(await makeConfigTargets()),
   ...fileTargets,
   ...podioTargets,
   ...(await socketTargets()),
