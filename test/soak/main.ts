@@ -8,7 +8,7 @@ import { soak } from './soak.ts';
 
 const USAGE = `npm run soak [-- --minutes N] [--seed N] [--rate N] [--every SECONDS] [--keep]
 
-  --minutes N   how long there is load (default 2; hours are 60 each)
+  --minutes N   how long there is load (default 2, and no less; hours are 60 each)
   --seed N      the plan of all that happens (default: another one each time)
   --rate N      events a second, besides what people do (default 20)
   --every N     seconds from one disturbance to the next, on average (default 10)
@@ -38,8 +38,8 @@ if (process.platform !== 'linux') {
   console.error('the soak needs Linux: its faults come by LD_PRELOAD');
   process.exit(2);
 }
-// Less would leave no time between its quiet beginning and its quiet end.
-const minutes = number('minutes', 1);
+// Less would leave no time for each kind of trouble between its quiet beginning and its quiet end.
+const minutes = number('minutes', 2);
 const seed = number('seed', 0);
 const rate = number('rate', 1);
 const everySeconds = number('every', 1);
