@@ -87,6 +87,7 @@ export default definePlugin({
   name: 'http-request',
   options,
   effects: 'context',
+  gives: ['status', 'headers', 'body', 'truncated'],
   setup(given, { fetch }) {
     return {
       operator: messages$ =>

@@ -43,6 +43,7 @@ export default definePlugin({
   name: 'podio-comment',
   options,
   effects: 'context',
+  gives: ['id', 'itemId'],
   setup(given, { podio: calls, store }) {
     const podio = given.as === undefined ? calls : calls.as(given.as);
     const { hook, silent } = given;

@@ -67,6 +67,7 @@ export default definePlugin({
   name: 'podio-find',
   options,
   effects: 'context',
+  gives: ['items', 'complete'],
   reads({ app, fields = [], sort }) {
     if (typeof app !== 'string') return [];
     const by = typeof sort === 'string' ? nameIn(sort) : undefined;

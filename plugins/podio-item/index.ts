@@ -66,6 +66,7 @@ export default definePlugin({
   name: 'podio-item',
   options,
   effects: 'context',
+  gives: ['id', 'title', 'link', 'revision', 'created', 'changed'],
   setup(given, context) {
     const work = makeWork(given, context);
     return {

@@ -192,6 +192,7 @@ export default definePlugin({
   name: 'podio-task',
   options,
   effects: 'context',
+  gives: ['id', 'tasks'],
   setup(given, { podio: calls, store, log }) {
     const podio = given.as === undefined ? calls : calls.as(given.as);
     const findPerson = makePeople(podio);

@@ -36,6 +36,7 @@ export interface PluginInfo {
   writes?(options: unknown): readonly StepWrite[];
   reads?(options: unknown): readonly StepRead[];
   names?(options: unknown): readonly string[];
+  readonly gives?: readonly string[];
 }
 
 /**
@@ -190,7 +191,7 @@ export async function checkOptions(
   };
   const result = { failed: false };
   const mentioned: FieldPath[] = [];
-  const data = new Set<string>();
+  const data: FieldPath[] = [];
   const known = {
     names,
     // Looked up below, where its place can be told.
@@ -198,8 +199,8 @@ export async function checkOptions(
       mentioned.push({ name, parts });
       return undefined;
     },
-    dataProblem: (name: string) => {
-      data.add(name);
+    dataProblem: (name: string, parts: readonly unknown[]) => {
+      data.push({ name, parts });
       return undefined;
     },
   };

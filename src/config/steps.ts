@@ -59,7 +59,9 @@ export async function resolveSteps(
   for (const [index, item] of node.items.entries()) {
     const known = new Set(given.keys());
     // What a step with a problem gives names to is not known.
-    const adds = found.includes(undefined) ? () => undefined : addedBy(node.items.slice(0, index), known);
+    const adds = found.includes(undefined)
+      ? () => undefined
+      : addedBy(node.items.slice(0, index), known, givenBy(found));
     const about = { ...rule, known, adds };
     const draft = await resolveStep(context, plugins, item, [...path, index], policy, about);
     found.push(draft);
@@ -121,8 +123,22 @@ const LIQUIDS = new Set([
 /** What is wrong with a name in `data`. */
 type Added = NonNullable<Surroundings['dataProblem']>;
 
+/** What stands under the names of steps, of those that can tell: of several of one plugin the first alone is called as it. */
+function givenBy(drafts: readonly (Draft | undefined)[]): ReadonlyMap<string, readonly string[]> {
+  const gives = new Map<string, readonly string[]>();
+  for (const draft of drafts) {
+    const name = draft?.id ?? draft?.step.plugin;
+    if (draft?.gives && name !== undefined && !gives.has(name)) gives.set(name, draft.gives);
+  }
+  return gives;
+}
+
 /** Steps add what they found under their names: their ids, or their plugins'. */
-function addedBy(before: readonly ConfigNode[], given: ReadonlySet<string>): Added {
+function addedBy(
+  before: readonly ConfigNode[],
+  given: ReadonlySet<string>,
+  gives: ReadonlyMap<string, readonly string[]>,
+): Added {
   const named = new Set(given);
   const plain = new Set<string>();
   for (const node of before) {
@@ -131,7 +147,14 @@ function addedBy(before: readonly ConfigNode[], given: ReadonlySet<string>): Add
     else if (node.kind === 'scalar') plain.add(String(node.value));
     else if (node.kind === 'map') for (const key of node.entries.keys()) if (!isStepWord(key)) plain.add(key);
   }
-  return name => {
+  return (name, [part]) => {
+    const keys = gives.get(name);
+    if (keys && typeof part === 'string' && part !== 'size' && !keys.includes(part)) {
+      return {
+        message: `\`${name}\` has no \`${part}\`, so \`data.${name}.${part}\` is always empty`,
+        hint: suggestion(part, keys, 'it has'),
+      };
+    }
     if (named.has(name) || plain.has(name.replace(/-\d+$/, '')) || plain.has(name)) return undefined;
     const known = [...named, ...plain];
     return {
@@ -146,6 +169,8 @@ interface Draft {
   /** What it gives names to, and where these stand. */
   readonly names: ReadonlyMap<string, Path>;
   readonly step: Omit<Step, 'name'>;
+  /** Keys of what it adds, where its plugin tells. */
+  readonly gives?: readonly string[] | undefined;
   /** The options as they stand in the file: a changed secret does not make another step of it, nor is it hashed. */
   readonly written: unknown;
   /** `when`, likewise. */
@@ -175,6 +200,7 @@ async function resolveStep(
     return {
       id: undefined,
       names: options.names,
+      gives: resolved.plugin.gives,
       step: {
         plugin: node.value,
         use: resolved.use,
@@ -232,6 +258,7 @@ async function resolveStep(
   return {
     id: head.id,
     names: options.names,
+    gives: resolved.plugin.gives,
     step: {
       plugin,
       use: resolved.use,

@@ -40,17 +40,23 @@ function askedIn(options: ConfigNode, name: string, parts: readonly unknown[]) {
   return own.length > 0 ? own : namedIn(options, ['[\\w-]+'], last);
 }
 
-/** Each of `names` in `data` that no step before has added, in each text that names it. */
+/** Each of `paths` in `data` that no step before has added, in each text that names it. */
 export function checkTemplateData(
   context: Context,
-  names: ReadonlySet<string>,
+  paths: readonly FieldPath[],
   options: ConfigNode,
   dataProblem: NonNullable<Surroundings['dataProblem']>,
   placed: (path: Path) => Path,
 ): void {
-  for (const name of names) {
-    const problem = dataProblem(name);
-    for (const { path, place } of problem ? namedIn(options, ['data'], name) : [])
+  for (const { name, parts } of paths) {
+    const problem = dataProblem(name, parts);
+    const [part] = parts;
+    // What is wrong with the name is told there, and what with a part of it, there.
+    const asked = problem && typeof part === 'string' && dataProblem(name, []) === undefined;
+    const own = asked ? namedIn(options, ['data'], part, [name]) : namedIn(options, ['data'], name);
+    // By a variable's name, where only the part can be told.
+    const named = asked && own.length === 0 ? namedIn(options, ['[\\w-]+'], part) : own;
+    for (const { path, place } of problem ? named : [])
       complain(context, 'CONFIG_VALUE', placed(path), problem?.message ?? '', { hint: problem?.hint, place });
   }
 }

@@ -12,7 +12,7 @@ export interface Surroundings {
   /** What is wrong with the name of a field, or with what is asked of its value. Undefined: nothing, as far as anything is known. */
   fieldProblem(name: string, parts: readonly unknown[]): FieldProblem | undefined;
   /** The same of a name in `data`, which steps before must have added. Left out: nothing is known of them. */
-  dataProblem?(name: string): FieldProblem | undefined;
+  dataProblem?(name: string, parts: readonly unknown[]): FieldProblem | undefined;
   /** A value that stands in place of one that is missing here: nothing can be wrong with it. */
   isStandIn?(value: unknown): boolean;
 }

@@ -80,7 +80,7 @@ export function compileTemplate(text: string, options: TemplateOptions = {}): Te
 
   const parsed = parse(engine, text);
   const segments = engine.globalVariableSegmentsSync(parsed, { partials: false });
-  const { names, others, fields: own, data } = mentioned(segments);
+  const { names, others, fields: own } = mentioned(segments);
   const all = engine.variableSegmentsSync(parsed, { partials: false });
   const paths = followed(text, all);
   const ofEach = mentionedOfEach(names.includes('batch') ? all : []);
@@ -100,8 +100,8 @@ export function compileTemplate(text: string, options: TemplateOptions = {}): Te
     const problem = fieldProblem(name, parts);
     if (problem !== undefined) throw wrong(problem.message, problem.hint);
   }
-  for (const name of data) {
-    const problem = dataProblem?.(name);
+  for (const { name, parts } of uniquePaths(paths.flatMap(path => dataPathOf(path) ?? []))) {
+    const problem = dataProblem?.(name, parts);
     if (problem !== undefined) throw wrong(problem.message, problem.hint);
   }
   for (const path of [...segments, ...paths.map(one => (isOfMessage(one) ? one.slice(2) : one))]) {
@@ -211,7 +211,6 @@ function mentioned(segments: readonly (readonly unknown[])[]) {
   const names = new Set<Name>();
   const others = new Set<string>();
   const fields = new Set<string>();
-  const data = new Set<string>();
   for (const [root, second] of segments) {
     const name = String(root);
     if (!isName(name)) others.add(name);
@@ -219,10 +218,9 @@ function mentioned(segments: readonly (readonly unknown[])[]) {
       names.add(name);
       const isField = (name === 'fields' || name === 'changes') && typeof second === 'string';
       if (isField && !OF_LIQUID.has(second)) fields.add(second);
-      if (name === 'data' && typeof second === 'string' && !OF_LIQUID.has(second)) data.add(second);
     }
   }
-  return { names: [...names], others: [...others], fields: [...fields], data: [...data] };
+  return { names: [...names], others: [...others], fields: [...fields] };
 }
 
 /** What Liquid reads of anything. */
@@ -237,6 +235,11 @@ function fieldPathOf(path: readonly unknown[]): FieldPath | undefined {
   if ((root !== 'fields' && root !== 'changes') || typeof name !== 'string' || OF_LIQUID.has(name))
     return undefined;
   return { name, parts: root === 'changes' ? rest.slice(1) : rest };
+}
+
+/** What is asked of what a step before has added. */
+function dataPathOf([root, name, ...parts]: readonly unknown[]): FieldPath | undefined {
+  return root === 'data' && typeof name === 'string' && !OF_LIQUID.has(name) ? { name, parts } : undefined;
 }
 
 const uniquePaths = (paths: readonly FieldPath[]): readonly FieldPath[] => [

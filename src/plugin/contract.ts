@@ -196,6 +196,8 @@ export interface PluginDefinition<Schema extends ZodType = ZodType> {
   reads?(options: z.input<Schema>): readonly StepRead[];
   /** Names that it gives to what it adds, beside its step's, for the templates of later steps: see `fork`. */
   names?(options: z.input<Schema>): readonly string[];
+  /** Keys of what it adds to `data`, each that there may be: others are refused in later steps. Left out: any. */
+  readonly gives?: readonly string[];
   /** Of a filter, after it let the message through or not: what it looked at, with what was there, for `podiod why`. */
   explain?(message: Message, options: z.output<Schema>): readonly Check[] | Promise<readonly Check[]>;
   /** What it would do with this message, one line or more, for dry runs. */

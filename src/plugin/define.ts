@@ -40,6 +40,7 @@ export function shapeProblem(plugin: PluginDefinition): string | undefined {
     writes,
     reads,
     names,
+    gives,
   }: Partial<Record<keyof PluginDefinition, unknown>> = plugin;
   const version: unknown = (plugin as { [BRAND]?: unknown })[BRAND];
   if (version !== INTERFACE) {
@@ -53,6 +54,7 @@ export function shapeProblem(plugin: PluginDefinition): string | undefined {
   if (writes !== undefined && typeof writes !== 'function') return '`writes` must be a function';
   if (reads !== undefined && typeof reads !== 'function') return '`reads` must be a function';
   if (names !== undefined && typeof names !== 'function') return '`names` must be a function';
+  if (gives !== undefined && !Array.isArray(gives)) return '`gives` must be a list';
   if (pure !== undefined && typeof pure !== 'boolean') return '`pure` must be true or false';
   if (effects !== undefined && effects !== 'context') return "`effects` must be 'context', or left out";
   return undefined;

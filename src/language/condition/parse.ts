@@ -183,7 +183,7 @@ class Parser {
       if (problem) return wrong(problem.message, problem.hint);
     }
     if (root === 'data' && second !== undefined) {
-      const problem = dataProblem?.(second);
+      const problem = dataProblem?.(second, path.slice(2));
       if (problem) return wrong(problem.message, problem.hint);
     }
     if (root === 'batch' && second !== undefined && second !== 'size')
