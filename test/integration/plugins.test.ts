@@ -145,7 +145,7 @@ describe('docs/plugins.md', () => {
         expect(await tested.run()).to.deep.equal([{ 'close-deal': { revision: 4 } }]);
         expect(written).to.deep.equal([[4711, { fields: { stage: 'closed' } }, { hook: false }]]);
         expect(plugin.writes?.({ stage: 'closed', hook: true })).to.deep.equal([
-          { event: 'item.update', fields: ['stage'], hook: true },
+          { event: 'item.update', fields: ['stage'], values: { stage: 'closed' }, hook: true },
         ]);
       },
       async 'my-plugins/ticket.ts'() {
