@@ -201,7 +201,7 @@ describe('rules that set each other off by way of time', function () {
 
   it('by states that last: stopped as deep as may be, over kill -9, without hooks and without includeOwn', async () => {
     const swap = (from: string, to: string) => ({
-      on: { app: 'leads', fields: { status: { to: from, for: '2s' } } },
+      on: { app: 'leads', fields: { status: { to: from, for: '4s' } } },
       steps: [{ 'podio-item': { set: { status: to } } }],
     });
     const rules = { ping: { ...swap('Open', 'Won'), loop: 'allowed' }, pong: swap('Won', 'Open') };
@@ -210,14 +210,20 @@ describe('rules that set each other off by way of time', function () {
     let daemon = await site.boot();
     const { itemId } = await site.podio.createItem(LEADS.id, { fields: { title: 'Acme', status: 'Open' } });
     for (const revision of [1, 2]) {
-      await until(async () => {
-        const { stdout } = await site.podiod(['why', '--item', String(itemId), '--json']);
-        return JSON.parse(stdout).armed.some((one: { revision?: number }) => one.revision === revision);
-      }, `what waits since revision ${revision}`);
+      await until(
+        async () => {
+          const { stdout } = await site.podiod(['why', '--item', String(itemId), '--json']);
+          return JSON.parse(stdout).armed.some(
+            (one: { revision?: number }) => (one.revision ?? 0) >= revision,
+          );
+        },
+        `what waits since revision ${revision}`,
+        30_000,
+      );
       await daemon.end('SIGKILL');
       daemon = await site.boot();
     }
-    await until(async () => (await outcomes(site, 'item.lasted')).at(3)?.[1], 'the fourth');
+    await until(async () => (await outcomes(site, 'item.lasted')).at(3)?.[1], 'the fourth', 30_000);
     expect(await outcomes(site, 'item.lasted')).to.deep.equal([
       ['0', 'ping settled'],
       ['1', 'pong settled'],
@@ -230,7 +236,7 @@ describe('rules that set each other off by way of time', function () {
     expect(stdout).to.contain('stopped: rules set each other off, and 3 runs had followed');
     // A person begins anew.
     await site.podio.updateItem(itemId, { fields: { status: 'Open' } });
-    await until(async () => (await outcomes(site, 'item.lasted')).at(4)?.[1], 'the next one');
+    await until(async () => (await outcomes(site, 'item.lasted')).at(4)?.[1], 'the next one', 30_000);
     expect((await outcomes(site, 'item.lasted'))[4]).to.deep.equal(['4', 'ping settled']);
     await daemon.end('SIGTERM');
   });
@@ -246,10 +252,10 @@ describe('rules that set each other off by way of time', function () {
     let daemon = await site.boot();
     const due = { start_utc: soon(4000) };
     const { itemId } = await site.podio.createItem(LEADS.id, { fields: { title: 'Acme', due } });
-    await until(async () => (await outcomes(site, 'item.date')).at(0)?.[1], 'the first');
+    await until(async () => (await outcomes(site, 'item.date')).at(0)?.[1], 'the first', 30_000);
     await daemon.end('SIGKILL');
     daemon = await site.boot();
-    await until(async () => (await outcomes(site, 'item.date')).at(2)?.[1], 'the third');
+    await until(async () => (await outcomes(site, 'item.date')).at(2)?.[1], 'the third', 30_000);
     expect(await outcomes(site, 'item.date')).to.deep.equal([
       ['0', 'again settled'],
       ['1', 'again settled'],
