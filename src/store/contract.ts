@@ -7,6 +7,7 @@
  * come in as durations and go out as remaining milliseconds or UTC milliseconds of the store's own clock.
  */
 import type { Observable } from 'rxjs';
+import { childOf, isWithin } from '../core/branch.ts';
 import type { NewEvent, PodioEvent } from '../core/event.ts';
 import { CONDITIONS_HELD } from '../core/fingerprint.ts';
 import type { Code } from '../core/garbage.ts';
@@ -312,6 +313,22 @@ export interface Checkpoint {
   readonly verdict: StepVerdict;
   /** What was decided before the first step, with one of a run's checkpoints, where something was looked at. */
   readonly before?: readonly StepVerdict[];
+}
+
+/**
+ * What concerns that branch: of what a step before it has passed on, only what leads to it. There may be a thousand, and as many
+ * branches that are asked for at the same time.
+ */
+export function leadingTo(checkpoint: Checkpoint, of: string): Checkpoint {
+  const { branch, output } = checkpoint;
+  if (output.length < 2 || isWithin(branch, of)) return checkpoint;
+  const { branches = output.map((_, n) => String(n)) } = checkpoint;
+  const kept = branches.flatMap((name, n) => (isWithin(of, childOf(branch, name)) ? [n] : []));
+  return {
+    ...checkpoint,
+    output: kept.map(n => output[n] ?? {}),
+    branches: kept.map(n => branches[n] ?? ''),
+  };
 }
 
 /** Of steps that have finished, in their order: what is on record of a run that has not ended. */

@@ -26,6 +26,7 @@ import {
   type LaneState,
   type LaneStatus,
   type Lease,
+  leadingTo,
   type OpenRun,
   type ParkedSelection,
   type ParkRequest,
@@ -281,7 +282,7 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
     return copy({
       key: run.key,
       fingerprint: run.fingerprint,
-      checkpoints: [...run.checkpoints.values()].filter(concerns),
+      checkpoints: [...run.checkpoints.values()].filter(concerns).map(one => leadingTo(one, of)),
       tries: [...run.tries.values()]
         .filter(({ tries }) => concerns(tries))
         .map(({ tries, at }) => elapsed(tries, at, pauses.standing(run.rule, tries.plugin))),

@@ -6,7 +6,10 @@ const FAILED = { attempts: 3, error: 'no such order' };
 const parkOf = (branch: string) => ({ step: 'write', branch, ...FAILED });
 const failed = (branch: string) => verdict('write', { branch, outcome: 'failed', ...FAILED });
 const done = (branch: string) => verdict('write', { branch });
-const SPLIT = checkpoint('split', { output: [{}, {}, {}], branches: ['a', 'b', 'b1'] });
+const OUTPUT = [{ row: 'a' }, { row: 'b' }, { row: 'b1' }];
+const SPLIT = checkpoint('split', { output: OUTPUT, branches: ['a', 'b', 'b1'] });
+/** Of the list, what leads to one of them. */
+const splitTo = (branch: string) => ({ ...SPLIT, output: [{ row: branch }], branches: [branch] });
 
 for (const { name, make } of WORLDS) {
   describe(`branches of a run, ${name}`, () => {
@@ -74,7 +77,7 @@ for (const { name, make } of WORLDS) {
       expect(request.run).to.deep.equal({
         key: run,
         fingerprint: 'print',
-        checkpoints: [SPLIT],
+        checkpoints: [splitTo('b')],
         tries: [],
         parked: [],
       });
@@ -133,7 +136,7 @@ for (const { name, make } of WORLDS) {
       await store.lanes.finish(lease, { record, park: parkOf('b'), parkedId, branch: 'b' }, 1);
       expect(await ids(store)).to.deep.equal(before);
       expect((await told(store))?.steps).to.deep.include(failed('b1'));
-      expect((await retried(store, lease, 'b1')).run.checkpoints).to.deep.equal([SPLIT]);
+      expect((await retried(store, lease, 'b1')).run.checkpoints).to.deep.equal([splitTo('b1')]);
     });
 
     it('are dropped one by one: the last one gives the run up', async () => {

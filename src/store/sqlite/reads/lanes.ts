@@ -7,6 +7,7 @@ import {
   type LaneState,
   type LaneStatus,
   type Left,
+  leadingTo,
   type OpenRun,
   type ParkRequest,
   type RequestedRun,
@@ -186,7 +187,7 @@ export function makeLaneReads(db: DatabaseSync, names: Names, ruleNames: Names):
     return {
       key,
       fingerprint,
-      checkpoints: checkpoints.map(checkpointOf),
+      checkpoints: checkpoints.map(row => leadingTo(checkpointOf(row), branch)),
       tries: tries.map(row => triesOf(row, now)),
       parked: selectParkedBranches
         .all(rule, key.seq, key.replay)
