@@ -2,6 +2,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { isWithin } from '../../../core/branch.ts';
 import type { GatherMode } from '../../../core/gather.ts';
 import {
+  type Checkpoint,
   DEFAULT_LIMIT,
   type LaneId,
   type LaneState,
@@ -92,7 +93,7 @@ export function makeLaneReads(db: DatabaseSync, names: Names, ruleNames: Names):
   const ofBranch = `run = :run AND (branch = '' OR branch = :branch
     OR substr(:branch, 1, length(branch) + 1) = branch || '/' OR substr(branch, 1, length(:branch) + 1) = :branch || '/')`;
   const selectBranchCheckpoints = db.prepare(
-    `SELECT step, branch, output, verdict FROM checkpoint WHERE ${ofBranch} ORDER BY id`,
+    `SELECT id, step, branch, output, verdict FROM checkpoint WHERE ${ofBranch} ORDER BY id`,
   );
   const selectBranchTries = db.prepare(`SELECT * FROM tries WHERE ${ofBranch} ORDER BY at`);
   const selectParkedBranches = db.prepare(
@@ -172,7 +173,10 @@ export function makeLaneReads(db: DatabaseSync, names: Names, ruleNames: Names):
     return elapsed(tries, Number(row.at), standsAt(now, since));
   };
 
-  /** `now`: where the rule's time stands. `branch`: only what concerns that one. */
+  /**
+   * `now`: where the rule's time stands. `branch`: only what concerns that one. `known`: what was read of other branches, by id,
+   * which they then have in common.
+   */
   const openRun = (
     id: number,
     rule: number,
@@ -180,14 +184,20 @@ export function makeLaneReads(db: DatabaseSync, names: Names, ruleNames: Names):
     fingerprint: string,
     now: number,
     branch = '',
+    known = new Map<unknown, Checkpoint>(),
   ): OpenRun => {
     const of = { run: id, branch };
+    const read = (row: Row): Checkpoint => {
+      const checkpoint = known.get(row.id) ?? checkpointOf(row);
+      if (row.id !== undefined) known.set(row.id, checkpoint);
+      return leadingTo(checkpoint, branch);
+    };
     const checkpoints = branch === '' ? selectCheckpoints.all(id) : selectBranchCheckpoints.all(of);
     const tries = branch === '' ? selectTries.all(id) : selectBranchTries.all(of);
     return {
       key,
       fingerprint,
-      checkpoints: checkpoints.map(row => leadingTo(checkpointOf(row), branch)),
+      checkpoints: checkpoints.map(read),
       tries: tries.map(row => triesOf(row, now)),
       parked: selectParkedBranches
         .all(rule, key.seq, key.replay)
@@ -204,8 +214,9 @@ export function makeLaneReads(db: DatabaseSync, names: Names, ruleNames: Names):
     return reach > 0 || suspects.length > 0 ? { reach, suspects } : undefined;
   };
 
-  const requested = (rule: number, { after = '0', limit = DEFAULT_LIMIT }: Page, now: number) =>
-    selectRequested.all(rule, Number(after), limit).map((row): RequestedRun => {
+  const requested = (rule: number, { after = '0', limit = DEFAULT_LIMIT }: Page, now: number) => {
+    const known = new Map<unknown, Checkpoint>();
+    return selectRequested.all(rule, Number(after), limit).map((row): RequestedRun => {
       const key = { seq: Number(row.seq), eventId: String(row.id), replay: Number(row.replay) };
       const branch = String(row.parked_branch);
       return {
@@ -217,7 +228,7 @@ export function makeLaneReads(db: DatabaseSync, names: Names, ruleNames: Names):
         run:
           row.run === null
             ? { key, fingerprint: '', checkpoints: [], tries: [], parked: [] }
-            : openRun(Number(row.run), rule, key, String(row.fingerprint), now, branch),
+            : openRun(Number(row.run), rule, key, String(row.fingerprint), now, branch, known),
         ...(typeof row.mode === 'string' && {
           together: {
             mode: row.mode as GatherMode,
@@ -227,6 +238,7 @@ export function makeLaneReads(db: DatabaseSync, names: Names, ruleNames: Names):
         }),
       };
     });
+  };
 
   const parkedOf = (rule: number, seq: number, replay: number): Pick<TracedRun, 'parked' | 'branches'> => {
     const whole = selectParkedOf.get(rule, seq, replay);
