@@ -74,6 +74,8 @@ export function makeSilence({
 }: SilenceDeps): () => Promise<readonly Silence[]> {
   /** By rule. */
   const known = new Map<string, Known>();
+  /** The store's clock less measured time, at the last look: what it grows by is what the wall clock was set ahead. */
+  let offset = store.now() - clock.monotonic();
 
   /** Undefined for a rule that waits for its first start: its lane was never taken over. */
   const lastCame = async (rule: Rule, before: Known | undefined) => {
@@ -113,25 +115,28 @@ export function makeSilence({
     return 0;
   };
 
-  const quietOf = async (rule: Rule, everyMs: number): Promise<number> => {
+  /** @param setAheadMs how far the store's clock has jumped since the last look */
+  const quietOf = async (rule: Rule, everyMs: number, setAheadMs: number): Promise<number> => {
     const { name } = rule;
     const askedAt = clock.monotonic();
     const before = known.get(name);
     const passed = before === undefined ? 0 : askedAt - before.askedAt;
     const quietByThat = (before?.quietMs ?? 0) + passed;
-    if (before !== undefined && quietByThat < everyMs) return quietByThat;
+    // What came before the clock was set bears a time of the clock as it was, and by that alone its age can be told.
+    const wasSet = setAheadMs > APART_MS;
+    if (before !== undefined && quietByThat < everyMs && !wasSet) return quietByThat;
 
     const last = await lastCame(rule, before);
     if (last === undefined) return 0;
     const { seq, cameAt, gatheredAt, upTo } = last;
-    const now = store.now();
     if (before === undefined) {
       const quietMs = await quietAtFirst(name, last);
       // What has come by now is no news, whatever time it bears.
-      const stamp = Math.min(now, Math.max(cameAt, gatheredAt));
+      const stamp = Math.min(store.now(), Math.max(cameAt, gatheredAt));
       known.set(name, { stamp, seq, upTo, quietMs, askedAt });
       return quietMs;
     }
+    const now = store.now() - (wasSet ? setAheadMs : 0);
     const newest = Math.max(seq > before.seq ? cameAt : 0, gatheredAt);
     const isNew = newest > before.stamp;
     // It came after the last look, whatever the clock was set to meanwhile.
@@ -144,14 +149,17 @@ export function makeSilence({
   return async () => {
     const silent: Silence[] = [];
     const expecting = rules().flatMap(rule => (rule.expect ? [{ rule, ...rule.expect }] : []));
+    const offsetNow = store.now() - clock.monotonic();
+    const setAheadMs = offsetNow - offset;
     for (const { rule, everyMs, days } of expecting) {
-      const quietMs = await quietOf(rule, everyMs);
+      const quietMs = await quietOf(rule, everyMs, setAheadMs);
       if (quietMs < everyMs) continue;
       const now = clock.now() + podioAheadMs();
       if (days && timeOn(days, rule.timezone, now - quietMs, now, everyMs) < everyMs) continue;
       const since = Math.round(clock.now() - quietMs);
       silent.push({ rule: rule.name, since, everyMs, ...(days && { days }) });
     }
+    offset = offsetNow;
     for (const name of known.keys())
       if (!expecting.some(({ rule }) => rule.name === name)) known.delete(name);
     return silent;

@@ -180,6 +180,24 @@ describe('silence', () => {
       expect(await silences()).to.deep.equal([]);
     });
 
+    it('counts from what came last also where the clock is set ahead, or a machine has slept, before the time is over', async () => {
+      const world = makeWorld([rule('orders', DAY)]);
+      await world.load('orders');
+      const silences = world.again();
+      const lookFor = async (ms: number) => {
+        for (let passed = 0; passed < ms; passed += 60_000) {
+          await world.clock.advance(60_000);
+          if ((await silences()).length > 0) return passed + 60_000;
+        }
+        return undefined;
+      };
+      expect(await lookFor(22 * HOUR)).to.equal(undefined);
+      await world.come('orders');
+      expect(await lookFor(HOUR)).to.equal(undefined);
+      world.clock.jump(30 * DAY);
+      expect(await lookFor(2 * DAY)).to.equal(DAY - HOUR);
+    });
+
     it('is told of what came while the clock was ahead before a start, counted from when that was noticed, over further starts too', async () => {
       const first = makeWorld([rule('orders', DAY)]);
       first.clock.jump(YEAR);
