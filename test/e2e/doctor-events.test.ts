@@ -67,8 +67,8 @@ async function makeWorld() {
   const itemOf = (name: Name): number => items.get(name) ?? 0;
   return {
     site,
-    pass: () => {
-      later += LATER_MS;
+    pass: (ms = LATER_MS) => {
+      later += ms;
     },
     /** Something of each kind, and how many deliveries that makes. */
     act(status: string) {
@@ -170,5 +170,32 @@ describe('podiod doctor, of what hooks tell of', function () {
     expect((await world.events()).get('fielded.status')).to.match(
       /^ok: the newest changes of its app are of other fields: nothing to compare\. item\.update came last, .* ago$/,
     );
+  });
+
+  it('has nothing against hooks that podiod knows nothing of what was before them, or longer ago than it keeps events', async () => {
+    const world = await makeWorld();
+    await using site = world.site;
+    world.act('Won');
+    world.pass();
+    const daemon = startDaemonProcess(`${site.folder}/.podiorc.yml`, site.dataDir);
+    await daemon.ready();
+    const expectAll = async (refs: readonly string[], what: RegExp) => {
+      const events = await world.events();
+      const shown = JSON.stringify([...events], undefined, 2);
+      for (const ref of refs) expect(events.get(ref), shown).to.match(what);
+    };
+    await expectAll(
+      ['edited', 'made', 'fielded.status'],
+      /^ok: item .*, 1\dm[^,]* ago: before podiod met the app, so there is nothing to compare$/,
+    );
+
+    site.podio.setFaults({ dropRate: 1 });
+    world.act('Open');
+    world.pass();
+    const all = ['edited', 'made', 'fielded.status', 'commented'];
+    await expectAll(all, /^warn: /);
+    world.pass(91 * 24 * 3_600_000);
+    await expectAll(all, /^ok: item .*, 91d[^,]* ago: longer ago than events are kept, so there is nothing/);
+    expect(await daemon.end('SIGTERM')).to.equal(0);
   });
 });

@@ -13,6 +13,7 @@ import type { Item } from '../../core/podio.ts';
 import { msOf } from '../../core/podio-time.ts';
 import type { OfflineHooks } from '../../daemon/index.ts';
 import { type Identity, identityKey } from '../../podio/contract.ts';
+import { isWatermark, WATERMARK_PREFIX } from '../../recover/sweep.ts';
 import type { StoreReader } from '../../store/contract.ts';
 import { openReader } from '../../store/index.ts';
 import { type Finding, fail, ok, type Tell, warn } from './findings.ts';
@@ -37,7 +38,7 @@ const AT_ONCE = 6;
 const TYPES = new Intl.ListFormat('en', { type: 'conjunction' });
 
 export interface EventsDeps {
-  readonly config: Pick<Config, 'apps' | 'dataDir'>;
+  readonly config: Pick<Config, 'apps' | 'dataDir' | 'retention'>;
   readonly hooks: Pick<OfflineHooks, 'podio' | 'identities' | 'fields'>;
   /** Those that are active and needed. */
   readonly active: readonly { readonly ref: HookRef; readonly type: string }[];
@@ -68,7 +69,8 @@ export async function lookAtEvents(deps: EventsDeps): Promise<void> {
       );
       return own === undefined && fields.length === 0 ? [] : [{ app, own, fields }];
     });
-    const world: World = { ...deps, reader, latest, asker: makeAsker(deps) };
+    const memory = await memoryOf(reader);
+    const world: World = { ...deps, reader, latest, memory, asker: makeAsker(deps) };
     // Those that nothing has come of for longest are asked about first: there may not be calls for all.
     const quietest = apps.toSorted((one, other) => lastSeqOf(one, latest) - lastSeqOf(other, latest));
     const found = new Map<AppParts, readonly Finding[]>();
@@ -109,6 +111,34 @@ async function latestOf(reader: StoreReader | undefined): Promise<Latest> {
     if (event.source === 'webhook') latest.set(placeOf(event.ref, event.type), event);
   }
   return latest;
+}
+
+/** How far back podiod may know of something; UTC milliseconds. */
+interface Memory {
+  /** When each app was first met, by its id, and by Podio's clock. */
+  readonly metAt: ReadonlyMap<number, number>;
+  /** What came before this may have been removed. By this machine's clock. */
+  readonly keptSince: number;
+}
+
+async function memoryOf(reader: StoreReader | undefined): Promise<Memory> {
+  const watermarks = (await reader?.settings.list(WATERMARK_PREFIX)) ?? [];
+  const usage = await reader?.retention.usage();
+  return {
+    metAt: new Map(
+      [...watermarks].flatMap(([key, value]) =>
+        isWatermark(value) ? [[Number(key.slice(WATERMARK_PREFIX.length)), value.origin] as const] : [],
+      ),
+    ),
+    keptSince: (usage && usage.removed.events > 0 && usage.oldest?.receivedAt) || 0,
+  };
+}
+
+/** Why podiod may well know nothing of it though its hooks work; undefined: it should know. */
+function whyUnknown({ at, appId }: Shown, ago: number, { memory, config, now }: World): string | undefined {
+  if (at !== undefined && at <= (memory.metAt.get(appId) ?? 0)) return 'before podiod met the app';
+  const isOver = ago > config.retention.eventsMs || now() - ago < memory.keptSince;
+  return isOver ? 'longer ago than events are kept' : undefined;
 }
 
 const lastSeqOf = ({ own, fields }: AppParts, latest: Latest): number =>
@@ -165,6 +195,7 @@ interface Shown {
   readonly at: number | undefined;
   /** As the event is called that tells of it. */
   readonly id: string;
+  readonly appId: number;
   readonly itemId: number;
   /** Where it is a change of the item. */
   readonly revision?: number;
@@ -180,6 +211,7 @@ interface World extends EventsDeps {
   readonly reader: StoreReader | undefined;
   readonly latest: Latest;
   readonly asker: Asker;
+  readonly memory: Memory;
 }
 
 async function lookAtApp({ app, own, fields }: AppParts, world: World): Promise<readonly Finding[]> {
@@ -240,13 +272,14 @@ async function lookAtItems(app: AppConfig, own: HookedRef, as: Identity, world: 
     return [ok(`events, ${own.name}`, message)];
   }
   const revision = updates ? (item.revision ?? 0) : 0;
-  return [await compared(own, changeOf(item, revision), world)];
+  return [await compared(own, changeOf(app.id, item, revision), world)];
 }
 
-const changeOf = (item: Item, revision: number): Shown => ({
+const changeOf = (appId: number, item: Item, revision: number): Shown => ({
   what: `item ${item.item_id} was ${revision === 0 ? 'made' : 'edited'} last`,
   at: msOf(revision === 0 ? item.created_on : item.last_edit_on) ?? msOf(item.last_event_on),
   id: revision === 0 ? madeItem(item.item_id) : madeRevision(item.item_id, revision),
+  appId,
   itemId: item.item_id,
   revision,
 });
@@ -271,6 +304,7 @@ async function lookAtComments(
     what: `item ${item.item_id} was commented on`,
     at: msOf(comment.created_on),
     id: madeComment(comment.comment_id),
+    appId: app.id,
     itemId: item.item_id,
   };
   return [await compared(own, shown, world)];
@@ -287,13 +321,14 @@ async function lookAtFields(
   return asking(fields, world, async () => {
     const newest = await world.asker(as, app.id, 'last_edit_on');
     if ('spared' in newest) return fields.map(field => spared(field, world));
-    const touched = await touchedBy(newest.items, as, world);
+    const touched = await touchedBy(app, newest.items, as, world);
     return Promise.all(fields.map(field => lookAtField(field, touched, world)));
   });
 }
 
 /** Changes of the newest items of which it is known which fields they touched: creations say so themselves. */
 async function touchedBy(
+  app: AppConfig,
   items: readonly Item[],
   as: Identity,
   { hooks: { podio } }: World,
@@ -311,7 +346,7 @@ async function touchedBy(
         : await podio.items.difference(as, item_id, revision - 1, revision, BACKGROUND);
     if (revision > 0) hasAsked = true;
     touched.push({
-      change: changeOf(item, revision),
+      change: changeOf(app.id, item, revision),
       type: revision === 0 ? 'item.create' : 'item.update',
       fields: new Set(changed.map(({ field_id }) => field_id)),
     });
@@ -347,7 +382,7 @@ async function compared({ ref, name }: HookedRef, shown: Shown, world: World): P
     return warn(
       check,
       `${what}, ${when}, and podiod had to look for it: no delivery came`,
-      'If it is no write of an API client without hooks, deliveries get lost: see the handshake.',
+      'Right where podiod was down then, or an API client without hooks has done it. Else deliveries get lost: see the handshake.',
     );
   }
   const own = await reader?.own.find(id);
@@ -355,11 +390,13 @@ async function compared({ ref, name }: HookedRef, shown: Shown, world: World): P
   if (ago !== undefined && ago < ON_ITS_WAY_MS) {
     return ok(check, `${what}, ${when}; its delivery may be on the way`);
   }
+  const why = ago === undefined ? undefined : whyUnknown(shown, ago, world);
+  if (why !== undefined) return ok(check, `${what}, ${when}: ${why}, so there is nothing to compare`);
   const has = await whatItHas(ref, itemId, revision, reader);
   return warn(
     check,
     `${what}, ${when}, and podiod has ${has}`,
-    'Right for what happened before podiod was started, or was done by an API client without hooks. Else the hook is dead: see the handshake.',
+    'Right where the hook is newer than that, or an API client without hooks has done it. Else the hook is dead: see the handshake.',
   );
 }
 
