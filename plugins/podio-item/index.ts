@@ -75,7 +75,7 @@ export default definePlugin({
   },
   writes({ app, item, match, create, set, copy, delete: isDelete, hook }) {
     // Which app an id is, only the config knows.
-    if (typeof app === 'number') return [];
+    if (typeof app === 'number' || !isAppTold({ app, item })) return [];
     const common = { ...(app !== undefined && { app }), ...(hook !== undefined && { hook }) };
     if (isDelete) return [{ ...common, event: 'item.delete' }];
     const copied = Array.isArray(copy) ? copy : Object.values(copy ?? {});
@@ -93,8 +93,7 @@ export default definePlugin({
     const name = typeof app === 'string' ? app : undefined;
     const matched = typeof match === 'object' && name !== undefined ? Object.keys(match) : [];
     const unfit = { types: ['image', 'file'], why: 'can’t be copied: files belong to one item' };
-    // Of an item that is named by its id only Podio knows the app.
-    const isKnown = name !== undefined || (app === undefined && item === undefined);
+    const isKnown = typeof app !== 'number' && isAppTold({ app, item });
     const copied = (key: string | number, field: string) => ({
       at: ['copy', key],
       unfit,
@@ -129,6 +128,12 @@ export default definePlugin({
     return lines.join('\n');
   },
 });
+
+/** Of an item that is named by its id only Podio knows the app, unless it is the event's own. */
+const isAppTold = ({ app, item }: { readonly app?: unknown; readonly item?: unknown }): boolean =>
+  app !== undefined ||
+  item === undefined ||
+  (typeof item === 'string' && /^\s*\{\{-?\s*(?:item\.id|event\.itemId)\s*-?\}\}\s*$/.test(item));
 
 const show = (fields: Readonly<Record<string, unknown>>): string =>
   Object.entries(fields)

@@ -460,6 +460,13 @@ describe('podio-item', () => {
     ]);
     expect(writes({ delete: true })).to.deep.equal([{ event: 'item.delete' }]);
     expect(writes({ app: 102, set: { a: 1 } })).to.deep.equal([]);
+    // An id may be of any app, unless it is that of the event's item.
+    expect(writes({ item: '{{ fields.customer.id }}', set: { a: 1 } })).to.deep.equal([]);
+    expect(writes({ item: 7, delete: true })).to.deep.equal([]);
+    expect(writes({ item: '{{ item.id }}', delete: true })).to.deep.equal([{ event: 'item.delete' }]);
+    expect(writes({ app: 'archive', item: '{{ fields.customer.id }}', delete: true })).to.deep.equal([
+      { app: 'archive', event: 'item.delete' },
+    ]);
   });
 
   it('refuses options that mean nothing', () => {
