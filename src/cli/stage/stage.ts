@@ -24,6 +24,7 @@ import type { PluginLoader } from '../../plugin/load.ts';
 import { findApp } from '../../plugin/view.ts';
 import type { FieldDirectory, Identities, ItemReader, Names, PodioClient } from '../../podio/contract.ts';
 import { makePluginPodio } from '../../podio/index.ts';
+import type { WriteWatch } from '../../podio/plugin-podio.ts';
 import type { MemoryStore } from '../../store/memory.ts';
 import type { TurnedClock } from './clock.ts';
 
@@ -57,6 +58,8 @@ export interface StageDeps {
   readonly clock: TurnedClock;
   /** What podiod made itself. Default: nothing. */
   readonly own?: OwnLookup;
+  /** Told of what steps write, where that is done. */
+  readonly watch?: WriteWatch;
   readonly capture?: Pick<CaptureDeps, 'perform' | 'answer'>;
   /** Whether something else is under way that rules have to wait for. */
   readonly isBusy?: () => boolean;
@@ -103,6 +106,7 @@ export async function openStage(deps: StageDeps): Promise<Stage> {
     logins: [...config.logins.values()].map(login => ({ kind: 'login', ...login })),
     appOfItem: deps.appOfItem,
     current: attribution.current,
+    ...(deps.watch && { watch: deps.watch }),
   });
   const host = makePluginHost({
     loader: deps.loader,

@@ -9,6 +9,8 @@ import { hookedBy, type Rule } from '../../core/rule.ts';
 import type { Deed, HttpAnswer, RuleTest } from '../../core/rule-test.ts';
 import { type Outcome, unknownFieldsOf } from '../../core/run.ts';
 import { connect } from '../../daemon/connect.ts';
+import { OwnWrites } from '../../daemon/own-writes.ts';
+import { makeReliably } from '../../dispatch/reliably.ts';
 import { type RuleWhy, whyChange } from '../../dispatch/why.ts';
 import { momentAt } from '../../language/moment.ts';
 import { momentOf } from '../../language/moment-of.ts';
@@ -84,13 +86,27 @@ export async function runTrial(options: TrialOptions, test: RuleTest): Promise<T
     { ...config, podio: podioConfig },
     { settings: store.settings, log: silentLog, clock, fetch, metrics: noMetrics },
   );
-  const { podio, identities, fields } = connection;
+  const { podio, identities, fields, names } = connection;
   // Fields are known, as they are in a daemon that has made its hooks.
   for (const { id, name } of config.apps.values()) {
     const identity = identities.forApp(name);
     if (identity && mentionsFields(config.rules, name)) await fields.take(await podio.apps.get(identity, id));
   }
-  const reader = makeItemReader({ client: podio, identities, log: silentLog });
+  const stopping = new AbortController();
+  ending.defer(() => stopping.abort());
+  // What the steps write is podiod's own, as it is in a daemon.
+  const own = new OwnWrites({
+    gaps: store.gaps,
+    own: store.own,
+    head: store.journal.head(),
+    names,
+    isFollowed: () => true,
+    wrote: (...written) => ruleTimers.wrote(...written),
+    reliably: makeReliably({ clock, log: silentLog }),
+    signal: stopping.signal,
+    log: silentLog,
+  });
+  const reader = makeItemReader({ client: podio, identities, log: silentLog, own });
   const steps: StepRun[] = [];
   const rules = config.rules.map(asTried);
   const stage = await openStage({
@@ -103,6 +119,8 @@ export async function runTrial(options: TrialOptions, test: RuleTest): Promise<T
     hasField: (app, field) => hasField(config.catalog, app, field),
     appOfItem: itemId => reader.appOfItem(itemId) ?? world.world.item(itemId)?.appId,
     store,
+    own,
+    watch: own,
     clock,
     capture: { perform: world.readable, answer: sent => answerTo(test.answers, sent) },
     isBusy: () => calls > 0,

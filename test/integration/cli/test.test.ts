@@ -396,6 +396,21 @@ describe('podiod test', function () {
       ]);
     });
 
+    it('edits that settle, without what another rule has written between them', () => {
+      const edited = { on: { app: 'leads', events: 'item.update' }, mode: { settle: '2m' } };
+      const given = { a: { app: 'leads', fields: { title: 'A', status: 'Open', note: 'n' } } };
+      const set = (status: string) => ({ update: 'a', fields: { status } });
+      const when = [set('Won'), { after: '1m' }, set('Open'), { after: '3m' }];
+      const writes = { 'podio-item': { set: { note: 'written' } } };
+      const rules = {
+        writes: { on: { app: 'leads', fields: { status: { to: 'Won' } } }, steps: [writes] },
+        settles: { ...edited, steps: [tell('edited')] },
+        hears: { ...edited, includeOwn: true, steps: [tell('edited')] },
+      };
+      const tests = [{ name: 'both', given, when, expect: { writes: 1, settles: false, hears: 1 } }];
+      return passes({}, tests, { rules, tests });
+    });
+
     it('elements of a list, each by itself', () =>
       passes(
         {
@@ -457,6 +472,24 @@ describe('podiod test', function () {
           expect: 1,
         },
       ]);
+    });
+
+    it('what time leads to as deep as it goes in a daemon, and anew from a change of somebody else’s', () => {
+      const due = { create: 'leads', as: 'b', fields: { title: 'B', due: '2026-01-16' } };
+      return passes(
+        {
+          on: { app: 'leads', date: 'due' },
+          loop: 'allowed',
+          steps: [{ 'podio-item': { set: { due: '+1d' } } }],
+        },
+        [
+          {
+            when: [due, { after: '4d' }, { update: 'b', fields: { due: '2026-01-20' } }, { after: '3d' }],
+            expect: 4,
+          },
+        ],
+        { defaults: { timezone: 'Europe/Copenhagen', maxDepth: 2 } },
+      );
     });
 
     it('time: schedules as they fall due, and what is said of now', () =>
