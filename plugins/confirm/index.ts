@@ -35,14 +35,14 @@ async function isBorneOut(podio: Podio, event: Event): Promise<boolean> {
     case 'item.update': {
       const item = await itemOf(podio, event);
       const current = item?.current_revision as { revision?: unknown } | null | undefined;
-      return item !== undefined && numberOf(current?.revision) >= revision;
+      return item !== undefined && numberOf(current?.revision ?? item.revision) >= revision;
     }
     case 'item.delete':
       return itemId !== undefined && (await read(podio.items.get(itemId, event.app))) === undefined;
     case 'comment.create': {
       const comment = await read(podio.comments.get(Number(params.comment_id)));
       // Somebody's comment on something else says nothing of this item.
-      return comment !== undefined && (comment.ref === undefined || comment.ref.id === itemId);
+      return comment !== undefined && (comment.ref?.id === undefined || comment.ref.id === itemId);
     }
     case 'comment.delete':
       return (await read(podio.comments.get(Number(params.comment_id)))) === undefined;

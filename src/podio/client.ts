@@ -16,7 +16,7 @@ import { type Answer, type HttpRequest, makeHttp } from './http.ts';
 import { makeLoginPace } from './login-pace.ts';
 import { makeOutageGuard } from './outage.ts';
 import { makePodioClock, type PodioClock } from './podio-clock.ts';
-import { callsOver } from './reads.ts';
+import { callsOver, type OnOdd } from './reads.ts';
 import { makeTokenKeep } from './token-keep.ts';
 
 /** Calls on their way at the same time, over all identities. */
@@ -195,8 +195,16 @@ export function makePodioClient(options: PodioClientOptions): HearingPodioClient
     return answer.body;
   };
 
+  const told = new Set<string>();
+  const onOdd: OnOdd = ({ operation, path }, where) => {
+    const place = `${operation} ${where}`;
+    if (told.has(place)) return;
+    told.add(place);
+    log.warn('an answer of Podio has something odd in it, which is left out', { operation, path, where });
+  };
+
   return {
-    ...callsOver(request),
+    ...callsOver(request, onOdd),
     share: as => budget.share(identityKey(as)),
     budgets: budget.status,
     outage: outage.status,

@@ -4,7 +4,7 @@ import { unescapeHtml } from '../core/values.ts';
 import type { Call, Identity, PodioClient } from './contract.ts';
 import { unexpectedAnswer } from './errors.ts';
 import { isRecord } from './json.ts';
-import { isApp } from './shapes.ts';
+import { readApp } from './shapes.ts';
 
 export interface SeenSpace {
   readonly id: number;
@@ -55,9 +55,9 @@ export async function readAppWithToken(
   appId: number,
 ): Promise<{ readonly definition: App; readonly token: string | undefined }> {
   const call = { method: 'GET', path: `/app/${appId}`, operation: 'apps.get' } as const;
-  const answer = await request(as, call);
-  if (!isApp(answer)) throw unexpectedAnswer(call, 'an app');
-  const { token, ...definition } = answer;
+  const app = readApp(await request(as, call), () => {});
+  if (!app) throw unexpectedAnswer(call, 'an app');
+  const { token, ...definition } = app;
   return {
     definition,
     token: typeof token === 'string' && token !== '' ? token : undefined,

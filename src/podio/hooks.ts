@@ -1,21 +1,22 @@
 import type { HookRef, ObservedHook } from '../core/hook.ts';
+import type { Hook } from '../core/podio.ts';
 import type { PodioClient } from './contract.ts';
 import { isDeleted, unexpectedAnswer } from './errors.ts';
 import { isRecord } from './json.ts';
+import type { OnOdd } from './reads.ts';
+import { readHooks } from './shapes.ts';
 
 /** Hooks at Podio. There is no update: a URL changes by create and delete. */
-export function makeHooks(request: PodioClient['request']): PodioClient['hooks'] {
+export function makeHooks(request: PodioClient['request'], onOdd: OnOdd): PodioClient['hooks'] {
   return {
     async list(as, ref, options) {
       const call = { method: 'GET', path: `/hook/${ref.type}/${ref.id}/`, operation: 'hooks.list' } as const;
       const answer = await request(as, { ...options, ...call });
-      if (!Array.isArray(answer)) throw unexpectedAnswer(call, 'a list of hooks');
-      return answer.map(hook => {
-        const observed = toObserved(ref, hook);
-        // A hook that can't be read may be ours: planning without it could make a second one.
-        if (!observed) throw unexpectedAnswer(call, 'a list of hooks');
-        return observed;
-      });
+      // A hook that can't be read may be ours: planning without it could make a second one.
+      const hooks = readHooks(answer, where => onOdd(call, where));
+      if (!hooks) throw unexpectedAnswer(call, 'a list of hooks');
+      // One without a URL is not.
+      return hooks.filter(({ url }) => url !== '').map(hook => toObserved(ref, hook));
     },
 
     async create(as, ref, { type, url }, options) {
@@ -66,9 +67,10 @@ export function makeHooks(request: PodioClient['request']): PodioClient['hooks']
   };
 }
 
-function toObserved(ref: HookRef, hook: unknown): ObservedHook | undefined {
-  if (!isRecord(hook)) return undefined;
-  const { hook_id: hookId, type, url, status } = hook;
-  if (typeof hookId !== 'number' || typeof type !== 'string' || typeof url !== 'string') return undefined;
-  return { ref, hookId, type, url, status: status === 'active' ? 'active' : 'inactive' };
-}
+const toObserved = (ref: HookRef, { hook_id: hookId, type, url, status }: Hook): ObservedHook => ({
+  ref,
+  hookId,
+  type,
+  url,
+  status: status === 'active' ? 'active' : 'inactive',
+});

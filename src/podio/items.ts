@@ -1,16 +1,24 @@
-import type { PodioClient } from './contract.ts';
+import type { Call, Identity, PodioClient } from './contract.ts';
 import { unexpectedAnswer } from './errors.ts';
-import { isDifference, isFilterResult, isItem, isListOf, isRevision } from './shapes.ts';
+import type { OnOdd } from './reads.ts';
+import { type Reader, readDifference, readItem, readPage, readRevision, readRevisions } from './shapes.ts';
+
+/** Of a filter that states none. */
+const DEFAULT_LIMIT = 30;
 
 /** Reading items. */
-export function makeItems(request: PodioClient['request']): PodioClient['items'] {
+export function makeItems(request: PodioClient['request'], onOdd: OnOdd): PodioClient['items'] {
+  const make = async <T>(as: Identity, call: Call, read: Reader<T>, wanted: string): Promise<T> => {
+    const answer = read(await request(as, call), where => onOdd(call, where));
+    if (answer === undefined) throw unexpectedAnswer(call, wanted);
+    return answer;
+  };
+
   return {
     async get(as, itemId, options) {
       const call = { method: 'GET', path: `/item/${itemId}`, operation: 'items.get' } as const;
       // Reading would otherwise clear the notifications of the person whose login this is.
-      const answer = await request(as, { ...options, ...call, query: { mark_as_viewed: false } });
-      if (!isItem(answer)) throw unexpectedAnswer(call, 'an item');
-      return answer;
+      return make(as, { ...options, ...call, query: { mark_as_viewed: false } }, readItem, 'an item');
     },
 
     async difference(as, itemId, from, to, options) {
@@ -19,9 +27,7 @@ export function makeItems(request: PodioClient['request']): PodioClient['items']
         path: `/item/${itemId}/revision/${from}/${to}`,
         operation: 'items.difference',
       } as const;
-      const answer = await request(as, { ...options, ...call });
-      if (!isListOf(isDifference)(answer)) throw unexpectedAnswer(call, 'a revision difference');
-      return answer;
+      return make(as, { ...options, ...call }, readDifference, 'a revision difference');
     },
 
     async revisions(as, itemId, options) {
@@ -30,8 +36,7 @@ export function makeItems(request: PodioClient['request']): PodioClient['items']
         path: `/item/${itemId}/revision/`,
         operation: 'items.revisions',
       } as const;
-      const answer = await request(as, { ...options, ...call });
-      if (!isListOf(isRevision)(answer)) throw unexpectedAnswer(call, 'a list of revisions');
+      const answer = await make(as, { ...options, ...call }, readRevisions, 'a list of revisions');
       // Podio's own order is not documented.
       return answer.toSorted((a, b) => a.revision - b.revision);
     },
@@ -42,9 +47,7 @@ export function makeItems(request: PodioClient['request']): PodioClient['items']
         path: `/item/${itemId}/revision/${revision}`,
         operation: 'items.revision',
       } as const;
-      const answer = await request(as, { ...options, ...call });
-      if (!isRevision(answer)) throw unexpectedAnswer(call, 'a revision');
-      return answer;
+      return make(as, { ...options, ...call }, readRevision, 'a revision');
     },
 
     async filter(as, appId, body, { view, whole, ...options } = {}) {
@@ -54,9 +57,18 @@ export function makeItems(request: PodioClient['request']): PodioClient['items']
         operation: 'items.filter',
       } as const;
       const query = whole ? { query: { fields: 'items.fields(files,tags)' } } : {};
-      const answer = await request(as, { ...options, ...call, ...query, body });
-      if (!isFilterResult(answer)) throw unexpectedAnswer(call, 'a page of items');
-      return answer;
+      const page = await make(as, { ...options, ...call, ...query, body }, readPage, 'a page of items');
+      const { items, filtered = leastOf(items.length, body as Window), total = filtered } = page;
+      return { ...page, items, filtered, total };
     },
   };
 }
+
+interface Window {
+  readonly offset?: number;
+  readonly limit?: number;
+}
+
+/** How many there are at least, where Podio does not say: behind a full page there may be more. */
+const leastOf = (size: number, { offset = 0, limit = DEFAULT_LIMIT }: Window): number =>
+  offset + size + (size < limit ? 0 : 1);

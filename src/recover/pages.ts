@@ -1,5 +1,4 @@
 import { PodioError } from '../core/errors.ts';
-import type { Item } from '../core/podio.ts';
 import { stampOf } from '../core/podio-time.ts';
 import type { CallOptions, Identity, PodioClient } from '../podio/contract.ts';
 import { type Seen, seenOf } from './missed.ts';
@@ -23,6 +22,8 @@ export interface PagesOptions {
   readonly limit?: number;
   /** Items moved so often that some may have been left out. */
   readonly onUnsure?: () => void;
+  /** Of this item Podio does not tell what is needed: it is left out. */
+  readonly onOdd?: (itemId: number) => void;
 }
 
 /** The time of the newest edit in the app; undefined when there are no items. */
@@ -38,8 +39,14 @@ export async function newestEdit({
     { sort_by: 'last_edit_on', sort_desc: true, limit: 1, offset: 0, remember: false, filters: {} },
     call,
   );
-  const [item] = answer.items;
-  return item && needed(item).lastEditOn;
+  const [newest] = answer.items;
+  const seen = newest && seenOf(newest);
+  if (seen || !newest) return seen?.lastEditOn;
+  throw new PodioError(
+    'PODIO_UNAVAILABLE',
+    `item ${newest.item_id} came without its revision or the times of its creation and last edit`,
+    { hint: 'Check podio.apiUrl, and whether a proxy answers in its place.' },
+  );
 }
 
 /**
@@ -70,7 +77,9 @@ export async function* editedSince(options: PagesOptions): AsyncGenerator<readon
       },
       call,
     );
-    const page = answer.items.map(needed);
+    const listed = answer.items.map(seenOf);
+    for (const [n, { item_id: itemId }] of answer.items.entries()) if (!listed[n]) options.onOdd?.(itemId);
+    const page = listed.filter(seen => seen !== undefined);
     if (meets !== undefined && keyOf(page[0]) !== meets) {
       if (restarts < MAX_RESTARTS) {
         restarts += 1;
@@ -83,8 +92,14 @@ export async function* editedSince(options: PagesOptions): AsyncGenerator<readon
     const fresh = page.filter(seen => !given.has(keyOf(seen)));
     for (const seen of fresh) given.add(keyOf(seen));
     if (fresh.length > 0) yield fresh;
+    if (listed.length < limit) return;
     const last = page.at(-1);
-    if (last === undefined || page.length < limit) return;
+    const end = listed.lastIndexOf(last);
+    if (last === undefined || end === 0) {
+      offset += listed.length;
+      meets = undefined;
+      continue;
+    }
     const next = last.lastEditOn - RESOLUTION_MS;
     const again = page.filter(({ lastEditOn }) => lastEditOn >= next).length;
     if (next > from && again <= limit / 2) {
@@ -92,7 +107,7 @@ export async function* editedSince(options: PagesOptions): AsyncGenerator<readon
       offset = 0;
       meets = undefined;
     } else {
-      offset += page.length - 1;
+      offset += end;
       meets = keyOf(last);
     }
   }
@@ -100,13 +115,3 @@ export async function* editedSince(options: PagesOptions): AsyncGenerator<readon
 
 /** An item that was edited again is another one: it stands elsewhere. */
 const keyOf = (seen: Seen | undefined): string => `${seen?.itemId}/${seen?.revision}`;
-
-function needed(item: Item): Seen {
-  const seen = seenOf(item);
-  if (seen) return seen;
-  throw new PodioError(
-    'PODIO_UNAVAILABLE',
-    `item ${item.item_id} came without its revision or the times of its creation and last edit`,
-    { hint: 'Check podio.apiUrl, and whether a proxy answers in its place.' },
-  );
-}

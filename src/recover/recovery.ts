@@ -201,7 +201,7 @@ export async function makeRecovery(deps: RecoveryDeps): Promise<Recovery> {
         });
       }
       const { items, pageLimit } = deps;
-      const { told, isSure } = await sweep(
+      const { told, isSure, odd } = await sweep(
         {
           items,
           gaps: store.gaps,
@@ -219,6 +219,15 @@ export async function makeRecovery(deps: RecoveryDeps): Promise<Recovery> {
         },
       );
       if (told > 0) log.info('missed changes found', { app: app.name, changes: told });
+      if (odd.length > 0)
+        log.warn(
+          'of these items Podio does not tell when they were made and edited: nothing that was missed of them is found',
+          {
+            app: app.name,
+            items: odd.length,
+            first: odd[0],
+          },
+        );
       state.failures = 0;
       state.lastError = undefined;
       state.lastSweepAt = new Date(clock.now()).toISOString();

@@ -55,6 +55,8 @@ export interface Swept {
   readonly told: number;
   /** False: items moved so often meanwhile that some may have been left out. The next look begins before them. */
   readonly isSure: boolean;
+  /** Items that were left out, since Podio does not tell what is needed of them. */
+  readonly odd: readonly number[];
 }
 
 /**
@@ -85,7 +87,7 @@ export async function sweep(
     // What is there later may be older than podiod: an item can be restored, or be moved there.
     const now = deps.podioNow() - (deps.clock.monotonic() - askedAt) - CLOCK_MARGIN_MS;
     await reach({ origin: newest ?? now, reached: newest ?? now });
-    return { told: 0, isSure: true };
+    return { told: 0, isSure: true, odd: [] };
   }
 
   const { origin } = stored;
@@ -96,6 +98,7 @@ export async function sweep(
   const onUnsure = (): void => {
     isSure = false;
   };
+  const odd = new Set<number>();
   const pages = editedSince({
     items,
     as,
@@ -103,6 +106,7 @@ export async function sweep(
     from,
     call,
     onUnsure,
+    onOdd: itemId => odd.add(itemId),
     ...(limit !== undefined && { limit }),
   });
   for await (const page of pages) {
@@ -125,7 +129,7 @@ export async function sweep(
     if (reached > stored.reached) await reach({ origin, reached });
   }
   onReached({ origin, reached });
-  return { told, isSure };
+  return { told, isSure, odd: [...odd] };
 }
 
 /** One call. An item whose history is not to be had any more is no reason to leave the others. */

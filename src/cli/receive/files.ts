@@ -4,7 +4,7 @@ import { coerceError, UsageError } from '../../core/errors.ts';
 import type { FieldDifference, Item } from '../../core/podio.ts';
 import type { Changes } from '../../plugin/contract.ts';
 import type { ItemReader } from '../../podio/contract.ts';
-import { isDifference, isItem, isListOf } from '../../podio/shapes.ts';
+import { readDifference, readItem } from '../../podio/shapes.ts';
 import type { Cli } from '../io.ts';
 
 /** What a file holds that was named on the command line. */
@@ -58,8 +58,9 @@ export function itemIn(text: string, file: string): { item: Item; changes: reado
     throw new UsageError(`${file} is not JSON: ${coerceError(error).message}`);
   }
   const whole = isObject(given) && 'item' in given ? given : { item: given };
-  const { item, changes = [] } = whole as { item: Item; changes?: readonly FieldDifference[] };
-  if (isItem(item) && isListOf(isDifference)(changes)) return { item, changes };
+  const { item: saved, changes: told = [] } = whole as { item: unknown; changes?: unknown };
+  const [item, changes] = [readItem(saved, () => {}), readDifference(told, () => {})];
+  if (item && changes) return { item, changes };
   throw new UsageError(
     `${file} holds no item`,
     'Save what Podio answers to GET /item/{item_id}, or {"item": ..., "changes": [...]}.',

@@ -71,6 +71,17 @@ describe('confirm', () => {
     });
   }
 
+  it('takes the revision that the item itself tells, and a comment that does not tell what it is on', async () => {
+    const { current_revision, ...plain } = item;
+    const said = (over: object) => ({ ...podio, items: { ...podio.items, get: async () => over } });
+    const update = { type: 'item.update', itemId: 1, revision: 5 } as const;
+    expect(await passes(update, said({ ...plain, revision: 5 }))).to.equal(true);
+    expect(await passes(update, said({ ...plain, revision: 4 }))).to.equal(false);
+    const get = async () => ({ comment_id: 1, value: '', ref: null });
+    const comment = { type: 'comment.create', itemId: 1, params: { comment_id: '1' } } as const;
+    expect(await passes(comment, { ...podio, comments: { ...podio.comments, get } })).to.equal(true);
+  });
+
   it('fails, to be tried again, while Podio can not say', async () => {
     const away = async () => {
       throw new PodioError('PODIO_UNAVAILABLE', 'away', { retry: 'backoff' });

@@ -607,6 +607,33 @@ describe('podio client', () => {
       expect(got).to.deep.equal({ result: APP, sent: 'GET /app/101' });
     });
 
+    it('what is odd in them is left out, and told once', async () => {
+      const field = { field_id: 1, external_id: 'title', type: 'text', label: 'Title', values: null };
+      const item = { item_id: 7, title: 'A', fields: [null, field] };
+      const podio = makePodio(({ path }) => ({
+        body: path.startsWith('/hook/')
+          ? [{ hook_id: 3, type: 'item.create', url: null }]
+          : path.includes('/filter/')
+            ? { items: [item, item] }
+            : item,
+      }));
+      await using stub = await startStub(podio.answer);
+      const { client, lines } = makeClient(stub.url);
+      const read = { ...item, fields: [{ ...field, values: [] }] };
+      expect(await client.items.get(LEADS, 7)).to.deep.equal(read);
+      expect(await client.items.get(LEADS, 7)).to.deep.equal(read);
+      expect(await client.hooks.list(LEADS, ref)).to.deep.equal([]);
+      // There may be more behind a full page.
+      const full = await client.items.filter(LEADS, 101, { limit: 2, offset: 4 });
+      expect(full).to.deep.equal({ items: [read, read], filtered: 7, total: 7 });
+      expect(await client.items.filter(LEADS, 101, {})).to.include({ filtered: 2 });
+      expect(
+        lines
+          .filter(({ level }) => level === 'warn')
+          .map(({ fields }) => `${fields?.operation} ${fields?.where}`),
+      ).to.deep.equal(['items.get fields', 'items.filter items.fields']);
+    });
+
     it('answers of another shape are errors', async () => {
       const uses: ((client: ReturnType<typeof makeClient>['client']) => Promise<unknown>)[] = [
         client => client.hooks.list(LEADS, ref),

@@ -2,13 +2,15 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { msOf, stampOf } from '../../../src/core/podio-time.ts';
 import type { Identity, PodioClient } from '../../../src/podio/contract.ts';
-import { editedSince } from '../../../src/recover/pages.ts';
+import { editedSince, newestEdit } from '../../../src/recover/pages.ts';
 
 const AS: Identity = { kind: 'app', appId: 101, token: 't' };
 const BEGIN = Date.UTC(2026, 0, 1);
 
 interface Listed {
   readonly itemId: number;
+  /** Podio does not tell when it was made. */
+  odd?: boolean;
   revision: number;
   editedAt: number;
 }
@@ -33,12 +35,12 @@ function makeApp(seconds: readonly number[], edits: readonly (readonly number[])
       .filter(({ editedAt }) => (inclusive ? editedAt >= from : editedAt > from))
       .sort((a, b) => a.editedAt - b.editedAt || a.itemId - b.itemId)
       .slice(offset, offset + limit)
-      .map(({ itemId, revision, editedAt }) => ({
+      .map(({ itemId, revision, editedAt, odd }) => ({
         item_id: itemId,
         title: '',
         fields: [],
         revision,
-        created_on: stampOf(BEGIN),
+        ...(!odd && { created_on: stampOf(BEGIN) }),
         last_edit_on: stampOf(editedAt),
       }));
     for (const n of edits[calls] ?? []) {
@@ -54,9 +56,13 @@ function makeApp(seconds: readonly number[], edits: readonly (readonly number[])
   return { items, filter, calls: () => calls };
 }
 
-async function read(app: ReturnType<typeof makeApp>, limit: number): Promise<readonly string[]> {
+async function read(
+  app: ReturnType<typeof makeApp>,
+  limit: number,
+  onOdd: (itemId: number) => void = () => {},
+): Promise<readonly string[]> {
   const given: string[] = [];
-  const options = { items: app, as: AS, appId: 101, from: BEGIN - 5000, call: {}, limit };
+  const options = { items: app, as: AS, appId: 101, from: BEGIN - 5000, call: {}, limit, onOdd };
   for await (const page of editedSince(options))
     given.push(...page.map(one => `${one.itemId}/${one.revision}`));
   return given;
@@ -80,6 +86,42 @@ describe('pages of items', () => {
       }),
       { numRuns: 500 },
     );
+  });
+
+  it('leave out whichever items Podio tells too little of, and give all others', async () => {
+    const world = fc.record({
+      seconds: fc.array(fc.nat(6), { minLength: 1, maxLength: 60, size: 'max' }),
+      odd: fc.oneof(
+        fc.array(fc.nat(59), { maxLength: 60 }),
+        fc.constant(Array.from({ length: 40 }, (_, n) => n)),
+      ),
+      limit: fc.integer({ min: 5, max: 20 }),
+      inclusive: fc.boolean(),
+    });
+    await fc.assert(
+      fc.asyncProperty(world, async ({ seconds, odd, limit, inclusive }) => {
+        const app = makeApp(seconds, [], inclusive);
+        for (const n of odd) if (app.items[n]) app.items[n].odd = true;
+        const told = new Set<number>();
+        const given = (await read(app, limit, itemId => told.add(itemId))).map(one =>
+          Number.parseInt(one, 10),
+        );
+        const ids = (wanted: boolean) =>
+          app.items.filter(one => (one.odd === true) === wanted).map(one => one.itemId);
+        expect(given.sort((a, b) => a - b)).to.deep.equal(ids(false));
+        expect([...told].sort((a, b) => a - b)).to.deep.equal(ids(true));
+        expect(app.calls()).to.be.below(100);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('of an app are not begun where it tells too little of the newest item', async () => {
+    const filter = async () => ({ total: 1, filtered: 1, items: [{ item_id: 1, title: '', fields: [] }] });
+    const failed = await newestEdit({ items: { filter }, as: AS, appId: 101, call: {} }).catch(
+      error => error.code,
+    );
+    expect(failed).to.equal('PODIO_UNAVAILABLE');
   });
 
   it('cost about one call each', async () => {
