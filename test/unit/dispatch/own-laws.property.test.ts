@@ -44,6 +44,8 @@ interface Revision {
 }
 
 const LATE_MS = 700;
+/** Longer than a run is tried again whose writes have all the fates of a plan. */
+const LONGEST_RETRIED_MS = 15 * 60_000;
 const USER = { type: 'user', id: 1 };
 const SCRIPT = 77;
 const LOGIN: Identity = { kind: 'login', name: 'bot', username: 'bot', password: 'hush' };
@@ -208,7 +210,7 @@ class Scene {
     let left = 200;
     do {
       for (const one of this.#toTell.splice(0)) await this.#tell(one);
-      await this.world.clock.advance(120_000);
+      await this.world.clock.advance(LONGEST_RETRIED_MS);
     } while (this.#toTell.length > 0 && left-- > 0);
     expect(this.#toTell, 'rules that never come to an end').to.deep.equal([]);
   }
