@@ -335,7 +335,7 @@ const ANY_TIME: Clock = { now: 0, zone: 'UTC' };
 export function neverWritten(field: Field, given: unknown): ValueFault | undefined {
   const known =
     isRecord(given) && 'currency' in given && hasTemplate(given.value) ? { ...given, value: 1 } : given;
-  if (hasTemplate(known)) return undefined;
+  if (hasTemplate(known) || !isTold(field)) return undefined;
   try {
     written(field, known, ANY_TIME);
     return undefined;
@@ -343,6 +343,13 @@ export function neverWritten(field: Field, given: unknown): ValueFault | undefin
     if (!(error instanceof PermanentError)) throw error;
     return { message: error.message, hint: error.hint };
   }
+}
+
+/** A catalog may not say which options or currencies there are: then there may be any. */
+function isTold(field: Field): boolean {
+  const { options, allowed_currencies: currencies } = settingsOf(field);
+  if (field.type === 'money') return Array.isArray(currencies) && currencies.length > 0;
+  return field.type !== 'category' && field.type !== 'question' ? true : Array.isArray(options);
 }
 
 /** The same of what is looked for: nothing is no name for an item. */

@@ -11,7 +11,6 @@ import type { Place } from '../core/diagnostic.ts';
 import { partFault } from '../core/field-parts.ts';
 import type { FieldUse } from '../core/field-use.ts';
 import type { FieldValue } from '../core/rule.ts';
-import { didYouMean } from '../core/suggest.ts';
 import { type Context, complain, each } from './context.ts';
 import { showGiven } from './explain.ts';
 import { meantField, nameOf, valueProblem } from './field-values.ts';
@@ -175,8 +174,9 @@ export function makeFieldCheck(context: Context, catalog: Catalog | undefined): 
     });
   };
 
-  const fieldsIn = (found: ReadonlyMap<string, CatalogField | undefined>) =>
-    [...found.values()].filter(field => field !== undefined);
+  /** None where one of the apps can't be looked up: what its field takes is not known. */
+  const fieldsIn = (found: ReadonlyMap<string, CatalogField | undefined>, apps: readonly string[]) =>
+    found.size < new Set(apps).size ? [] : [...found.values()].filter(field => field !== undefined);
 
   return {
     field(name, path, apps, by) {
@@ -184,38 +184,51 @@ export function makeFieldCheck(context: Context, catalog: Catalog | undefined): 
       const found = lookUp(name.name, apps);
       const lacking = [...found].flatMap(([app, field]) => (field ? [] : [app]));
       if (lacking.length > 0) complainUnknown(name, path, lacking);
-      return fieldsIn(found);
+      return fieldsIn(found, apps);
     },
     parts({ name, atKey, place }, parts, path, fields) {
-      const [first] = fields.map(field => ({ field, fault: partFault(field, parts) }));
-      if (first?.fault === undefined || fields.some(field => partFault(field, parts) === undefined)) return;
-      const { field, fault } = first;
+      const faults = fields.flatMap(field => {
+        const fault = partFault(field, parts);
+        return fault ? [{ field, fault }] : [];
+      });
+      const told = faults.find(({ fault }) => fault.mayBe) ?? faults[0];
+      if (told === undefined || faults.length < fields.length) return;
+      const { field, fault } = told;
       const named = parts.slice(0, fault.at + 1).filter(part => typeof part === 'string');
-      const asked = [name, ...named].join('.');
+      const asked = `\`${[name, ...named].join('.')}\``;
       const isReferred = field.type === 'app' && fault.part === 'fields';
+      const what = `${nameOf(field)} is of type ${field.type}`;
       complain(
         context,
         'CONFIG_UNKNOWN_FIELD',
         path,
-        `${nameOf(field)} is of type ${field.type}, which has no part \`${fault.part}\`: \`${asked}\` is always empty`,
+        fault.mayBe
+          ? `${what}, of which no part \`${fault.part}\` is known: ${asked} is empty unless Podio tells it`
+          : `${what}, which has no part \`${fault.part}\`: ${asked} is always empty`,
         {
           hint: isReferred
             ? 'the fields of an item that is referred to are not read with it: `podio-find` reads them'
-            : (didYouMean(fault.part, fault.all) ?? `its parts are: ${fault.known.join(', ')}`),
+            : fault.near !== undefined
+              ? `did you mean \`${fault.near}\`?`
+              : `its parts are: ${fault.known.join(', ')}`,
+          severity: fault.mayBe ? 'warning' : 'error',
           atKey: atKey ?? false,
           place,
         },
       );
     },
-    peek: (name, apps) =>
-      apps.flatMap(app => {
-        const definition = known(app);
+    peek(name, apps) {
+      const all = apps.map(known);
+      if (all.includes(undefined)) return [];
+      return apps.flatMap((app, n) => {
+        const definition = all[n];
         return (definition && catalogField(definition, aliasesOf(app).get(name) ?? name)) ?? [];
-      }),
+      });
+    },
     anyField(name, path, apps, by) {
       record(name, path, apps, by);
       const found = lookUp(name.name, apps);
-      const fields = fieldsIn(found);
+      const fields = fieldsIn(found, apps);
       // An app that can't be looked up may have it.
       if (fields.length === 0 && found.size > 0 && found.size === apps.length)
         complainUnknown(name, path, [...found.keys()]);

@@ -5,7 +5,7 @@ import type { ZodType } from 'zod';
 import type * as core from 'zod/v4/core';
 import type { StepRead, StepWrite } from '../core/rule.ts';
 import { didYouMean, suggestion } from '../core/suggest.ts';
-import { type Surroundings, within } from '../language/surroundings.ts';
+import { type FieldProblem, type Surroundings, within } from '../language/surroundings.ts';
 import type { FieldPath } from '../language/template.ts';
 import { check } from './check.ts';
 import { checkItemCondition } from './conditions.ts';
@@ -25,9 +25,9 @@ import {
   standInsIn,
   toPlain,
 } from './node.ts';
-import { checkRead, checkValue, hasOptions, hasTemplate } from './read-fields.ts';
+import { checkRead, checkValue, hasOptions, hasTemplate, isTaken } from './read-fields.ts';
 import { PluginUseSchema } from './schema.ts';
-import { checkTemplateData, checkTemplateFields } from './template-fields.ts';
+import { checkTemplateData, checkTemplateFields, tellRemarks } from './template-fields.ts';
 
 /** A plugin as the config needs to know it. */
 export interface PluginInfo {
@@ -192,6 +192,7 @@ export async function checkOptions(
   const result = { failed: false };
   const mentioned: FieldPath[] = [];
   const data: FieldPath[] = [];
+  const remarks = new Map<string, FieldProblem>();
   const known = {
     names,
     // Looked up below, where its place can be told.
@@ -203,6 +204,7 @@ export async function checkOptions(
       data.push({ name, parts });
       return undefined;
     },
+    remark: (text: string, remark: FieldProblem) => void remarks.set(text, remark),
   };
   const standIns = new Set(standInsIn(options));
   const parsed = await within({ ...known, isStandIn: value => standIns.has(value) }, () =>
@@ -225,6 +227,7 @@ export async function checkOptions(
   checkConditions(context, plugin.options, options, by.rule, key => [...(paths.get(key) ?? path), key]);
   const placed = ([key = '', ...rest]: Path): Path => [...(paths.get(String(key)) ?? path), key, ...rest];
   checkTemplateFields(context.fields, mentioned, options, apps, { rule: by.rule, values: [] }, placed);
+  tellRemarks(context, remarks, options, placed);
   // What stands in `plugins` is for several rules, and may ask whether a step of this one was there.
   if (own && dataProblem) checkTemplateData(context, data, own, dataProblem, placed);
   if (result.failed || !named || hasUnknown(options)) return undefined;
@@ -332,10 +335,13 @@ function checkWritten(
         continue;
       }
       if (!at.isKey) continue;
-      const isOpen = !found.every(hasOptions) || hasTemplate(at.node);
-      const isFine = isOpen || fields.values(at.node, placed(at.path), found, 'to');
       // Elsewhere a field's name may stand for another one, as in what is copied.
       const isSet = isDeepStrictEqual(write.values?.[name], toPlain(at.node));
+      const isOpen = !found.every(hasOptions) || hasTemplate(at.node);
+      const isFine =
+        isOpen ||
+        (isSet && isTaken(write, at.node, found)) ||
+        fields.values(at.node, placed(at.path), found, 'to');
       if (isFine && isSet) checkValue(context, write, at.node, placed(at.path), found);
     }
   }

@@ -55,11 +55,24 @@ export function checkRead(
         atKey,
       });
     } else if (compared && atKey) {
-      const isFine = isOpen || !found.every(hasOptions) || fields.values(node, path, found, 'to');
+      const isFine =
+        isOpen ||
+        !found.every(hasOptions) ||
+        isTaken(read, node, found) ||
+        fields.values(node, path, found, 'to');
       if (isFine) checkValue(context, read, node, path, found);
     }
   }
 }
+
+/** Whether the plugin says itself that it takes what stands there: it may be written in more ways than it is compared in. */
+export const isTaken = (
+  { wrong }: Pick<StepRead, 'wrong'>,
+  node: ConfigNode,
+  fields: readonly CatalogField[],
+): boolean =>
+  wrong !== undefined &&
+  fields.some(field => heard(() => wrong(toAppField(field), toPlain(node))) === undefined);
 
 /** What stands under a field's name, as its plugin takes it: in no app is there a field that it fits. */
 export function checkValue(

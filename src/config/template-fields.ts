@@ -1,6 +1,6 @@
 /** What the templates of a step name, each at its place in the text: fields are looked up like those that stand by themselves. */
 import type { Place } from '../core/diagnostic.ts';
-import type { Surroundings } from '../language/surroundings.ts';
+import type { FieldProblem, Surroundings } from '../language/surroundings.ts';
 import type { FieldPath } from '../language/template.ts';
 import { type Context, complain } from './context.ts';
 import type { FieldCheck, UsedBy } from './field-check.ts';
@@ -61,6 +61,20 @@ export function checkTemplateData(
   }
 }
 
+/** What may be meant as it stands, in each text of which it is said. */
+export function tellRemarks(
+  context: Context,
+  remarks: ReadonlyMap<string, FieldProblem>,
+  options: ConfigNode,
+  placed: (path: Path) => Path,
+): void {
+  for (const { node, path } of remarks.size > 0 ? scalarsIn(options, []) : []) {
+    const { message, hint } = remarks.get(String(node.value)) ?? {};
+    if (message !== undefined)
+      complain(context, 'CONFIG_VALUE', placed(path), message, { hint, severity: 'warning' });
+  }
+}
+
 /** The texts under a node that name `root.name`, with `before` on the way, and where in them it stands. */
 function namedIn(node: ConfigNode, roots: readonly string[], name: string, before: readonly string[] = []) {
   return [...textsIn(node, [])].flatMap(({ node: text, path }) => {
@@ -70,10 +84,15 @@ function namedIn(node: ConfigNode, roots: readonly string[], name: string, befor
 }
 
 function* textsIn(node: ConfigNode, path: Path): Generator<{ node: ScalarNode; path: Path }> {
-  if (node.kind === 'scalar' && /\{[{%]/.test(node.text)) yield { node, path };
+  for (const one of scalarsIn(node, path)) if (/\{[{%]/.test(one.node.text)) yield one;
+}
+
+function* scalarsIn(node: ConfigNode, path: Path): Generator<{ node: ScalarNode; path: Path }> {
+  if (node.kind === 'scalar') yield { node, path };
   if (node.kind === 'list')
-    for (const [index, item] of node.items.entries()) yield* textsIn(item, [...path, index]);
-  if (node.kind === 'map') for (const [key, { value }] of node.entries) yield* textsIn(value, [...path, key]);
+    for (const [index, item] of node.items.entries()) yield* scalarsIn(item, [...path, index]);
+  if (node.kind === 'map')
+    for (const [key, { value }] of node.entries) yield* scalarsIn(value, [...path, key]);
 }
 
 /** Where the name begins in `fields.NAME` or `fields["NAME"]`, whatever the root. */

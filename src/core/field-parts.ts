@@ -3,6 +3,8 @@
  * told at run time, and for docs/templates.md.
  */
 
+import { nearest } from './suggest.ts';
+
 /** Of every field. */
 export const PARTS_OF_ALL: readonly string[] = ['text', 'size', 'values', 'first', 'last'];
 
@@ -11,6 +13,8 @@ interface Parts {
   readonly main: readonly string[];
   /** What Podio tells besides, and other names for the same. */
   readonly more?: readonly string[];
+  /** Podio may tell more than is known of here. */
+  readonly isOpen?: true;
 }
 
 const sides = (of: (side: string) => string): readonly string[] => ['start', 'end'].map(of);
@@ -24,6 +28,7 @@ const CHOICE: Parts = { main: ['id', 'color'], more: ['status'] };
 const PLAIN: Parts = { main: ['value'] };
 const LABELLED: Parts = { main: ['value', 'type'] };
 const CONTACT: Parts = {
+  isOpen: true,
   main: ['id', 'name', 'mail', 'phone', 'link'],
   more: [
     ...['profile_id', 'user_id', 'org_id', 'space_id', 'type', 'external_id', 'username', 'rights', 'role'],
@@ -31,9 +36,11 @@ const CONTACT: Parts = {
     ...['about', 'birthdate', 'skill', 'vatin', 'im', 'skype', 'linkedin', 'twitter', 'facebook', 'url'],
     ...['image', 'avatar', 'avatar_id', 'avatar_type', 'thumbnail', 'thumbnail_link', 'logo'],
     ...['created_on', 'created_by', 'last_seen_on', 'last_locale', 'is_employee', 'profile', 'user', 'value'],
+    ...['status', 'locale', 'timezone'],
   ],
 };
 const FILE: Parts = {
+  isOpen: true,
   main: ['id', 'name', 'mimetype', 'size', 'link'],
   more: [
     ...['file_id', 'description', 'perma_link', 'thumbnail_link', 'link_target', 'external_file_id', 'url'],
@@ -54,6 +61,7 @@ const PARTS: Readonly<Record<string, Parts>> = {
   state: PLAIN,
   date: DATE,
   app: {
+    isOpen: true,
     main: ['id', 'title', 'link', 'app_item_id'],
     more: [
       ...['item_id', 'app_item_id_formatted', 'external_id', 'app', 'space', 'revision', 'rights', 'tags'],
@@ -79,6 +87,7 @@ const PARTS: Readonly<Record<string, Parts>> = {
   file: FILE,
   video: FILE,
   embed: {
+    isOpen: true,
     main: ['url', 'title'],
     more: [
       ...[
@@ -95,12 +104,13 @@ const PARTS: Readonly<Record<string, Parts>> = {
     ],
   },
   location: {
+    isOpen: true,
     main: ['formatted', 'street_address', 'postal_code', 'city', 'state', 'country', 'lat', 'lng'],
     more: ['value', 'street_number', 'street_name', 'map_in_sync'],
   },
   phone: LABELLED,
   email: LABELLED,
-  tel: { main: ['value'], more: ['uri'] },
+  tel: { isOpen: true, main: ['value'], more: ['uri'] },
   tag: PLAIN,
 };
 
@@ -128,8 +138,10 @@ export interface PartFault {
   readonly part: string;
   /** What is there instead, as far as people look for it. */
   readonly known: readonly string[];
-  /** All that is there. */
-  readonly all: readonly string[];
+  /** The one that was probably meant. */
+  readonly near: string | undefined;
+  /** Podio may tell it all the same. */
+  readonly mayBe: boolean;
 }
 
 /** The first step below a field that is no part of it; undefined where all are, or nothing is known of the type. */
@@ -143,7 +155,10 @@ export function partFault({ type, returnType }: TypedField, path: readonly unkno
     if (isOneOfSeveral(step)) continue;
     const known = [...parts.main, ...PARTS_OF_ALL];
     const all = [...known, ...(parts.more ?? [])];
-    if (!all.includes(step)) return { at, part: step, known, all };
+    if (!all.includes(step)) {
+      const near = nearest(step, all);
+      return { at, part: step, known, near, mayBe: parts.isOpen === true && near === undefined };
+    }
     const isSide = parts === DATE && (step === 'start' || step === 'end');
     if (!isSide) return undefined;
   }

@@ -186,7 +186,9 @@ export function lackingPart(values: unknown, path: readonly unknown[]): string |
   for (let at = 0; at < path.length; at++) {
     if (value instanceof FieldView) {
       const fault = partFault(value.kind, path.slice(at));
-      return fault && path.slice(0, at + fault.at + 1).join('.');
+      // Podio may tell more than is known of.
+      if (fault === undefined || value.part(fault.part) !== undefined) return undefined;
+      return path.slice(0, at + fault.at + 1).join('.');
     }
     const step = String(path[at]);
     if (Array.isArray(value)) {

@@ -13,6 +13,8 @@ export interface Surroundings {
   fieldProblem(name: string, parts: readonly unknown[]): FieldProblem | undefined;
   /** The same of a name in `data`, which steps before must have added. Left out: nothing is known of them. */
   dataProblem?(name: string, parts: readonly unknown[]): FieldProblem | undefined;
+  /** Told what a text hardly means, though it may. */
+  remark?(text: string, remark: FieldProblem): void;
   /** A value that stands in place of one that is missing here: nothing can be wrong with it. */
   isStandIn?(value: unknown): boolean;
 }

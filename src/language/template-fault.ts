@@ -70,9 +70,13 @@ export function unclosedOutput(text: string): Fault | undefined {
 
 const NAMED = new RegExp(String.raw`(?<![{$\w])\{\s*((?:${NAMES.join('|')})\.[\w.-]+)\s*\}(?!\})`);
 
+/** What is no text of the template's own: remarks, values and tags. */
+const LIQUIDS = /\{%-?\s*comment\b.*?\bendcomment\s*-?%\}|\{\{.*?\}\}|\{%.*?%\}/gs;
+
 /** `{ item.title }` where `{{ item.title }}` is meant: it would be sent as it stands. */
 export function singleBraces(text: string): Fault | undefined {
-  const found = text.includes('{') && !/\{%-?\s*raw\b/.test(text) ? NAMED.exec(text) : null;
+  if (!NAMED.test(text) || /\{%-?\s*raw\b/.test(text)) return undefined;
+  const found = NAMED.exec(text.replace(LIQUIDS, ' '));
   if (!found) return undefined;
   const [whole, path] = found;
   return {

@@ -58,10 +58,10 @@ const wrong = (message: string, hint?: string, cause?: unknown) =>
  * not have renders empty, since Podio leaves out the empty ones.
  */
 export function compileTemplate(text: string, options: TemplateOptions = {}): Template {
+  const single = singleBraces(text);
+  if (single !== undefined) surroundings().remark?.(text, single);
   // Most strings of a block or an option are no templates, and an engine for each would cost more than all else.
   if (!hasTemplate(text)) {
-    const plain = singleBraces(text);
-    if (plain !== undefined) throw wrong(plain.message, plain.hint);
     const itself = async () => text;
     const isHollow = async () => false;
     return {
@@ -189,7 +189,7 @@ function makeEngine(outputEscape: (value: unknown) => string): liquidjs.Liquid {
 }
 
 function parse(engine: liquidjs.Liquid, text: string): liquidjs.Template[] {
-  const open = unclosedOutput(text) ?? singleBraces(text);
+  const open = unclosedOutput(text);
   if (open !== undefined) throw wrong(open.message, open.hint);
   try {
     return engine.parse(text);

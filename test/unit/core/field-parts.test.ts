@@ -37,4 +37,13 @@ describe('parts of fields', () => {
     expect(fault('calculation', 'currency')).to.equal(undefined);
     expect(fault('constructor', 'x')).to.equal(undefined);
   });
+
+  it('may be there all the same where Podio alone knows, unless they are near one that is', () => {
+    const mayBe = (type: string, part: string) => partFault({ type }, [part])?.mayBe;
+    for (const type of ['app', 'contact', 'member', 'image', 'file', 'video', 'embed', 'location'])
+      expect(mayBe(type, 'hologram'), type).to.equal(true);
+    for (const type of ['money', 'number', 'date', 'duration', 'category', 'text', 'phone'])
+      expect(mayBe(type, 'hologram'), type).to.equal(false);
+    expect(mayBe('contact', 'mial')).to.equal(false);
+  });
 });

@@ -36,7 +36,9 @@ const view: View = {
       { value: { profile_id: 9, name: 'Ann', mail: ['ann@x.dk'] } },
       { value: { profile_id: 8, name: 'Bo', mail: ['bo@x.dk'] } },
     ),
-    client: field('app', { value: { item_id: 12, title: 'Acme', link: 'https://podio.com/acme' } }),
+    client: field('app', {
+      value: { item_id: 12, title: 'Acme', link: 'https://podio.com/acme', mascot: 'a roadrunner' },
+    }),
   }),
   changes: async () => ({
     status: { from: field('category', { value: { id: 1, text: 'Open' } }), to: won },
@@ -220,7 +222,9 @@ describe('template', () => {
     const text =
       '{{ fields.manager.mial }}{{ fields.client.titel }}{{ changes.status.to.colour }}{{ fields.due.start.dat }}' +
       '{% for m in fields.team %}{{ m.emial }}{% endfor %}{{ fields.team[1].mial }}{{ data.found.curency }}' +
-      '{{ fields.manager.mail }}{{ fields.client.app.name }}{{ fields.none.mial }}{{ changes.note.from.x }}{{ fields.due.start.start_date }}';
+      '{{ fields.manager.mail }}{{ fields.client.app.name }}{{ fields.none.mial }}{{ changes.note.from.x }}{{ fields.due.start.start_date }}' +
+      // Of which nobody knew that Podio tells it.
+      '{{ fields.client.mascot }}';
     await compileTemplate(text).render({ ...view, lacks });
     expect(told).to.have.members([
       'fields.manager.mial',
