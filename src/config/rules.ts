@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { appsOf, type DeliveryPolicy, eventTypesOf, type Rule } from '../core/rule.ts';
+import { appsOf, type DeliveryPolicy, eventTypesOf, type Mode, type Rule } from '../core/rule.ts';
 import { type Surroundings, within } from '../language/surroundings.ts';
 import { check } from './check.ts';
 import { resolveCondition } from './conditions.ts';
@@ -95,19 +95,21 @@ async function resolveRule(
     ...(isShadow && { whenExhausted: 'park' }),
   });
   const apps = appsOf(triggers ?? []);
-  const occasions = (isTogether: boolean) => eventTypesOf(triggers ?? []).map(type => ({ type, isTogether }));
+  const modeNode = child(node, 'mode');
+  const mode = modeNode && (await resolveMode(context, modeNode, [...path, 'mode'], triggers));
+  // What a mode that is wrong would be is not known.
+  const mayBe = (kind: Exclude<Mode, 'each'>['kind']): boolean =>
+    mode === undefined ? modeNode !== undefined : mode !== 'each' && mode.kind === kind;
+  const isSpan = mayBe('settle');
+  const occasions = (isTogether: boolean) =>
+    eventTypesOf(triggers ?? []).map(type => ({ type, isTogether, isSpan }));
   const whereNode = child(node, 'where');
   const where =
     whereNode &&
     within(NOTHING_YET, () =>
       resolveCondition(context, whereNode, [...path, 'where'], apps, occasions(false)),
     );
-  const modeNode = child(node, 'mode');
-  const mode = modeNode && (await resolveMode(context, modeNode, [...path, 'mode'], triggers));
-  // What a mode that is wrong would be is not known.
-  const isTogether =
-    modeNode !== undefined && (mode === undefined || (mode !== 'each' && mode.kind === 'batch'));
-  const about = { apps, occasions: occasions(isTogether) };
+  const about = { apps, occasions: occasions(mayBe('batch')) };
   const steps =
     stepsNode && (await resolveSteps(context, plugins, stepsNode, [...path, 'steps'], policy, about));
   if (!head || !triggers || !steps || (whereNode && !where) || (modeNode && !mode)) return undefined;

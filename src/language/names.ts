@@ -279,6 +279,8 @@ export function partProblem(
   if (typeof root !== 'string' || !isName(root)) return undefined;
   // What Liquid reads of anything leads on to whatever that is.
   if (root === 'changes' && OF_LIST.has(String(rest[0]))) return undefined;
+  // In a loop each is a pair: the field's name, and the change.
+  if (root === 'changes' && typeof rest[0] === 'number') return undefined;
   const parts = root === 'changes' ? CHANGE_PARTS : KNOWN_PARTS[root];
   // Of files each has its own.
   const asked =

@@ -10,6 +10,8 @@ export interface Occasion {
   readonly type: string;
   /** Several messages may be handled together. */
   readonly isTogether: boolean;
+  /** All events of an item may be one run, and `changes` spans those before the one that it is told by. */
+  readonly isSpan?: boolean;
 }
 
 /** Events about an item. */
@@ -46,12 +48,12 @@ export interface Known {
 }
 
 /** What stands at a path whenever there is an event of that type; undefined: that depends. */
-export function knownAt(path: readonly string[], { type, isTogether }: Occasion): Known | undefined {
+export function knownAt(path: readonly string[], { type, isTogether, isSpan }: Occasion): Known | undefined {
   const [root = '', second, third] = path;
   const shown = path.join('.');
   if (shown === 'event.type') return { value: type, why: 'type' };
   if (shown === 'batch.size') return isTogether ? undefined : { value: 1, why: 'alone' };
-  if (COUNTED.has(shown)) return undefined;
+  if (COUNTED.has(shown) || (isSpan && root === 'changes')) return undefined;
   const types = Object.hasOwn(THERE, root) ? THERE[root as Name] : undefined;
   if (types !== undefined && !types.includes(type)) return { value: undefined, why: 'absent' };
   if (root === 'changes' && third === 'from' && type === 'item.create')

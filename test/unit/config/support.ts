@@ -1,9 +1,12 @@
 import { definePlugin, z } from 'podiod/plugin';
+import email from '../../../plugins/email/index.ts';
 import fieldChangeFilter from '../../../plugins/field-change-filter/index.ts';
 import fileLogger from '../../../plugins/file-logger/index.ts';
 import httpRequest from '../../../plugins/http-request/index.ts';
+import podioComment from '../../../plugins/podio-comment/index.ts';
 import podioFind from '../../../plugins/podio-find/index.ts';
 import podioItem from '../../../plugins/podio-item/index.ts';
+import podioTask from '../../../plugins/podio-task/index.ts';
 import slackNotifier from '../../../plugins/slack-notifier/index.ts';
 import split from '../../../plugins/split/index.ts';
 import type { LoadPlugin, PluginInfo } from '../../../src/config/load.ts';
@@ -39,8 +42,11 @@ const known = new Map<string, PluginInfo>([
   ['field-change-filter', fieldChangeFilter],
   ['file-logger', fileLogger],
   ['slack-notifier', slackNotifier],
+  ['email', email],
+  ['podio-comment', podioComment],
   ['podio-find', podioFind],
   ['podio-item', podioItem],
+  ['podio-task', podioTask],
   ['http-request', httpRequest],
   ['split', split],
   ['acme-invoice', invoice],
