@@ -24,6 +24,9 @@ const KEPT = 500;
 /** Items that lists of them have brought, kept for the runs that are to come. */
 const KEPT_LISTED = 1000;
 
+/** So many differences are asked for at most, to leave out what lies between them. */
+const MOST_PARTS = 100;
+
 /** An {@link ItemReader} that also tells what it has learned on the way. */
 export interface LearningItemReader extends ItemReader {
   /** This is the item that the event is about, as a list has brought it: nobody has to ask for it again. */
@@ -264,13 +267,12 @@ export function makeItemReader(options: {
       const [first = 0] = revisions;
       const to = revisions.at(-1) ?? first;
       if (first === to) return changes(last);
+      const own = includeOwn ? [] : await ownAmong(span);
       const stretches: Changes[] = [];
-      let from = first - 1;
-      for (const own of [...(includeOwn ? [] : await ownAmong(span)), to + 1]) {
-        const changed = own - 1 > from ? await stretch(last, itemId, from, own - 1) : new Map();
+      for (const [from, upTo] of partsOf(first - 1, to, own)) {
+        const changed = await stretch(last, itemId, from, upTo);
         if (changed === undefined) return undefined;
         stretches.push(changed);
-        from = own;
       }
       return joined(stretches);
     },
@@ -278,6 +280,17 @@ export function makeItemReader(options: {
     appOfItem: itemId => newest.get(itemId)?.app?.app_id,
     numberOfItem: itemId => newest.get(itemId)?.app_item_id,
   };
+}
+
+/**
+ * From one revision to another without these of podiod's own. Each part costs a call: where somebody else's automation and
+ * podiod have answered each other again and again, it is all one.
+ */
+function partsOf(from: number, to: number, own: readonly number[]): readonly (readonly [number, number])[] {
+  const parts = [...own, to + 1]
+    .map((end, n) => [own[n - 1] ?? from, end - 1] as const)
+    .filter(([first, last]) => last > first);
+  return parts.length > MOST_PARTS ? [[from, to]] : parts;
 }
 
 /** The work in hand or its kept result. A failure is not kept. */

@@ -201,6 +201,21 @@ describe('podio item reader', () => {
       });
     });
 
+    it('costs no more calls, however often podiod and somebody else have answered each other', async () => {
+      const { podio, reader } = setUp();
+      const told = Array.from({ length: 150 }, (_, n) => 2 * n + 1);
+      podio.own = new Set(told.map(revision => revision + 1));
+      for (const revision of told)
+        podio.differences.set(`${revision - 1}/${revision}`, [changed('title', ['a'], ['b'])]);
+      podio.differences.set('0/299', [changed('title', ['a'], ['b']), changed('note', [], ['own'])]);
+      const spanned = async (count: number) =>
+        shown((await reader.spanned(edits(...told.slice(0, count)), {})) ?? new Map());
+      expect(await spanned(100)).to.deep.equal({ title: 'a -> b' });
+      expect(podio.asked).to.have.length(100);
+      expect(await spanned(150)).to.deep.equal({ title: 'a -> b', note: ' -> own' });
+      expect(podio.asked).to.have.length(101);
+    });
+
     it('is not known where Podio has forgotten, and nothing where no event made a revision', async () => {
       const { reader } = setUp();
       expect(await reader.spanned(edits(3, 4), {})).to.equal(undefined);
