@@ -262,11 +262,18 @@ function checkFields(
     const parts = names.slice(root === 'fields' ? 2 : 3);
     fields.parts({ name, shown: name, atKey: true }, parts, [...path, ...at], found);
     // A part of a value, such as a mail, is no value of the field.
-    if (found.length === 0 || names.length !== (root === 'fields' ? 2 : 3)) continue;
+    const isWhole = names.length === (root === 'fields' ? 2 : 3);
+    if (found.length === 0 || !(isWhole || isSide(parts, found))) continue;
     checkCurrency(context, path, tested, found);
     for (const test of tests) checkTest(context, path, test, found, became ? 'to' : 'from');
   }
 }
+
+/** One side of a date, which compares as the date does. */
+const isSide = (parts: readonly string[], fields: readonly CatalogField[]): boolean =>
+  parts.length === 1 &&
+  (parts[0] === 'start' || parts[0] === 'end') &&
+  fields.every(field => typeOf(field) === 'date');
 
 /** The values that a field is compared with, for those who warn when one of them is no more. */
 function comparedIn(node: ConfigNode | undefined): readonly (ConfigNode | undefined)[] {

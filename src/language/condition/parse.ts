@@ -203,6 +203,7 @@ class Parser {
     const currency = tests.find(({ operator }) => operator === 'currency')?.operand.value;
     this.#checkTogether(tests, at);
     this.#checkChange(path, tests, at);
+    if (MOMENTS.has(path.join('.'))) this.#checkMoments(path, tests);
     return {
       kind: 'test',
       path,
@@ -374,6 +375,24 @@ class Parser {
     });
   }
 
+  /** A moment is neither a number nor a word; `30d` without a sign is so long, and no date. */
+  #checkMoments(path: readonly string[], tests: readonly Test[]): void {
+    for (const { operator, operand, at } of tests) {
+      if (!AS_A_WHOLE.has(operator)) continue;
+      for (const [index, one] of (operand.parts ?? [operand]).entries()) {
+        const { value, shown } = one;
+        if (!isFilled(one) || isEmpty(value) || mayBeMoment(value)) continue;
+        this.#complain({
+          path: [...at, ...(operand.parts ? [index] : [])],
+          message: `\`${path.join('.')}\` is a date and a time, which \`${shown}\` can never be`,
+          hint: isRelative(`-${String(value).trim()}`)
+            ? `write \`-${shown}\` for so long ago, or \`+${shown}\``
+            : 'write a date like 2026-01-31, or a relative one like -7d, today or now',
+        });
+      }
+    }
+  }
+
   #operand(value: unknown, at: Path): Operand {
     const shown = this.#options.shownAt?.(at) ?? textOf(isMoney(value) ? moneyText(value) : value);
     if (isOpen(value) || (isAmount(value) && isOpen(value.value))) return { value, shown, isOpen: true };
@@ -390,6 +409,21 @@ class Parser {
     }
   }
 }
+
+/** What is a moment whatever the apps are like. */
+const MOMENTS: ReadonlySet<string> = new Set([
+  'item.createdOn',
+  'item.editedOn',
+  'event.receivedAt',
+  'run.previous',
+  'now',
+]);
+
+/** What compares with the value itself, and not with its text. */
+const AS_A_WHOLE: ReadonlySet<string> = new Set(['eq', 'ne', 'in', 'gt', 'gte', 'lt', 'lte']);
+
+const mayBeMoment = (value: unknown): boolean =>
+  typeof value === 'string' && (isRelative(value.trim()) || looksLikeDate(value));
 
 const isOperator = (key: string): key is Operator => (OPERATORS as readonly string[]).includes(key);
 
