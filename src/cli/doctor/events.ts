@@ -135,8 +135,12 @@ async function memoryOf(reader: StoreReader | undefined): Promise<Memory> {
 }
 
 /** Why podiod may well know nothing of it though its hooks work; undefined: it should know. */
-function whyUnknown({ at, appId }: Shown, ago: number, { memory, config, now }: World): string | undefined {
-  if (at !== undefined && at <= (memory.metAt.get(appId) ?? 0)) return 'before podiod met the app';
+function whyUnknown(shown: Shown, ago: number, { memory, config, now }: World): string | undefined {
+  const { at, appId, revision } = shown;
+  const metAt = memory.metAt.get(appId);
+  // Changes of items are looked for in every app that rules want them of, sooner or later. Nothing else makes it meet an app.
+  if (metAt === undefined && revision !== undefined) return 'podiod has not met the app yet';
+  if (at !== undefined && metAt !== undefined && at <= metAt) return 'before podiod met the app';
   const isOver = ago > config.retention.eventsMs || now() - ago < memory.keptSince;
   return isOver ? 'longer ago than events are kept' : undefined;
 }
