@@ -119,8 +119,9 @@ const reconcileRequest = z.strictObject({
 const podioReadRequest = z.strictObject({
   /** `app/101`, `login/bot@example.com` */
   as: z.string().max(200),
-  operation: z.string().max(50),
-  path: z.string().max(200),
+  method: z.enum(['GET', 'POST']),
+  /** With an external id in it, which may be long. */
+  path: z.string().max(2000),
   query: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).optional(),
   body: z.record(z.string(), z.unknown()).optional(),
 });

@@ -1,46 +1,29 @@
 import type { PodioReadAnswer, PodioReadRequest } from '../admin/requests.ts';
 import type { Config } from '../config/model.ts';
 import { isPodiodError, UsageError } from '../core/errors.ts';
-import { type Identity, identityKey, type PodioClient } from '../podio/contract.ts';
-
-/** What may be asked: it reads, and of an answer no secret is left. */
-const READS: ReadonlyMap<string, RegExp> = new Map(
-  Object.entries({
-    'items.get': /^\/item\/\d+$/,
-    'items.difference': /^\/item\/\d+\/revision\/\d+\/\d+$/,
-    'items.revisions': /^\/item\/\d+\/revision\/$/,
-    'items.filter': /^\/item\/app\/\d+\/filter\/(\d+\/)?$/,
-    'apps.get': /^\/app\/\d+$/,
-    'comments.get': /^\/comment\/\d+$/,
-    'comments.list': /^\/comment\/[a-z_]+\/\d+\/?$/,
-    'tasks.get': /^\/task\/\d+$/,
-    'files.get': /^\/file\/\d+$/,
-  }),
-);
+import { isRead, mayHandOn, withoutSecrets } from '../core/reading.ts';
+import { type Identity, identityKey, type PodioClient, parseRequest } from '../podio/index.ts';
 
 /**
  * Reads something for a command, out of what this daemon's budget has to spare: its own background work shares that, and its
- * rules go before. A call that can't be made now is an answer with the wait.
+ * rules go before. A call that can't be made now is an answer with the wait. Whatever a plugin may read may be asked for, and
+ * counts as a plugin's own call by path; what would hand on secrets may not.
  */
 export async function readForCommand(
   podio: Pick<PodioClient, 'request'>,
   config: Pick<Config, 'apps' | 'logins'>,
-  { as, operation, path, query, body }: PodioReadRequest,
+  { as, method, path, query = {}, body }: PodioReadRequest,
 ): Promise<PodioReadAnswer> {
   const identity = identityNamed(config, as);
   if (!identity) throw new UsageError(`the config has no token or login for ${as}`);
-  if (!READS.get(operation)?.test(path))
-    throw new UsageError(`${operation} ${path} is nothing that is read for others`);
+  const { about: _, ...call } = parseRequest(method, path, { query, body });
+  if (!isRead(call.method, call.path) || !mayHandOn(call.path))
+    throw new UsageError(
+      `${method} ${path} is nothing that is read for others`,
+      'The daemon reads for commands whatever holds no secrets, and changes nothing for them.',
+    );
   try {
-    const answer = await podio.request(identity, {
-      method: operation === 'items.filter' ? 'POST' : 'GET',
-      operation,
-      path,
-      priority: 'background',
-      ...(query && { query }),
-      ...(body && { body }),
-    });
-    return { answer: operation === 'apps.get' ? withoutToken(answer) : answer };
+    return { answer: withoutSecrets(await podio.request(identity, { ...call, priority: 'background' })) };
   } catch (error) {
     if (!isPodiodError(error) || !error.code.startsWith('PODIO_')) throw error;
     const { code, message, hint, retry } = error;
@@ -65,10 +48,4 @@ function identityNamed(
     ...Array.from(logins.values(), (login): Identity => ({ kind: 'login', ...login })),
   ];
   return identities.find(identity => identityKey(identity) === name);
-}
-
-function withoutToken(answer: unknown): unknown {
-  if (typeof answer !== 'object' || answer === null) return answer;
-  const { token: _, ...rest } = answer as { token?: unknown };
-  return rest;
 }

@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { PermanentError } from '../core/errors.ts';
 import type { Item } from '../core/podio.ts';
+import { isRead } from '../core/reading.ts';
 import type { Sending } from '../core/would.ts';
 import type { Values } from '../store/contract.ts';
 import type { PluginContext, PluginPodio, WriteOptions } from './contract.ts';
@@ -203,10 +204,6 @@ function capturedPodio(real: PluginPodio, keeping: Keeping, as?: string): Plugin
     as: login => capturedPodio(real.as(login), keeping, login),
   };
 }
-
-/** Some of what only reads is asked for by POST. */
-const isRead = (method: string, path: string): boolean =>
-  method.toUpperCase() === 'GET' || /^\/(?:item\/app\/\d+\/filter|search)(?:[/?]|$)/.test(path);
 
 /** What Podio says of a thing made is its id, and of a thing changed its revision. */
 function answerTo(method: string, path: string, made: Made): unknown {

@@ -7,6 +7,7 @@ export { makeIdentities } from './identities.ts';
 export { loginsTakeMs } from './login-pace.ts';
 export { makeNames } from './names.ts';
 export { makePluginPodio, type PluginCallScope, type PluginPodioOptions } from './plugin-podio.ts';
+export { parseRequest } from './plugin-request.ts';
 export type { PodioClock } from './podio-clock.ts';
 export { type LearningItemReader, makeItemReader } from './reader.ts';
 export { callsOver } from './reads.ts';

@@ -2,6 +2,7 @@ import { PodioError } from '../core/errors.ts';
 import { isHookRefType, type PodioEvent } from '../core/event.ts';
 import { deletedItem, madeComment, madeTask } from '../core/own.ts';
 import { PODIO_ITSELF, type Revision } from '../core/podio.ts';
+import { isRead } from '../core/reading.ts';
 import type { PluginPodio, WriteOptions } from '../plugin/contract.ts';
 import {
   type Call,
@@ -328,9 +329,9 @@ function makeCalls(
     async request(method, path, options) {
       const { about: subject, ...call } = parseRequest(method, path, options);
       const as = subject ? callerFor(subject.type, subject.id) : callerForRest(`${call.method} ${call.path}`);
-      const isRead = call.method === 'GET' || call.operation === 'request.filter';
-      const itemId = isRead || subject?.type !== 'item' ? undefined : subject.id;
-      const over = isRead ? () => {} : watch.begun(itemId);
+      const reads = isRead(call.method, call.path);
+      const itemId = reads || subject?.type !== 'item' ? undefined : subject.id;
+      const over = reads ? () => {} : watch.begun(itemId);
       let answer: unknown;
       try {
         const known = await before(itemId, call.body);

@@ -112,7 +112,7 @@ const ASKED: Readonly<Record<string, object>> = {
   '/api/fire': { rule: 'won', item: 'leads/42' },
   '/api/items': { ids: [1] },
   '/api/handshake': { hookId: 1 },
-  '/api/podio/read': { as: 'app/101', path: '/app/101' },
+  '/api/podio/read': { as: 'app/101', method: 'GET', path: '/app/101' },
   '/api/secret/rotate': {},
 };
 

@@ -87,9 +87,16 @@ export async function backtest(cli: Cli, options: BacktestSettings): Promise<Bac
   if (connection) noteLogins(cli, config, connection.loginsTakeMs);
   let made = 0;
   let inFlight = 0;
-  const counted: Request = (as, call) => {
-    made++;
-    return raw(as, call);
+  const counted: Request = async (as, call) => {
+    try {
+      const answer = await raw(as, call);
+      made++;
+      return answer;
+    } catch (error) {
+      // What a daemon refuses to ask for has cost nothing.
+      if (!isPodiodError(error) || error.code !== 'USAGE') made++;
+      throw error;
+    }
   };
   let toldOf: string | undefined;
   const patient = patiently(counted, {

@@ -13,10 +13,16 @@ export type Request = PodioClient['request'];
 /** The running daemon reads it, so that there is one budget. */
 export const throughDaemon =
   (client: Pick<AdminClient, 'readPodio'>): Request =>
-  async (as, { operation, path, query, body, signal }) => {
+  async (as, { method, path, query, body, signal, maxBytes }) => {
+    if (maxBytes !== undefined)
+      throw new UsageError(
+        `the daemon hands on no bytes of files: ${path}`,
+        'Stop it for this backtest, or have the step look at what is known of the file.',
+      );
+    // The daemon refuses what is no read.
     const given = {
       as: identityKey(as),
-      operation,
+      method: method as 'GET' | 'POST',
       path,
       ...(query && { query: { ...query } }),
       ...(body !== undefined && { body: body as Record<string, unknown> }),

@@ -241,6 +241,107 @@ describe('podiod backtest', function () {
     });
   });
 
+  it('reads for steps whatever plugins may read, with a daemon as without one', async () => {
+    const lost = { app: 'leads', fields: { status: { to: 'Won' } } };
+    const found = { slack: { text: '{{ data.x.items | map: "title" }}' } };
+    const steps: Record<string, readonly (object | string)[]> = {
+      'by external id': [
+        {
+          'podio-item': {
+            app: 'deals',
+            match: { externalId: 'lead/{{ item.id }}-{{ item.title }}' },
+            create: true,
+            set: { title: '{{ item.title }}' },
+          },
+        },
+      ],
+      'by a field': [
+        { 'podio-item': { app: 'deals', match: { title: '{{ item.title }}' }, set: { value: '5 EUR' } } },
+      ],
+      tagged: [
+        { 'podio-find': { app: 'deals', where: { 'item.tags': { contains: 'vip' } } }, id: 'x' },
+        found,
+      ],
+      searched: [{ 'podio-find': { app: 'deals', where: { 'fields.title': 'Deal' } }, id: 'x' }, found],
+      task: [{ 'podio-task': { text: 'Call', assign: 'boss@example.com', due: '+1d' } }],
+      comment: [{ 'podio-comment': { text: 'Won' } }],
+      mail: [
+        {
+          email: {
+            smtp: 'smtp://mail.example',
+            from: 'a@example.com',
+            to: 'b@example.com',
+            subject: 'Won',
+            text: 'Won',
+            attachments: '{{ files }}',
+          },
+        },
+      ],
+      'of its own': ['reads', { slack: { text: '{{ data.reads }}' } }],
+    };
+    await using place = await makeSite({ plugins: { slack } });
+    const { podio } = place;
+    const { viewId } = podio.addView(102, { name: 'All', filters: {} });
+    steps.viewed = [{ 'podio-find': { app: 'deals', view: viewId }, id: 'x' }, found];
+    const names = Object.keys(steps).map(name => [name.replaceAll(' ', '-'), steps[name]] as const);
+    place.configure({
+      plugins: { slack, reads: { use: './reads.mjs' } },
+      rules: Object.fromEntries(names.map(([name, these]) => [name, { on: lost, steps: these }])),
+    });
+    place.write(
+      'reads.mjs',
+      `import { definePlugin, z } from 'podiod/plugin';
+import { concatMap } from 'rxjs';
+export default definePlugin({
+  name: 'reads',
+  options: z.object({}),
+  effects: 'context',
+  setup: (_, { podio }) => ({
+    operator: messages$ =>
+      messages$.pipe(
+        concatMap(async message => {
+          const id = message.event.itemId;
+          const app = await podio.apps.get('leads');
+          const values = await podio.request('GET', '/item/' + id + '/value/');
+          const revisions = await podio.request('GET', '/item/' + id + '/revision/');
+          const tasks = await podio.tasks.list('item', id);
+          const comments = await podio.comments.list('item', id);
+          const items = await podio.request('POST', '/item/app/101/filter/', { body: { limit: 1 } });
+          return message.with({ reads: [app.app_id, values, revisions, tasks, comments, items].length });
+        }),
+      ),
+  }),
+});
+`,
+    );
+    fill(place);
+    podio.createItem(102, { fields: { title: 'Deal' }, tags: ['vip'] });
+    const all = async () => {
+      const told: Record<string, object> = {};
+      for (const [name] of names) {
+        const { hits, calls, fired, failed } = await report(place, '--rule', name);
+        told[name] = {
+          fired,
+          failed,
+          hits: hits.map(({ outcome, steps }) => ({
+            outcome,
+            steps: steps.map(({ would, error }) => ({ would, error })),
+          })),
+          calls,
+        };
+      }
+      return told;
+    };
+    const alone = await all();
+    expect(Object.values(alone)).to.satisfy((told: { fired: number; failed: number }[]) =>
+      told.every(({ fired, failed }) => fired === 2 && failed === 0),
+    );
+    await using daemon = place.start(['run'], {});
+    await until(() => /podiod is up/.test(daemon.stderr()), 'the daemon');
+    await until(async () => (await place.podiod(['status', '--ready'])).code === 0, 'its hooks');
+    expect(await all()).to.deep.equal(alone);
+  });
+
   it('says how long its logins take, and what all apps of the rule cost together', async () => {
     const ids = Array.from({ length: 20 }, (_, n) => 300 + n);
     const apps = Object.fromEntries(ids.map(id => [`client-${id}`, { id, token: `token-${id}` }]));
