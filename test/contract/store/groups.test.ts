@@ -411,7 +411,7 @@ for (const { name, make } of WORLDS) {
       expect(await stepsOf(second)).to.deep.equal([mode]);
     });
 
-    it('are not removed while they wait, also parked ones of a rule that is gone', async () => {
+    it('are not removed while they wait, also of a rule that is gone', async () => {
       await using world = make();
       const store = await world.open();
       const lease = await take(store);
@@ -426,8 +426,7 @@ for (const { name, make } of WORLDS) {
         await store.retention.removeEvents(singleton, { olderThanMs: 500, rules, after: 0 });
         return seqsOf((await store.journal.read({ after: 0, limit: 10 })).entries);
       };
-      expect(await left(['won-leads'])).to.deep.equal([1, 2, 3, 7, 8]);
-      expect(await left([])).to.deep.equal([1, 2, 3, 8]);
+      for (const rules of [['won-leads'], []]) expect(await left(rules)).to.deep.equal([1, 2, 3, 7, 8]);
       expect(seqsOf(await store.lanes.members(lease, keyOf(events[2] as PodioEvent)))).to.deep.equal([
         1, 2, 3,
       ]);
