@@ -1,12 +1,15 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { expect } from 'chai';
 import { firstValueFrom, lastValueFrom, toArray } from 'rxjs';
 import { silentLog } from '../../src/core/log.ts';
 import { ConfigError, startDaemon } from '../../src/index.ts';
-import { openStore } from '../../src/store/index.ts';
+import { openReader, openStore } from '../../src/store/index.ts';
 import { startEmulator } from '../../src/testing.ts';
+import { appended } from '../contract/store/worlds.ts';
 import { temporaryFolder } from '../support/folder.ts';
+import { until } from '../support/wait.ts';
 import { listeningLog } from '../unit/dispatch/support.ts';
 
 /** An emulated Podio with one app, and a config for it, as a program would write it. */
@@ -55,6 +58,38 @@ describe('podiod in another program', () => {
     const [line = ''] = readFileSync(join(folder.path, 'out.ndjson'), 'utf8').split('\n');
     expect(JSON.parse(line)).to.include({ type: 'item.create', rule: 'all' });
     await emulator.stop();
+  });
+
+  it('removes what is old also where its config has nothing of Podio, which then never tells the time', async () => {
+    using folder = temporaryFolder();
+    const dataDir = join(folder.path, 'data');
+    const store = await openStore({ dataDir });
+    await appended(store, 2);
+    await store.close();
+    const db = new DatabaseSync(join(dataDir, 'podiod.db'));
+    db.prepare('UPDATE event SET received_at = received_at - ? WHERE seq = 1').run(91 * 86_400_000);
+    db.close();
+    const daemon = await startDaemon(
+      {
+        server: { publicUrl: 'https://podiod.example.com', port: 0 },
+        admin: { port: 0 },
+        podio: { clientId: 'client', clientSecret: 'client-secret' },
+        dataDir,
+        rules: {
+          yearly: { on: { schedule: '0 0 1 1 *' }, steps: [{ 'file-logger': { path: './out.ndjson' } }] },
+        },
+      },
+      { cwd: folder.path, log: silentLog },
+    );
+    try {
+      await daemon.ready;
+      const reader = openReader(dataDir);
+      const first = async () => (await reader.journal.list({ limit: 1 })).at(0)?.event.seq;
+      await until(async () => (await first()) === 2, 'the old event to go');
+      await reader.close();
+    } finally {
+      expect(await daemon.stop()).to.equal(0);
+    }
   });
 
   it('goes on with another config, and with the one it has where that is wrong', async () => {
