@@ -34,6 +34,8 @@ const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false 
 const HEADER = 100;
 const LOG_HEADER = 32;
 const FRAME_HEADER = 24;
+/** The page with this byte is never written: it is where SQLite locks. */
+const LOCK_BYTE = 0x4000_0000;
 
 /** Whether pages that its header counts are neither in it nor in the log: while a log is moved into it, some are there only. */
 function isCutOff(path: string): boolean {
@@ -43,7 +45,9 @@ function isCutOff(path: string): boolean {
   if (pageSize < 512 || header.readUInt32BE(24) !== header.readUInt32BE(92)) return false;
   const pages = header.readUInt32BE(28);
   const there = Math.floor(sizeOf(path) / pageSize);
-  return there < pages && framesBetween(`${path}-wal`, pageSize, there, pages) < pages - there;
+  const locked = LOCK_BYTE / pageSize + 1;
+  const missing = pages - there - (there < locked && locked <= pages ? 1 : 0);
+  return there < pages && framesBetween(`${path}-wal`, pageSize, there, pages) < missing;
 }
 
 /** So many pages beyond `from`, up to `to`, have a frame in the log. */

@@ -1,4 +1,4 @@
-import { chmodSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { Worker } from 'node:worker_threads';
@@ -177,6 +177,16 @@ describe('the database file', () => {
     put('podiod.db-wal', Buffer.concat([log, frameOf(log, pages + 1, last)]));
     expect(frames).to.be.greaterThan(0);
     requireWhole(at('podiod.db'));
+
+    // The page at 1 GiB, where SQLite locks, is neither in a log nor ever written.
+    const locked = 2 ** 30 / 4096 + 1;
+    grown.writeUInt32BE(locked + 1, 28);
+    put('podiod.db', grown.subarray(0, whole.length));
+    truncateSync(at('podiod.db'), (locked - 1) * 4096);
+    put('podiod.db-wal', Buffer.concat([log, frameOf(log, locked + 1, last)]));
+    requireWhole(at('podiod.db'));
+    put('podiod.db-wal', log);
+    expect(() => requireWhole(at('podiod.db'))).to.throw('is cut off');
   });
 
   it('that is empty is told where a daemon has run with it, and is a new one where none has', async () => {
