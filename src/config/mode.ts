@@ -82,6 +82,7 @@ function resolveEnd(
   triggers: readonly Trigger[] | undefined,
 ): BatchEnd | undefined {
   const { within, at } = batch;
+  if (['within', 'at'].some(key => child(node, key)?.kind === 'unknown')) return undefined;
   if ((within === undefined) === (at === undefined)) {
     const said = within === undefined ? 'does not say when a batch is run that is not full' : 'says it twice';
     complain(
@@ -96,12 +97,11 @@ function resolveEnd(
     return undefined;
   }
   if (within !== undefined) return { kind: 'within', ms: within };
-  const isKnown = child(node, 'at')?.kind !== 'unknown';
   if (at === 'run') {
     const strange = triggers?.findIndex(
       trigger => trigger.kind !== 'schedule' || trigger.items === undefined,
     );
-    if (strange === undefined || strange < 0 || !isKnown) return { kind: 'run' };
+    if (strange === undefined || strange < 0) return { kind: 'run' };
     complain(context, 'CONFIG_VALUE', [...path, 'at'], '`at: run` is for schedules with `items` only', {
       hint: 'what starts this rule has no end to wait for: write `within: 10m` or `at: "09:00"`',
     });

@@ -157,13 +157,17 @@ export function partFault({ type, returnType }: TypedField, path: readonly unkno
     const all = [...known, ...(parts.more ?? [])];
     if (!all.includes(step)) {
       const near = nearest(step, all);
-      return { at, part: step, known, near, mayBe: parts.isOpen === true && near === undefined };
+      const isSlip = near !== undefined && !isIdOf(step, near);
+      return { at, part: step, known, near, mayBe: parts.isOpen === true && !isSlip };
     }
     const isSide = parts === DATE && (step === 'start' || step === 'end');
     if (!isSide) return undefined;
   }
   return undefined;
 }
+
+/** Of the same thing Podio tells here the one and there the other: `space`, and `space_id`. */
+export const isIdOf = (one: string, other: string): boolean => one === `${other}_id` || other === `${one}_id`;
 
 /** What leads to a value, or several, of the same type. */
 const isOneOfSeveral = (step: string): boolean =>

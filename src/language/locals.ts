@@ -4,7 +4,9 @@ import { isName } from './names.ts';
 type Path = readonly unknown[];
 
 const LOOP = /\{%-?\s*(?:for|tablerow)\s+([\w-]+)\s+in\s+([^\s%]+)/g;
-const GIVEN = /\{%-?\s*(?:assign|capture|increment|decrement)\s+([\w-]+)(?:\s*=\s*([^%]*?))?\s*-?%\}/g;
+const GIVEN = /\{%-?\s*(?:assign|capture|increment|decrement)\s+([\w-]+)(?:\s*=\s*(.*?))?\s*-?%\}/gs;
+/** Tags of which each has a line of its own. */
+const LINES = /\{%-?\s*liquid\b(.*?)-?%\}/gs;
 const STEP = /^(?:\.?([\w-]+)|\[(\d+)\]|\["([^"\]]*)"\]|\['([^'\]]*)'\])/;
 /** One that is given by another one, and so on: here it ends. */
 const MOST_TURNS = 5;
@@ -32,11 +34,12 @@ function localsOf(text: string): ReadonlyMap<string, Path | undefined> {
     // Outside of its loop such a name means what it always does, and which of the two is meant is not known here.
     locals.set(name, locals.has(name) || isName(name) ? undefined : path);
   };
-  for (const [, name = '', list = ''] of text.matchAll(LOOP)) {
+  const tags = text.replace(LINES, (_, lines: string) => lines.replace(/^.*$/gm, '{% $& %}'));
+  for (const [, name = '', list = ''] of tags.matchAll(LOOP)) {
     const path = pathOf(list);
     give(name, path && [...path, 0]);
   }
-  for (const [, name = '', value = ''] of text.matchAll(GIVEN)) give(name, pathOf(value));
+  for (const [, name = '', value = ''] of tags.matchAll(GIVEN)) give(name, pathOf(value));
   return locals;
 }
 

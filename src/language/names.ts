@@ -1,6 +1,7 @@
 /** What conditions and templates may name at their start. One list for both. */
 import type { PodioEvent } from '../core/event.ts';
-import { didYouMean, suggestion } from '../core/suggest.ts';
+import { isIdOf } from '../core/field-parts.ts';
+import { nearest, suggestion } from '../core/suggest.ts';
 import type { FieldView } from './field-view.ts';
 
 /** What earlier steps added, under their names. Plain JSON. */
@@ -246,7 +247,8 @@ function slipIn(root: Name, [part]: readonly unknown[]): string | undefined {
   const usual = USUAL_PARTS[root];
   if (usual === undefined || typeof part !== 'string') return undefined;
   if (usual.main.includes(part) || usual.more.includes(part) || /^\d+$/.test(part)) return undefined;
-  return didYouMean(part, [...usual.main, ...usual.more]);
+  const near = nearest(part, [...usual.main, ...usual.more]);
+  return near === undefined || isIdOf(part, near) ? undefined : `did you mean \`${near}\`?`;
 }
 
 /** What some names have, and nothing else. Of the others it depends on Podio. */

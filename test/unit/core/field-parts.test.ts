@@ -45,5 +45,6 @@ describe('parts of fields', () => {
     for (const type of ['money', 'number', 'date', 'duration', 'category', 'text', 'phone'])
       expect(mayBe(type, 'hologram'), type).to.equal(false);
     expect(mayBe('contact', 'mial')).to.equal(false);
+    expect(mayBe('app', 'space_id')).to.equal(true);
   });
 });
