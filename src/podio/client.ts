@@ -200,7 +200,11 @@ export function makePodioClient(options: PodioClientOptions): HearingPodioClient
     const place = `${operation} ${where}`;
     if (told.has(place)) return;
     told.add(place);
-    log.warn('an answer of Podio has something odd in it, which is left out', { operation, path, where });
+    log.warn('an answer of Podio has something odd in it, which is left out', {
+      operation,
+      path,
+      ...(where !== '' && { where }),
+    });
   };
 
   return {
