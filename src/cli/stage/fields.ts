@@ -61,7 +61,11 @@ const datesOf = ({ rules }: Config, app: AppConfig): ReadonlySet<string> =>
   );
 
 const definitionOf = ({ catalog }: Config, { id }: AppConfig): readonly NewField[] | undefined =>
-  catalog && catalogApp(catalog, id)?.fields.filter(isThere).map(asNewField);
+  catalog && catalogApp(catalog, id)?.fields.filter(isThere).sort(byPlace).map(asNewField);
+
+/** Podio takes an item's title from the app's first text. The catalog goes by name; ids go by when a field was made. */
+const byPlace = (a: CatalogField, b: CatalogField): number =>
+  Number(b.externalId === 'title') - Number(a.externalId === 'title') || a.id - b.id;
 
 const headOf = ({ name, id, token }: AppConfig) => ({ name, id, ...(token !== undefined && { token }) });
 

@@ -712,6 +712,49 @@ export default definePlugin({ name: 'own', options: z.object({}), setup: () => {
     ]);
   });
 
+  it('calls an item by the text that the app has first, and not by the one whose name is first in the catalog', async () => {
+    const text = (id: number, externalId: string) => ({
+      id,
+      externalId,
+      label: externalId,
+      type: 'text',
+      status: 'active',
+    });
+    const app = (id: number, ...fields: readonly unknown[]) => ({
+      id,
+      name: 'App',
+      itemName: 'Item',
+      fields,
+    });
+    const apps = {
+      leads: app(101, text(1, 'address'), text(2, 'note'), text(3, 'title')),
+      deals: app(102, text(2, 'address'), text(1, 'name')),
+    };
+    const steps = [{ slack: { text: '{{ item.title }}' } }];
+    await using site = await makeSite({
+      plugins: { slack },
+      rules: { r: { on: { app: ['leads', 'deals'], events: 'item.create' }, steps } },
+    });
+    site.write('.podiorc.catalog.json', { version: 1, apps });
+    const sent = (title: string) => ({ r: { sends: [{ body: { text: title } }] } });
+    site.write('r.test.yml', {
+      tests: [
+        {
+          name: 'a',
+          when: { create: 'leads', fields: { address: 'Hill 1', title: 'Fjord' } },
+          expect: sent('Fjord'),
+        },
+        {
+          name: 'b',
+          when: { create: 'deals', fields: { address: 'Hill 1', name: 'Brook' } },
+          expect: sent('Brook'),
+        },
+      ],
+    });
+    const { code, stdout } = await run(site);
+    expect(code, stdout).to.equal(0);
+  });
+
   it('has a hundred of them done in seconds', async () => {
     const tests = Array.from({ length: 100 }, () => ({ ...item, expect: { steps: { slack: 'done' } } }));
     const startedAt = performance.now();
