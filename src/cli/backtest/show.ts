@@ -84,7 +84,8 @@ export function* showBacktest(cli: Cli, report: BacktestReport): Generator<strin
     : fired === 0
       ? 'would not have fired'
       : `would have fired ${times(fired)}${items > 0 ? `, for ${count(items, 'item')}` : ''}`;
-  yield `${cli.style('bold', plain(rule))} ${outcome}, ${span}${failed > 0 ? `; ${failed} failed` : ''}`;
+  const sofar = report.interrupted ? ' so far' : '';
+  yield `${cli.style('bold', plain(rule))} ${outcome}${sofar}, ${span}${failed > 0 ? `; ${failed} failed` : ''}`;
   const stopped = Object.entries(stoppedBy).map(([by, n]) => `${n} by ${by}`);
   yield `${count(events, 'event')} looked at${ran < events ? `, ${ran} run` : ''}, ${filtered} filtered out${stopped.length > 0 ? ` (${stopped.join(', ')})` : ''}`;
   yield `${count(calls.made, 'call')} to Podio${calls.kept > 0 ? `, ${calls.kept} answers from before` : ''}`;
