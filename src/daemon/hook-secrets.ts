@@ -155,7 +155,7 @@ const REMIND_EVERY_MS = 24 * 60 * 60_000;
 export interface OldSecret {
   /** When it was replaced, UTC milliseconds. */
   readonly since: number;
-  /** Why it can not be forgotten, in plain words; absent: it will be in a moment. */
+  /** Why it can not be forgotten, in plain words; absent: it will be, once what is on its way has arrived. */
   readonly because?: string;
 }
 

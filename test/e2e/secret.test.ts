@@ -141,6 +141,9 @@ describe('podiod secret rotate', () => {
     }
     const { oldSecret } = JSON.parse((await site.podiod(['status', '--json'])).stdout);
     expect(oldSecret).to.have.keys('since');
+    expect((await site.podiod(['status'])).stdout).to.match(
+      /the secret that was replaced .* is accepted: it is forgotten in ten minutes at most$/m,
+    );
   }).timeout(180_000);
 
   it('goes on accepting the old one where hooks made with it are not to be touched, and says so', async () => {
