@@ -58,10 +58,9 @@ const wrong = (message: string, hint?: string, cause?: unknown) =>
  * not have renders empty, since Podio leaves out the empty ones.
  */
 export function compileTemplate(text: string, options: TemplateOptions = {}): Template {
-  const single = singleBraces(text);
-  if (single !== undefined) surroundings().remark?.(text, single);
   // Most strings of a block or an option are no templates, and an engine for each would cost more than all else.
   if (!hasTemplate(text)) {
+    tellSingleBraces(text);
     const itself = async () => text;
     const isHollow = async () => false;
     return {
@@ -79,6 +78,7 @@ export function compileTemplate(text: string, options: TemplateOptions = {}): Te
   const engine = makeEngine(value => encode(textOf(value)));
 
   const parsed = parse(engine, text);
+  tellSingleBraces(text);
   const segments = engine.globalVariableSegmentsSync(parsed, { partials: false });
   const { names, others, fields: own } = mentioned(segments);
   const all = engine.variableSegmentsSync(parsed, { partials: false });
@@ -175,6 +175,11 @@ export function compileTemplate(text: string, options: TemplateOptions = {}): Te
     },
     isHollow: async view => (await filled(putIn, view)).trim() === '',
   };
+}
+
+function tellSingleBraces(text: string): void {
+  const remark = singleBraces(text);
+  if (remark !== undefined) surroundings().remark?.(text, remark);
 }
 
 export const hasTemplate = (text: string): boolean => /\{[{%]/.test(text);
