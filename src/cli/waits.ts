@@ -12,6 +12,12 @@ const FRESH_MS = 250;
 /** So many events the daemon is asked about: behind a rule that stands still there may be any number. */
 export const MOST_ASKED = 100;
 
+/** What the disk tells of a run that is open. */
+interface Known {
+  readonly wait: Wait;
+  readonly isUnderWay: boolean;
+}
+
 export interface Waits {
   of(entry: EventWithRuns): Promise<readonly Wait[]>;
   /** There are events that the daemon was not asked about, because they are too many. */
@@ -28,12 +34,16 @@ export function makeWaits(
   let asksLeft = MOST_ASKED;
   let isDaemonThere = true;
 
-  const onDisk = async ({ id, seq }: PodioEvent): Promise<readonly Wait[]> => {
+  const onDisk = async ({ id, seq }: PodioEvent): Promise<readonly Known[]> => {
     const entry = (await reader.journal.trace(id)).find(({ event }) => event.seq === seq);
     const left = new Set(lanes.flatMap(one => (one.left ? [one.rule] : [])));
     return (entry?.runs ?? [])
       .filter(({ outcome }) => outcome === 'open')
-      .map(run => (left.has(run.rule) ? leftWaitOf(run) : waitOf(run)));
+      .map(run =>
+        left.has(run.rule)
+          ? { wait: leftWaitOf(run), isUnderWay: false }
+          : { wait: waitOf(run), isUnderWay: isUnderWay(run) },
+      );
   };
 
   const inDaemon = async (seq: number): Promise<readonly Wait[]> => {
@@ -49,7 +59,7 @@ export function makeWaits(
         changes
           // Of a change that several hooks told of, once.
           .flatMap(({ seqs, rules }) => (seqs[0] === seq ? rules : []))
-          .filter(({ verdict }) => verdict === 'waiting' || verdict === 'paused')
+          .filter(({ verdict }) => verdict === 'open' || verdict === 'waiting' || verdict === 'paused')
           .map(({ rule, why }) => ({ rule, why, until: null }))
       );
     } catch {
@@ -74,10 +84,15 @@ export function makeWaits(
     const mayGather = lanes.some(({ gatheredSince = Number.POSITIVE_INFINITY }) => gatheredSince <= came);
     if (behind.length === 0 && !mayBe && !mayGather) return [];
     const known = await onDisk(event);
-    const unknown = behind.filter(({ rule }) => !known.some(wait => wait.rule === rule));
-    if (unknown.length === 0) return known;
+    const unknown = behind.filter(({ rule }) => known.every(({ wait }) => wait.rule !== rule));
+    if (unknown.length === 0 && known.every(one => !one.isUnderWay)) return known.map(({ wait }) => wait);
     const told = await inDaemon(event.seq);
-    return [...known, ...told.filter(({ rule }) => unknown.some(lane => lane.rule === rule))];
+    return [
+      ...known.map(
+        ({ wait, isUnderWay }) => (isUnderWay && told.find(({ rule }) => rule === wait.rule)) || wait,
+      ),
+      ...told.filter(({ rule }) => unknown.some(lane => lane.rule === rule)),
+    ];
   };
   const looked = new WeakMap<EventWithRuns, Promise<readonly Wait[]>>();
   const waits: Waits = {
@@ -153,6 +168,10 @@ async function* inOrder(
     }
   }
 }
+
+/** Which of its steps is running only the daemon knows. */
+const isUnderWay = ({ tries, gathered }: TracedRun): boolean =>
+  gathered === undefined && (tries?.at(-1)?.waitMs ?? 0) <= 0;
 
 const leftWaitOf = (run: TracedRun): Wait => ({
   rule: run.rule,

@@ -76,7 +76,11 @@ export async function openApi(parts: ApiParts): Promise<HttpServer> {
             config: live.config,
             fields: base.fields,
             store,
-            running: { rules: dispatcher.status, reconcile: reconciler.status },
+            running: {
+              rules: dispatcher.status,
+              inHand: dispatcher.inHand,
+              reconcile: reconciler.status,
+            },
           },
           request,
         );

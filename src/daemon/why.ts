@@ -91,6 +91,7 @@ export interface WhyWorld {
   /** Undefined where no daemon runs. */
   readonly running?: {
     rules(): RulesWorld['running'];
+    inHand(): NonNullable<RulesWorld['inHand']>;
     reconcile(): Pick<ReconcileStatus, 'hooks' | 'degraded' | 'lastRunAt'>;
   };
 }
@@ -127,6 +128,7 @@ export async function why(world: WhyWorld, { event, ...given }: WhyQuery): Promi
     lanes,
     paused: await world.store.pauses.list(),
     running: world.running?.rules() ?? [],
+    inHand: world.running?.inHand() ?? [],
   };
   const { ids, revisions } = await find(
     world.store.journal,
@@ -138,7 +140,7 @@ export async function why(world: WhyWorld, { event, ...given }: WhyQuery): Promi
     const entries = await world.store.journal.trace(id);
     // Retention may have been quicker.
     if (entries.length === 0) continue;
-    const ahead = await aheadOf(world.store.journal, lanes, entries);
+    const ahead = await aheadOf(world.store.journal, rulesWorld, entries);
     changes.push(whyChange({ ...rulesWorld, ahead }, entries, rule));
   }
   const absent = await missingOf(world, query, revisions, changes.length > 0);
@@ -150,7 +152,7 @@ export async function why(world: WhyWorld, { event, ...given }: WhyQuery): Promi
 /** By rule: what it has begun with and is not done with, of the same item and from before. */
 async function aheadOf(
   journal: WhyWorld['store']['journal'],
-  lanes: RulesWorld['lanes'],
+  { lanes, inHand = [] }: RulesWorld,
   [entry]: readonly TracedEntry[],
 ): Promise<ReadonlyMap<string, number>> {
   const ahead = new Map<string, number>();
@@ -161,6 +163,8 @@ async function aheadOf(
   const earlier = await journal.list({ itemId, after, limit: MAX_AHEAD });
   for (const { event } of earlier) {
     if (event.seq >= seq) break;
+    for (const { rule, seqs } of inHand)
+      if (seqs.includes(event.seq) && !ahead.has(rule)) ahead.set(rule, event.seq);
     const entries = await journal.trace(event.id);
     for (const { rule, outcome } of entries.flatMap(({ runs }) => runs))
       if (outcome === 'open' && !ahead.has(rule)) ahead.set(rule, event.seq);

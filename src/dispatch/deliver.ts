@@ -43,6 +43,17 @@ export type Pause =
   /** Stopped from outside; nothing is decided, and all that was reached is on disk. */
   | { readonly kind: 'aborted' };
 
+/** What is being tried. */
+export interface StepInHand {
+  /** Of a condition that is asked before the first step: what stands in place of a step's name. */
+  readonly step: string;
+  readonly branch: string;
+  /** The first is 1. */
+  readonly attempt: number;
+  /** UTC milliseconds. */
+  readonly since: number;
+}
+
 /** What a delivery needs of its lane. */
 export interface DeliveryContext {
   readonly rule: Rule;
@@ -186,6 +197,8 @@ export class Delivery {
   /** Whether the branch has come up that this is about. */
   #isThere: boolean;
   #isAdmitted: boolean;
+  /** Whose step is in hand. */
+  #at: Strand | undefined;
 
   constructor(context: DeliveryContext, task: Task, resume?: Resume) {
     this.#context = context;
@@ -229,7 +242,9 @@ export class Delivery {
       if (this.#skipKnown(at)) continue;
       if (hasTried && leavesOff?.()) return { kind: 'waiting', ms: 0 };
       hasTried = true;
+      this.#at = at;
       const pause = await this.#tryStep(at);
+      this.#at = undefined;
       if (pause === undefined) continue;
       if (pause.kind !== 'waiting' && pause.kind !== 'held') return pause;
       at.until = clock.monotonic() + pause.ms;
@@ -241,6 +256,15 @@ export class Delivery {
     if (this.#strands.size === 0) return this.#end();
     const { ms, breaker } = this.#strands.wait(clock.monotonic(), isBarred);
     return breaker === undefined ? { kind: 'waiting', ms } : { kind: 'held', breaker, ms };
+  }
+
+  /** The step or condition that is in hand while `go` is under way, and since when, UTC milliseconds. */
+  get now(): StepInHand | undefined {
+    const at = this.#at;
+    const trying = at ? at.trying : this.#asking;
+    const step = at ? this.#prepared(at.index).step.name : this.#conditions[0]?.name;
+    if (trying?.startedAt === undefined || step === undefined) return undefined;
+    return { step, branch: at?.branch ?? '', attempt: trying.attempts + 1, since: trying.startedAt };
   }
 
   #restoreJudged(): void {

@@ -17,6 +17,7 @@ import { movement } from './movement.ts';
 import type { Away } from './outages.ts';
 import { makeReliably, type Reliably } from './reliably.ts';
 import { type ReplayAnswer, ReplayDesk, type ReplayWish } from './replay-desk.ts';
+import type { RunInHand } from './runner.ts';
 import { makeTurn } from './turn.ts';
 import { makeWake } from './wake.ts';
 import type { WindowLimits } from './window.ts';
@@ -65,6 +66,8 @@ export interface Dispatcher {
    */
   stop(deadlineMs: number): Promise<number>;
   status(): readonly RuleStatus[];
+  /** What all of them are trying at this moment. */
+  inHand(): readonly RunInHand[];
   /** Resolves when each plugin of these lanes has been set up, or has failed to be once: from then on `status` says how it is. */
   tried(): Promise<void>;
   /** Resolves when no lane is behind with anything that podiod itself has to do. Does not come back where one is stuck. */
@@ -191,6 +194,7 @@ export function makeDispatcher(deps: DispatcherDeps): Dispatcher {
     },
 
     status: () => all().map(lane => lane.status()),
+    inHand: () => all().flatMap(lane => lane.inHand()),
     tried: async () => void (await Promise.all(all().map(lane => lane.tried()))),
     done: () => all().reduce((sum, lane) => sum + lane.vitals().done, 0),
     probe: async () => void (await Promise.all(all().map(lane => movement(lane, clock)))),

@@ -20,7 +20,7 @@ import type { Vitals } from './movement.ts';
 import { type Away, Outages } from './outages.ts';
 import type { Reliably } from './reliably.ts';
 import type { Run } from './run.ts';
-import { Runner } from './runner.ts';
+import { type RunInHand, Runner } from './runner.ts';
 import { gatheringMode, isConfirmed } from './together.ts';
 import type { Turn } from './turn.ts';
 import { Window, type WindowLimits } from './window.ts';
@@ -292,6 +292,11 @@ export class Lane {
       ...(throttled && { throttled }),
       position: this.#intake.position,
     };
+  }
+
+  /** What is being tried at this moment. */
+  inHand(): readonly RunInHand[] {
+    return [...this.#runner.inHand, ...(this.#collector?.inHand ?? [])];
   }
 
   /**

@@ -24,6 +24,7 @@ import {
   type Pause,
   RECOVERED,
   type RunCondition,
+  type StepInHand,
   WHERE,
 } from './deliver.ts';
 import { GatherQueue } from './gather-queue.ts';
@@ -77,6 +78,14 @@ export interface RunnerDeps {
   readonly own?: OwnLookup;
   /** Someone else has the lane now. */
   readonly onLost: () => void;
+}
+
+/** A run of which something is being tried. */
+export interface RunInHand extends StepInHand {
+  readonly rule: string;
+  /** Of its event; of all that are run together. */
+  readonly seqs: readonly number[];
+  readonly replay: number;
 }
 
 const LOOP_TOLD_MS = 60 * 60 * 1000;
@@ -139,7 +148,7 @@ export class Runner implements Taker {
   /** A run is in hand that nothing may be started beside. */
   #alone = false;
   /** Runs that hold a slot. */
-  #active = 0;
+  readonly #inHand = new Set<Run>();
   #moves = 0;
   #onIdle: (() => void) | undefined;
   /** Until then, on the monotonic clock, no line tells of loops. */
@@ -189,7 +198,18 @@ export class Runner implements Taker {
   }
 
   get active(): number {
-    return this.#active;
+    return this.#inHand.size;
+  }
+
+  /** What is being tried at this moment. */
+  get inHand(): readonly RunInHand[] {
+    const { rule } = this.#deps;
+    return [...this.#inHand].flatMap(run => {
+      const now = run.delivery?.now;
+      if (now === undefined) return [];
+      const seqs = eventsOf(run)?.map(({ seq }) => seq) ?? [run.key.seq];
+      return [{ rule: rule.name, seqs, replay: run.key.replay, ...now }];
+    });
   }
 
   /** Runs that wait to try a step again. */
@@ -224,7 +244,7 @@ export class Runner implements Taker {
 
   /** How many more could be started. */
   get room(): number {
-    return this.#deps.concurrency - this.#active - this.#window.runnable;
+    return this.#deps.concurrency - this.#inHand.size - this.#window.runnable;
   }
 
   /** Order keys of what waits to try again. */
@@ -258,7 +278,7 @@ export class Runner implements Taker {
       }
       const alone = this.#caution?.wantsAlone(slot.value, this.#deps.intake().position) ?? false;
       // Before it asks whether it may begin: it would lose its time to do so while others end.
-      if (alone && this.#active > 0) {
+      if (alone && this.#inHand.size > 0) {
         this.#next = slot;
         return;
       }
@@ -272,7 +292,7 @@ export class Runner implements Taker {
       if (this.#deps.inOrder) slot.value.ticket ??= this.#queue.take();
       if (!this.#deps.inOrder) turn.began();
       this.#alone = alone;
-      this.#active++;
+      this.#inHand.add(slot.value);
       this.#moves++;
       void this.#run(slot, alone, suspect);
     }
@@ -310,7 +330,7 @@ export class Runner implements Taker {
 
   /** Resolves when no run holds a slot. */
   async idle(): Promise<void> {
-    if (this.#active === 0) return;
+    if (this.#inHand.size === 0) return;
     await new Promise<void>(resolve => {
       this.#onIdle = resolve;
     });
@@ -323,7 +343,7 @@ export class Runner implements Taker {
       this.#halted === undefined &&
       !this.#deps.hold.isOn &&
       !this.#alone &&
-      this.#active < this.#deps.concurrency
+      this.#inHand.size < this.#deps.concurrency
     );
   }
 
@@ -360,7 +380,7 @@ export class Runner implements Taker {
       log.error('run failed inside podiod', { seq: run.key.seq, event: run.key.eventId, error });
       pause = { kind: 'halted', step: '', error: 'a fault in podiod itself; the log has it' };
     }
-    this.#active--;
+    this.#inHand.delete(run);
     this.#moves++;
     if (alone) this.#alone = false;
     if (run.ticket !== undefined && pause.kind !== 'early') {
@@ -409,7 +429,7 @@ export class Runner implements Taker {
     this.start();
     this.#deps.intake().replenish();
     if (this.#gathering !== undefined) this.#lookAtGroups();
-    if (this.#active === 0) this.#onIdle?.();
+    if (this.#inHand.size === 0) this.#onIdle?.();
   }
 
   #settle(slot: Slot<Run>): void {

@@ -20,6 +20,7 @@ import { CONFIRM, isCondition, MODE, ON, ON_FIELDS, OWN, RECOVERED, WHERE } from
 import type { RuleStatus } from './lane.ts';
 import { type Known, makeMatcher, showWanted } from './match.ts';
 import { isBefore } from './recovered.ts';
+import type { RunInHand } from './runner.ts';
 
 /**
  * `open`: begun and not finished. `waiting`: the rule has not come to it yet. `before`: the change came before the rule did.
@@ -81,6 +82,8 @@ export interface RulesWorld {
   readonly paused: readonly Paused[];
   /** What only a running daemon knows; empty where none runs. */
   readonly running: readonly RuleStatus[];
+  /** What that is trying at this moment. */
+  readonly inHand?: readonly RunInHand[];
   /** By rule: the first event before this one, of the same item, that it has begun with and is not done with. */
   readonly ahead?: ReadonlyMap<string, number>;
 }
@@ -102,7 +105,7 @@ export function whyChange(world: RulesWorld, entries: readonly TracedEntry[], on
       ran.length > 0
         ? whileHeld(world, whyRan(rule.name, ran, startedBy(world.known, rule, told)))
         : whyNot(world, rule, events);
-    answers.set(rule.name, whilePaused(world, rule, answer));
+    answers.set(rule.name, whileInHand(world, rule, events, whilePaused(world, rule, answer)));
   }
   for (const rule of world.disabled) {
     const ran = runs.get(rule) ?? [];
@@ -453,6 +456,27 @@ function whilePaused(world: RulesWorld, rule: Rule, ranked: Ranked): Ranked {
   const why = `${what} is paused since ${new Date(since).toISOString()}`;
   const next = `podiod resume --${kind} ${name} lets it go on.`;
   return { ...ranked, answer: { ...ranked.answer, verdict: 'paused', why, next } };
+}
+
+/** Of what a step has in its hands nothing may be on disk yet, and a pause does not stop it. */
+function whileInHand(
+  { inHand = [] }: RulesWorld,
+  { name, steps }: Rule,
+  events: readonly PodioEvent[],
+  ranked: Ranked,
+): Ranked {
+  const [now] = inHand.filter(one => one.rule === name && events.some(({ seq }) => one.seqs.includes(seq)));
+  if (now === undefined) return ranked;
+  const { step, branch, attempt, since, replay } = now;
+  const nth = attempt > 1 ? `, try ${attempt}` : '';
+  const again = replay > 0 ? ` (replay ${replay})` : '';
+  const of = branch === '' ? '' : ` for ${branch}`;
+  const deadlineMs = steps.find(one => one.name === step)?.delivery.deadlineMs;
+  const most = deadlineMs === undefined ? '' : `; a try may take ${showDuration(deadlineMs)}`;
+  const what = isCondition(step) ? `${step} is being looked at` : `${step}${of} is running`;
+  const why = `${what} since ${new Date(since).toISOString()}${nth}${most}${again}`;
+  const { next: _, ...answer } = ranked.answer;
+  return { ...ranked, rank: RANKS.open, answer: { ...answer, verdict: 'open', why } };
 }
 
 function unmatched({ known }: RulesWorld, rule: Rule, events: readonly PodioEvent[]): Ranked {

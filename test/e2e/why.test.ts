@@ -30,6 +30,50 @@ const leads = (more: object = {}) => ({ app: 'leads', events: 'item.update', ...
 describe('podiod why, on a daemon', function () {
   this.timeout(90_000);
 
+  it('a step that hangs is named, with since when, before it or anything else has an end', async () => {
+    const site = await makeSite({
+      plugins: {
+        audit: { use: 'file-logger', path: './events.ndjson' },
+        gated: { use: './gated.ts', notes: './gated.ndjson', gate: './gate' },
+      },
+      rules: { hangs: { on: leads(), steps: ['gated'] }, second: { on: leads(), steps: ['audit', 'gated'] } },
+    });
+    site.copyPlugin('gated.ts');
+    const daemon = await site.boot();
+    const { itemId } = await site.podio.createItem(LEADS.id, { fields: { title: 'Alder', status: 'Open' } });
+    await site.podio.updateItem(itemId, { fields: { title: 'Birch' } });
+    const answer = await until(
+      async () => {
+        const found = await ask(site, '--item', String(itemId), '--limit', '1');
+        expect(verdictsOf(found)).to.deep.equal({ hangs: 'open', second: 'open' });
+        expect(ruleOf(found, 'second').runs).to.have.length(1);
+        return found;
+      },
+      'both to be running',
+      PATIENCE_MS,
+    );
+    const running = /gated is running since \d{4}-\d\d-\d\dT[\d:.]+Z; a try may take 1m/;
+    for (const rule of ['hangs', 'second']) expect(ruleOf(answer, rule).why).to.match(running);
+    const { stdout } = await site.podiod(['events', '--limit', '1']);
+    for (const rule of ['hangs', 'second'])
+      expect(stdout).to.match(new RegExp(`… ${rule}: ${running.source}`));
+    // What comes behind it waits for it.
+    await site.podio.updateItem(itemId, { fields: { title: 'Cedar' } });
+    await until(
+      async () => {
+        const found = await ask(site, '--item', String(itemId), '--limit', '1', '--rule', 'hangs');
+        expect(ruleOf(found, 'hangs').why).to.equal(
+          `it waits for event ${answer.changes[0]?.seqs[0]} of the same item, which is not done yet`,
+        );
+        return found;
+      },
+      'the next one to wait',
+      PATIENCE_MS,
+    );
+    site.write('gate', '');
+    await daemon.end('SIGTERM');
+  });
+
   it('tells apart what can become of a change, and says it on the admin API as the command does', async () => {
     const away = await startReceiver(() => 500);
     const failing = (delivery: object) => [

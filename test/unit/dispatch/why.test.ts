@@ -64,6 +64,35 @@ const live = (of: Partial<RulesWorld['running'][number]>): Partial<RulesWorld> =
   running: [{ rule: 'r', state: 'running', inHand: 1, waiting: 2, position: 7, ...of }],
 });
 
+describe('what is running', () => {
+  const since = Date.UTC(2026, 5, 2, 12, 0, 4);
+  const now = { rule: 'r', seqs: [7], replay: 0, step: 'work', branch: '', attempt: 1, since };
+  const hung = (more: object = {}) => ({ ...live({}), inHand: [{ ...now, ...more }] });
+
+  it('open, with the step and since when, though nothing of it is on disk', () => {
+    expect(why({}, alone(), hung())).to.include({
+      verdict: 'open',
+      why: 'work is running since 2026-06-02T12:00:04.000Z; a try may take 1m',
+    });
+    expect(why({}, alone(), hung({ seqs: [6] })).verdict).to.equal('waiting');
+    expect(why({}, alone(), hung({ rule: 'other' })).verdict).to.equal('waiting');
+  });
+
+  it('which try, which branch and which replay it is', () => {
+    const again = { branch: '2', attempt: 3, replay: 1 };
+    expect(why({}, alone(event(), run()), hung(again))).to.include({
+      verdict: 'open',
+      why: 'work for 2 is running since 2026-06-02T12:00:04.000Z, try 3; a try may take 1m (replay 1)',
+    });
+  });
+
+  it('a pause does not stop what has begun', () => {
+    const paused = [{ kind: 'rule', name: 'r', since } as const];
+    expect(why({}, alone(), { ...hung(), paused }).verdict).to.equal('open');
+    expect(why({}, alone(), { ...hung({ seqs: [6] }), paused }).verdict).to.equal('paused');
+  });
+});
+
 describe('why a rule ran', () => {
   it('settled: with its steps', () => {
     const answer = why({}, alone(event(), run()));
