@@ -42,6 +42,6 @@ export const howLeft = ({ disabled }: Pick<Named, 'disabled'>): string =>
 
 /** What to do about it. */
 export const leftHint = ({ rule, disabled }: Named): string =>
-  `${disabled ? 'With `enabled: true`' : `Back in the config, or as \`was: ${rule}\` of another rule,`} it goes on; podiod parked drop --rule ${rule} gives that up.`;
+  `${disabled ? 'With `enabled: true`' : `Back in the config, or as \`was: ${rule}\` of a rule with a new name,`} it goes on; podiod parked drop --rule ${rule} gives that up.`;
 
 const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;

@@ -23,7 +23,7 @@ import { tellLeft } from './left.ts';
 import type { Terms } from './live.ts';
 import type { PluginFiles } from './plugin-files.ts';
 import { answerOf, type ReconcileAnswer, reconcile } from './reconcile.ts';
-import { diffRules, type RuleDiff } from './rule-diff.ts';
+import { diffRules, type NotRenamed, notRenamed, type RuleDiff } from './rule-diff.ts';
 import { settle } from './settled.ts';
 
 /** A config that has passed all checks. */
@@ -47,6 +47,8 @@ export interface ReloadRequest {
 export interface ReloadAnswer {
   readonly dryRun: boolean;
   readonly rules: RuleDiff;
+  /** What is left of `was` stays where it is: `rule` goes on where it was left itself. */
+  readonly notRenamed: readonly NotRenamed[];
   /** Of the rules that are removed, those that the config has yet, with `enabled: false`. */
   readonly disabled: readonly string[];
   /** Runs of rules that are gone: they stay parked. */
@@ -140,6 +142,7 @@ export function makeReloads(parts: ReloadParts): Reloads {
     const plan = {
       dryRun,
       rules: diff,
+      notRenamed: notRenamed(rules, new Set(keys.keys())),
       disabled: diff.removed.filter(name => disabled.includes(name)),
       needsRestart,
       warnings: loaded.warnings.map(({ message, hint }) => ({ message, hint: hint ?? null })),

@@ -55,6 +55,22 @@ export function diffRules(
   return { added, removed, renamed, changed, unchanged };
 }
 
+/** A rule that names in `was` what it can't go on with, since it has been loaded under its own name before. */
+export interface NotRenamed {
+  readonly rule: string;
+  readonly was: string;
+}
+
+/** @param kept names that something is kept under */
+export const notRenamed = (
+  rules: readonly Pick<Rule, 'name' | 'was'>[],
+  kept: ReadonlySet<string>,
+): readonly NotRenamed[] =>
+  rules.flatMap(({ name: rule, was }) => {
+    const isLeft = was !== undefined && kept.has(was) && rules.every(({ name }) => name !== was);
+    return isLeft && kept.has(rule) ? [{ rule, was }] : [];
+  });
+
 /** Steps that do something else make another fingerprint, also where nothing of the definition says so. */
 function changedKeys(before: Described, after: Described): readonly string[] {
   const { definition: old = {} } = before;

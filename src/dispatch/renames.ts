@@ -34,7 +34,7 @@ export async function carryOver(
       log.warn('rule not renamed: there are runs of one that was called so', {
         rule,
         was,
-        hint: `It continues where the rule ${rule} was left. Parked runs of ${was} stay parked.`,
+        hint: `It continues where the rule ${rule} was left, and what waits of ${was} stays. A rule with a new name and \`was: ${was}\` goes on with it, and also runs for what has come since.`,
       });
     }
   }

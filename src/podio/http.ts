@@ -82,7 +82,7 @@ export function makeHttp(options: {
         'PODIO_UNAVAILABLE',
         timeout.signal.aborted
           ? `${method} ${path} got no answer within ${timeoutMs} ms`
-          : `${method} ${path} could not be sent: ${reasonOf(cause)}`,
+          : `${method} ${path} could not be sent to ${url.host}: ${reasonOf(cause)}`,
         { cause, unsent: UNCONNECTED.has(reasonOf(cause)) },
       );
     } finally {

@@ -79,7 +79,7 @@ const LEFT = [
 ];
 
 const HINT =
-  /Back in the config, or as `was: \w+` of another rule, it goes on; podiod parked drop --rule \w+ gives that up/;
+  /Back in the config, or as `was: \w+` of a rule with a new name, it goes on; podiod parked drop --rule \w+ gives that up/;
 
 /** Every surface says the same of what waits, and none that it goes on by itself. */
 async function checkTold(site: Site, daemon: DaemonProcess): Promise<void> {

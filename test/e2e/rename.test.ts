@@ -92,4 +92,34 @@ describe('a renamed rule', function () {
       'old old~2/item.update:4:0/counter',
     ]);
   });
+
+  it('does not where its new name is in use, and the reload says so and what does', async () => {
+    const rule = (more: object = {}) => ({
+      on: { app: 'leads', events: 'item.update' },
+      steps: ['audit'],
+      ...more,
+    });
+    const gathering = rule({ mode: { settle: '1h' } });
+    const site = await makeSite({ rules: { quiet: gathering } });
+    await site.boot();
+    expect(await site.deliver(LEADS, 'item.update', { item_id: 1, item_revision_id: 0 })).to.equal(200);
+    await until(async () => {
+      const { rules } = JSON.parse((await site.podiod(['status', '--json'])).stdout);
+      return rules[0].gathered?.events === 1 || rules[0].gathered === 1;
+    }, 'the event to be gathered');
+    const plugins = { audit: { use: 'file-logger', path: './events.ndjson' } };
+    const reload = async () => (await site.podiod(['reload'])).stdout;
+
+    site.configure({ plugins, rules: { calm: gathering } });
+    expect(await reload()).to.include('as `was: quiet` of a rule with a new name');
+    site.configure({ plugins, rules: { calm: { ...gathering, was: 'quiet' } } });
+    expect(await reload()).to.include(
+      'Not renamed: calm goes on where it was itself, and not where quiet was',
+    );
+    site.configure({ plugins, rules: { third: { ...gathering, was: 'quiet' } } });
+    const third = await reload();
+    expect(third).to.include('> third, was quiet').and.not.include('Not renamed');
+    const { rules } = JSON.parse((await site.podiod(['status', '--json'])).stdout);
+    expect(rules.map(({ rule, name }: { rule?: string; name?: string }) => rule ?? name)).to.include('third');
+  });
 });

@@ -234,7 +234,7 @@ describe('podio client with the emulator', () => {
     const refused = await failure(client.apps.get(LEADS, 101));
     expect(refused).to.include({ code: 'PODIO_UNAVAILABLE' });
     expect((refused as Error).message).to.match(
-      /^Podio is down; the call was not made \(GET \/app\/101 could not be sent: .+\)$/,
+      /^Podio is down; the call was not made \(GET \/app\/101 could not be sent to [\w.:]+: .+\)$/,
     );
     podio.world.clearFaults();
     await clock.advance(1_000);

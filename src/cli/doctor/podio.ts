@@ -37,8 +37,14 @@ export async function lookAtHooks(
   for (const { ref, error } of plan.failed) {
     tell(fail(`Podio, ${place(ref)}`, error.message, hintFor(error)));
   }
-  for (const { app, field, error } of plan.unresolved)
-    tell(fail(`field ${app}.${field}`, error.message, 'Mend its name in the config.'));
+  const fields = Map.groupBy(plan.unresolved, ({ app, field }) => `field ${app}.${field}`);
+  for (const [name, [first]] of fields) {
+    // Several rules may name it.
+    if (first === undefined) continue;
+    const { error } = first;
+    const isMisnamed = isPodiodError(error) && error.code === 'PODIO_NOT_FOUND';
+    tell(fail(name, error.message, isMisnamed ? 'Mend its name in the config.' : hintFor(error)));
+  }
   const wanted = plan.actions.filter(
     ({ action }) => action !== 'foreign' && action !== 'orphan' && action !== 'elsewhere',
   );

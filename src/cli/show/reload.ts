@@ -3,7 +3,8 @@ import type { ReloadAnswer } from '../../daemon/reload.ts';
 
 /** What a reload meant, for people. */
 export function showReload(answer: ReloadAnswer): readonly string[] {
-  const { dryRun, rules, disabled, parked, waiting, cutOff, needsRestart, warnings, hooks } = answer;
+  const { dryRun, rules, notRenamed, disabled, parked, waiting, cutOff, needsRestart, warnings, hooks } =
+    answer;
   const { added, removed, renamed, changed, unchanged } = rules;
   const because = (keys: readonly string[]): string => (keys.length > 0 ? ` (${keys.join(', ')})` : '');
   const lines = fewer([
@@ -23,6 +24,10 @@ export function showReload(answer: ReloadAnswer): readonly string[] {
     ...(cutOff > 0 ? [`${count(cutOff, 'run')} took too long to end: they go on from their last step.`] : []),
     ...parked.map(({ rule, runs }) => `Still parked: ${count(runs, 'run')} of ${rule}, which is gone.`),
     ...waitingIn(waiting, dryRun),
+    ...notRenamed.flatMap(({ rule, was }) => [
+      `Not renamed: ${rule} goes on where it was itself, and not where ${was} was, since it has been loaded as ${rule} before.`,
+      `  A rule with a name that is new and \`was: ${was}\` goes on there; it also runs for what has come since, and so for what ${rule} has run for.`,
+    ]),
     ...needsRestart.map(setting => `Needs a restart: ${setting}`),
     ...(warnings.length <= FEW
       ? warnings.map(({ message }) => `Warning: ${message}`)

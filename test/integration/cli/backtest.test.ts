@@ -171,7 +171,7 @@ describe('podiod backtest', function () {
         terminal: 120,
       });
       await until(
-        () => /\/oauth\/.* could not be sent: .*: waiting \d+s/.test(running.stderr()),
+        () => /\/oauth\/.* could not be sent to .*: waiting \d+s/.test(running.stderr()),
         'why it waits',
       );
       running.stop();
@@ -189,7 +189,7 @@ describe('podiod backtest', function () {
     fill(place);
     place.podio.setFaults({ down: true });
     await using running = place.start(['backtest', '--rule', 'won', '--since', '1h', '--yes']);
-    await until(() => /^waiting: .* could not be sent: /m.test(running.stderr()), 'the reason');
+    await until(() => /^waiting: .* could not be sent to /m.test(running.stderr()), 'the reason');
     place.podio.clearFaults();
     expect(await running.ended).to.equal(0);
     expect(running.stderr().match(/^waiting: /gm)).to.have.length(1);

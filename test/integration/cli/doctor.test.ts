@@ -117,6 +117,21 @@ describe('podiod doctor, without an answer of Podio', function () {
     expect(stdout).to.not.include('podiod apply makes them').and.to.not.include('token or login');
   });
 
+  it('says of a field that could not be looked up that Podio is away, and once', async () => {
+    const on = { app: 'leads', fields: { status: { to: 'Won' } } };
+    await using site = await makeSite({
+      rules: { a: { on, steps: ['audit'] }, b: { on, steps: ['audit'] } },
+    });
+    site.podio.setFaults({ down: true });
+    mkdirSync(site.dataDir, { mode: 0o700 });
+    const { findings: all } = JSON.parse((await site.podiod(['doctor', '--json'])).stdout) as {
+      findings: Finding[];
+    };
+    const of = all.filter(({ check }) => check === 'field leads.status');
+    expect(of.map(({ hint }) => hint?.slice(0, 22))).to.deep.equal(['Look at podio.apiUrl, ']);
+    expect(of[0]?.message).to.match(/could not be sent to [\w.]+:\d+: /);
+  });
+
   itAsRoot('makes nothing for a daemon that runs as somebody else, for no more than a look', async () => {
     await using site = await makeSite();
     site.podio.setFaults({ down: true });

@@ -16,6 +16,7 @@ function answer(count: number): Answer {
   }));
   return {
     ...{ dryRun: false, disabled: [], parked: [], waiting: [], cutOff: 0, position: 1, needsRestart: [] },
+    notRenamed: [],
     rules: {
       ...{ added: [], removed: [], renamed: [], unchanged: [] },
       changed: numbers.map(n => ({ rule: `tell-${n}`, changed: ['defaults'] })),
@@ -48,9 +49,17 @@ describe('what a reload meant', () => {
     expect(waiting(1).slice(1)).to.deep.equal([
       'Hooks: as they were.',
       'Still waiting of tell-1, which is not in the config: 1 run begun, up to 1 more event.',
-      '  Back in the config, or as `was: tell-1` of another rule, it goes on; podiod parked drop --rule tell-1 gives that up.',
+      '  Back in the config, or as `was: tell-1` of a rule with a new name, it goes on; podiod parked drop --rule tell-1 gives that up.',
     ]);
     expect(waiting(6).at(-1)).to.equal('Still waiting of 6 rules that are gone: podiod parked shows what.');
+  });
+
+  it('says of a rule that can not go on as another one why not, and what can', () => {
+    const told = showReload({ ...answer(0), notRenamed: [{ rule: 'calm', was: 'quiet' }] });
+    expect(told.slice(2)).to.deep.equal([
+      'Not renamed: calm goes on where it was itself, and not where quiet was, since it has been loaded as calm before.',
+      '  A rule with a name that is new and `was: quiet` goes on there; it also runs for what has come since, and so for what calm has run for.',
+    ]);
   });
 
   it('tells a rule that was disabled from one that is gone', () => {

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import type { Rule } from '../../../src/core/rule.ts';
-import { diffRules, type RuleDiff } from '../../../src/daemon/rule-diff.ts';
+import { diffRules, notRenamed, type RuleDiff } from '../../../src/daemon/rule-diff.ts';
 
 type Described = Pick<Rule, 'name' | 'was' | 'fingerprint' | 'definition'>;
 
@@ -106,5 +106,18 @@ describe('the difference of two configs', () => {
         removed: before.map(({ name }) => name),
         renamed: [],
       });
+  });
+});
+
+describe('a rule that names what it can not go on with', () => {
+  const both = new Set(['calm', 'quiet']);
+
+  it('is told while both have something on record, and no other rule is called so', () => {
+    const calm = { name: 'calm', was: 'quiet' };
+    expect(notRenamed([calm], both)).to.deep.equal([{ rule: 'calm', was: 'quiet' }]);
+    expect(notRenamed([calm], new Set(['calm']))).to.deep.equal([]);
+    expect(notRenamed([calm], new Set(['quiet']))).to.deep.equal([]);
+    expect(notRenamed([calm, { name: 'quiet' }], both)).to.deep.equal([]);
+    expect(notRenamed([{ name: 'calm' }], both)).to.deep.equal([]);
   });
 });

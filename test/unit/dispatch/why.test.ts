@@ -149,7 +149,9 @@ describe('why a rule ran', () => {
     expect(off?.next).to.match(/^With `enabled: true` it goes on; podiod parked drop --rule r /);
     const gone = away({});
     expect(gone?.why).to.equal(`work has failed 3 tries: no; the rule is not in the config, ${stands}`);
-    expect(gone?.next).to.match(/^Back in the config, or as `was: r` of another rule, it goes on; /);
+    expect(gone?.next).to.match(
+      /^Back in the config, or as `was: r` of a rule with a new name, it goes on; /,
+    );
   });
 
   it('the last replay tells', () => {

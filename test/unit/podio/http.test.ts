@@ -95,11 +95,11 @@ describe('podio http', () => {
       httpTo(stub.url)({ method: 'GET', path: '/item/1', query: { secret: 'hush' }, headers: {} }),
     );
     expect(hungUp.code).to.equal('PODIO_UNAVAILABLE');
-    expect(hungUp.message).to.match(/^GET \/item\/1 could not be sent: \w+$/);
+    expect(hungUp.message).to.match(/^GET \/item\/1 could not be sent to 127\.0\.0\.1:\d+: \w+$/);
     const gone = await startStub(() => 'hangUp');
     await gone[Symbol.asyncDispose]();
     const refused = await failure(httpTo(gone.url)({ method: 'GET', path: '/', headers: {} }));
-    expect(refused.message).to.equal('GET / could not be sent: ECONNREFUSED');
+    expect(refused.message).to.equal(`GET / could not be sent to ${new URL(gone.url).host}: ECONNREFUSED`);
     // What was sent before the connection broke may be done.
     expect([hungUp, refused].map(error => (error as PodioError).unsent)).to.deep.equal([false, true]);
   });
