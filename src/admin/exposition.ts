@@ -13,9 +13,11 @@ export function makeExposition({ tallies, times }: Counted): (facts: StatusFacts
   const gauge = <Label extends string>(name: string, help: string, labelNames: readonly Label[]) =>
     new Gauge({ name, help, labelNames, registers });
   const parked = gauge('podiod_parked', 'Runs that wait for a person.', ['rule']);
-  const lag = gauge('podiod_lane_lag_events', 'Entries of the journal that the rule has not settled.', [
-    'rule',
-  ]);
+  const lag = gauge(
+    'podiod_lane_lag_events',
+    'Entries of the journal that the rule has yet to look at, or has to do with and not settled.',
+    ['rule'],
+  );
   const remaining = gauge('podiod_api_remaining', 'Calls left in the hour, as Podio told last.', [
     'identity',
     'class',

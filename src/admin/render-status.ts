@@ -381,7 +381,7 @@ function hooks(
       ? []
       : [
           indented(
-            `the secret that was replaced ${age(oldSecret.since, now)} is accepted: ${oldSecret.because ?? 'it is forgotten in ten minutes at most'}`,
+            `the secret that was replaced ${age(oldSecret.since, now)} is accepted: ${oldSecret.because ?? `it will be forgotten at ${oldSecret.until ?? ''}`}`,
             width,
             text => paint('yellow', text),
           ),

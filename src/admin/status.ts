@@ -167,8 +167,8 @@ export interface Status {
   readonly leftovers: readonly Leftover[];
   /** Deletions that wait for `podiod apply --allow-deletes`. */
   readonly refusedDeletions: number;
-  /** A replaced secret of hook URLs that is still accepted, since when and why (absent: for ten minutes more at most). */
-  readonly oldSecret?: { readonly since: string; readonly because?: string };
+  /** A replaced secret of hook URLs that is still accepted: since when, and why or until when. Times are ISO 8601, UTC. */
+  readonly oldSecret?: { readonly since: string; readonly because?: string; readonly until?: string };
   readonly reconcile: {
     readonly running: boolean;
     /** ISO 8601, UTC. */
@@ -239,7 +239,9 @@ export interface StatusFacts {
   readonly completeness: readonly Completeness[];
   readonly definitions: DefinitionStatus;
   readonly config?: ConfigStatus | undefined;
-  readonly oldSecret?: { readonly since: number; readonly because?: string } | undefined;
+  readonly oldSecret?:
+    | { readonly since: number; readonly because?: string; readonly until?: number }
+    | undefined;
   /** Those that last. */
   readonly alarms: readonly RaisedAlarm[];
 }
@@ -278,7 +280,7 @@ export function statusOf(facts: StatusFacts): Status {
     alarms: facts.alarms.map(({ since, raisedAt, ...alarm }) => ({ ...alarm, since: iso(since) })),
     leftovers: reconcile.leftovers,
     refusedDeletions: reconcile.refusedDeletions,
-    ...(facts.oldSecret && { oldSecret: { ...facts.oldSecret, since: iso(facts.oldSecret.since) } }),
+    ...(facts.oldSecret && { oldSecret: oldSecretOf(facts.oldSecret) }),
     reconcile: {
       running: reconcile.running,
       ...(reconcile.lastRunAt === undefined ? {} : { lastRunAt: reconcile.lastRunAt }),
@@ -338,6 +340,16 @@ export function rulesOf({
   ];
 }
 
+const oldSecretOf = ({
+  since,
+  because,
+  until,
+}: NonNullable<StatusFacts['oldSecret']>): NonNullable<Status['oldSecret']> => ({
+  since: new Date(since).toISOString(),
+  ...(because !== undefined && { because }),
+  ...(until !== undefined && { until: new Date(until).toISOString() }),
+});
+
 /** What waits of a rule that is gone, parked runs left out of account. */
 export const leftOf = ({ rule, disabled, waiting, gathered = 0, lag }: RuleStatus): LeftRule => ({
   rule,
@@ -359,8 +371,7 @@ function ruleOf(
     ...(report?.shadow && { shadow: true }),
     ...(report?.error === undefined ? {} : { error: report.error }),
     ...(report?.pausedSince === undefined ? {} : { pausedSince: report.pausedSince }),
-    // What comes once it has left the config is nobody's lag.
-    lag: (report ? lane?.lag : lane?.left?.behind) ?? 0,
+    lag: lagOf(report, lane),
     cursor: lane?.cursor ?? 0,
     inHand: report?.inHand ?? 0,
     waiting: (report ? report.waiting : lane?.left?.begun) ?? 0,
@@ -372,6 +383,13 @@ function ruleOf(
     counts: lane?.counts ?? NO_RUNS,
   };
 }
+
+/**
+ * Behind a run that is tried again the store takes all that came since for unsettled; the lane knows what of it concerns the rule.
+ * What comes once it has left the config is nobody's lag.
+ */
+const lagOf = (report: LaneReport | undefined, lane: LaneStatus | undefined): number =>
+  report ? Math.min(lane?.lag ?? 0, report.unsettled ?? Number.POSITIVE_INFINITY) : (lane?.left?.behind ?? 0);
 
 function waitingOf({ key: _, ...timers }: TimersStatus, count: TimerCount | undefined): WaitingStatus {
   const { lateSince } = timers;

@@ -30,7 +30,7 @@ import { makeDeletions } from './deletions.ts';
 import { fieldAudit } from './field-audit.ts';
 import { makeGeneration, type Parts, type RuleWorld } from './generation.ts';
 import { makeGenerations } from './generations.ts';
-import { forgetWhenReplaced } from './hook-secrets.ts';
+import { forgetWhenReplaced, keepUnused } from './hook-secrets.ts';
 import { tellLeft } from './left.ts';
 import { boundHeap, optimiseWasmLate, restWhenQuiet } from './memory.ts';
 import { OwnWrites } from './own-writes.ts';
@@ -201,7 +201,8 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
     reloads: () => reloads,
   });
   starting.defer('the alarms', () => alarms.stop());
-  const oldSecrets = forgetWhenReplaced(base.secrets, reconciler, clock, log);
+  const unused = await keepUnused(base.store.settings);
+  const oldSecrets = forgetWhenReplaced(base.secrets, reconciler, clock, log, unused);
   starting.defer('old secrets', oldSecrets.stop);
   const readiness = makeReadiness({ clock, reconciler, rules: dispatcher, outage });
   starting.defer('readiness', readiness.waitForHooks());

@@ -6,6 +6,7 @@ import { coerceError, PodiodError } from '../core/errors.ts';
 import type { Secrets } from '../core/hook.ts';
 import type { Log } from '../core/log.ts';
 import type { Reconciler } from '../reconcile/index.ts';
+import type { Settings } from '../store/contract.ts';
 import {
   ensureSecretFile,
   exchangeSecretFile,
@@ -155,8 +156,34 @@ const REMIND_EVERY_MS = 24 * 60 * 60_000;
 export interface OldSecret {
   /** When it was replaced, UTC milliseconds. */
   readonly since: number;
-  /** Why it can not be forgotten, in plain words; absent: it will be, once what is on its way has arrived. */
+  /** Why it can not be forgotten, in plain words. */
   readonly because?: string;
+  /** When it will be, where nothing stands against it; UTC milliseconds. */
+  readonly until?: number;
+}
+
+/** Since when no hook is made with an old secret. Outlives a restart, or one that is restarted often would never forget it. */
+export interface Unused {
+  /** Of which secret: when it was replaced, UTC milliseconds. */
+  readonly replacedAt: number;
+  /** UTC milliseconds. */
+  readonly since: number;
+}
+
+export interface UnusedKeep {
+  /** As the last life of the daemon left it. */
+  readonly kept: Unused | undefined;
+  keep(unused: Unused | undefined): Promise<void>;
+}
+
+const UNUSED = 'hooks/old-secret-unused';
+
+/** Rejects with a StoreError. */
+export async function keepUnused(settings: Pick<Settings, 'get' | 'set' | 'delete'>): Promise<UnusedKeep> {
+  return {
+    kept: (await settings.get(UNUSED)) as Unused | undefined,
+    keep: unused => (unused === undefined ? settings.delete(UNUSED) : settings.set(UNUSED, unused)),
+  };
 }
 
 export interface OldSecrets {
@@ -173,23 +200,43 @@ export function forgetWhenReplaced(
   reconciler: Pick<Reconciler, 'finished$' | 'status'>,
   clock: Clock,
   log: Log,
+  { kept, keep }: UnusedKeep,
 ): OldSecrets {
-  let since: number | undefined;
+  let unused = kept;
+  /** The same by a clock that nobody sets, milliseconds. */
+  let forgetAt: number | undefined;
+  const note = (next: Unused | undefined): void => {
+    if (next === undefined && unused === undefined) return;
+    unused = next;
+    keep(next).catch(error => log.debug('not kept since when an old secret is unused', { error }));
+  };
+  const over = (): void => {
+    forgetAt = undefined;
+    note(undefined);
+  };
   let cancel = (): void => {};
   const look = (): void => {
     cancel();
-    if (!secrets.isRotating()) return;
-    if (whatIsLeft(reconciler) !== undefined) {
-      since = undefined;
+    const replacedAt = secrets.replacedAt();
+    if (replacedAt === undefined || whatIsLeft(reconciler) !== undefined) {
+      over();
       return;
     }
-    since ??= clock.monotonic();
-    const left = since + GRACE_MS - clock.monotonic();
+    const now = clock.now();
+    if (unused?.replacedAt !== replacedAt) {
+      // Another one was replaced meanwhile: what is on its way to its hooks has its own time.
+      note({ replacedAt, since: now });
+      forgetAt = undefined;
+    }
+    // A clock that was set back makes it no longer than it would have been.
+    const ago = Math.max(0, now - (unused?.since ?? now));
+    forgetAt ??= clock.monotonic() + Math.max(0, GRACE_MS - ago);
+    const left = forgetAt - clock.monotonic();
     if (left > 0) {
       cancel = clock.after(left, look);
       return;
     }
-    since = undefined;
+    over();
     secrets.forget().catch(error => log.warn('old secrets not forgotten yet', { error: coerceError(error) }));
   };
   const looks: Subscription = reconciler.finished$.subscribe(look);
@@ -198,7 +245,9 @@ export function forgetWhenReplaced(
     const replacedAt = secrets.replacedAt();
     if (replacedAt === undefined) return undefined;
     const because = whatIsLeft(reconciler);
-    return { since: replacedAt, ...(because !== undefined && { because }) };
+    if (because !== undefined) return { since: replacedAt, because };
+    const leftMs = forgetAt === undefined ? GRACE_MS : Math.max(0, forgetAt - clock.monotonic());
+    return { since: replacedAt, until: clock.now() + leftMs };
   };
   let remindIn = (_ms: number): void => {};
   let cancelReminder = (): void => {};

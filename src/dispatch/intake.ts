@@ -220,6 +220,13 @@ export class Intake {
     return this.#taking && this.#canTake && this.#upTo < this.#deps.feed.head();
   }
 
+  /** Entries that are not looked at yet, and those of the others that the rule wants and that are not settled. */
+  get unsettled(): number | undefined {
+    // How many were left in the journal of an item that gets nowhere nobody counts.
+    if (!this.#spill.isEmpty) return undefined;
+    return this.#deps.feed.head() - this.#upTo + this.#window.entries + this.#carried.size;
+  }
+
   /** Everything up to here is settled. @param without a slot left out of account */
   cursor(without?: Slot<Run>): number {
     const cursor = this.#spill.cursor(this.#window.cursor(this.#upTo, without));

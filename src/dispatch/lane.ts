@@ -76,6 +76,8 @@ export interface RuleStatus {
   readonly throttled?: { readonly runs: number; readonly nextAt: string };
   /** How far the journal has been looked at. */
   readonly position: number;
+  /** Entries that it has yet to look at, and those that it wants and has not settled; absent: they are not counted. */
+  readonly unsettled?: number;
 }
 
 /** Bounds what a rule that gets nothing done holds in memory, however long that lasts. */
@@ -281,6 +283,7 @@ export class Lane {
     const unready = isSetUp ? undefined : this.#deps.steps.find(step => step.state.state !== 'ready');
     const lost = this.#isLost ? 'the lane was taken over by another owner' : undefined;
     const error = lost ?? halted ?? (unready && whyUnready(unready));
+    const { position, unsettled } = this.#intake;
     return {
       rule: this.#deps.rule.name,
       ...(this.#deps.rule.shadow && { shadow: true }),
@@ -290,7 +293,8 @@ export class Lane {
       inHand: active,
       waiting,
       ...(throttled && { throttled }),
-      position: this.#intake.position,
+      position,
+      ...(unsettled !== undefined && { unsettled }),
     };
   }
 

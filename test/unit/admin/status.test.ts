@@ -50,6 +50,22 @@ describe('statusOf', () => {
     expect(lines.find(line => line.startsWith('won-leads'))).to.match(/^won-leads +paused /);
   });
 
+  it('counts as lag what concerns a rule, where its lane knows: behind a run that is tried again all would count', () => {
+    const [lane] = makeFacts().lanes;
+    const running = (unsettled?: number) =>
+      makeFacts({
+        lanes: lane ? [{ ...lane, rule: 'won-leads', lag: 25 }] : [],
+        running: [
+          {
+            ...{ rule: 'won-leads', state: 'running', inHand: 0, waiting: 1, position: 90 },
+            ...(unsettled !== undefined && { unsettled }),
+          },
+        ],
+      });
+    const lag = (unsettled?: number) => statusOf(running(unsettled)).rules[0]?.lag;
+    expect([lag(1), lag(30), lag()]).to.deep.equal([1, 25, 25]);
+  });
+
   it('counts the hooks that are ours, and the ones that are not there', () => {
     expect(statusOf(makeFacts()).hooks).to.deep.equal({ active: 2, inactive: 1, missing: 1 });
   });

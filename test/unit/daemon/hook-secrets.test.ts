@@ -4,7 +4,12 @@ import { expect } from 'chai';
 import { Subject } from 'rxjs';
 import { isPodiodError } from '../../../src/core/errors.ts';
 import { type Log, silentLog } from '../../../src/core/log.ts';
-import { forgetWhenReplaced, type HookSecrets, makeHookSecrets } from '../../../src/daemon/hook-secrets.ts';
+import {
+  forgetWhenReplaced,
+  type HookSecrets,
+  makeHookSecrets,
+  type Unused,
+} from '../../../src/daemon/hook-secrets.ts';
 import type { ReconcileStatus } from '../../../src/reconcile/index.ts';
 import { ensureSecretFile, exchangeSecretFile, newSecret } from '../../../src/store/files.ts';
 import { temporaryFolder } from '../../support/folder.ts';
@@ -153,7 +158,57 @@ describe('secrets of hooks in another config', () => {
   });
 });
 
+const keeper = (kept?: Unused) => {
+  const memory = {
+    kept,
+    keep: async (unused: Unused | undefined) => {
+      memory.kept = unused;
+    },
+  };
+  return memory;
+};
+
 describe('old secrets of hooks', () => {
+  it('are forgotten in time by a daemon that is restarted every nine minutes, which says when', async () => {
+    using folder = temporaryFolder();
+    const dataDir = folder.path;
+    const server = { secret: undefined, previousSecrets: [] };
+    const clock = makeVirtualClock();
+    const finished$ = new Subject<void>();
+    const reconciler = { finished$, status: () => statusWith(0) };
+    const memory = keeper();
+    const boot = async () => {
+      const secrets = await makeHookSecrets({ dataDir, server, log: silentLog, hide: undefined });
+      const old = forgetWhenReplaced(secrets, reconciler, clock, silentLog, memory);
+      return { secrets, old };
+    };
+    const first = await boot();
+    await first.secrets.rotate();
+    finished$.next();
+    const until1 = first.old.status()?.until;
+    expect(until1).to.equal(clock.now() + 600_000);
+    await clock.advance(540_000);
+    first.old.stop();
+    const second = await boot();
+    finished$.next();
+    expect(second.old.status()?.until).to.equal(until1);
+    // Another one has its own ten minutes.
+    await new Promise(resolve => setTimeout(resolve, 2));
+    await second.secrets.rotate();
+    finished$.next();
+    expect(second.old.status()?.until).to.equal(clock.now() + 600_000);
+    await clock.advance(540_000);
+    second.old.stop();
+    const third = await boot();
+    finished$.next();
+    await clock.advance(59_000);
+    expect(third.secrets.isRotating()).to.equal(true);
+    await clock.advance(2_000);
+    await until(() => !third.secrets.isRotating(), 'the old ones to be forgotten');
+    expect(memory.kept).to.equal(undefined);
+    third.old.stop();
+  });
+
   it('are accepted until ten minutes after no hook has one, and a restart forgets nothing', async () => {
     using folder = temporaryFolder();
     const dataDir = folder.path;
@@ -179,7 +234,7 @@ describe('old secrets of hooks', () => {
     const reconciler = { finished$, status: () => statusWith(left) };
     const told: unknown[] = [];
     const log: Log = { ...silentLog, warn: (message, fields) => void told.push([message, fields?.because]) };
-    const old = forgetWhenReplaced(again, reconciler, clock, log);
+    const old = forgetWhenReplaced(again, reconciler, clock, log, keeper());
     expect(old.status()?.because).to.equal('2 hooks wait to be set right: podiod plan');
     finished$.next();
     await clock.advance(3_600_000);
@@ -213,7 +268,7 @@ describe('old secrets of hooks', () => {
     const clock = makeVirtualClock();
     const finished$ = new Subject<void>();
     let status = statusWith(0);
-    const old = forgetWhenReplaced(secrets, { finished$, status: () => status }, clock, silentLog);
+    const old = forgetWhenReplaced(secrets, { finished$, status: () => status }, clock, silentLog, keeper());
     expect(old.status()).to.equal(undefined);
     await secrets.rotate();
     const gone = { ref: 'app/102', error: 'refused', hint: undefined, since: '', rules: [] };
@@ -230,7 +285,7 @@ describe('old secrets of hooks', () => {
       expect(secrets.isRotating()).to.equal(true);
     }
     status = statusWith(0);
-    expect(old.status()).to.have.keys('since');
+    expect(old.status()).to.have.keys('since', 'until');
     old.stop();
   });
 });

@@ -55,7 +55,11 @@ describe('why there is no event', () => {
     const { ask } = makeWorld();
     const hooks = [{ ...HOOK, status: 'inactive', owner: 'ours' }] as const;
     const seen = async (lastRunAt: string | undefined) => {
-      const running = { rules: () => [], inHand: () => [], reconcile: () => ({ hooks, degraded: [], lastRunAt }) };
+      const running = {
+        rules: () => [],
+        inHand: () => [],
+        reconcile: () => ({ hooks, degraded: [], lastRunAt }),
+      };
       const { apps } = await ask({ itemId: ITEM, app: 'leads' }, running);
       return apps.map(({ hooks: found }) => found);
     };

@@ -126,6 +126,31 @@ describe('Lane', () => {
       expect(hold.inHand()).to.deep.equal(['item.update:2:1', 'item.update:4:1', 'item.update:1:2']);
     });
 
+    it('counts behind a run that is tried again what concerns the rule, and nothing else', async () => {
+      let broken = true;
+      const world = await new World({
+        rules: [makeRule('r')],
+        work: {
+          work: () => {
+            if (broken) throw new Error('no');
+            return undefined;
+          },
+        },
+      }).start();
+      const unsettled = () => world.dispatcher.status()[0]?.unsettled;
+      await world.append(itemUpdate(1, 1));
+      expect(unsettled()).to.equal(1);
+      const elsewhere = (item: number) => ({
+        ...itemUpdate(item, 1),
+        ref: { type: 'app', id: 999 } as const,
+      });
+      await world.append(elsewhere(11), elsewhere(12), elsewhere(13));
+      expect(unsettled()).to.equal(1);
+      broken = false;
+      await world.clock.advance(1000);
+      expect(unsettled()).to.equal(0);
+    });
+
     it('holds back one item only while an event is in backoff, and frees its slot', async () => {
       const order: string[] = [];
       let broken = true;
@@ -142,7 +167,7 @@ describe('Lane', () => {
       await world.append(itemUpdate(1, 1), itemUpdate(1, 2), itemUpdate(2, 1), itemUpdate(3, 1));
       expect(order).to.deep.equal(['item.update:2:1', 'item.update:3:1']);
       expect(world.dispatcher.status()).to.deep.equal([
-        { rule: 'r', state: 'running', inHand: 0, waiting: 1, position: 4 },
+        { rule: 'r', state: 'running', inHand: 0, waiting: 1, position: 4, unsettled: 2 },
       ]);
       broken = false;
       await world.clock.advance(1000);
