@@ -130,6 +130,7 @@ export function adminClient({ dataDir, admin, fetch = globalThis.fetch }: AdminC
     }
     const body = parse(text);
     if (accept.includes(response.status) && body !== undefined) return body;
+    if (response.status === 401) throw refused(base, dataDir, admin.token !== undefined);
     if (isErrorBody(body)) throw told(body);
     throw unreachable(`${base} answers ${response.status}, but not as podiod does`);
   };
@@ -223,6 +224,17 @@ function told({ error }: ErrorBody): PodiodError {
   const known: ErrorCode = Object.hasOwn(ERROR_CODES, code) ? code : 'INTERNAL';
   return new PodiodError(known, message, { hint, retry: 'never' });
 }
+
+/** The token that podiod has made lies in its dataDir: the usual reason is that another one answers. */
+const refused = (base: string, dataDir: string, isOfConfig: boolean): PodiodError =>
+  new PodiodError(
+    'ADMIN_UNAUTHORIZED',
+    `what answers on ${base} refuses the token of ${isOfConfig ? 'the config (admin.token)' : dataDir}`,
+    {
+      hint: `Another podiod may answer there, with another config and dataDir than ${dataDir}: give --config of that one, or let admin.port of this one be another.`,
+      retry: 'never',
+    },
+  );
 
 const unreachable = (message: string, cause?: unknown): PodiodError =>
   new PodiodError('ADMIN_UNREACHABLE', message, { hint: HINT, retry: 'never', cause });

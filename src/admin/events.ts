@@ -22,8 +22,9 @@ export interface Wait {
 
 export const eventToJson = ({ event, runs }: EventWithRuns, waiting: readonly Wait[] = []): EventJson => ({
   ...event,
-  runs: runs.map(({ rule, outcome, steps, error, shadow }) => ({
+  runs: runs.map(({ rule, replay, outcome, steps, error, shadow }) => ({
     rule,
+    ...(replay !== undefined && { replay }),
     outcome,
     steps: steps.map(stepToJson),
     error: error ?? null,

@@ -91,7 +91,8 @@ export function withStandIns<T>(node: ConfigNode, work: () => T): T {
   return standIns.size === 0 ? work() : within({ ...surroundings(), isStandIn: v => standIns.has(v) }, work);
 }
 
-const EVENT_TYPES: readonly string[] = [
+/** All that events can be of. */
+export const EVENT_TYPES: readonly string[] = [
   ...Object.values(HOOK_EVENTS).flatMap(events => Object.keys(events)),
   ...MADE_TYPES,
   ...ALARM_TYPES,

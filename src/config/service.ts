@@ -13,6 +13,8 @@ export interface ServiceFacts {
   readonly port: number;
   /** Absolute; undefined where the config has none, or one that only the service's environment knows. */
   readonly dataDir: string | undefined;
+  /** Files that plugins of `file-logger` write, absolute, by the plugin's name. */
+  readonly logs: ReadonlyMap<string, string>;
   /** Names in `${credential:NAME}`. */
   readonly credentials: readonly string[];
   /** Names in `${NAME}` that have no default. */
@@ -35,6 +37,7 @@ export async function readServiceFacts(options: FindOptions): Promise<ServiceFac
     host: typeof host === 'string' ? host : shape.host.parse(undefined),
     port: typeof port === 'number' ? port : shape.port.parse(undefined),
     dataDir: typeof dir === 'string' ? resolve(dirname(dataDir?.place.file ?? found.file), dir) : undefined,
+    logs: new Map(logsIn(child(root, 'plugins'), found.file)),
     credentials: credentialsIn([...texts.values()].join('\n')),
     variables: [...new Set(variablesIn(root))],
   };
@@ -42,6 +45,16 @@ export async function readServiceFacts(options: FindOptions): Promise<ServiceFac
 
 const plain = (node: ConfigNode | undefined): unknown =>
   node === undefined || isInterpolated(node) ? undefined : toPlain(node);
+
+function* logsIn(plugins: ConfigNode | undefined, main: string): Generator<readonly [string, string]> {
+  if (plugins?.kind !== 'map') return;
+  for (const [name, { value }] of plugins.entries) {
+    const path = child(value, 'path');
+    const file = plain(path);
+    if (plain(child(value, 'use')) === 'file-logger' && typeof file === 'string')
+      yield [name, resolve(dirname(path?.place.file ?? main), file)];
+  }
+}
 
 const credentialsIn = (text: string): readonly string[] => [
   ...new Set([...text.matchAll(/(?<!\$)\$\{credential:([^}:]+)\}/g)].flatMap(([, name]) => name ?? [])),

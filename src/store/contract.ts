@@ -77,6 +77,8 @@ export interface EventWithRuns {
   readonly event: PodioEvent;
   readonly runs: readonly {
     readonly rule: string;
+    /** Which replay of the event it was; absent: none. */
+    readonly replay?: number;
     readonly outcome: Outcome;
     readonly steps: readonly StepVerdict[];
     readonly error?: string;

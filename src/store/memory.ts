@@ -152,8 +152,15 @@ function openHandle(data: MemoryData, clock: Clock): MemoryStore {
         : all.slice(Math.max(0, all.length - query.last));
     return page.map(({ event }) => ({
       event: copy(event),
-      runs: recordsOf(event.seq).map(({ rule, outcome, steps, error, shadow }) =>
-        copy({ rule, outcome, steps, ...(error === undefined ? {} : { error }), ...(shadow && { shadow }) }),
+      runs: recordsOf(event.seq).map(({ rule, replay, outcome, steps, error, shadow }) =>
+        copy({
+          rule,
+          ...(replay > 0 && { replay }),
+          outcome,
+          steps,
+          ...(error === undefined ? {} : { error }),
+          ...(shadow && { shadow }),
+        }),
       ),
     }));
   };

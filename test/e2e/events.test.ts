@@ -17,6 +17,25 @@ const create = (site: Site, itemId: number, ref = LEADS) =>
 describe('podiod events', function () {
   this.timeout(30_000);
 
+  it('tells the run of a replay from the first', async () => {
+    const site = await makeSite({ rules });
+    await site.boot();
+    await create(site, 1);
+    await site.untilRun(1, 'creations');
+    expect((await site.podiod(['replay', '--rule', 'creations', '--from', '1', '--yes'])).code).to.equal(0);
+    await until(async () => {
+      const { stdout } = await site.podiod(['events', '--rule', 'creations']);
+      return /creations: settled\n.* creations: settled \(replay 1\)\n/.test(stdout);
+    }, 'the replay to be told');
+    const { stdout } = await site.podiod(['events', '--rule', 'creations', '--json']);
+    const [entry] = (JSON.parse(stdout) as { events: JournalEntry[] }).events;
+    expect(
+      entry?.runs
+        .filter(({ rule }) => rule === 'creations')
+        .map(run => ('replay' in run ? run.replay : undefined)),
+    ).to.deep.equal([undefined, 1]);
+  });
+
   it('tells each event with what every rule made of it, filtered, with a daemon and without', async () => {
     const site = await makeSite({ rules });
     const daemon = await site.boot();
@@ -36,6 +55,16 @@ describe('podiod events', function () {
     expect(await idsOf('--type', 'item.create', '--item', '1')).to.deep.equal(['item.create:1:0']);
     expect(await idsOf('--rule', 'creations')).to.deep.equal(['item.create:1:0']);
     expect(await idsOf('--since', '2099-01-01')).to.deep.equal([]);
+
+    for (const [option, given, near] of [
+      ['--rule', 'creation', 'creations'],
+      ['--app', 'lead', 'leads'],
+      ['--type', 'item.updat', 'item.update'],
+    ] as const) {
+      const { code, stderr } = await site.podiod(['events', option, given]);
+      expect(code, stderr).to.equal(2);
+      expect(stderr).to.include(given).and.include(`id you mean \`${near}\`?`);
+    }
 
     await daemon.end('SIGKILL');
     const [first] = await site.journal();

@@ -509,6 +509,10 @@ describe('admin API', () => {
         adminClient({ dataDir: folder.path, admin: admin(port, 'wrong') }).status(),
       );
       expect(refused.code).to.equal('ADMIN_UNAUTHORIZED');
+      expect(refused.message).to.equal(
+        `what answers on http://127.0.0.1:${port} refuses the token of the config (admin.token)`,
+      );
+      expect(refused.hint).to.include('Another podiod may answer there').and.to.include(folder.path);
       const client = adminClient({ dataDir: folder.path, admin: admin(port, TOKEN) });
       const wrong = await failure(client.retryParked({ ids: [] }));
       expect(wrong.code).to.equal('ADMIN_REQUEST');

@@ -23,7 +23,7 @@ export function defineEvents({ program, cli }: CommandContext): void {
   })
     .summary('the journal, and what every rule made of it')
     .description(
-      'Prints the journal, oldest first, each event with what every rule made of it, or what it waits for with it and until when. Works beside a running daemon and without one; a running one also tells what events wait for, of 100 at most, and the numbers that people see of items it has read lately. Names that are no longer in the config are found too.',
+      'Prints the journal, oldest first, each event with what every rule made of it, or what it waits for with it and until when. Works beside a running daemon and without one; a running one also tells what events wait for, of 100 at most, and the numbers that people see of items it has read lately. Names that are no longer in the config are found too. With --follow each event is told once, when its rules have done with it or after two seconds: what comes of it later is not shown, podiod why --event tells.',
     )
     .option('-n, --limit <n>', 'the last N events')
     .option('-f, --follow', 'go on with events as they arrive, until Ctrl-C')
@@ -47,10 +47,14 @@ export function defineEvents({ program, cli }: CommandContext): void {
       const reader = openReader(partial.dataDir);
       const client = adminClient(partial);
       const waits = makeWaits(reader, client);
+      const onNone = async (): Promise<void> => {
+        const { refuseUnknown } = await import('../unknown-names.ts');
+        await refuseUnknown(cli, options, query, reader);
+      };
       try {
         await (options.json && !options.follow
-          ? printDocument(cli, withWaiting(reader, query, waits), waits)
-          : printLines(cli, reader, query, { waits, known: makeKnown(reader, client) }, options));
+          ? printDocument(cli, withWaiting(reader, query, waits), waits, onNone)
+          : printLines(cli, reader, query, { waits, known: makeKnown(reader, client), onNone }, options));
         if (waits.isPartial) cli.note(tellPartial(options));
       } finally {
         await reader.close();
@@ -93,13 +97,19 @@ async function itemOf(cli: Cli, options: EventsOptions): Promise<Pick<EventQuery
 const numberHint = (item = ''): string =>
   /^\d{1,6}$/.test(item) ? ` For the item's number in its app, give that too: --item APP/${item}.` : '';
 
-async function printDocument(cli: Cli, entries: AsyncIterable<EventWithRuns>, waits: Waits): Promise<void> {
+async function printDocument(
+  cli: Cli,
+  entries: AsyncIterable<EventWithRuns>,
+  waits: Waits,
+  onNone: () => Promise<void>,
+): Promise<void> {
   // Nothing is written before the first is read: what fails until then is told in a document of its own.
   let before = '{"events": [';
   for await (const entry of entries) {
     cli.io.stdout.write(`${before}\n  ${JSON.stringify(eventToJson(entry, await waits.of(entry)))}`);
     before = ',';
   }
+  if (before !== ',') await onNone();
   cli.print(before === ',' ? '\n]}' : `${before}]}`);
 }
 
@@ -110,7 +120,11 @@ async function printLines(
   cli: Cli,
   reader: StoreReader,
   query: EventQuery,
-  { waits, known }: { readonly waits: Waits; readonly known: Known },
+  {
+    waits,
+    known,
+    onNone,
+  }: { readonly waits: Waits; readonly known: Known; readonly onNone: () => Promise<void> },
   options: EventsOptions,
 ): Promise<void> {
   const { printEntry } = await import('../show/entry.ts');
@@ -132,6 +146,7 @@ async function printLines(
     last = chunk.at(-1)?.event.seq ?? last;
     any = true;
   }
+  if (!any) await onNone();
   if (!options.follow) {
     if (!any) cli.note(`No events.${numberHint(options.item)}`);
     return;

@@ -123,7 +123,7 @@ async function unitsHere(
     { readVariables },
     { packageFile },
     { readFileSync, realpathSync },
-    { resolve },
+    { basename, resolve },
     { UsageError },
   ] = await Promise.all([
     import('../../config/service.ts'),
@@ -157,6 +157,14 @@ async function unitsHere(
       facts.dataDir === undefined
         ? `Write dataDir: ${data} into ${place}: the service keeps its data there, and commands in a shell then find it.`
         : `The service can't write to dataDir (${facts.dataDir}). Write dataDir: ${data} into ${place}.`,
+    );
+  }
+  // What the unit's fence leaves open: its /tmp is another one than everybody's.
+  const open = [data, data.replace('/lib/', '/cache/')];
+  for (const [name, path] of user ? [] : (facts?.logs ?? [])) {
+    if (open.some(folder => path.startsWith(`${folder}/`))) continue;
+    cli.note(
+      `The service can't write to path of the plugin ${name} (${path}). Write path: ${data}/${basename(path)} into ${place}.`,
     );
   }
   const script = realpathSync(packageFile('bin/podiod.js'));

@@ -386,7 +386,7 @@ async function compared({ ref, name }: HookedRef, shown: Shown, world: World): P
     return warn(
       check,
       `${what}, ${when}, and podiod had to look for it: no delivery came`,
-      'Right where podiod was down then, or an API client without hooks has done it. Else deliveries get lost: see the handshake.',
+      'Right where podiod was down then, a backup from before that was restored, or an API client without hooks has done it. Else deliveries get lost: see the handshake.',
     );
   }
   const own = await reader?.own.find(id);

@@ -36,10 +36,11 @@ export function printEntry(
   cli.print(
     `${cli.style('gray', `${seq}  ${event.receivedAt}`)}  ${cli.style('cyan', plain(event.type))}  ${where}${item}${field}${source}`,
   );
-  for (const { rule, outcome, steps, error, shadow } of runs) {
+  for (const { rule, replay, outcome, steps, error, shadow } of runs) {
     const { mark, color } = LOOK[outcome];
     const why = error ?? (outcome === 'filtered' ? unmet(steps) : undefined);
-    const text = `${rule}: ${outcome}${shadow ? ' in shadow' : ''}${why === undefined ? '' : `: ${plain(why)}`}`;
+    const again = replay === undefined ? '' : ` (replay ${replay})`;
+    const text = `${rule}: ${outcome}${shadow ? ' in shadow' : ''}${again}${why === undefined ? '' : `: ${plain(why)}`}`;
     cli.print(`        ${cli.style(color, mark)} ${clip(text, room - 10)}`);
     for (const line of wouldLines(steps, room - 12)) cli.print(`            ${line}`);
     for (const line of unknownFieldLines(steps)) cli.print(`            ${clip(line, room - 12)}`);

@@ -302,7 +302,7 @@ for (const { name, make } of WORLDS) {
         [],
         [
           { rule: 'audit', outcome: 'settled', steps: [verdict('tell')] },
-          { rule: 'audit', outcome: 'filtered', steps: [verdict('tell')] },
+          { rule: 'audit', replay: 1, outcome: 'filtered', steps: [verdict('tell')] },
         ],
       ]);
       expect(listed.map(({ event }) => event)).to.deep.equal([first, second, third]);

@@ -113,11 +113,18 @@ describe('commands beside a daemon', function () {
     expect(await seqs('--since', last)).to.deep.equal([5]);
   });
 
-  it('events: what is in no config any more is no error', async () => {
+  it('events: what nothing is called is told, and what nothing came of is no error', async () => {
+    for (const [argv, told] of [
+      [['--rule', 'old'], 'there is no rule old'],
+      [['--app', 'old'], 'there is no app old'],
+      [['--type', 'item.updat'], 'there is no type of event item.updat'],
+    ] as const) {
+      const { code, stdout, stderr } = await site.podiod(['events', ...argv]);
+      expect([code, stdout]).to.deep.equal([2, '']);
+      expect(stderr).to.include(told);
+    }
     for (const argv of [
-      ['--rule', 'old'],
-      ['--app', 'old'],
-      ['--type', 'no.such'],
+      ['--type', 'item.delete'],
       ['--item', '5300012345'],
     ]) {
       expect(await journal(site, ...argv)).to.deep.equal([]);

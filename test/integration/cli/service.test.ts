@@ -56,6 +56,21 @@ describe('podiod service', function () {
     ]);
   });
 
+  it('tells of log files that the service can not write', async () => {
+    using folder = temporaryFolder();
+    const config = join(folder.path, 'podiorc.yml');
+    const logs = `plugins:
+  audit: { use: file-logger, path: ./events.ndjson }
+  kept: { use: file-logger, path: /var/lib/podiod/kept.ndjson }
+  slack: { use: slack, path: ./no-file }
+`;
+    writeFileSync(config, `${CONFIG}${logs}`);
+    const { stderr } = await podiodHere(['service', 'print', '--config', config]);
+    expect(about(folder.path, stderr).filter(line => line.includes('plugin'))).to.deep.equal([
+      `The service can't write to path of the plugin audit (${folder.path}/events.ndjson). Write path: /var/lib/podiod/events.ndjson into ${config}.`,
+    ]);
+  });
+
   it('writes them where systemd understands them; a second time there is nothing to do', async () => {
     using folder = temporaryFolder();
     const config = join(folder.path, 'podiorc.yml');

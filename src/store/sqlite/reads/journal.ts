@@ -28,6 +28,7 @@ export function makeJournalReads(db: DatabaseSync, names: Names, ruleNames: Name
     rules.flatMap(({ id, name }) =>
       selectRuns.all(id, seq).map(run => ({
         rule: name,
+        ...(Number(run.replay) > 0 && { replay: Number(run.replay) }),
         outcome: outcomeOf(run.outcome),
         steps: stepsOf(run.steps),
         ...(run.error === null ? {} : { error: String(run.error) }),
