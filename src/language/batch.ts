@@ -1,7 +1,7 @@
 /** The messages of a batch, as a template is to see them. */
 import { inTurn } from '../core/in-turn.ts';
 import { liquid } from './liquid.ts';
-import { isName, type Name, type View } from './names.ts';
+import { isName, NAMES, type Name, type View } from './names.ts';
 
 /** Reads what is behind a name of one message. */
 export type Read = (view: View, name: Name) => Promise<unknown>;
@@ -49,5 +49,7 @@ function makeMessage(view: View, read: Read) {
       return known.has(name) ? known.get(name) : read(view, name);
     }
   }
+  // Filters such as `where` ask first whether there is such a thing.
+  for (const name of NAMES) Object.defineProperty(Message.prototype, name, { value: undefined });
   return { drop: new Message(), fetch };
 }

@@ -237,6 +237,17 @@ describe('template', () => {
     ]);
   });
 
+  it('picks messages of a batch by what they are about', async () => {
+    const open = field('category', { value: { id: 1, text: 'Open' } });
+    const other: View = { ...view, fields: async () => ({ status: open }) };
+    const both: View = { ...view, batch: () => [view, other] };
+    const picked = (filters: string) => compileTemplate(`{{ batch | ${filters} }}`).render(both);
+    expect(await picked('where: "fields.status", "Won" | size')).to.equal('1');
+    expect(await picked('reject: "fields.status", "Won" | map: "fields.status" | join')).to.equal('Open');
+    expect(await picked('where: "event.type", "item.update" | size')).to.equal('2');
+    expect(await picked('group_by: "fields.status" | size')).to.equal('2');
+  });
+
   it('can take neither time nor memory without end', async () => {
     for (const text of ['{% for i in (1..100000000) %}{{ i }}{% endfor %}']) {
       const failed = await compileTemplate(text).render(view).then(String, String);
