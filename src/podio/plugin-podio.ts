@@ -193,6 +193,17 @@ function makeCalls(
     }
   };
 
+  /**
+   * What a write came to whose answer does not say: whether Podio answers one that changes nothing as the others is not known
+   * (section 8.4). What is read is somebody else's, perhaps, as with a repeat; on top of a revision it is the next.
+   */
+  const newestOf = async (as: Identity, itemId: number, body: unknown): Promise<object> => {
+    watch.unanswered(itemId, current());
+    const { title, revision = NONE } = await client.items.get(as, itemId, scope());
+    const most = holdsNumber(body, 'revision') ? body.revision + 1 : revision;
+    return { title, revision: Math.min(revision, most) };
+  };
+
   /** Sends a write; its answer has to hold a number under `proof`. */
   const write = async <Proof extends string>(
     as: Identity,
@@ -208,8 +219,10 @@ function makeCalls(
       const known = await before(itemId, call.body);
       const answer = await sent(itemId, async () => {
         const answer = await client.request(as, { ...call, query: switches(options), ...scope() });
-        if (!holdsNumber(answer, proof)) throw unexpectedAnswer(call, proof);
-        return answer;
+        if (holdsNumber(answer, proof)) return answer;
+        const found = itemId !== undefined && tellsNothing(answer) && (await newestOf(as, itemId, call.body));
+        if (!holdsNumber(found, proof)) throw unexpectedAnswer(call, proof);
+        return found;
       });
       if (answer[proof] > known && (await isOwn(as, itemId, answer[proof], call.body))) made(answer[proof]);
       return answer;
@@ -349,6 +362,14 @@ function makeCalls(
     },
   };
 }
+
+/** Empty, or an update's without its revision. Anything else is somebody's who answers in Podio's place. */
+const tellsNothing = (answer: unknown): boolean =>
+  answer === undefined ||
+  answer === null ||
+  (isRecord(answer) &&
+    !holdsNumber(answer, 'revision') &&
+    Object.keys(answer).every(key => key === 'title' || key === 'revision'));
 
 /** Older than every revision. */
 const NONE = -1;

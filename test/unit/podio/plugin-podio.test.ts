@@ -50,6 +50,7 @@ function setUp(options: SetUp = {}) {
   /** Writes that have begun and are not over, by item, as of each request and now. */
   const underWay: (number | undefined)[] = [];
   const underWayThen: (number | undefined)[][] = [];
+  const answers = new Map<string, unknown>();
   let answer: unknown = { item_id: 55, revision: 2, comment_id: 3, task_id: 4, app_id: 101, items: [] };
   const request = async (as: Identity, call: Call): Promise<unknown> => {
     const query = new URLSearchParams(
@@ -59,6 +60,7 @@ function setUp(options: SetUp = {}) {
     sent.push(`${identityKey(as)}: ${call.method} ${call.path}${query && `?${query}`}${body}`);
     signals.push(call.signal);
     underWayThen.push([...underWay]);
+    if (answers.has(call.method)) return answers.get(call.method);
     if (answer instanceof PodioError) throw answer;
     return answer;
   };
@@ -116,6 +118,8 @@ function setUp(options: SetUp = {}) {
     reply: (value: unknown) => {
       answer = value;
     },
+    /** To requests of one method, in place of that. */
+    answer: (method: Call['method'], value: unknown) => void answers.set(method, value),
   };
 }
 
@@ -313,7 +317,7 @@ describe('podio for plugins', () => {
       [undefined, podio => podio.comments.create('item', 9, { value: 'hi' })],
     ];
     for (const [item, write] of writes) {
-      for (const reply of [undefined, {}, new PodioError('PODIO_UNAVAILABLE', 'down')]) {
+      for (const reply of [undefined, { ok: true }, new PodioError('PODIO_UNAVAILABLE', 'down')]) {
         const { podio, underWay, underWayThen, ...world } = setUp();
         if (reply !== undefined) world.reply(reply);
         await write(podio).catch(() => {});
@@ -459,6 +463,33 @@ describe('podio for plugins', () => {
     reply({ ok: true });
     expect(await codeOf(podio.items.create('leads', {}))).to.equal('PODIO_UNAVAILABLE');
     expect(await codeOf(podio.items.update(9, {}))).to.equal('PODIO_UNAVAILABLE');
+  });
+
+  it('looks what an update came to whose answer does not say, and whether it has made that itself', async () => {
+    for (const silent of [undefined, null, {}, { title: 'Fjord' }, { revision: null, title: 'Fjord' }]) {
+      for (const [created_via, own] of [
+        [MADE.created_via, ['9:4']],
+        [{ id: 1, name: 'Podio' }, []],
+      ] as const) {
+        const item = { item_id: 9, title: 'Fjord', revision: 4, fields: [] };
+        const made = setUp({ made: { ...MADE, created_via } });
+        made.answer('PUT', silent);
+        made.reply(item);
+        expect(await made.podio.items.update(9, {})).to.deep.equal({ title: 'Fjord', revision: 4 });
+        expect(made.sent).to.deep.equal([
+          'login/deals: PUT /item/9?hook=false {}',
+          'login/deals: GET /item/9',
+          'login/deals: GET /item/9/revision/4',
+        ]);
+        expect(made.own, JSON.stringify(silent)).to.deep.equal(own);
+        expect(made.underWay).to.deep.equal([]);
+      }
+    }
+    const { podio, own, answer, reply } = setUp();
+    answer('PUT', undefined);
+    reply({ item_id: 9, title: 'Fjord', revision: 6, fields: [] });
+    expect(await podio.items.update(9, { revision: 4 })).to.have.property('revision', 5);
+    expect(own, 'on top of a revision').to.deep.equal(['9:5']);
   });
 
   it('sends any other request as what it is about', async () => {
