@@ -4,6 +4,7 @@ import { type CatalogField, catalogApp, isThere } from '../../core/catalog.ts';
 import { type FieldValue, hookedBy } from '../../core/rule.ts';
 import type { RuleTest, WrittenItem } from '../../core/rule-test.ts';
 import type { NewField, PlannedApp } from '../../emulator/index.ts';
+import { isRelative } from '../../language/moment.ts';
 
 /** For one test: where there is a catalog the app has what stands there and nothing else. */
 export function plannedApp(config: Config, app: AppConfig, test: RuleTest): PlannedApp {
@@ -72,7 +73,7 @@ const headOf = ({ name, id, token }: AppConfig) => ({ name, id, ...(token !== un
 /** Of an app that no catalog knows: what rules and these tests say of it. */
 function spokenOf(config: Config, app: AppConfig, tests: readonly RuleTest[]): PlannedApp {
   const fields = fieldsMentioned(config, app);
-  const given = new Map<string, unknown[]>();
+  const given = new Map<string, readonly unknown[]>();
   const references = new Set<string>();
   for (const test of tests) {
     const items = namesOf(test);
@@ -93,7 +94,11 @@ function spokenOf(config: Config, app: AppConfig, tests: readonly RuleTest[]): P
       refers(name, values);
     }
   }
-  for (const name of writtenBy(config, app)) given.set(name, given.get(name) ?? []);
+  for (const [name, values] of writtenBy(config, app)) {
+    // What a step writes there can be written there. Of an amount its name tells more than a text like `5 EUR`.
+    if (OPTIONS.test(name)) given.set(name, [...(given.get(name) ?? []), ...values]);
+    else if (!given.has(name)) given.set(name, USUAL.test(name) ? [] : values);
+  }
   const definition: NewField[] = [];
   for (const [field, values] of given) {
     const isCompared = (fields[field]?.length ?? 0) > 0;
@@ -105,10 +110,15 @@ function spokenOf(config: Config, app: AppConfig, tests: readonly RuleTest[]): P
       fields[field] = [...(fields[field] ?? []), ...seen];
     } else {
       delete fields[field];
-      if (field !== 'title') definition.push({ externalId: field, ...typeOf(values) });
+      if (field !== 'title') definition.push({ externalId: field, ...typeOf(field, values) });
     }
   }
-  return { ...headOf(app), fields, ...(definition.length > 0 && { definition }) };
+  // Podio takes the first text for the title, and what is given with its type comes first.
+  return {
+    ...headOf(app),
+    fields,
+    ...(definition.length > 0 && { definition: [{ externalId: 'title', type: 'text' }, ...definition] }),
+  };
 }
 
 /** What the test calls its items by: a field that holds one refers to it. */
@@ -143,29 +153,40 @@ function* expectedFields(part: unknown): Generator<readonly [name: string, value
   }
 }
 
-/** Names of fields that steps write there. */
-function writtenBy({ rules }: Config, app: AppConfig): readonly string[] {
-  return rules.flatMap(({ steps }) =>
-    steps.flatMap(({ writes = [] }) =>
-      writes.flatMap(({ app: to, fields = [] }) =>
-        to === app.name ? fields.map(field => app.fields[field] ?? field) : [],
-      ),
-    ),
-  );
+/** The fields that steps write there, with what they are set to as far as the config says it. */
+function writtenBy({ rules }: Config, app: AppConfig): ReadonlyMap<string, readonly unknown[]> {
+  const written = new Map<string, readonly unknown[]>();
+  for (const { app: to, fields = [], values = {} } of rules.flatMap(({ steps }) =>
+    steps.flatMap(({ writes = [] }) => writes),
+  )) {
+    if (to !== app.name) continue;
+    for (const field of fields) {
+      const name = app.fields[field] ?? field;
+      const literal = [values[field]].flat().filter(value => value !== undefined && !isTemplate(value));
+      written.set(name, [...(written.get(name) ?? []), ...literal]);
+    }
+  }
+  return written;
 }
 
-const USUAL = /status|stage|state|phase|priority|category|type|value|amount|price|budget|revenue|cost|total/;
+const isTemplate = (value: unknown): boolean => /\{\{|\{%/.test(JSON.stringify(value));
+
+const OPTIONS = /status|stage|state|phase|priority|category|type/;
+const USUAL = new RegExp(`${OPTIONS.source}|value|amount|price|budget|revenue|cost|total`);
+const DATES = /(?:^|-)(?:date|deadline|due|birthday)(?:-|$)/;
 
 /** What the emulator makes of the name alone is right for these values. */
 const looksUsual = (field: string, values: readonly unknown[]): boolean =>
   USUAL.test(field) && values.every(value => typeof value === 'string' || typeof value === 'number');
 
-function typeOf(values: readonly unknown[]): Pick<NewField, 'type' | 'settings'> {
+function typeOf(field: string, values: readonly unknown[]): Pick<NewField, 'type' | 'settings'> {
   const [first] = values.filter(value => value !== null && value !== undefined);
+  if (first === undefined && DATES.test(field)) return { type: 'date' };
   if (typeof first === 'number') return { type: 'number' };
   if (typeof first === 'object' && 'currency' in first) return { type: 'money' };
   if (typeof first === 'object' && 'start' in first) return { type: 'date' };
-  if (typeof first === 'string' && /^\d{4}-\d{2}-\d{2}/.test(first)) return { type: 'date' };
+  if (typeof first === 'string' && (/^\d{4}-\d{2}-\d{2}/.test(first) || isRelative(first)))
+    return { type: 'date' };
   if (typeof first === 'string' && URL.canParse(first)) return { type: 'embed' };
   return { type: 'text' };
 }

@@ -89,6 +89,55 @@ describe('podiod test', function () {
     );
   });
 
+  it('takes a field that steps only write for what its name and values say, with the title first, with no catalog', () =>
+    passes(
+      {
+        on: { app: 'leads', fields: { status: { to: 'Won' } } },
+        steps: [
+          {
+            'podio-item': {
+              app: 'deals',
+              set: {
+                stage: 'New',
+                due: '+14d',
+                start: '+1d',
+                'due-date': '{{ now | date: "%Y-%m-%d" }}',
+                note: 'Call',
+                count: 3,
+                title: '{{ item.title }}',
+              },
+            },
+            id: 'made',
+          },
+          { slack: { text: '{{ data.made.title }}' } },
+        ],
+      },
+      [
+        {
+          ...item,
+          now: '2026-03-01T09:00:00Z',
+          expect: {
+            steps: {
+              made: {
+                sends: {
+                  fields: {
+                    title: 'Fjord',
+                    stage: 'New',
+                    due: '2026-03-15',
+                    start: '2026-03-02',
+                    'due-date': '2026-03-01',
+                    note: 'Call',
+                    count: 3,
+                  },
+                },
+              },
+              slack: { sends: { body: { text: 'Fjord' } } },
+            },
+          },
+        },
+      ],
+    ));
+
   it('passes what is as expected, with no secrets, and touches nothing', async () => {
     await using site = await makeSite({
       plugins: { slack, audit },
