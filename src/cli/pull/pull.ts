@@ -27,7 +27,9 @@ export async function pull(cli: Cli, options: PullOptions): Promise<boolean> {
   const changes = diffCatalogs(before ?? { apps: new Map() }, pulled.catalog);
 
   const types = options.types === undefined ? undefined : resolve(cli.io.cwd, options.types);
-  const outputs = await catalogOutputs(config.file, config.apps, pulled.catalog, types);
+  // An empty catalog would say of every app that it is not known, where nobody has asked before.
+  const isNothing = before === undefined && pulled.catalog.apps.size === 0 && pulled.failed.length > 0;
+  const outputs = isNothing ? [] : await catalogOutputs(config.file, config.apps, pulled.catalog, types);
   const stale = outputs.filter(({ isStale }) => isStale);
   if (!options.check) await writeOutputs(outputs);
 
@@ -59,7 +61,8 @@ function tell(
   const of = `${count(catalog.apps.size, 'app')}, ${count(fields, 'field')}`;
   const [first, ...rest] = outputs.filter(({ isStale }) => isStale).map(({ file }) => shown(cli, file));
   const files = [first, ...rest].join(', ');
-  if (first === undefined) cli.print(`Nothing has changed: ${of}.`);
+  if (catalog.apps.size === 0 && outputs.length === 0) cli.print('No app could be read: nothing is written.');
+  else if (first === undefined) cli.print(`Nothing has changed: ${of}.`);
   else if (isCheck)
     cli.print(`Out of date: ${files}. \`podiod pull\` writes ${rest.length > 0 ? 'them' : 'it'}.`);
   else cli.print(`Wrote ${files}: ${of}.`);

@@ -36,6 +36,20 @@ describe('podiod pull', function () {
     expect(read(site, CATALOG)).to.equal(catalog);
   });
 
+  it('writes nothing where no app could be read, and none was before', async () => {
+    await using site = await makeSite();
+    const checked = await site.podiod(['check']);
+    site.podio.setFaults({ down: true });
+    const { code, stdout } = await site.podiod(['pull', '--types', 'apps.ts']);
+    expect(code).to.equal(1);
+    expect(stdout.endsWith('No app could be read: nothing is written.\n'), stdout).to.equal(true);
+    expect(fileNames(site)).to.deep.equal(['.podiorc.yml']);
+    expect(await site.podiod(['check'])).to.deep.equal(checked);
+    site.podio.clearFaults();
+    expect((await site.podiod(['pull'])).code).to.equal(0);
+    expect(fileNames(site)).to.include(CATALOG);
+  });
+
   it('shows what has changed, in words and for programs', async () => {
     await using site = await makeSite();
     await site.podiod(['pull']);
