@@ -38,7 +38,7 @@ export interface Cli {
   readonly colors: boolean;
   /** The same for stderr. */
   readonly noteColors: boolean;
-  /** Columns of the terminal; 100 where there is none. */
+  /** Columns of the terminal; without one nothing is cut or wrapped: a file or a mail has room. */
   readonly width: number;
   style(format: Format, text: string): string;
 }
@@ -51,7 +51,7 @@ export function makeCli(io: Io): Cli {
     terminal,
     colors,
     noteColors: mayColor(io.stderr, io.env),
-    width: io.stdout.columns || 100,
+    width: terminal ? io.stdout.columns || 100 : Infinity,
     print: (line = '') => void io.stdout.write(`${line}\n`),
     printJson: value => void io.stdout.write(`${JSON.stringify(value, null, 2)}\n`),
     note: line => void io.stderr.write(`${line}\n`),

@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.ts';
-import { coerceError } from '../core/errors.ts';
+import { coerceError, type ErrorCode, isPodiodError } from '../core/errors.ts';
 import type { HookRef } from '../core/hook.ts';
 import type { Identities, PodioClient } from '../podio/contract.ts';
 import { identityFor } from './identity.ts';
@@ -19,6 +19,8 @@ export interface HandshakeAnswer extends HookPlace {
   readonly ms: number;
   /** Why not; null where it is ok. */
   readonly error: string | null;
+  /** HOOK_INACTIVE: Podio was asked, and no ping came. Any other: why Podio could not be asked, or did not take the code. */
+  readonly code: ErrorCode | null;
 }
 
 export interface HandshakeEffects {
@@ -41,25 +43,26 @@ export async function shakeHands(
 ): Promise<HandshakeAnswer> {
   const from = clock.monotonic();
   const { ref, type, hookId } = hook;
-  const answer = (error: string | null): HandshakeAnswer => ({
+  const answer = (error: string | null, code: ErrorCode | null): HandshakeAnswer => ({
     ref,
     type,
     hookId,
     ok: error === null,
     ms: Math.round(clock.monotonic() - from),
     error,
+    code,
   });
   try {
     verifier.expect(hookId);
     await podio.hooks.requestVerify(identityFor(identities, ref), hookId, { priority: 'handshake' });
     const activation = await verifier.active(hookId, WITHIN_MS);
-    if (activation.active) return answer(null);
-    return answer(
-      activation.error === undefined
-        ? `no ping came within ${WITHIN_MS / 1000} s`
-        : `the ping came, but Podio did not take its code: ${activation.error.message}`,
-    );
+    if (activation.active) return answer(null, null);
+    const { error } = activation;
+    if (error === undefined) return answer(`no ping came within ${WITHIN_MS / 1000} s`, 'HOOK_INACTIVE');
+    return answer(`the ping came, but Podio did not take its code: ${error.message}`, codeOf(error));
   } catch (thrown) {
-    return answer(`Podio could not be asked: ${coerceError(thrown).message}`);
+    return answer(`Podio could not be asked: ${coerceError(thrown).message}`, codeOf(thrown));
   }
 }
+
+const codeOf = (thrown: unknown): ErrorCode => (isPodiodError(thrown) ? thrown.code : 'INTERNAL');

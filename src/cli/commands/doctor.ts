@@ -185,6 +185,7 @@ async function shakeOne(
   nameOf: (ref: HookRef) => string | undefined,
   tell: Tell,
 ): Promise<void> {
+  const { hintOf } = await import('../doctor/podio.ts');
   const check = `handshake, ${nameOf(ref) ?? `${ref.type}/${ref.id}`} ${type}`;
   let answer: HandshakeAnswer;
   try {
@@ -193,11 +194,12 @@ async function shakeOne(
     tell(fail(check, coerceError(thrown).message, null));
     return;
   }
-  const { ok: came, ms, error } = answer;
+  const { ok: came, ms, error, code } = answer;
   if (came) tell(ok(check, `Podio's ping came and was answered, in ${(ms / 1000).toFixed(1)} s`));
-  else {
-    const hint =
-      'On the way are: DNS of server.publicUrl, its certificate, firewall, proxy (it must pass POST on, body and path as they are), podiod. The log of the proxy shows how far the ping came.';
-    tell(fail(check, error ?? 'it did not come', hint));
-  }
+  // A limit says nothing of the hook, or of the way to it.
+  else if (code === 'PODIO_RATE_LIMITED') tell(warn(check, error ?? code, hintOf(code)));
+  else tell(fail(check, error ?? 'it did not come', code?.startsWith('PODIO_') ? hintOf(code) : ON_THE_WAY));
 }
+
+const ON_THE_WAY =
+  'On the way are: DNS of server.publicUrl, its certificate, firewall, proxy (it must pass POST on, body and path as they are), podiod. The log of the proxy shows how far the ping came.';

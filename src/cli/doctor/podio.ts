@@ -1,6 +1,6 @@
 /** What Podio says: clocks, who may log in, hooks. */
 import { showDuration } from '../../core/duration.ts';
-import { coerceError, isPodiodError } from '../../core/errors.ts';
+import { coerceError, type ErrorCode, isPodiodError } from '../../core/errors.ts';
 import { type HookRef, maskHookUrl } from '../../core/hook.ts';
 import type { OfflineHooks } from '../../daemon/index.ts';
 import type { HookAction, HookPlan } from '../../reconcile/index.ts';
@@ -71,9 +71,10 @@ export async function lookAtHooks(
 }
 
 /** A Podio that did not answer has said nothing of a token. */
-function hintFor(error: Error): string {
-  const { code, hint } = isPodiodError(error) ? error : {};
-  if (hint) return hint;
+const hintFor = (error: Error): string =>
+  (isPodiodError(error) && (error.hint || hintOf(error.code))) || hintOf(undefined);
+
+export function hintOf(code: ErrorCode | undefined): string {
   if (code === 'PODIO_UNAVAILABLE')
     return 'Look at podio.apiUrl, the network of this machine (DNS, firewall, proxy), and whether Podio is up.';
   if (code === 'PODIO_RATE_LIMITED') return 'Try again later: no call is left now.';

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { madeItem } from '../../../src/core/own.ts';
 import { realClock } from '../../../src/emulator/clock.ts';
+import type { Store } from '../../../src/store/contract.ts';
 import { openStore } from '../../../src/store/index.ts';
 import { itAsRoot } from '../../support/root.ts';
 import { until } from '../../support/wait.ts';
@@ -21,6 +22,12 @@ async function findings(site: Site, check: string): Promise<readonly Finding[]> 
   return (JSON.parse(stdout) as { findings: Finding[] }).findings.filter(one => one.check === check);
 }
 
+async function inStore(site: Site, work: (store: Store) => Promise<unknown>): Promise<void> {
+  const store = await openStore({ dataDir: site.dataDir });
+  await work(store);
+  await store.close();
+}
+
 describe('podiod doctor, of an app', function () {
   this.timeout(30_000);
 
@@ -29,7 +36,8 @@ describe('podiod doctor, of an app', function () {
     const clock = { ...realClock, now: () => Date.now() + later };
     await using site = await makeSite({}, { clock });
     expect((await site.podiod(['apply', '--yes'])).code).to.equal(0);
-    // The hooks are active, and nobody listens.
+    // The hooks are active, podiod has met the app, and nobody listens.
+    await inStore(site, ({ settings }) => settings.set('catch-up/101', { origin: 0, reached: 0 }));
     const { itemId } = site.podio.createItem(101, { fields: { status: 'Open' } });
     const [early] = await findings(site, 'events, leads');
     expect(early?.verdict).to.equal('ok');
@@ -49,9 +57,7 @@ describe('podiod doctor, of an app', function () {
     ]);
 
     // What podiod makes without hooks nobody delivers.
-    const store = await openStore({ dataDir: site.dataDir });
-    await store.own.add({ id: madeItem(itemId), itemId, depth: 1, rule: 'won' });
-    await store.close();
+    await inStore(site, store => store.own.add({ id: madeItem(itemId), itemId, depth: 1, rule: 'won' }));
     const [own] = await findings(site, 'events, leads');
     expect(own?.verdict).to.equal('ok');
     expect(own?.message).to.match(/ago, by podiod itself \(rule won\)$/);
@@ -92,6 +98,21 @@ describe('podiod doctor, of many apps with one login', function () {
 
 describe('podiod doctor, without an answer of Podio', function () {
   this.timeout(30_000);
+
+  it('says that Podio could not be asked for a ping, and not that the way here may be broken', async () => {
+    await using site = await makeSite();
+    expect((await site.podiod(['apply', '--yes'])).code).to.equal(0);
+    const told = async (errorStatus: number) => {
+      site.podio.setFaults({ errorRate: 1, errorStatus, operations: ['hooks.request_verify'] });
+      const { stdout } = await site.podiod(['doctor', '--json']);
+      const { findings: all } = JSON.parse(stdout) as { findings: Finding[] };
+      const of = all.filter(({ check }) => check.startsWith('handshake'));
+      return of.map(({ verdict, message, hint }) => [verdict, message.slice(0, 25), hint?.slice(0, 19)]);
+    };
+    expect(await told(420)).to.deep.equal([['warn', 'Podio could not be asked:', 'Try again later: no']]);
+    expect(await told(403)).to.deep.equal([['fail', 'Podio could not be asked:', 'Look at its token o']]);
+    expect(await told(503)).to.deep.equal([['fail', 'Podio could not be asked:', 'Look at podio.apiUr']]);
+  });
 
   it('says of clock, tokens and hooks that it knows nothing, and no more', async () => {
     await using site = await makeSite();

@@ -24,7 +24,7 @@ describe('what a command writes to', () => {
       terminal: false,
       colors: false,
       noteColors: true,
-      width: 100,
+      width: Infinity,
     });
     expect(cliWith(TERMINAL, {}).style('red', 'x')).to.equal('\u001b[31mx\u001b[39m');
     expect(cliWith({}, {}).style('red', 'x')).to.equal('x');
