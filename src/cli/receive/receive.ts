@@ -92,11 +92,18 @@ export async function receive(
       for (const rule of rules) results.push(await dryRun(rule, event));
       received.push({ event, rules: results });
     }
+    const isUntold = ({ event, rules: results }: Received): boolean =>
+      event.type === 'item.update' &&
+      results.some(({ outcome, steps, checks }) => outcome === 'filtered' && steps.length === 0 && !checks);
+    if (!reader.hasChanges && received.some(isUntold)) cli.note(UNTOLD);
     return received;
   } finally {
     await plugins.dispose();
   }
 }
+
+const UNTOLD =
+  'What an item.update has changed is not known, so rules on fields are filtered. Give it by --item FILE: {"item": ..., "changes": what Podio answers to GET /item/{item_id}/revision/{revision - 1}/{revision}}.';
 
 /** Podio's question whether a hook is wanted, which stands among what a server has written down. */
 const isHandshake = ({ type }: Params): boolean => type === 'hook.verify';
