@@ -7,6 +7,7 @@ import { type Context, complain } from './context.ts';
 import { definitionOf } from './definition.ts';
 import { checkGraph } from './graph.ts';
 import { countHooks } from './hook-limit.ts';
+import { checkItemless } from './itemless.ts';
 import { resolveMode } from './mode.ts';
 import { type ConfigNode, child, type Path, section, showPath } from './node.ts';
 import { makePluginTable, type PluginTable } from './plugins.ts';
@@ -39,6 +40,7 @@ export async function resolveRules(context: ResolveContext): Promise<readonly Ru
   await plugins.checkUnused();
   if (entries) checkRenames(context, entries);
   context.onGraph(checkGraph(context, rules));
+  checkItemless(context, rules);
   return whole ? rules : undefined;
 }
 

@@ -170,6 +170,47 @@ export default definePlugin({
     },
   });
 
+  it('warns of a step about the item of events that have none, and of no other', async () => {
+    await using site = await makeSite();
+    const schedule = '0 5 * * *';
+    const comment = { 'podio-comment': { text: 'hi' } };
+    const change = { 'podio-item': { set: { status: 'Won' } } };
+    const found = [
+      { 'podio-find': { app: 'leads' }, id: 'found' },
+      { split: { in: '{{ data.found.items }}', as: 'one' } },
+    ];
+    site.configure({
+      rules: {
+        comments: { on: { schedule }, steps: [comment] },
+        changes: { on: { schedule }, steps: [...found, change] },
+        told: {
+          on: { schedule },
+          steps: [
+            ...found,
+            { 'podio-item': { item: '{{ data.one.id }}', set: { status: 'Won' } } },
+            { 'podio-comment': { on: '{{ data.one.id }}', text: 'hi' } },
+            { 'podio-item': { app: 'deals', set: { title: 'New' } } },
+            { 'podio-item': { app: 'deals', match: { title: 'New' }, create: true, set: { status: 'Won' } } },
+            { 'podio-task': { text: 'Look' } },
+          ],
+        },
+        each: { on: { schedule, items: { app: 'leads' } }, steps: [comment, change] },
+        either: { on: [{ schedule }, { app: 'leads', events: 'item.create' }], steps: [comment, change] },
+      },
+    });
+    const { code, stdout } = await site.podiod(['check', '--json']);
+    expect(code, stdout).to.equal(0);
+    const { problems } = JSON.parse(stdout) as {
+      problems: { code: string; path: unknown; severity: string }[];
+    };
+    expect(
+      problems.flatMap(({ code, path, severity }) => (code === 'CONFIG_MISSING' ? [[severity, path]] : [])),
+    ).to.deep.equal([
+      ['warning', ['rules', 'comments', 'steps', 0]],
+      ['warning', ['rules', 'changes', 'steps', 2]],
+    ]);
+  });
+
   it('draws which rules write what other rules watch', async () => {
     await using site = await makeSite();
     site.write('writer.ts', PLUGIN);
