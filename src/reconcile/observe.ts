@@ -2,6 +2,7 @@ import { coerceError } from '../core/errors.ts';
 import { refKey } from '../core/event.ts';
 import type { HookRef, ObservedHook } from '../core/hook.ts';
 import type { Identities, PodioClient, Priority } from '../podio/contract.ts';
+import { makeFirstAlone } from '../podio/first-alone.ts';
 import { identityFor } from './identity.ts';
 import type { Limit } from './limit.ts';
 
@@ -30,14 +31,18 @@ export async function observeHooks(
   },
 ): Promise<Observation> {
   const { podio, identities, limit, signal, priority } = effects;
+  const firstAlone = makeFirstAlone();
+  const leavesCalls = priority === 'recovery' || priority === 'background';
   const answers = await Promise.all(
     refs.map(async ref => {
       try {
         const as = identityFor(identities, ref);
-        const hooks = await limit(() => {
-          signal.throwIfAborted();
-          return podio.hooks.list(as, ref, { priority, signal });
-        });
+        const list = () =>
+          limit(() => {
+            signal.throwIfAborted();
+            return podio.hooks.list(as, ref, { priority, signal });
+          });
+        const hooks = await (leavesCalls ? firstAlone(as, list) : list());
         return { ref, hooks };
       } catch (thrown) {
         signal.throwIfAborted();

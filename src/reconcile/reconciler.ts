@@ -1,6 +1,7 @@
 import { type Observable, Subject } from 'rxjs';
 import type { Cancel } from '../core/clock.ts';
 import { coerceError, PodiodError } from '../core/errors.ts';
+import type { Priority } from '../podio/contract.ts';
 import type { Progress } from './apply.ts';
 import { type ApplyOptions, changesOf } from './plan.ts';
 import { makeRunner, type RunnerEffects, type RunRequest, type Scope } from './runner.ts';
@@ -23,8 +24,8 @@ export interface Reconciler {
   start(): void;
   /** Ends what is under way without finishing it: the next start looks again. */
   stop(): Promise<void>;
-  /** Looks at everything and changes nothing. */
-  plan(options?: ApplyOptions): Promise<HookPlan>;
+  /** Looks at everything and changes nothing. `priority` says whose calls come first; default: live. */
+  plan(options?: ApplyOptions, priority?: Priority): Promise<HookPlan>;
   /**
    * Looks at everything and carries out what is to be done. Never two runs at once: calls that come during one share the
    * next. Resolves also when actions failed (see the report); rejects on stop, where the store fails, and with HOOK_PLAN_CHANGED
@@ -185,9 +186,9 @@ export function makeReconciler(effects: RunnerEffects): Reconciler {
       first.resolve();
       finished$.complete();
     },
-    async plan(options = {}) {
+    async plan(options = {}, priority = 'live') {
       await running;
-      return runner.plan(options);
+      return runner.plan(options, priority);
     },
     now: ({ apply = false, onProgress = () => {}, expect, ...options } = {}) =>
       ask({ options, apply, expect, onProgress, scope: 'everything' }),

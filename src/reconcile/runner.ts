@@ -4,7 +4,13 @@ import { isPodiodError } from '../core/errors.ts';
 import { refKey } from '../core/event.ts';
 import { type HookRef, maskHookUrl, type ObservedHook, ownerOf, type Secrets } from '../core/hook.ts';
 import type { Log } from '../core/log.ts';
-import { type FieldDirectory, type Identities, identityKey, type PodioClient } from '../podio/contract.ts';
+import {
+  type FieldDirectory,
+  type Identities,
+  identityKey,
+  type PodioClient,
+  type Priority,
+} from '../podio/contract.ts';
 import type { Settings } from '../store/contract.ts';
 import { type ActionResult, applyPlan, type Progress } from './apply.ts';
 import type { Declaration, FieldLookups } from './declare.ts';
@@ -66,7 +72,7 @@ export interface RunRequest {
 /** What one run does, and what is known from the runs before. When to run is the reconciler's business. */
 export interface Runner {
   run(request: RunRequest): Promise<ReconcileReport>;
-  plan(options: ApplyOptions): Promise<HookPlan>;
+  plan(options: ApplyOptions, priority: Priority): Promise<HookPlan>;
   /** Milliseconds until something that failed may be tried again; undefined: nothing failed. */
   retryInMs(): number | undefined;
   /** Milliseconds until something is to be looked at again, well or not. */
@@ -303,8 +309,8 @@ export function makeRunner(effects: RunnerEffects, signal: AbortSignal): Runner 
       return { plan, isExpected, results, remaining };
     },
 
-    async plan(options) {
-      const survey = await takeSurvey(effects.config(), { ...surveying, priority: 'live' });
+    async plan(options, priority) {
+      const survey = await takeSurvey(effects.config(), { ...surveying, priority });
       const { hooks, observed, failed } = survey.observation;
       const byRef = Map.groupBy(hooks, ({ ref }) => refKey(ref));
       const seen = new Map([...observed].map(key => [key, byRef.get(key) ?? []]));

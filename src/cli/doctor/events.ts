@@ -13,6 +13,7 @@ import type { Item } from '../../core/podio.ts';
 import { msOf } from '../../core/podio-time.ts';
 import type { OfflineHooks } from '../../daemon/index.ts';
 import { type Identity, identityKey } from '../../podio/contract.ts';
+import { makeFirstAlone } from '../../podio/first-alone.ts';
 import { isWatermark, WATERMARK_PREFIX } from '../../recover/sweep.ts';
 import type { StoreReader } from '../../store/contract.ts';
 import { openReader } from '../../store/index.ts';
@@ -159,6 +160,7 @@ type Asker = (as: Identity, app: number, sortBy: string) => Promise<Newest>;
 /** Lists the newest items of an app, as long as the calls of its identity allow for it. */
 function makeAsker({ hooks: { podio } }: EventsDeps): Asker {
   const asked = new Map<string, number>();
+  const firstAlone = makeFirstAlone();
   const answers = new Map<string, Promise<Newest>>();
   const ask = async (as: Identity, app: number, sortBy: string): Promise<Newest> => {
     const key = identityKey(as);
@@ -174,7 +176,8 @@ function makeAsker({ hooks: { podio } }: EventsDeps): Asker {
       filters: {},
     };
     try {
-      return { items: (await podio.items.filter(as, app, newest, BACKGROUND)).items };
+      const { items } = await firstAlone(as, () => podio.items.filter(as, app, newest, BACKGROUND));
+      return { items };
     } catch (error) {
       if (!isRateLimited(error)) throw error;
       asked.set(key, LISTS);

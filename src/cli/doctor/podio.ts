@@ -1,8 +1,10 @@
 /** What Podio says: clocks, who may log in, hooks. */
+import { isRateLimited, statedWaitMs } from '../../core/backoff.ts';
 import { showDuration } from '../../core/duration.ts';
 import { coerceError, type ErrorCode, isPodiodError } from '../../core/errors.ts';
 import { type HookRef, maskHookUrl } from '../../core/hook.ts';
 import type { OfflineHooks } from '../../daemon/index.ts';
+import { type Identities, identityKey } from '../../podio/contract.ts';
 import type { HookAction, HookPlan } from '../../reconcile/index.ts';
 import { fail, ok, type Tell, warn } from './findings.ts';
 
@@ -28,19 +30,21 @@ export async function lookAtHooks(
 ): Promise<PodioLook | undefined> {
   let plan: HookPlan;
   try {
-    plan = await hooks.reconciler.plan();
+    // It leaves what live work needs, but shares nothing with the daemon's background work: that may have used up all of its share.
+    plan = await hooks.reconciler.plan({}, 'recovery');
   } catch (thrown) {
     tell(fail('Podio', coerceError(thrown).message, null));
     return undefined;
   }
   const place = (ref: HookRef) => `${nameOf(ref) ?? `${ref.type}/${ref.id}`}`;
   for (const { ref, error } of plan.failed) {
-    tell(fail(`Podio, ${place(ref)}`, error.message, hintFor(error)));
+    if (!isRateLimited(error)) tell(fail(`Podio, ${place(ref)}`, error.message, hintFor(error)));
   }
+  tellSpared(plan, hooks.identities, place, tell);
   const fields = Map.groupBy(plan.unresolved, ({ app, field }) => `field ${app}.${field}`);
   for (const [name, [first]] of fields) {
     // Several rules may name it.
-    if (first === undefined) continue;
+    if (first === undefined || isRateLimited(first.error)) continue;
     const { error } = first;
     const isMisnamed = isPodiodError(error) && error.code === 'PODIO_NOT_FOUND';
     tell(fail(name, error.message, isMisnamed ? 'Mend its name in the config.' : hintFor(error)));
@@ -68,6 +72,40 @@ export async function lookAtHooks(
     action.action === 'keep' && action.hookId !== undefined ? { ...action, hookId: action.hookId } : [],
   );
   return { plan, active };
+}
+
+/** So many are named; the others are counted. */
+const NAMED = 3;
+const A_WHILE_MS = 60_000;
+
+/** A limit is one thing to be told for all that share it, and nothing is wrong with any of them. */
+function tellSpared(
+  { failed, unresolved }: HookPlan,
+  identities: Identities,
+  place: (ref: HookRef) => string,
+  tell: Tell,
+): void {
+  const fields = new Map(
+    unresolved.map(({ app, appId, field, error }) => [`${app}.${field}`, { appId, error }]),
+  );
+  const spared = [
+    ...failed.map(({ ref, error }) => ({ name: place(ref), as: identities.forRef(ref), error })),
+    ...Array.from(fields, ([name, { appId, error }]) => ({ name, as: identities.forApp(appId), error })),
+  ].filter(({ error }) => isRateLimited(error));
+  for (const [who, those] of Map.groupBy(spared, ({ as }) => (as ? identityKey(as) : 'nobody'))) {
+    const names = those.slice(0, NAMED).map(({ name }) => name);
+    const more = those.length > NAMED ? ` and ${those.length - NAMED} more` : '';
+    // A shorter one is only until the answers of calls on their way are there.
+    const waitMs = Math.max(...those.map(({ error }) => statedWaitMs(error) ?? 0));
+    const again = waitMs < A_WHILE_MS ? 'later' : `in ${showDuration(waitMs)}`;
+    tell(
+      warn(
+        `budget, ${who}`,
+        `not looked at are ${names.join(', ')}${more}: ${those.at(-1)?.error.message}`,
+        `What is left of its calls is kept for the daemon; Podio counts them by the hour. Run podiod doctor again ${again}.`,
+      ),
+    );
+  }
 }
 
 /** A Podio that did not answer has said nothing of a token. */

@@ -96,6 +96,50 @@ describe('podiod doctor, of many apps with one login', function () {
   });
 });
 
+describe('podiod doctor, where a login has few calls left', function () {
+  this.timeout(60_000);
+
+  it('leaves them to the daemon, however often it is run, and says so once and as no failure', async () => {
+    const LIMIT = 60;
+    const APPS = 70;
+    const ids = Array.from({ length: APPS }, (_, n) => 1000 + n);
+    const bot = { username: 'bot@example.com', password: 'password-of-bot' };
+    await using site = await makeSite(
+      {
+        logins: { bot },
+        apps: Object.fromEntries(ids.map(id => [`app-${id}`, { id, login: 'bot' }])),
+        rules: { hourly: { on: { schedule: '0 * * * *' }, steps: ['audit'] } },
+      },
+      { limits: { general: LIMIT } },
+    );
+    site.podio.addUser({ name: 'Bot', ...bot });
+    const { spaceId } = site.podio.addSpace({ name: 'Many' });
+    for (const appId of ids) site.podio.addApp({ appId, spaceId, name: `App ${appId}`, fields: [] });
+    const lists = () => site.podio.requests.filter(({ operation }) => operation === 'hooks.list');
+    const examine = async () => {
+      const { code, stdout } = await site.podiod(['doctor', '--json', '--no-handshake']);
+      const { findings: all } = JSON.parse(stdout) as { findings: Finding[] };
+      expect(code, stdout).to.equal(0);
+      return all.filter(({ check }) => /^(Podio|budget)/.test(check));
+    };
+    const [first, ...others] = await examine();
+    const left = LIMIT - lists().length;
+    expect(left).to.equal(LIMIT * 0.1);
+    expect(others).to.deep.equal([]);
+    expect(first).to.include({ check: 'budget, login/bot@example.com', verdict: 'warn' });
+    expect(first?.message).to.match(
+      /^not looked at are app-1\d+, app-1\d+, app-1\d+ and 13 more: no call for/,
+    );
+    expect(first?.hint).to.match(/kept for the daemon; .* Run podiod doctor again /);
+    // Who knows nothing of what is left finds out with one call, and not with as many as go at once.
+    for (let run = 1; run <= 3; run++) {
+      expect(await examine()).to.have.length(1);
+      expect(LIMIT - lists().length).to.equal(left - run);
+    }
+    expect(site.podio.requests.filter(({ status }) => status === 420)).to.deep.equal([]);
+  });
+});
+
 describe('podiod doctor, without an answer of Podio', function () {
   this.timeout(30_000);
 
