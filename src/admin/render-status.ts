@@ -106,7 +106,7 @@ function config(of: Status['config'], width: number, now: number, paint: Paint):
 }
 
 function kept({ retention, journal }: Status, width: number, now: number, paint: Paint): string[] {
-  const { used, size, free, oldest, removed, lastRemovedAt, heldBy, over, lastError } = retention;
+  const { used, size, free, oldest, removed, lastRemovedAt, heldBy, over, lastError, waitsFor } = retention;
   const range = oldest
     ? `events ${oldest.seq} to ${journal.head}, the oldest ${age(oldest.receivedAt, now)}`
     : 'no events';
@@ -114,9 +114,10 @@ function kept({ retention, journal }: Status, width: number, now: number, paint:
     removed > 0 && lastRemovedAt ? `, ${removed} removed, the last ${age(lastRemovedAt, now)}` : '';
   const room = free > 0 ? `, ${showSize(free)} more are free` : '';
   const yellow = (text: string): string => paint('yellow', text);
+  const dim = (text: string): string => paint('dim', text);
   return [
     clip(`kept: ${range}${gone}`, width),
-    indented(`${showSize(used)} of ${showSize(size)} used${room}`, width, text => paint('dim', text)),
+    indented(`${showSize(used)} of ${showSize(size)} used${room}`, width, dim),
     ...(heldBy
       ? [
           indented(
@@ -130,6 +131,9 @@ function kept({ retention, journal }: Status, width: number, now: number, paint:
       ? []
       : [indented(`larger than retention.size: ${over}`, width, text => paint('red', text))]),
     ...(lastError === undefined ? [] : [indented(`nothing can be removed: ${lastError}`, width, yellow)]),
+    ...(waitsFor === undefined
+      ? []
+      : [indented(`nothing is removed yet: it waits for ${waitsFor}`, width, dim)]),
   ];
 }
 

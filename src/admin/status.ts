@@ -129,6 +129,8 @@ export interface KeptStatus {
   readonly lastRemovedAt?: string;
   readonly lastRoundAt?: string;
   readonly lastError?: string;
+  /** Nothing is removed until this has come about: after a start, until Podio has told the time. */
+  readonly waitsFor?: string;
   /** Older events stay, since this rule has not settled those after `cursor`. */
   readonly heldBy?: { readonly rule: string; readonly cursor: number };
   /** Why it is larger than `size` and yet nothing more goes. */
@@ -298,7 +300,15 @@ export function statusOf(facts: StatusFacts): Status {
 
 const iso = (time: number): string => new Date(time).toISOString();
 
-function keptOf({ usage, lastRoundAt, lastError, heldBy, over, ...limits }: RetentionStatus): KeptStatus {
+function keptOf({
+  usage,
+  lastRoundAt,
+  lastError,
+  waitsFor,
+  heldBy,
+  over,
+  ...limits
+}: RetentionStatus): KeptStatus {
   const { oldest, removed } = usage;
   return {
     ...limits,
@@ -309,6 +319,7 @@ function keptOf({ usage, lastRoundAt, lastError, heldBy, over, ...limits }: Rete
     ...(removed.lastAt !== undefined && { lastRemovedAt: iso(removed.lastAt) }),
     ...(lastRoundAt !== undefined && { lastRoundAt: iso(lastRoundAt) }),
     ...(lastError !== undefined && { lastError }),
+    ...(waitsFor !== undefined && { waitsFor }),
     ...(heldBy && { heldBy }),
     ...(over !== undefined && { over }),
   };

@@ -29,6 +29,8 @@ export interface RetentionStatus extends RetentionLimits {
   /** When a round last came to its end; UTC milliseconds. */
   readonly lastRoundAt: number | undefined;
   readonly lastError: string | undefined;
+  /** Nothing is removed until this has come about, since the age of events can't be told before. */
+  readonly waitsFor: string | undefined;
   /** Events that are old enough to go stay, since this rule has not settled them. */
   readonly heldBy: Removed['heldBy'];
   /** More is used than `size` allows, and why nothing more goes. */
@@ -74,6 +76,7 @@ export function makeRetention({
   let lookedAgainAt = Number.NEGATIVE_INFINITY;
   let lastRoundAt: number | undefined;
   let lastError: string | undefined;
+  let waitsFor: string | undefined;
   let heldBy: Removed['heldBy'];
   let over: string | undefined;
   /** Wall time less measured time: the same for as long as nobody sets the clock. */
@@ -127,17 +130,19 @@ export function makeRetention({
   };
 
   /**
-   * Whether the age of events can be told. Where the clock is ahead all of them look old, and what is gone is gone. Throws where
-   * it is; until Podio has told the time nobody knows.
+   * What the age of events can't be told without yet; undefined: it can be told. Where the clock is ahead all of them look old,
+   * and what is gone is gone. Throws where it is; until Podio has told the time nobody knows.
    */
-  const canTellAge = (): boolean => {
+  const untilAgeIsTold = (): string | undefined => {
     const before = offset;
     offset = clock.now() - clock.monotonic();
     if (offset - before > JUMP_MS) jumpedAt = clock.monotonic();
     const podioAhead = podioAheadMs();
-    if (podioAhead === undefined || clock.monotonic() - jumpedAt < AFTER_JUMP_MS) return false;
+    if (podioAhead === undefined) return 'Podio to tell the time';
+    if (clock.monotonic() - jumpedAt < AFTER_JUMP_MS)
+      return 'Podio to tell the time again: the clock was set, or the machine slept';
     const aheadMs = store.now() - (clock.now() + podioAhead);
-    if (aheadMs <= APART_MS) return true;
+    if (aheadMs <= APART_MS) return undefined;
     throw new Error(
       `the clock is ${showDuration(aheadMs)} ahead of Podio's, or was since podiod started, and everything looks old by it: set it right, then restart podiod`,
     );
@@ -145,7 +150,8 @@ export function makeRetention({
 
   /** Answers whether there was one. */
   const round = async (lease: Singleton): Promise<boolean> => {
-    if (!canTellAge()) return false;
+    waitsFor = untilAgeIsTold();
+    if (waitsFor !== undefined) return false;
     const { eventsMs, runsMs, size } = limits();
     const aged = await remove(lease, eventsMs, () => false);
     let last: Removed = aged;
@@ -184,6 +190,7 @@ export function makeRetention({
       } catch (thrown) {
         if (abort.signal.aborted || (isPodiodError(thrown) && thrown.code === 'STORE_STALE_LEASE')) return;
         const error = coerceError(thrown);
+        waitsFor = undefined;
         // One line for an outage: the rounds go on.
         if (lastError === undefined) log.warn('old things can not be removed now', { error });
         lastError = error.message;
@@ -202,7 +209,15 @@ export function makeRetention({
       return running;
     },
     async status() {
-      return { ...limits(), usage: await store.retention.usage(), lastRoundAt, lastError, heldBy, over };
+      return {
+        ...limits(),
+        usage: await store.retention.usage(),
+        lastRoundAt,
+        lastError,
+        waitsFor,
+        heldBy,
+        over,
+      };
     },
   };
 }

@@ -28,6 +28,7 @@ export function makeFacts(but: Partial<StatusFacts> = {}): StatusFacts {
       lastRoundAt: now - 300_000,
       lastError: undefined,
       heldBy: undefined,
+      waitsFor: undefined,
       over: undefined,
     },
     lanes: [

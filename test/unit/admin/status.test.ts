@@ -104,6 +104,14 @@ describe('renderStatus', () => {
     );
   });
 
+  it('says that nothing old is removed yet, and for what that waits', () => {
+    const { retention } = makeFacts();
+    const waits = makeFacts({ retention: { ...retention, waitsFor: 'Podio to tell the time' } });
+    expect(render(80, false, waits).split('\n')[6]).to.equal(
+      '  nothing is removed yet: it waits for Podio to tell the time',
+    );
+  });
+
   it('reads well at 80 columns', () => {
     expect(render(80, false, makeFacts()).split('\n')).to.deep.equal([
       'podiod 1.2.3, process 4711, up 1d 1h, ready',

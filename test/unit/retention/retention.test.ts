@@ -62,6 +62,7 @@ describe('retention', () => {
     clock.jump(365 * DAY);
     await clock.advance(10 * 60 * MINUTE);
     expect([await kept(), lines]).to.deep.equal([[1, 2, 3, 4], []]);
+    expect((await retention.status()).waitsFor).to.equal('Podio to tell the time');
     podio.aheadMs = -365 * DAY;
     await clock.advance(30 * MINUTE);
     expect([await kept(), lines]).to.deep.equal([[1, 2, 3, 4], ['warn: old things can not be removed now']]);
@@ -71,6 +72,7 @@ describe('retention', () => {
     podio.aheadMs = 0;
     await clock.advance(30 * MINUTE);
     expect([await kept(), lines.length]).to.deep.equal([[1, 2, 3, 4], 1]);
+    expect((await retention.status()).waitsFor).to.equal(undefined);
     await retention.stop();
   });
 
@@ -84,6 +86,7 @@ describe('retention', () => {
     // Podio is asked within the hour.
     await clock.advance(59 * MINUTE);
     expect(await kept()).to.have.length(4);
+    expect((await retention.status()).waitsFor).to.match(/^Podio to tell the time again: the clock was set/);
     podio.aheadMs = -365 * DAY;
     await clock.advance(10 * DAY);
     expect(await kept()).to.have.length(4);
