@@ -115,30 +115,32 @@ export class OwnWrites implements OwnLookup, WriteWatch {
     );
   }
 
-  revised(
+  async revised(
     itemId: number,
     revision: number,
     appId: number | undefined,
     by: PluginCallScope | undefined,
     findApp?: () => Promise<number | undefined>,
-  ): void {
+  ): Promise<void> {
     const { gaps, names, isFollowed, reliably, signal, log, wrote } = this.#deps;
     wrote?.(itemId, appId, findApp);
     const app = appId === undefined ? undefined : names.app(appId);
     // Of what nobody hears, nothing can be missed: and it would be kept for ever.
     if (appId !== undefined && (app === undefined || !isFollowed(app))) return;
     const id = revision === 0 ? madeItem(itemId) : madeRevision(itemId, revision);
-    this.#keep(id, itemId, by);
+    const kept = this.#keep(id, itemId, by);
     void reliably(() => gaps.own(itemId, revision, app), signal).then(recorded => {
       if (recorded === undefined) log.warn('own write not recorded', { item: itemId, revision });
     });
+    await kept;
   }
 
-  made(id: string, itemId: number | undefined, by: PluginCallScope | undefined): void {
-    this.#keep(id, itemId, by);
+  made(id: string, itemId: number | undefined, by: PluginCallScope | undefined): Promise<void> {
+    return this.#keep(id, itemId, by);
   }
 
-  #keep(id: string, about: number | undefined, by: PluginCallScope | undefined): void {
+  /** Whoever has written waits for it: else a kill could find the run's end on disk, and not whose change that was. */
+  async #keep(id: string, about: number | undefined, by: PluginCallScope | undefined): Promise<void> {
     const { own, reliably, signal, log } = this.#deps;
     const itemId = isOfItem(id) ? about : undefined;
     if (itemId === undefined) this.#others = true;
@@ -152,11 +154,9 @@ export class OwnWrites implements OwnLookup, WriteWatch {
       }),
     );
     this.#recent.set(id, made);
-    void made
-      .then(change => reliably(() => own.add(change), signal))
-      .then(recorded => {
-        if (recorded === undefined) log.warn('own change not recorded', { event: id });
-      });
+    const change = await made;
+    const recorded = await reliably(() => own.add(change), signal);
+    if (recorded === undefined) log.warn('own change not recorded', { event: id });
   }
 
   /** How many runs led to what is in hand: of several events together, to the one that most led to. */

@@ -65,9 +65,9 @@ export interface WriteWatch {
     appId: number | undefined,
     by: PluginCallScope | undefined,
     findApp?: () => Promise<number | undefined>,
-  ): void;
-  /** Any other change, by its name in own.ts; the item that it is about, if any. */
-  made(id: string, itemId: number | undefined, by: PluginCallScope | undefined): void;
+  ): Promise<void>;
+  /** Any other change, by its name in own.ts; the item that it is about, if any. Over when that is on disk, as `revised`. */
+  made(id: string, itemId: number | undefined, by: PluginCallScope | undefined): Promise<void>;
 }
 
 const NOBODY: WriteWatch = {
@@ -75,8 +75,8 @@ const NOBODY: WriteWatch = {
   newest: async () => undefined,
   unanswered: () => {},
   mayRepeat: () => false,
-  revised: () => {},
-  made: () => {},
+  revised: async () => {},
+  made: async () => {},
 };
 
 /**
@@ -121,7 +121,7 @@ function makeCalls(
     return appSeen.get(itemId) ?? appOfItem(itemId) ?? told;
   };
 
-  const revised = (as: Identity, itemId: number, revision: number): void =>
+  const revised = (as: Identity, itemId: number, revision: number): Promise<void> =>
     watch.revised(itemId, revision, appOf(itemId), current(), async () => {
       const item = await client.items.get(as, itemId, { priority: 'recovery' }).catch(() => undefined);
       if (item?.app) appSeen.set(itemId, item.app.app_id);
@@ -210,8 +210,8 @@ function makeCalls(
     call: Pick<Call, 'method' | 'path' | 'operation' | 'body'>,
     options: WriteOptions | undefined,
     proof: Proof,
-    /** Told of the number while the write counts as under way, where it is a new one. */
-    made: (id: number) => void,
+    /** Told of the number while the write counts as under way, where it is a new one. A run's end must not be on disk before that. */
+    made: (id: number) => Promise<void>,
     itemId?: number,
   ): Promise<Record<string, unknown> & Record<Proof, number>> => {
     const over = watch.begun(itemId);
@@ -224,7 +224,8 @@ function makeCalls(
         if (!holdsNumber(found, proof)) throw unexpectedAnswer(call, proof);
         return found;
       });
-      if (answer[proof] > known && (await isOwn(as, itemId, answer[proof], call.body))) made(answer[proof]);
+      if (answer[proof] > known && (await isOwn(as, itemId, answer[proof], call.body)))
+        await made(answer[proof]);
       return answer;
     } finally {
       over();
@@ -235,22 +236,21 @@ function makeCalls(
     type === 'item' && typeof id === 'number' ? id : undefined;
 
   /** Tells of a write by path. */
-  const noteWrite = (as: Identity, call: Call, answer: unknown, known: number): void => {
+  const noteWrite = async (as: Identity, call: Call, answer: unknown, known: number): Promise<void> => {
     const by = current();
     const made = madeBy(call, answer);
     switch (made?.what) {
       case 'item':
-        watch.revised(made.itemId, 0, made.appId, by);
-        break;
+        return watch.revised(made.itemId, 0, made.appId, by);
       case 'revision':
-        if (made.revision > known) revised(as, made.itemId, made.revision);
+        if (made.revision > known) await revised(as, made.itemId, made.revision);
         break;
       case 'deleted item':
-        watch.made(made.id, made.itemId, by);
+        await watch.made(made.id, made.itemId, by);
         onDelete(made.itemId);
         break;
       case 'other':
-        watch.made(made.id, made.itemId, by);
+        await watch.made(made.id, made.itemId, by);
     }
   };
 
@@ -272,7 +272,7 @@ function makeCalls(
         } as const;
         return write(callerForApp(appId), call, options, 'item_id', itemId => {
           appSeen.set(itemId, appId);
-          watch.revised(itemId, 0, appId, current());
+          return watch.revised(itemId, 0, appId, current());
         });
       },
       async update(id, body, options) {
@@ -285,7 +285,7 @@ function makeCalls(
         const over = watch.begun(id);
         try {
           await client.request(callerForItem(id), { ...call, query: switches(options), ...scope() });
-          watch.made(deletedItem(id), id, current());
+          await watch.made(deletedItem(id), id, current());
         } catch (error) {
           // A retry after a lost answer finds the work done.
           if (!isDeleted(error)) throw error;
@@ -352,7 +352,7 @@ function makeCalls(
         const revised =
           holdsNumber(answer, 'revision') && answer.revision > known ? answer.revision : undefined;
         if (revised === undefined || (await isOwn(as, itemId, revised, call.body)))
-          noteWrite(as, call, answer, known);
+          await noteWrite(as, call, answer, known);
       } finally {
         over();
       }

@@ -416,11 +416,11 @@ describe('missed changes', () => {
           newest: async () => undefined,
           unanswered: () => {},
           mayRepeat: () => false,
-          revised: (itemId, revision) => {
+          revised: async (itemId, revision) => {
             own.push(revision);
             void scene.store.gaps.own(itemId, revision, 'leads');
           },
-          made: () => {},
+          made: async () => {},
         },
       });
       const { item_id: item } = (await podio.items.create('leads', { fields: { title: 'Ours' } })) as {

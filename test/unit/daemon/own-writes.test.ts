@@ -99,6 +99,17 @@ describe('own writes', () => {
     expect(await own.find(event(1, 5))).to.equal(undefined);
   });
 
+  it('are on disk before who has written goes on: at a kill the end of the run is not there without them', async () => {
+    const { clock, store, own } = scene();
+    await clock.advance(0);
+    const first = own.revised(1, 4, 101, by(event(9, 1))).then(() => store.own.find('item.update:1:4'));
+    const other = own
+      .made('comment.create:77', 1, by(event(9, 1)))
+      .then(() => store.own.find('comment.create:77'));
+    await clock.advance(0);
+    expect([(await first)?.depth, (await other)?.depth]).to.deep.equal([1, 1]);
+  });
+
   it('are known where their event comes before the answer to the write', async () => {
     const { clock, own } = scene();
     await clock.advance(0);

@@ -100,11 +100,11 @@ function setUp(options: SetUp = {}) {
       newest: async () => options.newest,
       unanswered: itemId => void unanswered.add(itemId),
       mayRepeat: itemId => unanswered.has(itemId),
-      revised: (itemId, revision, appId, _, findApp) => {
+      revised: async (itemId, revision, appId, _, findApp) => {
         own.push(`${itemId}:${revision}`);
         apps.push({ known: appId, ...(findApp && { findApp }) });
       },
-      made: (id, itemId) => void own.push(`${id}${itemId === undefined ? '' : ` of ${itemId}`}`),
+      made: async (id, itemId) => void own.push(`${id}${itemId === undefined ? '' : ` of ${itemId}`}`),
     },
   });
   return {
