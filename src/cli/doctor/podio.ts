@@ -76,7 +76,8 @@ export async function lookAtHooks(
 
 /** So many are named; the others are counted. */
 const NAMED = 3;
-const A_WHILE_MS = 60_000;
+/** What a wait says that is no longer: when a call may find out whether there are more by then. */
+const TRY_MS = 300_000;
 
 /** A limit is one thing to be told for all that share it, and nothing is wrong with any of them. */
 function tellSpared(
@@ -95,9 +96,8 @@ function tellSpared(
   for (const [who, those] of Map.groupBy(spared, ({ as }) => (as ? identityKey(as) : 'nobody'))) {
     const names = those.slice(0, NAMED).map(({ name }) => name);
     const more = those.length > NAMED ? ` and ${those.length - NAMED} more` : '';
-    // A shorter one is only until the answers of calls on their way are there.
     const waitMs = Math.max(...those.map(({ error }) => statedWaitMs(error) ?? 0));
-    const again = waitMs < A_WHILE_MS ? 'later' : `in ${showDuration(waitMs)}`;
+    const again = waitMs <= TRY_MS ? 'later' : `in ${showDuration(waitMs)}`;
     tell(
       warn(
         `budget, ${who}`,

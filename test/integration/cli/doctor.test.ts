@@ -133,10 +133,19 @@ describe('podiod doctor, where a login has few calls left', function () {
     expect(first?.hint).to.match(/kept for the daemon; .* Run podiod doctor again /);
     // Who knows nothing of what is left finds out with one call, and not with as many as go at once.
     for (let run = 1; run <= 3; run++) {
-      expect(await examine()).to.have.length(1);
+      const told = await examine();
+      expect(told.map(({ hint }) => hint?.slice(-'again later.'.length))).to.deep.equal(['again later.']);
       expect(LIMIT - lists().length).to.equal(left - run);
     }
     expect(site.podio.requests.filter(({ status }) => status === 420)).to.deep.equal([]);
+
+    // A daemon that Podio has told to wait is not disturbed with a call, and till when is known.
+    const paused = { at: Date.now(), pausedMs: 49 * 60_000 };
+    await inStore(site, ({ settings }) => settings.set('budget/login/bot@example.com', paused));
+    const before = lists().length;
+    const [waits] = await examine();
+    expect(waits?.hint).to.match(/Run podiod doctor again in 4[89]m/);
+    expect(lists().length).to.equal(before);
   });
 });
 
