@@ -25,7 +25,7 @@ describe('what nobody expects', function () {
 
     it('something stays of each input', async () => {
       const kept: string[][] = [];
-      const leaking = target(input => void kept.push(Array<string>(1000).fill(input)));
+      const leaking = target(input => void kept.push(Array<string>(5000).fill(input)));
       const { heap } = await fuzz(4000, 1, {
         targets: [...(await makeTargets()), { ...leaking, share: 40 }],
       });

@@ -341,7 +341,9 @@ describe('events that wait', function () {
     const all = await until(async () => {
       const [first = [], second = []] = await waits();
       const told = [...first, ...second].map(({ why }) => why);
-      const isUnderWay = told.some(why => why.startsWith('it is in hand') || why.includes(': 1 event since'));
+      const isUnderWay = told.some(
+        why => why.startsWith('it is in hand') || why.includes('with others: 1 event'),
+      );
       // One of the two begins in the throttled rule.
       return told.length === 7 && !isUnderWay && [first, second];
     }, 'all that wait');
