@@ -264,9 +264,13 @@ function checkFields(
     fields.parts({ name, shown: name, atKey: true }, parts, [...path, ...at], found);
     // A part of a value, such as a mail, is no value of the field.
     const isWhole = names.length === (root === 'fields' ? 2 : 3);
-    if (found.length === 0 || !(isWhole || isSide(parts, found))) continue;
+    const isText = isTextOfOption(parts, found);
+    if (found.length === 0 || !(isWhole || isSide(parts, found) || isAmount(parts, found) || isText)) continue;
     checkCurrency(context, path, tested, found);
-    for (const test of tests) checkTest(context, path, test, found, became ? 'to' : 'from');
+    for (const test of tests) {
+      if (isText && !isWholeText(test)) continue;
+      checkTest(context, path, test, found, became ? 'to' : 'from');
+    }
   }
 }
 
@@ -275,6 +279,22 @@ const isSide = (parts: readonly string[], fields: readonly CatalogField[]): bool
   parts.length === 1 &&
   (parts[0] === 'start' || parts[0] === 'end') &&
   fields.every(field => typeOf(field) === 'date');
+
+/** `value` of what is a number and nothing else, which compares as the field does. */
+const isAmount = (parts: readonly string[], fields: readonly CatalogField[]): boolean =>
+  parts.length === 1 &&
+  parts[0] === 'value' &&
+  fields.every(field => ['number', 'progress', 'duration', 'money'].includes(typeOf(field) ?? ''));
+
+const isTextOfOption = (parts: readonly string[], fields: readonly CatalogField[]): boolean =>
+  parts.length === 1 &&
+  parts[0] === 'text' &&
+  fields.every(({ type }) => type === 'category' || type === 'question');
+
+/** Of an option's text there may be a part, and a number is no id. */
+const isWholeText = ({ operator, operand }: Test): boolean =>
+  ['eq', 'ne', 'in'].includes(operator) &&
+  (operand.parts ?? [operand]).every(({ value }) => typeof value === 'string');
 
 /** The values that a field is compared with, for those who warn when one of them is no more. */
 function comparedIn(node: ConfigNode | undefined): readonly (ConfigNode | undefined)[] {
