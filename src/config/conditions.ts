@@ -265,7 +265,8 @@ function checkFields(
     // A part of a value, such as a mail, is no value of the field.
     const isWhole = names.length === (root === 'fields' ? 2 : 3);
     const isText = isTextOfOption(parts, found);
-    if (found.length === 0 || !(isWhole || isSide(parts, found) || isAmount(parts, found) || isText)) continue;
+    if (found.length === 0 || !(isWhole || isSide(parts, found) || isAmount(parts, found) || isText))
+      continue;
     checkCurrency(context, path, tested, found);
     for (const test of tests) {
       if (isText && !isWholeText(test)) continue;
