@@ -146,7 +146,7 @@ const READINGS = new Map<string, { readonly answer: unknown; readonly read: Read
         const restarted = await makeFieldDirectory({ settings, apps: client.apps });
         for (const { external_id, status } of app.fields)
           must(
-            status === 'deleted' || restarted.known(101, external_id) !== undefined,
+            status === 'deleted' || restarted.known(app.app_id, external_id) !== undefined,
             'a field is not kept',
           );
       },
